@@ -1,0 +1,1 @@
+"""Two files in, results out. Never imports streamlit."""

@@ -1,0 +1,1 @@
+"""The pure alignment core: sound windows in, an ``Alignment`` out."""

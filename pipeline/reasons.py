@@ -1,0 +1,72 @@
+"""The stable codes for why something failed, and the Chinese message made from each.
+
+The code is the fact; every text is made from it, never the other way round. The page
+has its own texts in two languages under the same codes.
+"""
+
+from __future__ import annotations
+
+NO_SHARED_MUSIC = "no_shared_music"
+NO_SOUND = "no_sound"
+SILENT = "silent"
+NO_PICTURE = "no_picture"
+UNREADABLE = "unreadable"
+EMPTY_FILE = "empty_file"
+NOT_MEDIA = "not_media"
+TOO_LONG = "too_long"
+TOO_SHORT = "too_short"
+TOO_LARGE = "too_large"
+TOO_MANY_STREAMS = "too_many_streams"
+PICTURE_TOO_LARGE = "picture_too_large"
+FRAME_RATE = "frame_rate"
+UNSUPPORTED = "unsupported"
+MISSING_FILE = "missing_file"
+DISK_FULL = "disk_full"
+OUT_OF_MEMORY = "out_of_memory"
+TIMEOUT = "timeout"
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"
+CRASHED = "crashed"
+RENDER_FAILED = "render_failed"
+VERIFY_FAILED = "verify_failed"
+
+MESSAGES: dict[str, str] = {
+    NO_SHARED_MUSIC: "处理失败：两个文件里没有找到相同的音乐，请确认参考音乐就是视频里的那首歌",
+    NO_SOUND: "处理失败：文件里没有声音，请换一个带声音的文件",
+    SILENT: "处理失败：文件里的声音太小或全是静音，无法对齐",
+    NO_PICTURE: "处理失败：舞蹈文件里没有画面，请上传视频文件",
+    UNREADABLE: "处理失败：文件损坏或不完整，请重新导出后再上传",
+    EMPTY_FILE: "处理失败：文件是空的（0 字节），请重新上传",
+    NOT_MEDIA: "处理失败：这不是视频或音频文件",
+    TOO_LONG: "处理失败：文件太长，请先剪短",
+    TOO_SHORT: "处理失败：文件太短，至少需要几秒钟的音乐",
+    TOO_LARGE: "处理失败：文件太大，请先压缩或剪短",
+    TOO_MANY_STREAMS: "处理失败：文件里的音视频轨道太多",
+    PICTURE_TOO_LARGE: "处理失败：画面尺寸太大",
+    FRAME_RATE: "处理失败：画面帧率超出范围",
+    UNSUPPORTED: "处理失败：不支持这种编码格式，请转换为 MP4（H.264）后再上传",
+    MISSING_FILE: "处理失败：找不到上传的文件，请重新上传",
+    DISK_FULL: "处理失败：磁盘空间不足，请清理后重试",
+    OUT_OF_MEMORY: "处理失败：内存不足，请换用较短或较小的文件",
+    TIMEOUT: "处理失败：处理超时，请换用较短的文件或重试",
+    CANCELLED: "已取消",
+    INTERRUPTED: "处理失败：服务多次中断，已停止重试",
+    CRASHED: "处理失败：处理程序意外退出，请重试或换一个文件",
+    RENDER_FAILED: "处理失败：无法生成结果视频",
+    VERIFY_FAILED: "处理失败：生成的结果没有通过检查",
+}
+
+
+class InputError(Exception):
+    """A file that cannot be used: ``reason`` is a code above, ``role`` dance or reference.
+
+    ``str(error)`` is one clear English line for the command line; ``detail`` goes to the log.
+    """
+
+    def __init__(
+        self, reason: str, text: str, *, role: str | None = None, detail: str = ""
+    ) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.role = role
+        self.detail = detail

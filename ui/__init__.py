@@ -1,0 +1,1 @@
+"""What a person sees. Calls ``store`` and ``pipeline``; holds no logic of theirs."""
