@@ -57,8 +57,8 @@ MESSAGES: dict[str, str] = {
 }
 
 
-class InputError(Exception):
-    """A file that cannot be used: ``reason`` is a code above, ``role`` dance or reference.
+class JobError(Exception):
+    """A job that cannot go on: ``reason`` is a code above, ``role`` dance or reference.
 
     ``str(error)`` is one clear English line for the command line; ``detail`` goes to the log.
     """
@@ -70,3 +70,11 @@ class InputError(Exception):
         self.reason = reason
         self.role = role
         self.detail = detail
+
+
+class InputError(JobError):
+    """A file that cannot be used (exit code 2 of the command line)."""
+
+
+class RenderError(JobError):
+    """A result that could not be written or did not pass its check."""
