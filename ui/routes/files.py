@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from store import Task
+from store import Task, is_task_id, safe_path
 from ui.names import download_name
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 
 KINDS = ("original", "reference", "modular", "v2")
+PREVIEW = "preview-"
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -42,19 +43,22 @@ _HEADERS = {
 
 def file_path(service: Service, task: Task, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
+    if kind.startswith(PREVIEW) and is_task_id(task.id):
+        path = preview_path(service, task.id, kind.removeprefix(PREVIEW))
+        return path if path.is_file() else None
     recorded = {
         "original": task.dance_file,
         "reference": task.reference_file,
         "modular": task.modular_output,
         "v2": task.v2_output,
     }.get(kind)
-    if not recorded:
-        return None
-    outputs = service.settings.outputs.resolve()
-    path = (outputs.parent / recorded).resolve()
-    if not path.is_relative_to(outputs) or not path.is_file():
-        return None
-    return path
+    path = safe_path(service.settings.outputs, recorded)
+    return path if path is not None and path.is_file() else None
+
+
+def preview_path(service: Service, task_id: str, kind: str) -> Path:
+    """Where the small H.264 copy for browsers stands that cannot decode the file itself."""
+    return service.settings.outputs / "results" / task_id / f"preview_{kind}.mp4"
 
 
 def may_see(service: Service, task: Task, visitor: str | None) -> bool:
@@ -83,7 +87,7 @@ async def serve_file(request: Request) -> Response:
 
     def find() -> tuple[Task, Path] | None:
         task = service.store.get(task_id)
-        if task is None or kind not in KINDS or not _allowed(service, task, request):
+        if task is None or kind.removeprefix(PREVIEW) not in KINDS or not _allowed(service, task, request):
             return None
         path = file_path(service, task, kind)
         return (task, path) if path is not None else None
