@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from store import Task, is_task_id
+from store import Task
+from store.model import is_task_id
 from ui import actions, adjust, compare, place, plots, rows, timeline, words
 from ui.format import as_time, duration, seconds_spent, size
 from ui.names import plain, shown_name

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from store import Task, is_task_id, safe_path
+from store import Task
+from store.model import is_task_id
 from ui.names import download_name
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
@@ -52,7 +53,7 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
         "modular": task.modular_output,
         "v2": task.v2_output,
     }.get(kind)
-    path = safe_path(service.settings.outputs, recorded)
+    path = service.store.safe_path(recorded)
     return path if path is not None and path.is_file() else None
 
 
