@@ -34,7 +34,7 @@ MEDIA_TYPES = {
     ".opus": "audio/ogg",
     ".jpg": "image/jpeg",
 }
-_HEADERS = {
+HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "private, no-cache",
     "content-security-policy": "default-src 'none'; sandbox",
@@ -88,14 +88,14 @@ async def serve_file(request: Request) -> Response:
 
     def find() -> tuple[Task, Path] | None:
         task = service.store.get(task_id)
-        if task is None or kind.removeprefix(PREVIEW) not in KINDS or not _allowed(service, task, request):
+        if task is None or kind.removeprefix(PREVIEW) not in KINDS or not allowed(service, task, request):
             return None
         path = file_path(service, task, kind)
         return (task, path) if path is not None else None
 
     found = await anyio.to_thread.run_sync(find)
     if found is None:
-        return PlainTextResponse("not found", status_code=404, headers=_HEADERS)
+        return PlainTextResponse("not found", status_code=404, headers=HEADERS)
     task, path = found
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     download = "download" in request.query_params or media_type is None
@@ -103,11 +103,12 @@ async def serve_file(request: Request) -> Response:
         path,
         media_type=media_type or "application/octet-stream",
         filename=download_name(task, kind, path.suffix) if download else None,
-        headers=_HEADERS,
+        headers=HEADERS,
     )
 
 
-def _allowed(service: Service, task: Task, request: Request) -> bool:
+def allowed(service: Service, task: Task, request: Request) -> bool:
+    """Whether a request may have the task's files: by the cookie, or by a signed link."""
     if not service.private:
         return True
     key = cookie_key(request.headers)
