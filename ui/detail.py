@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import streamlit as st
+from store.model import is_task_id
 
 from store import Task
-from store.model import is_task_id
 from ui import actions, adjust, compare, place, plots, rows, timeline, words
 from ui.format import as_time, duration, seconds_spent, size
 from ui.names import plain, shown_name
@@ -136,9 +136,7 @@ def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
             path = file_path(service, task, kind)
             if path is None:
                 continue
-            label = t(
-                "detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size)
-            )
+            label = t("detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size))
             if service.routes:
                 url = viewer.url(service, task, kind, download="1")
                 st.link_button(label, url, icon=":material/download:")

@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
+from store.model import is_task_id
 
 from store import Task
-from store.model import is_task_id
 from ui import background, rows
 from ui.format import clock, milliseconds
 from ui.routes.files import file_path
@@ -91,9 +91,7 @@ def _waves(service: Service, task: Task) -> dict[str, Sequence[float]] | None:
     return found
 
 
-def _waveforms(
-    service: Service, task: Task, segments: Sequence[Mapping[str, float]]
-) -> None:
+def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, float]]) -> None:
     waves = _waves(service, task)
     if waves is None:
         st.info(t("plot.looking"), icon="⏳")

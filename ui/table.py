@@ -40,14 +40,14 @@ def show_table(service: Service, viewer: Viewer) -> None:
     snapshot = service.store.snapshot()
     busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
-    st.fragment(_live, run_every=every)(service, viewer, st.container(), busy)
+    st.fragment(_live, run_every=every)(service, viewer, busy)
 
 
 def _adjusting(task: Task) -> bool:
     return task.adjust is not None and task.adjust.status in rows.ACTIVE
 
 
-def _live(service: Service, viewer: Viewer, top: object, busy: bool) -> None:
+def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     snapshot = service.store.snapshot()
     show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
@@ -154,7 +154,7 @@ def _grid(
         hide_index=True,
         row_height=40,
         placeholder="",
-        column_config=_columns(service, viewer, key, now),
+        column_config=_columns(service, viewer, key),
         on_select=lambda: _selected(key),
         selection_mode="multi-row",
         selection_default={
@@ -211,7 +211,7 @@ def _progress(task: Task) -> float | None:
     return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
 
 
-def _columns(service: Service, viewer: Viewer, key: str, now: datetime) -> dict[str, object]:
+def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, object]:
     config = st.column_config
     return {
         "status": config.TextColumn(t("column.status"), width=130, pinned=True),

@@ -185,4 +185,3 @@ def _sample(service: Service, viewer: Viewer) -> None:
         st.error(t("upload.not_stored"), icon="⚠️")
         return
     _handed_in(service, task, 1)
-

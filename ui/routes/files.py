@@ -9,9 +9,9 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from store.model import is_task_id
 
 from store import Task
-from store.model import is_task_id
 from ui.names import download_name
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
@@ -67,9 +67,7 @@ def may_see(service: Service, task: Task, visitor: str | None) -> bool:
     return not service.private or (visitor is not None and task.visitor == visitor)
 
 
-def file_url(
-    service: Service, task: Task, kind: str, *, link: bool = False, **query: str
-) -> str:
+def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **query: str) -> str:
     """The address of a file on this server.
 
     ``link`` signs it, for a viewer whom the route cannot know by the cookie (a login): who
@@ -88,7 +86,11 @@ async def serve_file(request: Request) -> Response:
 
     def find() -> tuple[Task, Path] | None:
         task = service.store.get(task_id)
-        if task is None or kind.removeprefix(PREVIEW) not in KINDS or not allowed(service, task, request):
+        if (
+            task is None
+            or kind.removeprefix(PREVIEW) not in KINDS
+            or not allowed(service, task, request)
+        ):
             return None
         path = file_path(service, task, kind)
         return (task, path) if path is not None else None
