@@ -22,6 +22,7 @@ import numpy as np
 from pipeline import ffmpeg, reasons
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
+from pipeline.plan import Bounds
 from pipeline.probe import refuse
 from pipeline.settings import Settings
 
@@ -195,18 +196,6 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         rest = whole[cut:]
         if cut:
             yield whole[:cut]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Where a reference begins and ends, on its own time line (seconds)."""
-
-    end: float
-    """Of the sound; it begins at 0."""
-    music_start: float
-    """Where the leading silence ends."""
-    music_end: float
-    """Where the trailing silence begins."""
 
 
 def music_bounds(sound: PcmSound, *, hop: float = 0.02) -> Bounds:

@@ -97,12 +97,14 @@ def _end(log: IO[bytes]) -> str:
 
 
 @contextmanager
-def process(arguments: Sequence[str], *, write: bool = False) -> Iterator[IO[bytes]]:
+def process(
+    arguments: Sequence[str], *, write: bool = False, partial: bool = False
+) -> Iterator[IO[bytes]]:
     """Runs ffmpeg and gives its standard output, or its standard input with ``write``.
 
     At the end of the block the pipe is closed and the process awaited. Raises
-    ``FfmpegError`` when it ended with an error. Leaving the block by an exception kills it;
-    a reader that has enough leaves the block with ``GeneratorExit`` or an exception of its own.
+    ``FfmpegError`` when it ended with an error. Leaving the block by an exception kills it,
+    and so does leaving a ``partial`` reading before its end, which is no error.
     """
     with tempfile.TemporaryFile() as log:
         running = subprocess.Popen(
@@ -116,6 +118,8 @@ def process(arguments: Sequence[str], *, write: bool = False) -> Iterator[IO[byt
         try:
             try:
                 yield pipe
+                if partial and pipe.read(1):
+                    return
                 pipe.close()
             except BrokenPipeError:
                 code = running.wait(timeout=60)

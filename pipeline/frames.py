@@ -21,6 +21,10 @@ from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
 
 
+Stamp = tuple[int | None, bool, bool, int]
+"""Of one packet: presentation time, key frame, hidden by the edit list, duration."""
+
+
 @dataclass(frozen=True)
 class FrameTimes:
     """All packets of the picture, in decoding order; arrays of equal length, stream units."""
@@ -31,14 +35,14 @@ class FrameTimes:
     """The container's start on the stream's clock (seconds); dance time 0."""
     pts: NDArray[np.int64]
     """When each picture is shown."""
-    dts: NDArray[np.int64]
-    """When each is decoded; rising, never after ``pts``."""
     key: NDArray[np.bool_]
     """Whether decoding can start here."""
     hidden: NDArray[np.bool_]
     """Whether the container's own edit list hides the picture."""
     last_duration: int
     """How long the picture shown last stays (stream units)."""
+    step: int
+    """The usual distance of two pictures (stream units)."""
     rebuilt: bool
     """Whether the container's stamps were unusable and these were made from the pictures."""
 
@@ -51,7 +55,7 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     """Reads all packets of the dance's picture. Raises ``InputError`` (``unreadable``,
     ``frame_rate`` when there are more pictures than the limits allow)."""
     assert info.video is not None, "only a file with a picture has frames"  # noqa: S101
-    stamps: list[tuple[int | None, int | None, bool, bool, int]] = []
+    stamps: list[Stamp] = []
     limit = int((settings.max_duration + 60) * settings.max_frame_rate)
     try:
         with opened(path, role=info.role, settings=settings) as container:
@@ -63,7 +67,6 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
                 stamps.append(
                     (
                         packet.pts,
-                        packet.dts,
                         packet.is_keyframe,
                         packet.is_discard,
                         packet.duration or 0,
@@ -78,12 +81,10 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     return build(stamps, info)
 
 
-def build(
-    stamps: list[tuple[int | None, int | None, bool, bool, int]], info: MediaInfo
-) -> FrameTimes:
-    """``FrameTimes`` from (pts, dts, key, hidden, duration) of each packet."""
+def build(stamps: list[Stamp], info: MediaInfo) -> FrameTimes:
+    """``FrameTimes`` from what each packet says of each packet."""
     assert info.video is not None  # noqa: S101
-    if not any(key and not hidden for _, _, key, hidden, _ in stamps):
+    if not any(key and not hidden for _, key, hidden, _ in stamps):
         raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
     unusable = [pts is None for pts, *_ in stamps]
     if all(unusable):
@@ -93,40 +94,25 @@ def build(
     order = np.argsort(pts, kind="stable")
     shown = pts[order]
     steps = np.diff(shown)
-    typical = int(np.median(steps)) if len(steps) else max(1, kept[-1][4])
-    dts = _decoding_times([stamp[1] for stamp in kept], pts, max(1, typical))
-    last = kept[int(order[-1])][4]
+    typical = int(np.median(steps)) if len(steps) else max(1, kept[-1][3])
+    last = kept[int(order[-1])][3]
     return FrameTimes(
         time_base=info.video.time_base,
         origin=Fraction(round(info.start_time * 1_000_000), 1_000_000),
         pts=pts,
-        dts=dts,
-        key=np.array([stamp[2] for stamp in kept], dtype=np.bool_),
-        hidden=np.array([stamp[3] for stamp in kept], dtype=np.bool_),
+        key=np.array([stamp[1] for stamp in kept], dtype=np.bool_),
+        hidden=np.array([stamp[2] for stamp in kept], dtype=np.bool_),
         last_duration=last if 0 < last <= 10 * max(1, typical) else max(1, typical),
+        step=max(1, typical),
         rebuilt=False,
     )
 
 
-def _decoding_times(
-    stored: list[int | None], pts: NDArray[np.int64], step: int
-) -> NDArray[np.int64]:
-    """The stored times where they are sound, else new ones from the order of presentation.
+def reordering_depth(pts: NDArray[np.int64]) -> int:
+    """How many packets ahead of its showing a picture may have to be decoded.
 
-    A picture can be decoded no later than it is shown: with a reordering depth of d the i-th
-    packet is decoded at the (i - d)-th smallest presentation time.
+    With depth d, decoding the i-th packet at the (i - d)-th smallest presentation time (and
+    the first d packets before all of them) never shows a picture before it is decoded.
     """
-    known = next((i for i, value in enumerate(stored) if value is not None), None)
-    if known is not None:
-        first = stored[known]
-        assert first is not None  # noqa: S101
-        filled = [first - (known - i) * step for i in range(known)] + stored[known:]
-        if all(value is not None for value in filled):
-            dts = np.array(filled, dtype=np.int64)
-            if bool(np.all(np.diff(dts) > 0)) and bool(np.all(dts <= pts)):
-                return dts
-    ordered = np.sort(pts)
-    position = np.searchsorted(ordered, pts)
-    depth = int(np.max(np.arange(len(pts)) - position, initial=0))
-    head = ordered[0] - step * np.arange(depth, 0, -1)
-    return np.concatenate([head, ordered])[: len(pts)]
+    position = np.searchsorted(np.sort(pts), pts)
+    return int(np.max(np.arange(len(pts)) - position, initial=0))

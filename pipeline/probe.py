@@ -252,9 +252,7 @@ def _video(
     context = stream.codec_context
     codec = context.codec.canonical_name
     if codec not in COPYABLE | ENCODABLE:
-        raise refuse(
-            reasons.UNSUPPORTED, role, f"has a picture in {codec}, which is not supported"
-        )
+        raise refuse(reasons.UNSUPPORTED, role, f"has a picture in {codec}, which is not supported")
     width, height = context.width, context.height
     if width * height > settings.max_pixels:
         raise refuse(
