@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import av
 import av.error
@@ -82,7 +82,7 @@ def open_input(path: Path, *, max_streams: int = 16) -> InputContainer:
         options=open_options(max_streams=max_streams),
         metadata_errors="replace",
     )
-    return cast(InputContainer, opened)
+    return opened
 
 
 def command(arguments: Sequence[str]) -> list[str]:

@@ -20,7 +20,6 @@ from pipeline.media import MediaInfo
 from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
 
-
 Stamp = tuple[int | None, bool, bool, int]
 """Of one packet: presentation time, key frame, hidden by the edit list, duration."""
 

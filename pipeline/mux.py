@@ -12,12 +12,13 @@ import heapq
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.frames import FrameTimes
@@ -53,16 +54,20 @@ def write_mp4(
         if video.codec_context.codec.canonical_name == "hevc":
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
         heard = container.add_stream_from_template(sound, opaque=True)
-        both = heapq.merge(
+        both: Iterator[tuple[float, int, Packet[Any]]] = heapq.merge(
             ((float(p.dts * p.time_base), 0, p) for p in packets if p.dts is not None),
             ((float(p.dts * p.time_base), 1, p) for p in sound_packets if p.dts is not None),
             key=lambda item: item[:2],
         )
         for seconds, kind, packet in both:
-            packet.stream = heard if kind else picture  # type: ignore[assignment]
+            _into(packet, heard if kind else picture)
             container.mux(packet)
             if not kind:
                 on_packet(seconds)
+
+
+def _into(packet: Packet[Any], stream: Stream) -> None:
+    packet.stream = stream
 
 
 def copied_packets(

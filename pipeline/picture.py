@@ -47,12 +47,14 @@ def pictures(
             assert isinstance(stream, VideoStream)  # noqa: S101
             yield stream, copied_packets(container, plan.picture, frames)
         return
-    with ffmpeg.process(encode_arguments(plan, dance, settings)) as pipe:
-        with cast(InputContainer, av.open(pipe, format="nut")) as encoded:
-            stream = encoded.streams.video[0]
-            yield stream, _encoded(encoded, stream, plan.picture)
-            while pipe.read(1 << 16):  # the muxer's trailer
-                pass
+    with (
+        ffmpeg.process(encode_arguments(plan, dance, settings)) as pipe,
+        cast(InputContainer, av.open(pipe, format="nut")) as encoded,
+    ):
+        stream = encoded.streams.video[0]
+        yield stream, _encoded(encoded, stream, plan.picture)
+        while pipe.read(1 << 16):  # the muxer's trailer
+            pass
 
 
 def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[str]:

@@ -22,13 +22,15 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.frames import FrameTimes, reordering_depth
+from pipeline.materials import Materials
 from pipeline.media import AudioInfo, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan import (
+    Action,
     Bounds,
     Loudness,
-    Piece,
     Picture,
+    Piece,
     RenderOptions,
     RenderPlan,
     SoundPlan,
@@ -74,25 +76,15 @@ def make_plan(
     *,
     variant: VariantName,
     options: RenderOptions,
-    frames: FrameTimes,
-    reference_bounds: Bounds,
-    dance_stream: int,
-    reference_stream: int,
-    loudness: Loudness | None = None,
-    dance_peak: float = 1.0,
+    materials: Materials,
 ) -> RenderPlan:
-    """The plan of one result.
-
-    ``dance_stream`` and ``reference_stream`` are the indexes of the tracks that were aligned
-    (``PcmSound.stream``); ``loudness`` is the reference's, None leaves its level alone;
-    ``dance_peak`` is the original sound's largest sample, for the headroom of a room mix.
-    Raises ``RenderError`` when no picture has music under it.
-    """
+    """The plan of one result. Raises ``RenderError`` when no picture has music under it."""
+    frames, bounds = materials.frames, materials.bounds
     video = dance_info.video
     assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
     music = [_nudged(segment, options.nudge_ms / 1000) for segment in segments]
     first_shown, last_end = _extent(frames)
-    stretches = _music(music, variant, reference_bounds, first_shown, last_end)
+    stretches = _music(music, variant, bounds, first_shown, last_end)
     if not stretches:
         raise RenderError(
             reasons.NO_SHARED_MUSIC, "no picture of the dance has the reference's music under it"
@@ -104,10 +96,10 @@ def make_plan(
     picture = _picture(frames, video, start, end, options)
     begin = frames.seconds(picture.start)
     finish = frames.seconds(picture.end)
-    stretches = _follow_the_frames(stretches, reference_bounds, begin, finish)
-    gain = _gain(loudness, options, dance_peak)
+    stretches = _follow_the_frames(stretches, begin, finish)
+    gain = _gain(materials.loudness, options, materials.dance_peak)
     pieces = _pieces(stretches, begin, finish, gain)
-    reference = next(s for s in reference_info.sounds if s.index == reference_stream)
+    reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
     action, reason = _sound_action(pieces, reference, options, finish - begin)
     notes = [f"picture_{picture.action}"] if picture.action == "encode" else []
     return RenderPlan(
@@ -115,19 +107,19 @@ def make_plan(
         picture=picture,
         sound=SoundPlan(
             pieces=pieces,
-            reference_stream=reference_stream,
-            dance_stream=dance_stream,
+            reference_stream=materials.reference_stream,
+            dance_stream=materials.dance_stream,
             room_gain=options.room_sound,
             action=action,
             reason=reason,
         ),
         options=options,
         segments=tuple(segments),
-        bounds=reference_bounds,
-        loudness=loudness,
+        bounds=bounds,
+        loudness=materials.loudness,
         dance=dance_info,
         reference=reference_info,
-        dance_peak=dance_peak,
+        dance_peak=materials.dance_peak,
         notes=tuple(notes),
     )
 
@@ -146,12 +138,14 @@ def revise(
         plan.reference,
         variant=plan.variant,
         options=options,
-        frames=frames,
-        reference_bounds=plan.bounds,
-        dance_stream=plan.sound.dance_stream,
-        reference_stream=plan.sound.reference_stream,
-        loudness=plan.loudness,
-        dance_peak=plan.dance_peak,
+        materials=Materials(
+            frames=frames,
+            bounds=plan.bounds,
+            loudness=plan.loudness,
+            dance_stream=plan.sound.dance_stream,
+            reference_stream=plan.sound.reference_stream,
+            dance_peak=plan.dance_peak,
+        ),
     )
 
 
@@ -259,7 +253,7 @@ def _closed_end(frames: FrameTimes, begin: int, end: float) -> tuple[int, int]:
 
 def _picture_action(
     video: VideoInfo, frames: FrameTimes, options: RenderOptions
-) -> tuple[str, str]:
+) -> tuple[Action, str]:
     if video.codec not in COPYABLE:
         return "encode", f"MP4 players do not take {video.codec}"
     if options.portable and (video.codec != "h264" or video.bit_depth != 8):
@@ -271,9 +265,7 @@ def _picture_action(
     return "copy", "MP4 carries it as it is"
 
 
-def _follow_the_frames(
-    stretches: list[Music], bounds: Bounds, begin: float, finish: float
-) -> list[Music]:
+def _follow_the_frames(stretches: list[Music], begin: float, finish: float) -> list[Music]:
     """Fits the music to the chosen pictures: earlier where the start moved to a key frame and
     the reference reaches that far back, never outside the kept pictures."""
     kept: list[Music] = []
@@ -308,9 +300,7 @@ def _pieces(stretches: list[Music], begin: float, finish: float, gain: float) ->
     position = begin
     for music in stretches:
         start = music.start
-        if start - position >= SHORTEST_PIECE / 4:
-            spans.append((position, start, None))
-        elif start > position and not spans:
+        if start - position >= CROSS_FADE or (start > position and not spans):
             spans.append((position, start, None))
         spans.append((start, music.end, music))
         position = music.end
@@ -367,7 +357,7 @@ def _piece(
 
 def _sound_action(
     pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions, length: float
-) -> tuple[str, str]:
+) -> tuple[Action, str]:
     if options.loudness:
         return "encode", "its loudness is set"
     if options.room_sound > 0 or len(pieces) != 1 or pieces[0].source != "reference":
