@@ -79,7 +79,7 @@ def room_response(
     reflections *= 1 / np.sqrt(np.sum(reflections**2))
     response = reflections
     response[0] = 10 ** (direct_db / 20)
-    return response / np.sqrt(np.sum(response**2))
+    return np.asarray(response / np.sqrt(np.sum(response**2)), dtype=np.float64)
 
 
 def reverberate(x: Samples, response: NDArray[np.float64]) -> Samples:
@@ -133,7 +133,7 @@ def claps_and_stomps(
 def clip(x: Samples, drive_db: float) -> Samples:
     """Hard clipping at full scale after raising the rms to ``drive_db`` below full scale."""
     gain = 10 ** (-drive_db / 20) / max(rms(x), 1e-9)
-    return np.clip(x * gain, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(x * gain, -1, 1), dtype=np.float32)
 
 
 def automatic_gain(
@@ -171,7 +171,7 @@ def spectral_gate(
     floor = np.quantile(power, quantile, axis=1, keepdims=True)
     gain = np.sqrt(np.maximum(1 - 2 * floor / np.maximum(power, 1e-12), 10 ** (floor_db / 10)))
     _, out = signal.istft(spectrum * gain, rate, nperseg=size)
-    return out[: len(x)].astype(np.float32)
+    return np.asarray(out[: len(x)], dtype=np.float32)
 
 
 def moving_phone(x: Samples, rate: int, seed: int) -> Samples:
@@ -218,7 +218,8 @@ def drum_loop(count: int, rate: int, beats_a_minute: float, seed: int, *, kit: i
         for drum, hit in enumerate((kick, snare, hat)):
             if pattern[drum, number % 16]:
                 out[at : at + len(hit)] += hit
-    return (out[:count] / np.sqrt(np.mean(out**2) + 1e-12)).astype(np.float32)
+    level = np.sqrt(np.mean(out**2) + 1e-12)
+    return np.asarray(out[:count] / level, dtype=np.float32)
 
 
 def chorus(x: Samples, rate: int, seed: int) -> Samples:

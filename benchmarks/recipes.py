@@ -140,7 +140,7 @@ def band(draw: Draw) -> Case:
 @recipe("codec", 4)
 def codec(draw: Draw) -> Case:
     """AAC at 64 and 24 kb/s, Opus at 24, AMR."""
-    name: warp.Codec = ("aac64", "aac24", "opus24", "amr")[draw.index % 4]  # type: ignore[assignment]
+    name: warp.Codec = ("aac64", "aac24", "opus24", "amr")[draw.index % 4]
     return _degraded(
         draw, lambda x: warp.codec(degrade.noise(x, 15, "pink", draw.seed()), RATE, name)
     )
@@ -186,7 +186,7 @@ def low_rate(draw: Draw) -> Case:
     def poor(x: Samples) -> Samples:
         thin = degrade.band_limit(x, RATE, 50, 3600, 4)
         if draw.index % 3 == 1:
-            return np.round(thin * 100).astype(np.float32) / 128
+            return np.asarray(np.round(thin * 100) / 128, dtype=np.float32)
         return -thin if draw.index % 3 == 2 else thin
 
     return _degraded(draw, poor)

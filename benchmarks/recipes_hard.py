@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
 from benchmarks import degrade, warp
@@ -80,8 +81,8 @@ def _assemble(
         pieces.append(np.zeros(round(gap * RATE), dtype=np.float32))
         now += len(pieces[-1])
         speed = speeds[number] if speeds else 1.0
-        seconds = min(seconds, (len(reference) / RATE - start) / speed)
-        take = warp.play(reference, RATE, start, seconds, speed)
+        heard = min(seconds, (len(reference) / RATE - start) / speed)
+        take = warp.play(reference, RATE, start, heard, speed)
         edge = np.minimum(1, np.arange(len(take)) / 160).astype(np.float32)
         pieces.append(take * edge * edge[::-1])
         begin = now / RATE
@@ -257,6 +258,7 @@ def no_music(draw: Draw) -> Case:
     reference = _piece(draw, draw.track(100), 120)
     way = draw.index % 10
     time = np.arange(count) / RATE
+    dance: NDArray[np.floating]
     if way == 0:
         click = np.zeros(count)
         click[:: round(60 / 118 * RATE)] = 1

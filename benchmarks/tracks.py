@@ -98,7 +98,7 @@ def speech(split: Split, seconds: float, seed: int) -> Samples:
     pieces: list[Samples] = []
     length = 0
     while length < round(seconds * RATE):
-        said = _as_float(_cached(prompts[random.integers(len(prompts))], None, "mid"))
+        said = _as_float(_cached(prompts[int(random.integers(len(prompts)))], None, "mid"))
         pause = np.zeros(int(random.uniform(0.1, 0.7) * RATE), dtype=np.float32)
         pieces += [said, pause]
         length += len(said) + len(pause)

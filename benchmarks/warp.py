@@ -149,11 +149,11 @@ def codec(x: Samples, rate: int, name: Codec) -> Samples:
         )  # fmt: skip
     out = np.frombuffer(done.stdout, dtype=np.float32)
     lag = waveform_lag(x, out, rate)
-    return resample_at(out, np.arange(len(x)) + lag * rate)
+    return resample_at(out, np.arange(len(x), dtype=np.float64) + lag * rate)
 
 
 def waveform_lag(reference: Samples, dance: Samples, rate: int, reach: float = 0.5) -> float:
-    """How late ``dance`` is against ``reference`` (seconds), by cross-correlation within ``reach``."""
+    """How late ``dance`` is against ``reference`` (seconds, ±``reach``), by cross-correlation."""
     count = min(len(reference), len(dance))
     curve = signal.correlate(dance[:count].astype(np.float64), reference[:count], method="fft")
     middle, width = count - 1, int(reach * rate)
