@@ -187,9 +187,14 @@ def matched(
 ) -> Case:
     """A case with one right answer."""
     segments = truth if isinstance(truth, tuple) else (truth,)
-    return Case(draw.name, draw.kind, dance, reference, RATE, segments)
+    return Case(draw.name, draw.kind, fit(dance), fit(reference), RATE, segments)
+
+
+def fit(x: Samples) -> Samples:
+    """Turned down where it would go beyond full scale, as a file cannot."""
+    return x * np.float32(min(1.0, 0.98 / max(float(np.max(np.abs(x), initial=0.0)), 1e-9)))
 
 
 def unrelated(draw: Draw, dance: Samples, reference: Samples) -> Case:
     """A case that has to be rejected."""
-    return Case(draw.name, draw.kind, dance, reference, RATE, None)
+    return Case(draw.name, draw.kind, fit(dance), fit(reference), RATE, None)

@@ -12,6 +12,7 @@ from benchmarks import degrade, warp
 from benchmarks.cases import (
     Case,
     Draw,
+    fit,
     matched,
     phone,
     recipe,
@@ -167,7 +168,7 @@ def ambiguous(draw: Draw) -> Case:
     dance, truth = record(reference, one + into, seconds, speed=speed)
     dance = phone(dance, draw) if draw.index % 2 else dance
     places = ((one + into, speed), (two + into, speed))
-    return Case(draw.name, draw.kind, dance, reference, RATE, (truth,), True, places)
+    return Case(draw.name, draw.kind, fit(dance), fit(reference), RATE, (truth,), True, places)
 
 
 @recipe("repeat", 8)
