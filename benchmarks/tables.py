@@ -160,13 +160,9 @@ def fault_of(s: Score) -> str | None:  # noqa: PLR0911  (one line a fault reads 
     if s.failure:
         return "0 crashed"
     if not s.shares_music:
-        return (
-            f"1 accepted, unrelated{' (sure)' if (s.confidence or 0) >= 0.9 else ''}"
-            if s.matched
-            else None
-        )
+        return f"1 accepted, unrelated{sure}" if s.matched else None
     if s.matched and not s.within(100):
-        return f"2 wrong place{' (sure)' if (s.confidence or 0) >= 0.9 else ''}"
+        return f"2 wrong place{sure}"
     if not s.matched:
         return "3 missed"
     if s.group == "ambiguous":
