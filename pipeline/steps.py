@@ -93,9 +93,7 @@ def find_alignment(
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            answers[name] = MethodAlignment(
-                name, False, False, 0.0, (), reason=reason_of(error)
-            )
+            answers[name] = MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
     if len(broken) == len(answers):
         raise broken[0]
     alignment = align.judge(answers)

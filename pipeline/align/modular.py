@@ -27,9 +27,7 @@ def _silent(_: float) -> None:
 
 def unmatched(reason: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer that says why there is none."""
-    return MethodAlignment(
-        NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence()
-    )
+    return MethodAlignment(NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence())
 
 
 def modular(
@@ -94,9 +92,7 @@ def assemble(
         errors.append(1.0 if exact is not None else 12.0)
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
-    candidates = tuple(
-        Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places
-    )
+    candidates = tuple(Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places)
     return MethodAlignment(
         NAME,
         True,

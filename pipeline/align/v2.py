@@ -55,9 +55,7 @@ def paths_of(
             continue
         start, stop = (max(t, 0) / per_second for t in (guess.start, guess.stop))
         stop = min(stop, duration(dance))
-        line = lock(
-            dance, reference, guess.lag / PER_SECOND, heard.speed, start, stop, slack=DRIFT
-        )
+        line = lock(dance, reference, guess.lag / PER_SECOND, heard.speed, start, stop, slack=DRIFT)
         if line.height >= LOCKED:
             path = path_of(
                 heard,
@@ -129,9 +127,7 @@ def v2(
     paths = paths_of(dance, reference, heard, listening, found)
     if not any(path.height for path in paths):
         paths += [
-            path_of(
-                heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height
-            )
+            path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
             for d in deep_search(dance, reference)
         ]
     report(0.8)
