@@ -142,12 +142,7 @@ def plan_answers(
             files.reference,
             variant=name,
             options=options,
-            frames=materials.frames,
-            reference_bounds=materials.bounds,
-            dance_stream=materials.dance_stream,
-            reference_stream=materials.reference_stream,
-            loudness=materials.loudness,
-            dance_peak=materials.dance_peak,
+            materials=materials,
         )
 
     return make
