@@ -14,11 +14,14 @@ from pipeline.align.hint import Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
 from pipeline.align.modular_search import search
+from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, tracks_of
 from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
+SPEED_CHANCE = 6.0
+"""Score from which another speed is looked at."""
 
 
 def _silent(_: float) -> None:
@@ -27,7 +30,9 @@ def _silent(_: float) -> None:
 
 def unmatched(reason: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer that says why there is none."""
-    return MethodAlignment(NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence())
+    return MethodAlignment(
+        NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence()
+    )
 
 
 def modular(
@@ -39,16 +44,32 @@ def modular(
     report(0.4)
     heard = extract(dance)
     report(0.6)
-    peaks = search(heard, listening)
+    result = at_speed(dance, reference, heard, listening)
     report(0.8)
+    if not result.matched:
+        for peak in search_speed(dance, reference)[:3]:
+            if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
+                continue
+            heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
+            other = at_speed(dance, reference, heard, listening)
+            if other.matched:
+                result = other
+                break
+    report(1.0)
+    return result
+
+
+def at_speed(
+    dance: Sound, reference: Sound, heard: Features, listening: Features
+) -> MethodAlignment:
+    """The answer at one speed."""
+    peaks = search(heard, listening)
     lines = tracks_of(heard, listening, peaks, most=12)
     takes = find_takes(heard, listening, lines)
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
     verdicts = [judge_take(heard, listening, take, peaks) for take in takes]
-    answer = assemble(dance, reference, heard, takes, verdicts)
-    report(1.0)
-    return answer
+    return assemble(dance, reference, heard, takes, verdicts)
 
 
 def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) -> Segment:
@@ -57,7 +78,7 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) ->
     offset, rate = take.line.lag / PER_SECOND, speed * (1 + take.line.drift)
     if exact is not None:
         offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
+    return Segment(take.start / per_second, take.stop / per_second, offset, rate, moved)
 
 
 def assemble(
@@ -79,20 +100,24 @@ def assemble(
         if not verdict.matched:
             continue
         rough = segment_of(take, None, speed, moved=False)
-        exact = refine(
-            dance,
-            reference,
-            rough.offset,
-            rough.speed,
-            rough.dance_start,
-            rough.dance_end,
-            slack=4e-4,
-        )
-        segments.append(segment_of(take, exact, speed, moved=False))
+        exact = None
+        if not heard.stretched:
+            exact = refine(
+                dance,
+                reference,
+                rough.offset,
+                rough.speed,
+                rough.dance_start,
+                rough.dance_end,
+                slack=4e-4,
+            )
+        segments.append(segment_of(take, exact, speed, moved=heard.pitch != 1.0))
         errors.append(1.0 if exact is not None else 12.0)
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
-    candidates = tuple(Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places)
+    candidates = tuple(
+        Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places
+    )
     return MethodAlignment(
         NAME,
         True,

@@ -54,7 +54,13 @@ class Features:
     """``(frames, BANDS)``, in steps of ``1 / STEP``, about unit variance."""
     level: Array
     """Mean power of each frame in decibels."""
-    speed: float
+    speed: float = 1.0
+    pitch: float = 1.0
+
+    @property
+    def stretched(self) -> bool:
+        """Whether the speed was changed and the pitch kept, so that waveforms do not match."""
+        return abs(self.speed - 1) > 2e-3 and self.pitch == 1.0
 
     @property
     def count(self) -> int:
@@ -122,4 +128,4 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Features:
     for start, stop in spans(count, BLOCK):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
-    return Features(values, level, speed)
+    return Features(values, level, speed, pitch)

@@ -115,9 +115,7 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
         steps = min(int(np.ceil(slack * reach / 0.7)), 400)
         tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
         stacks = [stacked(curves[use], away[use] * s) for s in tries]
-        heights = [
-            float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)
-        ]
+        heights = [float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)]
         best = int(np.argmax(heights))
         slope = float(tries[best])
         if span >= longest:

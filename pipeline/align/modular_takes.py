@@ -62,7 +62,9 @@ def track(dance: Features, reference: Features, line: Line) -> Track:
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: int) -> list[Track]:
+def tracks_of(
+    dance: Features, reference: Features, peaks: list[Peak], *, most: int
+) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
     for peak in peaks:
@@ -133,7 +135,9 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
     return [take for take in takes if take.stop - take.start >= min(SHORTEST, dance.count // 2)]
 
 
-def placed(dance: Features, reference: Features, known: Track, second: int, end: int) -> Take:
+def placed(
+    dance: Features, reference: Features, known: Track, second: int, end: int
+) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
     first, last = known.line.overlap(dance, reference)
     start, stop = second * SECOND, min(end * SECOND, dance.count)

@@ -80,7 +80,9 @@ def spread_evidence(curve: Array, zero: int, top: float, ratio: float) -> Eviden
     )
 
 
-def judge_take(dance: Features, reference: Features, take: Take, peaks: list[Peak]) -> Verdict:
+def judge_take(
+    dance: Features, reference: Features, take: Take, peaks: list[Peak]
+) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
     lag = round(take.line.lag) + zero

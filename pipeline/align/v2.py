@@ -13,8 +13,10 @@ from pipeline.align.hint import Hint
 from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
+from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import Lock, lock
 from pipeline.align.v2_search import Guess, agreement, guesses, tops
+from pipeline.align.v2_speed import search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
@@ -26,6 +28,8 @@ CHANCE = 5.2
 CLEAR, EQUAL = 0.82, 0.91
 """The next place's share of the best: up to here a clear winner, from here as good."""
 DRIFT = 6e-4
+TEMPO = 4.6
+"""Score from which another speed is looked at; chance comes to 3.9."""
 
 
 def _silent(_: float) -> None:
@@ -42,7 +46,6 @@ def paths_of(
     most: int = 8,
 ) -> list[Path]:
     """Guesses that win in their chunk, locked by phase where that is possible."""
-    per_second = PER_SECOND * heard.speed
     paths: list[Path] = []
     for guess in found:
         if len(paths) == most:
@@ -53,21 +56,30 @@ def paths_of(
         where = middle + guess.lag
         if any(abs(p.lag + middle * (1 + p.drift) - where) < 12 for p in paths):
             continue
+        paths.append(followed(dance, reference, heard, listening, guess))
+    return paths
+
+
+def followed(
+    dance: Sound, reference: Sound, heard: Bits, listening: Bits, guess: Guess
+) -> Path:
+    """The path through a guess."""
+    per_second = PER_SECOND * heard.speed
+    lag, drift, height = guess.lag, 0.0, 0.0
+    if not heard.stretched:
         start, stop = (max(t, 0) / per_second for t in (guess.start, guess.stop))
         stop = min(stop, duration(dance))
-        line = lock(dance, reference, guess.lag / PER_SECOND, heard.speed, start, stop, slack=DRIFT)
+        line = lock(dance, reference, lag / PER_SECOND, heard.speed, start, stop, slack=DRIFT)
         if line.height >= LOCKED:
-            path = path_of(
-                heard,
-                listening,
-                line.offset * PER_SECOND,
-                line.speed / heard.speed - 1,
-                line.height,
-            )
-        else:
-            path = path_of(heard, listening, guess.lag, 0.0, 0.0)
-        paths.append(path)
-    return paths
+            lag, drift = line.offset * PER_SECOND, line.speed / heard.speed - 1
+            return path_of(heard, listening, lag, drift, line.height)
+    low, high = max(0, round(-lag)), min(heard.count, round(listening.count - lag))
+    start, stop = max(guess.start, low), min(guess.stop, high)
+    if stop - start > PER_SECOND:
+        lag, drift = fit_bits(
+            heard, listening, lag, drift, start, stop, slack=2 * DRIFT, limits=(low, high)
+        )
+    return path_of(heard, listening, lag, drift, height)
 
 
 def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[Segment, Lock]:
@@ -75,9 +87,12 @@ def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[S
     speed = heard.speed
     start, stop = piece.start / speed, min(piece.stop / speed, duration(dance))
     line = Lock(piece.path.lag / PER_SECOND, speed * (1 + piece.path.drift), 0.0)
-    exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
+    exact = line
+    if not heard.stretched:
+        exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
     kept = exact if exact.height >= LOCKED else line
-    return Segment(start, stop, kept.offset, kept.speed), exact
+    moved = heard.pitch != 1.0
+    return Segment(start, stop, kept.offset, kept.speed, moved), exact
 
 
 def standing(
@@ -125,13 +140,45 @@ def v2(
     found = guesses(heard, listening)
     report(0.6)
     paths = paths_of(dance, reference, heard, listening, found)
-    if not any(path.height for path in paths):
-        paths += [
-            path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
-            for d in deep_search(dance, reference)
-        ]
-    report(0.8)
-    return answer(dance, reference, heard, listening, paths)
+    result = answer(dance, reference, heard, listening, paths)
+    report(0.7)
+    if result.matched and not result.ambiguous:
+        return result
+    deep = [
+        path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
+        for d in deep_search(dance, reference)
+    ]
+    if deep:
+        deeper = answer(dance, reference, heard, listening, deep)
+        result = max(result, deeper, key=lambda a: (a.matched, a.confidence))
+    if not result.matched:
+        result = at_other_speed(dance, reference, listening) or result
+    report(1.0)
+    return result
+
+
+def at_other_speed(dance: Sound, reference: Sound, listening: Bits) -> MethodAlignment | None:
+    """The answer at the best other speed at which there is one."""
+    for tempo in search_tempo(dance, reference)[:3]:
+        if tempo.score < TEMPO or tempo.score < 0.9 * tempo.next_score:
+            continue
+        pitch = tempo.speed if tempo.moved else 1.0
+        heard = extract(dance, tempo.speed, pitch)
+        lag = tempo.offset * PER_SECOND
+        per_second = PER_SECOND * tempo.speed
+        start = max(round(tempo.start * per_second), round(-lag), 0)
+        stop = min(round(tempo.stop * per_second), round(listening.count - lag), heard.count)
+        if stop - start < 2 * PER_SECOND:
+            continue
+        lag, drift = fit_bits(heard, listening, lag, 0.0, start, stop, slack=4e-3)
+        speed = tempo.speed * (1 + drift)
+        heard = extract(dance, speed, speed if tempo.moved else 1.0)
+        found = guesses(heard, listening)
+        paths = paths_of(dance, reference, heard, listening, found)
+        result = answer(dance, reference, heard, listening, paths)
+        if result.matched:
+            return result
+    return None
 
 
 def unmatched(evidence: Evidence | None = None) -> MethodAlignment:

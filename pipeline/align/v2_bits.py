@@ -34,6 +34,12 @@ class Bits:
     values: NDArray[np.int8]
     """``(frames, BANDS)``."""
     speed: float = 1.0
+    pitch: float = 1.0
+
+    @property
+    def stretched(self) -> bool:
+        """Whether the speed was changed and the pitch kept, so that waveforms do not match."""
+        return abs(self.speed - 1) > 2e-3 and self.pitch == 1.0
 
     @property
     def count(self) -> int:
@@ -76,4 +82,4 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Bits:
         first, last = max(start - LAG, 0), min(stop + LAG, count)
         power = power_frames(sound, first, last - first, size, per_second)
         values[start:stop] = bits_of(power @ filters)[start - first : stop - first]
-    return Bits(values, speed)
+    return Bits(values, speed, pitch)

@@ -53,7 +53,9 @@ def in_band(bins: int, size: int, rate: int) -> Array:
     return ((frequency > BAND[0]) & (frequency < min(BAND[1], 0.42 * rate))).astype(np.float32)
 
 
-def lag_curves(dance: Sound, reference: Sound, offset: float, speed: float, times: Array) -> Array:
+def lag_curves(
+    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
+) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
     Column ``k`` is the lag ``k - columns // 2`` in samples: how much later the dance is.
