@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,44 @@ Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
 
 
 def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``; raises ``InputError``."""
     from pipeline.probe import probe
 
-    return asdict(probe(Path(arguments["path"]), role=arguments["role"], settings=settings))
+    return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
 
 
-CALLS: dict[str, Call] = {"probe": _probe}
+def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
+    from pipeline.preview import make_thumbnail
+
+    out = Path(arguments["out"])
+    make_thumbnail(Path(arguments["path"]), out, at=float(arguments["at"]), settings=settings)
+    return {"out": str(out)}
+
+
+def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play."""
+    from pipeline.preview import make_preview
+    from pipeline.probe import probe
+
+    path, out = Path(arguments["path"]), Path(arguments["out"])
+    info = probe(path, role=arguments.get("role", "dance"), settings=settings)
+    make_preview(path, out, duration=info.duration, settings=settings)
+    return {"out": str(out)}
+
+
+def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``folder`` → the sample pair in it."""
+    from pipeline.sample import make_sample
+
+    dance, reference = make_sample(Path(arguments["folder"]))
+    return {"dance": str(dance), "reference": str(reference)}
+
+
+CALLS: dict[str, Call] = {
+    "probe": _probe,
+    "thumbnail": _thumbnail,
+    "preview": _preview,
+    "sample": _sample,
+}
 """By name; arguments and value are JSON objects."""

@@ -13,7 +13,8 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any
 
-from pipeline.execution import Execute, execute_in_child, run_adjustment, run_task
+from pipeline.adjusting import run_adjustment
+from pipeline.execution import Execute, execute_in_child, run_task
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -143,9 +144,9 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
             if settings is None:
                 settings = Settings()
             if store is None:
-                from store import Store
+                from store import default_store
 
-                store = Store(settings)
+                store = default_store(settings)
             store.start()
             runner = Runner(store, settings)
             runner.start()
