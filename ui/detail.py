@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import streamlit as st
-from store.model import is_task_id
 
 from store import Task
+from store.model import is_task_id
 from ui import actions, adjust, compare, place, plots, rows, timeline, words
 from ui.format import as_time, duration, seconds_spent, size
 from ui.names import plain, shown_name

@@ -9,9 +9,9 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from store.model import is_task_id
 
 from store import Task
+from store.model import is_task_id
 from ui.names import download_name
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
@@ -45,8 +45,8 @@ HEADERS = {
 def file_path(service: Service, task: Task, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
-        path = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        return path if path.is_file() else None
+        small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
+        return small if small.is_file() else None
     recorded = {
         "original": task.dance_file,
         "reference": task.reference_file,

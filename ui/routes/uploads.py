@@ -198,7 +198,7 @@ def _take_back(path: Path) -> None:
             file.truncate(offset)
 
 
-def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], dict[str, str]]:
+def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:
     folder = folder_of(get_service(), request.scope["visitor"])
     return lambda metadata: {"files_dir": str(folder)}
 
