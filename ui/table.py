@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +18,7 @@ import streamlit as st
 from store import Snapshot, Task
 from ui import actions, notices, rows, words
 from ui.banners import show_banners
-from ui.format import duration, milliseconds, seconds_spent, size
+from ui.format import duration, milliseconds, moments, seconds_spent, size
 from ui.names import shown_name
 from ui.routes.files import file_path
 from ui.service import Service
@@ -146,7 +147,8 @@ def _grid(
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
     labels = [actions.row_labels(task) for task in tasks]
-    frame = _frame(service, tasks, snapshot, queue, now).assign(actions=labels)
+    frame = _frame(service, tasks, snapshot, queue, now)
+    frame["actions"] = pd.Series(labels, dtype="object")
     chosen = set(st.session_state.get(_SELECTED, ()))
     st.dataframe(
         frame,
@@ -197,7 +199,7 @@ def _frame(
             "stage": [words.stage_text(task, queue) for task in tasks],
             "confidence": [rows.confidence(task) for task in tasks],
             "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
-            "created": pd.to_datetime([task.created_at for task in tasks], utc=True),
+            "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
             "size": [sizes(task) for task in tasks],
         }
@@ -211,7 +213,7 @@ def _progress(task: Task) -> float | None:
     return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
 
 
-def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, object]:
+def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, Any]:
     config = st.column_config
     return {
         "status": config.TextColumn(t("column.status"), width=130, pinned=True),

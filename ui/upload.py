@@ -70,7 +70,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
         key=_key(),
         data={
             "words": {name: t(f"upload.{name}") for name in WORDS},
-            "url": f"/{uploads.PREFIX}/",
+            "url": f"{uploads.URL}/",
             "token": uploads.upload_token(service, viewer.name),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
