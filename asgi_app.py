@@ -33,9 +33,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start the service before the first visitor and stop it after the last."""
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
     address = st.get_option("server.address")
-    service = await anyio.to_thread.run_sync(
-        lambda: start_service(routes=True, address=address)
-    )
+    service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
     async with anyio.create_task_group() as group:
         group.start_soon(_tidy, service)
         try:

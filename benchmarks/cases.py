@@ -85,7 +85,7 @@ def recipe(kind: str, count: int) -> Callable[[Recipe], Recipe]:
 
 def generate(split: Split, classes: Collection[str] | None = None) -> Iterator[Case]:
     """The cases of a split, made one at a time; ``classes`` names the kinds that are wanted."""
-    from benchmarks import recipes, recipes_hard  # noqa: F401, PLC0415  (they fill KINDS)
+    from benchmarks import recipes, recipes_hard  # noqa: F401  (they fill KINDS)
 
     unknown = set(classes or ()) - set(KINDS)
     if unknown:

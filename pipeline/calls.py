@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import math
+import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +50,45 @@ def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return {"dance": str(dance), "reference": str(reference)}
 
 
+def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``, and the sound's ``level_db`` (decibels of
+    full scale, root mean square; null without sound) and a ``thumbnail`` (a JPEG as base64,
+    empty without a picture); raises ``InputError``.
+    """
+    from pipeline.preview import make_thumbnail
+    from pipeline.probe import probe
+
+    path, role = Path(arguments["path"]), arguments["role"]
+    info = probe(path, role=role, settings=settings)
+    value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
+    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+        if info.video is not None:
+            picture = Path(folder) / "thumbnail.jpg"
+            make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
+            value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+        if info.sounds:
+            from pipeline.decode import decode_sound
+
+            sound = decode_sound(path, info, Path(folder), settings=settings)
+            value["level_db"] = round(20 * math.log10(max(sound.rms, 1e-6)), 1)
+    return value
+
+
+def _waveform(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → ``duration`` (seconds) and ``low`` and ``high`` of each column."""
+    from pipeline.decode import decode_sound
+    from pipeline.probe import probe
+    from pipeline.waveform import peaks
+
+    path = Path(arguments["path"])
+    info = probe(path, role=arguments["role"], settings=settings)
+    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+        return asdict(peaks(decode_sound(path, info, Path(folder), settings=settings)))
+
+
 CALLS: dict[str, Call] = {
+    "facts": _facts,
+    "waveform": _waveform,
     "probe": _probe,
     "thumbnail": _thumbnail,
     "preview": _preview,

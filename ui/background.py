@@ -36,9 +36,9 @@ def _calls() -> _Calls:
     return cast(_Calls, place.__dict__.setdefault("calls", _Calls()))
 
 
-def fetch(name: str, arguments: Mapping[str, Any], path: Path, *, timeout: float) -> (
-    ChildResult | None
-):
+def fetch(
+    name: str, arguments: Mapping[str, Any], path: Path, *, timeout: float
+) -> ChildResult | None:
     """The answer of ``pipeline.calls`` for a file, None while it is being made.
 
     Asked once for each content of the file (by its stamp); ``timeout`` in seconds.

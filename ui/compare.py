@@ -138,5 +138,3 @@ def _stock_players(service: Service, task: Task, kinds: list[str]) -> None:
     path = file_path(service, task, kind) if kind else None
     if path is not None:
         st.video(path)
-
-

@@ -136,9 +136,7 @@ def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
             path = file_path(service, task, kind)
             if path is None:
                 continue
-            label = t(
-                "detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size)
-            )
+            label = t("detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size))
             if service.routes:
                 url = viewer.url(service, task, kind, download="1")
                 st.link_button(label, url, icon=":material/download:")

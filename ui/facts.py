@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ui import background, rows
@@ -14,19 +13,19 @@ from ui.text import has, t
 if TYPE_CHECKING:
     from ui.stock_upload import Waiting
 
-TIMEOUT = 60.0
+TIMEOUT = 300.0
 
 
 def unfinished(files: Iterable[Waiting]) -> bool:
     """Whether a file is still being looked at."""
-    return any(file.path.is_file() and _look(file.path) is None for file in files)
+    return any(file.path.is_file() and _look(file) is None for file in files)
 
 
 def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
     """By upload: ``text`` with length, picture and size, ``warning`` when it cannot be used."""
     found: dict[str, dict[str, Any]] = {}
     for file in files:
-        result = _look(file.path)
+        result = _look(file)
         if result is None:
             found[file.uid] = {"text": t("facts.looking"), "warning": ""}
         elif result.outcome is None:
@@ -38,8 +37,10 @@ def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _look(path: Path) -> Any:
-    return background.fetch("facts", {"path": str(path)}, path, timeout=TIMEOUT)
+def _look(file: Waiting) -> Any:
+    return background.fetch(
+        "facts", {"path": str(file.path), "role": file.role}, file.path, timeout=TIMEOUT
+    )
 
 
 def _describe(info: Mapping[str, Any], count: int) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _describe(info: Mapping[str, Any], count: int) -> dict[str, Any]:
         warning = t("facts.no_sound")
     elif level is not None and level < -60:
         warning = t("facts.quiet")
-    return {"text": " · ".join(parts), "warning": warning, "thumbnail": info.get("thumbnail")}
+    return {"text": " · ".join(parts), "warning": warning, "thumbnail": info.get("thumbnail") or ""}
 
 
 def _rate(video: Mapping[str, Any]) -> float | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+
+import pandas as pd
 
 from store import Task
 from ui.text import t
@@ -18,6 +21,11 @@ def as_time(value: str | datetime | None) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def moments(values: Iterable[str | datetime | None]) -> pd.Series[pd.Timestamp]:
+    """Moments as a column of the table, in UTC; unreadable ones are empty."""
+    return pd.Series([as_time(value) for value in values], dtype="datetime64[us, UTC]")
 
 
 def seconds_spent(task: Task, now: datetime) -> float | None:

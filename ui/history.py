@@ -12,7 +12,7 @@ import streamlit as st
 
 from store import Task
 from ui import rows, words
-from ui.format import as_time, duration, seconds_spent
+from ui.format import as_time, duration, moments, seconds_spent
 from ui.names import shown_name
 from ui.service import Service
 from ui.text import t
@@ -103,7 +103,7 @@ def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
             "status": [task.status for task in tasks],
             "dance": [shown_name(task.dance_name) for task in tasks],
             "reference": [shown_name(task.reference_name) for task in tasks],
-            "completed": pd.to_datetime([as_time(task.completed_at) for task in tasks], utc=True),
+            "completed": moments(task.completed_at for task in tasks),
             "seconds": [seconds_spent(task, now) for task in tasks],
             "confidence": [rows.confidence(task) for task in tasks],
             "agreement_ms": [rows.agreement_ms(task) for task in tasks],

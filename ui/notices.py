@@ -48,7 +48,7 @@ def show_notices(tasks: Sequence[Task]) -> None:
                 }
                 for task in ended
             ],
-            "words": {"allow": t("notice.allow"), "allowed": t("notice.allowed")},
+            "words": {"allow": t("notice.allow")},
             "busy": any(task.status in rows.ACTIVE for task in tasks),
         },
     )

@@ -96,9 +96,7 @@ def _listen(task_id: str, candidate: Mapping[str, float]) -> None:
     st.session_state.pop(f"place-component-{task_id}", None)
 
 
-def _save_button(
-    service: Service, viewer: Viewer, task: Task, offset: float, speed: float
-) -> None:
+def _save_button(service: Service, viewer: Viewer, task: Task, offset: float, speed: float) -> None:
     st.button(
         t("place.save", at=f"{offset:+.3f}"),
         type="primary",
@@ -109,9 +107,7 @@ def _save_button(
     )
 
 
-def save_hint(
-    service: Service, viewer: Viewer, task_id: str, hint: Mapping[str, float]
-) -> None:
+def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Mapping[str, float]) -> None:
     """Hand a person's offset (seconds) to the pipeline; a callback.
 
     A success is adjusted and keeps its results until the new ones are whole; a failed task

@@ -82,24 +82,27 @@ def _waves(service: Service, task: Task) -> dict[str, Sequence[float]] | None:
         if path is None:
             found[kind] = ()
             continue
-        result = background.fetch("waveform", {"path": str(path)}, path, timeout=TIMEOUT)
+        result = background.fetch(
+            "waveform",
+            {"path": str(path), "role": "dance" if kind == "original" else "reference"},
+            path,
+            timeout=TIMEOUT,
+        )
         if result is None:
             return None
         outcome = result.outcome or {}
-        found[kind] = outcome.get("peaks", ())
-        found[f"{kind}.bin"] = (float(outcome.get("bin_seconds", 0.0)),)
+        low, high = outcome.get("low", ()), outcome.get("high", ())
+        found[kind] = [max(-a, b) for a, b in zip(low, high, strict=True)]
+        columns = max(1, len(found[kind]))
+        found[f"{kind}.bin"] = (float(outcome.get("duration", 0.0)) / columns,)
     return found
 
 
-def _waveforms(
-    service: Service, task: Task, segments: Sequence[Mapping[str, float]]
-) -> None:
+def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, float]]) -> None:
     waves = _waves(service, task)
     if waves is None:
         st.info(t("plot.looking"), icon="⏳")
         return
-    if st.session_state.get("plots.drawn") != task.id:
-        st.session_state["plots.drawn"] = task.id
     offset = segments[0]["offset"] if segments else 0.0
     speed = segments[0]["speed"] if segments else 1.0
     layers = []
@@ -112,7 +115,7 @@ def _waveforms(
         if kind == "reference":
             # The reference's own time, put on the dance's line.
             times = [(at - offset) / speed for at in times]
-        loudest = max(max(peaks), 1e-9)
+        loudest = max([*peaks, 1e-9])
         layers.append(
             pd.DataFrame(
                 {
@@ -135,7 +138,7 @@ def _waveforms(
             color=alt.Color("file:N", title=None, legend=alt.Legend(orient="bottom")),
         )
     )
-    chart: alt.Chart | alt.LayerChart = waves_chart
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart = waves_chart
     if segments:
         parts = pd.DataFrame(segments)
         matched = (
@@ -158,11 +161,11 @@ def _correlation(method: str, curve: Mapping[str, Any]) -> None:
     frame = pd.DataFrame({"offset": curve["offsets"], "score": curve["scores"]}).dropna()
     if frame.empty:
         return
-    peak = frame.loc[frame["score"].idxmax()]
+    peak = frame.iloc[int(frame["score"].to_numpy().argmax())]
     others = frame[(frame["offset"] - peak["offset"]).abs() > RUNNER_UP_APART]
     marks = [{"offset": peak["offset"], "score": peak["score"], "what": t("plot.peak")}]
     if not others.empty:
-        second = others.loc[others["score"].idxmax()]
+        second = others.iloc[int(others["score"].to_numpy().argmax())]
         marks.append(
             {"offset": second["offset"], "score": second["score"], "what": t("plot.runner_up")}
         )

@@ -30,6 +30,8 @@ class Waiting:
     path: Path
     name: str
     size: int
+    role: str
+    """dance or reference."""
 
 
 def stock_uploaders(
@@ -58,12 +60,12 @@ def stock_uploaders(
         )
     given = dances if isinstance(dances, list) else []
     return (
-        [_stored(service, viewer, one) for one in given],
-        _stored(service, viewer, reference) if reference is not None else None,
+        [_stored(service, viewer, one, "dance") for one in given],
+        _stored(service, viewer, reference, "reference") if reference is not None else None,
     )
 
 
-def _stored(service: Service, viewer: Viewer, given: UploadedFile) -> Waiting:
+def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) -> Waiting:
     """Write an upload to the disk once, under its Streamlit id."""
     uid = "".join(c for c in given.file_id if c.isalnum())[:64]
     path = uploads.folder_of(service, viewer.name or "everyone") / uid
@@ -72,4 +74,4 @@ def _stored(service: Service, viewer: Viewer, given: UploadedFile) -> Waiting:
         given.seek(0)
         with path.open("wb") as file:
             shutil.copyfileobj(given, file, 1024 * 1024)
-    return Waiting(uid, path, given.name, given.size)
+    return Waiting(uid, path, given.name, given.size, role)

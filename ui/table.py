@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +18,7 @@ import streamlit as st
 from store import Snapshot, Task
 from ui import actions, notices, rows, words
 from ui.banners import show_banners
-from ui.format import duration, milliseconds, seconds_spent, size
+from ui.format import duration, milliseconds, moments, seconds_spent, size
 from ui.names import shown_name
 from ui.routes.files import file_path
 from ui.service import Service
@@ -40,14 +41,14 @@ def show_table(service: Service, viewer: Viewer) -> None:
     snapshot = service.store.snapshot()
     busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
-    st.fragment(_live, run_every=every)(service, viewer, st.container(), busy)
+    st.fragment(_live, run_every=every)(service, viewer, busy)
 
 
 def _adjusting(task: Task) -> bool:
     return task.adjust is not None and task.adjust.status in rows.ACTIVE
 
 
-def _live(service: Service, viewer: Viewer, top: object, busy: bool) -> None:
+def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     snapshot = service.store.snapshot()
     show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
@@ -146,7 +147,8 @@ def _grid(
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
     labels = [actions.row_labels(task) for task in tasks]
-    frame = _frame(service, tasks, snapshot, queue, now).assign(actions=labels)
+    frame = _frame(service, tasks, snapshot, queue, now)
+    frame["actions"] = pd.Series(labels, dtype="object")
     chosen = set(st.session_state.get(_SELECTED, ()))
     st.dataframe(
         frame,
@@ -154,7 +156,7 @@ def _grid(
         hide_index=True,
         row_height=40,
         placeholder="",
-        column_config=_columns(service, viewer, key, now),
+        column_config=_columns(service, viewer, key),
         on_select=lambda: _selected(key),
         selection_mode="multi-row",
         selection_default={
@@ -197,7 +199,7 @@ def _frame(
             "stage": [words.stage_text(task, queue) for task in tasks],
             "confidence": [rows.confidence(task) for task in tasks],
             "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
-            "created": pd.to_datetime([task.created_at for task in tasks], utc=True),
+            "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
             "size": [sizes(task) for task in tasks],
         }
@@ -211,7 +213,7 @@ def _progress(task: Task) -> float | None:
     return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
 
 
-def _columns(service: Service, viewer: Viewer, key: str, now: datetime) -> dict[str, object]:
+def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, Any]:
     config = st.column_config
     return {
         "status": config.TextColumn(t("column.status"), width=130, pinned=True),

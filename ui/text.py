@@ -25,9 +25,7 @@ def choose_language() -> str:
     """Settle this session's language: the address, then the switch, then the browser."""
     asked = st.query_params.get("lang")
     if _STATE not in st.session_state:
-        st.session_state[_STATE] = (
-            asked if asked in CATALOGUES else language_of(st.context.locale)
-        )
+        st.session_state[_STATE] = asked if asked in CATALOGUES else language_of(st.context.locale)
     return current()
 
 

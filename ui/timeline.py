@@ -9,21 +9,21 @@ import streamlit as st
 
 from store import Task
 from ui import rows, words
-from ui.format import as_time, duration
+from ui.format import as_time, duration, moments
 from ui.text import has, t
 
 
 def show_timeline(task: Task) -> None:
     """When it was created, started and ended, and how long each stage took."""
-    moments = [
+    events = [
         ("created", as_time(task.created_at)),
         ("started", as_time(task.started_at)),
         ("completed", as_time(task.completed_at)),
     ]
     frame = pd.DataFrame(
         {
-            "event": [t(f"event.{name}") for name, moment in moments if moment],
-            "moment": pd.to_datetime([moment for _, moment in moments if moment], utc=True),
+            "event": [t(f"event.{name}") for name, at in events if at],
+            "moment": moments(at for _, at in events if at),
         }
     )
     config = st.column_config

@@ -70,7 +70,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
         key=_key(),
         data={
             "words": {name: t(f"upload.{name}") for name in WORDS},
-            "url": f"/{uploads.PREFIX}/",
+            "url": f"{uploads.URL}/",
             "token": uploads.upload_token(service, viewer.name),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
@@ -93,18 +93,20 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
 def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     """The uploads that the component names and that are whole on the disk."""
 
-    def find(given: Any) -> Waiting | None:
+    def find(given: Any, role: str) -> Waiting | None:
         uid = given.get("id") if isinstance(given, dict) else None
         if not isinstance(uid, str) or viewer.name is None:
             return None
         found = uploads.find_upload(service, viewer.name, uid)
-        return Waiting(found.uid, found.path, found.name, found.size) if found else None
+        return Waiting(found.uid, found.path, found.name, found.size, role) if found else None
 
     if not isinstance(files, dict):
         return Picked((), None)
     given = files.get("dance")
-    dances = [found for one in given if (found := find(one))] if isinstance(given, list) else []
-    return Picked(dances, find(files.get("reference")))
+    dances = (
+        [found for one in given if (found := find(one, "dance"))] if isinstance(given, list) else []
+    )
+    return Picked(dances, find(files.get("reference"), "reference"))
 
 
 def _buttons(service: Service, viewer: Viewer, picked: Picked) -> None:
@@ -185,4 +187,3 @@ def _sample(service: Service, viewer: Viewer) -> None:
         st.error(t("upload.not_stored"), icon="⚠️")
         return
     _handed_in(service, task, 1)
-

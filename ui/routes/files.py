@@ -45,8 +45,8 @@ HEADERS = {
 def file_path(service: Service, task: Task, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
-        path = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        return path if path.is_file() else None
+        small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
+        return small if small.is_file() else None
     recorded = {
         "original": task.dance_file,
         "reference": task.reference_file,
@@ -67,9 +67,7 @@ def may_see(service: Service, task: Task, visitor: str | None) -> bool:
     return not service.private or (visitor is not None and task.visitor == visitor)
 
 
-def file_url(
-    service: Service, task: Task, kind: str, *, link: bool = False, **query: str
-) -> str:
+def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **query: str) -> str:
     """The address of a file on this server.
 
     ``link`` signs it, for a viewer whom the route cannot know by the cookie (a login): who
@@ -88,7 +86,11 @@ async def serve_file(request: Request) -> Response:
 
     def find() -> tuple[Task, Path] | None:
         task = service.store.get(task_id)
-        if task is None or kind.removeprefix(PREVIEW) not in KINDS or not allowed(service, task, request):
+        if (
+            task is None
+            or kind.removeprefix(PREVIEW) not in KINDS
+            or not allowed(service, task, request)
+        ):
             return None
         path = file_path(service, task, kind)
         return (task, path) if path is not None else None

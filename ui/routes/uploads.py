@@ -34,7 +34,9 @@ from ui.service import Service, get_service
 
 log = logging.getLogger(__name__)
 
-PREFIX = "uploads"
+PREFIX = "/uploads"
+URL = f"{PREFIX}/files"
+"""Where the page's uploader sends to."""
 TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
 """An upload that nobody has touched for so long is removed."""
@@ -198,7 +200,7 @@ def _take_back(path: Path) -> None:
             file.truncate(offset)
 
 
-def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], dict[str, str]]:
+def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:
     folder = folder_of(get_service(), request.scope["visitor"])
     return lambda metadata: {"files_dir": str(folder)}
 
@@ -216,7 +218,7 @@ def upload_routes(max_bytes: int) -> list[BaseRoute]:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(
         create_tus_router(
-            prefix="",
+            prefix="files",
             files_dir="unused",  # every visitor has a folder: see file_dep
             max_size=max_bytes,
             days_to_keep=1,
@@ -225,4 +227,4 @@ def upload_routes(max_bytes: int) -> list[BaseRoute]:
             strict_offset_validation=True,
         )
     )
-    return [Mount(f"/{PREFIX}", app=Guard(app))]
+    return [Mount(PREFIX, app=Guard(app))]
