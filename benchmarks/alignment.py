@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             scores += done
             for one in done:
                 if out:
-                    print(json.dumps(asdict(one)), file=out, flush=True)
+                    print(json.dumps(asdict(one), default=float), file=out, flush=True)
             faults = [f"{s.method}: {tables.fault_of(s)} ({s.error_ms})" for s in done
                       if s.method not in PEERS and tables.fault_of(s)]  # fmt: skip
             print(case.name, *faults, file=sys.stderr, flush=True)

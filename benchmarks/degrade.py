@@ -7,6 +7,7 @@ delay, and blocks are centred. Changes of time (speed, drift, codecs) are in ``b
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -231,3 +232,27 @@ def chorus(x: Samples, rate: int, seed: int) -> Samples:
         sway = 0.006 * np.sin(2 * np.pi * (random.uniform(0.2, 0.9) * time + random.random()))
         out += np.interp(time - sway, time, x, left=0, right=0)
     return (out / 3).astype(np.float32)
+
+
+def scramble_phases(x: Samples, rate: int, seed: int) -> Samples:
+    """The same spectrum over time with phases drawn anew: no common waveform (64 ms)."""
+    random = np.random.default_rng(seed)
+    size = 2 ** round(np.log2(0.064 * rate))
+    _, _, spectrum = signal.stft(x, rate, nperseg=size)
+    turned = np.abs(spectrum) * np.exp(2j * np.pi * random.random(spectrum.shape))
+    _, out = signal.istft(turned, rate, nperseg=size)
+    return np.asarray(out[: len(x)], dtype=np.float32)
+
+
+def vocoder(x: Samples, rate: int, seed: int) -> Samples:
+    """Noise that follows the music's level in 20 bands (10 ms), as a channel vocoder does."""
+    edges = [float(edge) for edge in np.geomspace(80, rate * 0.47, 21)]
+    carrier = coloured_noise(len(x), "white", seed)
+    window = signal.windows.hann(2 * round(0.01 * rate) + 1)
+    out = np.zeros(len(x))
+    for low, high in pairwise(edges):
+        sections = signal.butter(2, [low, high], "bandpass", fs=rate, output="sos")
+        power = signal.sosfiltfilt(sections, x) ** 2
+        level = np.sqrt(np.maximum(signal.fftconvolve(power, window / window.sum(), "same"), 0))
+        out += signal.sosfiltfilt(sections, carrier) * level
+    return np.asarray(out * (rms(x) / (float(np.std(out)) + 1e-9)), dtype=np.float32)

@@ -14,14 +14,16 @@ from benchmarks.cases import (
     Draw,
     fit,
     matched,
+    most_distinct,
     phone,
     recipe,
     record,
+    resemblance,
     room_tone,
     scene,
     unrelated,
 )
-from benchmarks.tracks import RATE, Track, same_music, speech, tracks
+from benchmarks.tracks import RATE, Track, speech
 from pipeline.model import Samples, Segment
 
 
@@ -68,13 +70,17 @@ def full_kept(draw: Draw) -> Case:
     return _changed_speed(draw, FULL[draw.index], engine)
 
 
+Takes = list[tuple[float, float, float]]
+"""For each take the silence before it, its start in the reference, its length (seconds)."""
+
+
 def _assemble(
     draw: Draw,
     reference: Samples,
-    plan: Sequence[tuple[float, float, float]],
+    plan: Takes,
     speeds: Sequence[float] = (),
 ) -> Case:
-    """A dance of several takes: (silence before, start in the reference, seconds) of each."""
+    """A dance of several takes, each at its own speed."""
     pieces: list[Samples] = []
     truth: list[Segment] = []
     now = 0
@@ -101,28 +107,33 @@ def _assemble(
 @recipe("takes", 8)
 def takes(draw: Draw) -> Case:
     """Music that stops, restarts, is paused, or is played again from the top."""
-    where = scene(draw, 60, 150)
     u = draw.random.uniform
-    length = len(where.reference) / RATE
-    a, b = float(u(0, 20)), float(u(40, length - 45))
-    plans: tuple[list[tuple[float, float, float]], ...] = (
-        [(3, a, 25), (6, b, 30)],  # stopped, and started elsewhere
-        [(0, 0, 20), (5, 0, 40)],  # broken off, again from the top
-        [(2, a, 25), (4, a + 25, 30)],  # paused
-        [(0, 0, 15), (4, 0, 15), (4, 0, 35)],  # three attempts
-        [(1, b, 20), (8, a, 30)],  # back to an earlier place
-        [(0, a, 22), (0, b, 28)],  # cut in the dance video: no gap at all
-        [(0, a, 30), (3, a + 10, 30)],  # rewound by 20 s
-        [(5, a, 12), (5, b, 12), (5, a + 5, 20)],
-    )
-    return _assemble(draw, where.reference, plans[draw.index % len(plans)])
+
+    def attempt(turn: int) -> tuple[float, tuple[Samples, Takes]]:
+        reference = draw.track(150, turn // 3).samples()[: 150 * RATE]
+        a, b = float(u(0, 20)), float(u(40, 105))
+        plans: tuple[Takes, ...] = (
+            [(3, a, 25), (6, b, 30)],  # stopped, and started elsewhere
+            [(0, 0, 20), (5, 0, 40)],  # broken off, again from the top
+            [(2, a, 25), (4, a + 25, 30)],  # paused
+            [(0, 0, 15), (4, 0, 15), (4, 0, 35)],  # three attempts
+            [(1, b, 20), (8, a, 30)],  # back to an earlier place
+            [(0, a, 22), (0, b, 28)],  # cut in the dance video: no gap at all
+            [(0, a, 30), (3, a + 10, 30)],  # rewound by 20 s
+            [(5, a, 12), (5, b, 12), (5, a + 5, 20)],
+        )
+        plan = plans[draw.index % len(plans)]
+        likeness = max(resemblance(reference, start, length) for _, start, length in plan)
+        return likeness, (reference, plan)
+
+    return _assemble(draw, *most_distinct(attempt))
 
 
 @recipe("takes_speed", 3)
 def takes_speed(draw: Draw) -> Case:
     """Takes at another speed, and a slow rehearsal before the full tempo."""
-    where = scene(draw, 60, 150)
-    a = float(draw.random.uniform(0, 20))
+    where = scene(draw, 35, 150)
+    a = where.start
     speeds = ((1.04, 1.04), (0.85, 1.0), (0.97, 1.0))[draw.index % 3]
     return _assemble(draw, where.reference, [(2, a, 30), (5, a, 30)], speeds)
 
@@ -130,12 +141,19 @@ def takes_speed(draw: Draw) -> Case:
 @recipe("cut", 3)
 def cut(draw: Draw) -> Case:
     """A reference from which a stretch was cut, 4 to 20 s long, within what was danced to."""
-    sound = draw.track(200).samples()[: 200 * RATE]
     gap = (4.0, 10.0, 20.0)[draw.index % 3]
-    first = float(draw.random.uniform(60, 100))
-    keep, skip = round(first * RATE), round(gap * RATE)
+    skip = round(gap * RATE)
+
+    def attempt(turn: int) -> tuple[float, tuple[Samples, int]]:
+        sound = draw.track(200, turn // 4).samples()[: 200 * RATE]
+        keep = round(float(draw.random.uniform(60, 100)) * RATE)
+        at = keep / RATE
+        likeness = max(resemblance(sound, at - 28, 28), resemblance(sound, at + gap, 28))
+        return likeness, (sound, keep)
+
+    sound, keep = most_distinct(attempt)
     reference = np.concatenate((sound[:keep], sound[keep + skip :]))
-    begin, seconds = first - 28, 56 + gap
+    begin, seconds = keep / RATE - 28, 56 + gap
     dance = warp.play(sound, RATE, begin, seconds)
     before = Segment(0.0, keep / RATE - begin, begin)
     after = Segment((keep + skip) / RATE - begin, seconds, begin - skip / RATE)
@@ -144,8 +162,13 @@ def cut(draw: Draw) -> Case:
 
 def _tiled(draw: Draw, passage: float, between: float) -> tuple[Samples, float, float]:
     """A reference whose passage comes twice, and where (seconds) each begins."""
-    sound = draw.track(150).samples()
-    at = float(draw.random.uniform(30, 40))
+
+    def attempt(turn: int) -> tuple[float, tuple[Samples, float]]:
+        sound = draw.track(110, turn // 3).samples()
+        at = float(draw.random.uniform(20, 40))
+        return resemblance(sound[: 110 * RATE], at, passage), (sound, at)
+
+    sound, at = most_distinct(attempt)
     intro = sound[: round(15 * RATE)]
     phrase = sound[round(at * RATE) : round((at + passage) * RATE)]
     after = round((at + passage) * RATE)
@@ -191,14 +214,11 @@ def repeat(draw: Draw) -> Case:
 
 def _two_tracks(draw: Draw, *, one_artist: bool | None = None) -> tuple[Track, Track]:
     first = draw.track(60)
-    others = [
-        t
-        for t in tracks(draw.split)
-        if not same_music(first, t)
-        and t.seconds >= 60
-        and (one_artist is None or (t.artist == first.artist) == one_artist)
-    ]
-    return first, others[int(draw.random.integers(len(others)))]
+    for _ in range(50):
+        other = draw.other_track(first)
+        if one_artist is None or (other.artist == first.artist) == one_artist:
+            break
+    return first, other
 
 
 def _piece(draw: Draw, track: Track, seconds: float) -> Samples:

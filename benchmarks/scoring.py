@@ -19,12 +19,20 @@ GROUPS = {
     "takes_speed": "takes",
     "cut": "takes",
     "repeat": "repeats",
+    "repeat_varied": "repeats",
+    "natural_repeat": "repeats",
     "ambiguous": "ambiguous",
+    "loop": "ambiguous",
+    "speed_hard": "speed, hard",
+    "cover": "covers",
     "unrelated": "to reject",
     "same_tempo": "to reject",
     "same_drums": "to reject",
     "other_version": "to reject",
     "no_music": "to reject",
+    "other_part": "to reject",
+    "backwards": "to reject",
+    "unrelated_many": "to reject",
 }
 """The goal that a kind counts for; every other kind is 'same speed'."""
 SAME_SPEED = "same speed"

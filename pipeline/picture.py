@@ -67,14 +67,20 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
     assert video is not None  # noqa: S101
     key = float(picture.key * picture.time_base)
     end = float(picture.end * picture.time_base)
-    filters = [
-        f"trim=start_pts={picture.start}:end_pts={picture.end}",
-        f"setpts=PTS-{picture.start}",
-    ]
+    seek: list[str] = []
+    if picture.rebuilt:  # the stamps are ours, not the container's: count pictures instead
+        stop = picture.first + picture.frames
+        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", "setpts=PTS-STARTPTS"]
+    else:
+        filters = [
+            f"trim=start_pts={picture.start}:end_pts={picture.end}",
+            f"setpts=PTS-{picture.start}",
+        ]
+        if plan.dance.start_time < key:
+            seek = ["-ss", f"{key:.6f}", "-noaccurate_seek"]
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
-    seek = ["-ss", f"{key:.6f}", "-noaccurate_seek"] if plan.dance.start_time < key else []
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
         *("-t", f"{end - (key if seek else 0.0) + 10:.6f}"),

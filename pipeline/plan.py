@@ -88,6 +88,8 @@ class Picture:
     """Stamp at which the last one ends."""
     frames: int
     """How many are shown."""
+    first: int
+    """How many pictures the dance shows before the first one that is kept."""
     key: int
     """Stamp of the key frame at which decoding begins, at most ``start``."""
     packets: int

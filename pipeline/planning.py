@@ -221,6 +221,7 @@ def _picture(
         start=first_stamp,
         end=stop,
         frames=int(visible.sum()),
+        first=int((shown & (frames.pts < first_stamp)).sum()),
         key=int(frames.pts[begin]),
         packets=count,
         depth=reordering_depth(inside),
@@ -258,6 +259,8 @@ def _picture_action(
         return "encode", f"MP4 players do not take {video.codec}"
     if options.portable and (video.codec != "h264" or video.bit_depth != 8):
         return "encode", "a portable file needs H.264 with 8 bits"
+    if not frames.ordered:
+        return "encode", "the order of its pictures cannot be found"
     hidden = np.flatnonzero(frames.hidden)
     first_shown = int(np.min(frames.pts[~frames.hidden]))
     if len(hidden) and bool(np.any(frames.pts[hidden] > first_shown)):

@@ -78,7 +78,7 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) ->
     offset, rate = take.line.lag / PER_SECOND, speed * (1 + take.line.drift)
     if exact is not None:
         offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, offset, rate, moved)
+    return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
 
 
 def assemble(
