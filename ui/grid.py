@@ -25,7 +25,7 @@ def frame_of(
     queue: rows.Queue,
     now: datetime,
 ) -> pd.DataFrame:
-    """The rows, in words and figures; the columns are named by ``_columns``."""
+    """The rows, in words and figures; the columns are named by ``columns``."""
 
     def after(task: Task) -> int | None:
         for kind in ("modular", "v2"):
