@@ -55,13 +55,14 @@ def test_upload_to_download(
 
     # The three players run in step, and the keys change what is heard.
     page.locator(".compare .play").click()
-    page.wait_for_function("document.querySelector('*') && true")
-    page.wait_for_timeout(2500)
-    state = players(page)
+    for _ in range(20):  # a busy machine starts them one after the other
+        page.wait_for_timeout(500)
+        state = players(page)
+        times = [p["time"] for p in state]
+        if min(times) > 0.5 and max(times) - min(times) < 0.05:
+            break
+    assert min(times) > 0.5 and max(times) - min(times) < 0.05, state
     assert [p["muted"] for p in state].count(False) == 1
-    times = [p["time"] + p["start"] for p in state]
-    assert max(times) - min(times) < 0.15, state
-    assert min(times) > 0.5
     for key, track in (("1", "original"), ("2", "modular"), ("3", "v2")):
         page.keyboard.press(key)
         assert page.locator(".compare").get_attribute("data-active") == track
@@ -133,7 +134,7 @@ def test_upload_to_download(
 def players(page: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.locator(".compare video").evaluate_all(
         "videos => videos.map(v => ({time: v.currentTime, muted: v.muted, paused: v.paused,"
-        " start: 0, failed: !!v.error}))"
+        " failed: !!v.error}))"
     )
     return found
 
