@@ -129,7 +129,7 @@ def _decode(
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
         *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
         *("-map", f"0:{track.index}"),
-        *("-af", f"{timeline(info.start_time, rate)},aformat=channel_layouts=mono"),
+        *("-af", f"{timeline(info.start_time, rate)},aformat=sample_fmts=s16:channel_layouts=mono"),
         *("-f", "s16le", "pipe:1"),
     ]
     limit = int((settings.max_duration + 60) * rate)

@@ -213,6 +213,8 @@ def _picture(
         first = float(seconds[begin])
     count, stop = _closed_end(frames, begin, end + tolerance)
     inside = frames.pts[begin : begin + count]
+    if options.portable and action == "copy" and bool(np.any(seconds[begin:] < first - tolerance)):
+        action, reason = "encode", "a portable file begins on a key frame"
     first_stamp = int(inside[np.argmin(np.abs(seconds[begin : begin + count] - first))])
     visible = shown[begin : begin + count] & (inside >= first_stamp)
     return Picture(

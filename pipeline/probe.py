@@ -123,7 +123,12 @@ def _describe(
         raise refuse(
             reasons.TOO_MANY_STREAMS, role, f"has more than {settings.max_streams} streams"
         )
-    _check_whole(container, size, role)
+    if cut_off(container, size):
+        raise refuse(
+            reasons.UNREADABLE,
+            role,
+            "is cut off: its index promises more than the file holds; upload it again",
+        )
     duration = _duration(container, role, settings)
     if duration > settings.max_duration:
         raise refuse(
@@ -186,20 +191,16 @@ def _sort_streams(
     return sounds, pictures, other
 
 
-def _check_whole(container: InputContainer, size: int, role: Role) -> None:
-    """An MP4 whose index points beyond its end was cut off on its way here."""
+def cut_off(container: InputContainer, size: int) -> bool:
+    """Whether an MP4's index points beyond ``size`` bytes: it was cut off on its way."""
     if "mp4" not in container.format.name:
-        return
-    for stream in container.streams:
-        entries = stream.index_entries
-        if len(entries):
-            last = entries[len(entries) - 1]
-            if last.pos + last.size > size:
-                raise refuse(
-                    reasons.UNREADABLE,
-                    role,
-                    "is cut off: its index promises more than the file holds; upload it again",
-                )
+        return False
+    ends = [
+        entries[len(entries) - 1].pos + entries[len(entries) - 1].size
+        for entries in (stream.index_entries for stream in container.streams)
+        if len(entries)
+    ]
+    return max(ends, default=0) > size
 
 
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:

@@ -88,9 +88,10 @@ def encode(
 
 
 def _plain(plan: RenderPlan) -> Piece | None:
-    """The only piece of a plan that is music alone, at its own speed."""
+    """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
+    portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if len(pieces) != 1 or plan.sound.room_gain > 0:
+    if len(pieces) != 1 or plan.sound.room_gain > 0 or plan.options.portable:
         return None
     piece = pieces[0]
     return piece if piece.source == "reference" and piece.stretch == "none" else None

@@ -90,7 +90,8 @@ def kept(result: Result, source: measure.Pictures) -> tuple[measure.Pictures, in
     Asserts that they are a stretch of the source's: once each, in order, bit by bit the same
     when copied, at the same distances in time.
     """
-    got = measure.pictures(result.path)
+    turned = source.rotation if result.plan.picture.action == "encode" else 0
+    got = measure.pictures(result.path, turned)
     assert all(time >= -1e-6 for time in got.times)
     assert abs(got.times[0]) < 1e-6
     begin = source.numbers.index(got.numbers[0])
