@@ -107,14 +107,15 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
         params = ["-x265-params", f"log-level=error:bframes={clip.b_frames}:open-gop={opened}:pools=1{hdr}"]
         if clip.container in {"mp4", "mov"}:
             params += ["-tag:v", "hvc1"]
-    colours = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
     late = 1.37 if clip.extra == "late_sound" else 0.0
     filters = f"format={clip.pixel_format}"
     if clip.extra == "vfr":  # every fifth picture is missing; numbers go on
         filters = f"select='mod(n,5)',{filters}"
+    if clip.extra == "hdr":
+        filters += ",setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
     command = [
-        *("-nostdin", "-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}"),
-        *("-r", str(clip.fps), "-i", "PIPE"),
+        *("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}"),
+        *("-r", str(clip.fps), "-i", "pipe:0"),
         *("-itsoffset", str(late), "-f", "f32le", "-ar", str(RATE), "-ac", "2"),
         *("-i", ffmpeg.file_url(wave), "-map", "0:v"),
     ]
@@ -124,14 +125,12 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
         command += ["-map", "1:a"]
     command += [
         *("-vf", filters, "-fps_mode", "passthrough", "-c:v", encoder, *quality, *params),
-        *("-g", str(clip.gop), *(colours if clip.extra == "hdr" else [])),
+        *("-g", str(clip.gop)),
         *("-c:a", SOUNDS.get(clip.container, "pcm_s16le"), "-b:a", "160k", "-ac", "2"),
         *("-output_ts_offset", str(clip.start)),
     ]
     plain = folder / f"{clip.name}.plain.{clip.container}"
     frames = b"".join(barcode(n, width, height).tobytes() for n in range(count))
-    command[command.index("PIPE")] = "pipe:0"
-    command.remove("-nostdin")
     _ffmpeg([*command, "-y", str(plain)], frames)
     wave.unlink()
     if clip.rotation or clip.extra == "data":
