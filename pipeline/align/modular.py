@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline import reasons
+from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, tracks_of
+from pipeline.align.modular_tonal import TonalMatch, Tones
 from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
@@ -43,15 +45,16 @@ def modular(
     listening = extract(reference)
     report(0.4)
     heard = extract(dance)
+    tones = modular_tonal.extract(reference)
     report(0.6)
-    result = at_speed(dance, reference, heard, listening)
+    result = at_speed(dance, reference, heard, listening, tones)
     report(0.8)
     if not result.matched:
         for peak in search_speed(dance, reference)[:3]:
             if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
                 continue
             heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-            other = at_speed(dance, reference, heard, listening)
+            other = at_speed(dance, reference, heard, listening, tones)
             if other.matched:
                 result = other
                 break
@@ -60,7 +63,7 @@ def modular(
 
 
 def at_speed(
-    dance: Sound, reference: Sound, heard: Features, listening: Features
+    dance: Sound, reference: Sound, heard: Features, listening: Features, tones: Tones
 ) -> MethodAlignment:
     """The answer at one speed."""
     peaks = search(heard, listening)
@@ -68,14 +71,29 @@ def at_speed(
     takes = find_takes(heard, listening, lines)
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
-    verdicts = [judge_take(heard, listening, take, peaks) for take in takes]
+    own = modular_tonal.extract(dance, heard.speed, heard.pitch)
+    verdicts = [
+        judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes
+    ]
     return assemble(dance, reference, heard, takes, verdicts)
+
+
+def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
+    """How well the notes of a take agree."""
+    return modular_tonal.match(
+        own,
+        tones,
+        float(take.line.lag) / PER_SECOND,
+        take.line.drift,
+        take.start / PER_SECOND,
+        take.stop / PER_SECOND,
+    )
 
 
 def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
     per_second = PER_SECOND * speed
-    offset, rate = take.line.lag / PER_SECOND, speed * (1 + take.line.drift)
+    offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
     if exact is not None:
         offset, rate = exact.offset, exact.speed
     return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
@@ -116,7 +134,7 @@ def assemble(
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
     candidates = tuple(
-        Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places
+        Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
     return MethodAlignment(
         NAME,

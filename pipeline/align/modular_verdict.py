@@ -14,8 +14,9 @@ import numpy as np
 
 from pipeline.align.modular_features import PER_SECOND, Features
 from pipeline.align.modular_follow import Line, by_seconds, evidence
-from pipeline.align.modular_search import APART, HOP, LENGTH, Peak, correlate, highest
+from pipeline.align.modular_search import APART, HOP, LENGTH, correlate, highest
 from pipeline.align.modular_takes import Take
+from pipeline.align.modular_tonal import TonalMatch
 from pipeline.align.signal import Array
 from pipeline.model import Evidence
 
@@ -25,6 +26,8 @@ CLEAR = 0.80
 """A next place up to this share of the best leaves a clear winner."""
 EQUAL = 0.90
 """A next place from this share on is as good."""
+TONAL, NOTES = 5.0, 0.15
+"""Sigmas and coefficient of the tonal match from which notes are said to agree."""
 MOST = 24
 """Windows of a take that are looked at."""
 POINTS = 400
@@ -66,7 +69,9 @@ def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, in
     return total / np.float32(np.sqrt(number)), zero
 
 
-def spread_evidence(curve: Array, zero: int, top: float, ratio: float) -> Evidence:
+def spread_evidence(
+    curve: Array, zero: int, top: float, ratio: float, equals: int, tonal: TonalMatch
+) -> Evidence:
     """The curve in a few hundred points for a plot."""
     used = np.flatnonzero(curve)
     low, high = int(used[0]), int(used[-1]) + 1
@@ -76,12 +81,19 @@ def spread_evidence(curve: Array, zero: int, top: float, ratio: float) -> Eviden
     return Evidence(
         tuple((place - zero) / PER_SECOND for place in places),
         tuple(float(curve[place]) / peak for place in places),
-        {"score": top, "next_ratio": ratio},
+        {
+            "score": top,
+            "next_ratio": ratio,
+            "equal_places": float(equals),
+            "tonal_rho": tonal.rho,
+            "tonal_sigmas": tonal.sigmas,
+            "tonal_next": tonal.better,
+        },
     )
 
 
 def judge_take(
-    dance: Features, reference: Features, take: Take, peaks: list[Peak]
+    dance: Features, reference: Features, take: Take, tonal: TonalMatch
 ) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
@@ -91,8 +103,8 @@ def judge_take(
     if score < CHANCE:
         return Verdict(False, False, 0.0, score, 1.0)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
-    places: list[tuple[float, float]] = [(take.line.lag, 1.0)]
-    for place in highest(curve, 6):
+    places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
+    for place in highest(curve, 12):
         if abs(place - lag) <= APART or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
@@ -101,14 +113,16 @@ def judge_take(
             for k in (-1, 0, 1)
         )
         share = max(float(curve[place]) / score, 0.0)
-        places.append((other.lag, min(share, theirs / max(mine, 1e-6))))
+        places.append((float(other.lag), min(share, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
     height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
     clear = float(np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))
     ambiguous = ratio >= EQUAL
     confidence = float(min(height, clear)) * 0.995
-    matched = score > CHANCE + 0.6
+    notes = tonal.sigmas >= TONAL and tonal.rho >= NOTES
+    matched = score > CHANCE + 0.6 and (notes or not ambiguous)
+    equals = sum(share >= CLEAR for _, share in places)
     return Verdict(
         matched,
         ambiguous,
@@ -116,5 +130,5 @@ def judge_take(
         score,
         ratio,
         tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
-        spread_evidence(curve, zero, score, ratio),
+        spread_evidence(curve, zero, score, ratio, equals, tonal),
     )

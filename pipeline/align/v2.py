@@ -92,7 +92,7 @@ def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[S
         exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
     kept = exact if exact.height >= LOCKED else line
     moved = heard.pitch != 1.0
-    return Segment(start, stop, kept.offset, kept.speed, moved), exact
+    return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
 
 
 def standing(
