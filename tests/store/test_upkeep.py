@@ -110,7 +110,7 @@ def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) 
     caplog.set_level("INFO")
     old, young, waiting, undated, naive = (new_id() for _ in range(5))
     records = {
-        old: finished(25, secret="x"),
+        old: finished(25, note="x"),
         young: finished(23),
         waiting: {"status": "pending", "completed_at": "2001-01-01T00:00:00"},
         undated: {"status": "failed", "completed_at": "last tuesday"},
@@ -186,7 +186,7 @@ def test_files_left_by_a_crash_in_the_middle_of_a_delete(make: Make, outputs: Pa
     store = make()
     task_id = store.create().id
     (outputs / "uploads" / task_id).mkdir(parents=True)
-    from store.patches import delete  # noqa: PLC0415
+    from store.patches import delete
 
     store._commit.submit(delete(task_id, lambda _: False))  # the crash comes right after this
     assert (outputs / "uploads" / task_id).exists()
