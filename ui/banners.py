@@ -19,14 +19,14 @@ def show_banners(service: Service, snapshot: Snapshot) -> None:
     """A banner for each problem of the task file, for unsaved changes and for a full disk."""
     for code, detail in snapshot.problems.items():
         key = f"problem.{code}"
-        st.warning(t(key) if has(key) else detail, icon="⚠️")
+        st.warning(t(key) if has(key) else detail, icon=":material/warning:")
     if snapshot.unsaved and "not_saved" not in snapshot.problems:
-        st.warning(t("problem.unsaved", n=len(snapshot.unsaved)), icon="💾")
+        st.warning(t("problem.unsaved", n=len(snapshot.unsaved)), icon=":material/save:")
     free = free_space(service)
     if free is not None and free < LOW_DISK:
-        st.warning(t("problem.disk", free=size(free)), icon="💽")
+        st.warning(t("problem.disk", free=size(free)), icon=":material/hard_drive:")
     if not running_well(service):
-        st.error(t("problem.workers"), icon="⚠️")
+        st.error(t("problem.workers"), icon=":material/warning:")
 
 
 def free_space(service: Service) -> int | None:

@@ -28,7 +28,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         return
     task = service.store.get(task_id) if is_task_id(task_id) else None
     if task is None or not viewer.may_see(service, task):
-        st.warning(t("detail.gone"), icon="🕰️")
+        st.warning(t("detail.gone"), icon=":material/schedule:")
         st.button(t("detail.close"), key="detail.close", on_click=actions.open_task, args=(None,))
         return
     with st.container(border=True, key="detail"):
@@ -38,7 +38,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         if task.status == "failed":
             _failure(task)
         for warning in words.warning_texts(task):
-            st.info(warning, icon="💡")
+            st.info(warning, icon=":material/lightbulb:")
         if task.status == "success":
             sentence = words.verdict(task)
             if sentence:
@@ -91,11 +91,11 @@ def _progress(service: Service, task_id: str) -> None:
 
 def _failure(task: Task) -> None:
     if task.reason == "cancelled":
-        st.info(words.reason_text(task), icon="🚫")
+        st.info(words.reason_text(task), icon=":material/block:")
         return
     role = task.extra.get("reason_role")
     who = f"{t(f'role.{role}')}: " if role in {"dance", "reference"} else ""
-    st.error(f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon="❌")
+    st.error(f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon=":material/error:")
 
 
 def _sections(service: Service, viewer: Viewer, task: Task) -> None:

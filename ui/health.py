@@ -27,7 +27,7 @@ def show_health(service: Service, viewer: Viewer) -> None:
     snapshot = service.store.snapshot()
     show_banners(service, snapshot)
     if running_well(service) and not snapshot.problems and not snapshot.unsaved:
-        st.success(t("health.well"), icon="💚")
+        st.success(t("health.well"), icon=":material/check_circle:")
     health = service.runner.health()
     queue = rows.queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
     free = free_space(service)

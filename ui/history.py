@@ -35,7 +35,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
     )
     frame = frame_of(finished(service, viewer, int(days or 7)), _zone())
     if frame.empty:
-        st.info(t("history.empty"), icon="🗓️")
+        st.info(t("history.empty"), icon=":material/history:")
         return
     good = frame["status"] == "success"
     with st.container(horizontal=True):

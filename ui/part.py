@@ -21,11 +21,11 @@ def part(show: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs) -> None:
         show(*args, **kwargs)
     except Exception:
         log.exception("the part %s of the page failed", getattr(show, "__qualname__", show))
-        st.error(t("error.part"), icon="⚠️")
+        st.error(t("error.part"), icon=":material/warning:")
 
 
 def script_error(error: Exception) -> bool:
     """What ``st.App`` shows instead of a traceback."""
     log.error("the page failed", exc_info=error)
-    st.error(t("error.page"), icon="⚠️")
+    st.error(t("error.page"), icon=":material/warning:")
     return True

@@ -124,8 +124,8 @@ def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Mapping[str,
             service.store.update(task_id, {"options": options})
             service.store.retry(task_id)
     except StoreError:
-        st.toast(t("adjust.not_saved"), icon="⚠️")
+        st.toast(t("adjust.not_saved"), icon=":material/warning:")
         return
     service.runner.wake()
     st.session_state["open"] = True
-    st.toast(t("adjust.started"), icon="🎚️")
+    st.toast(t("adjust.started"), icon=":material/tune:")

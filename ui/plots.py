@@ -101,7 +101,7 @@ def _waves(service: Service, task: Task) -> dict[str, Sequence[float]] | None:
 def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, float]]) -> None:
     waves = _waves(service, task)
     if waves is None:
-        st.info(t("plot.looking"), icon="⏳")
+        st.info(t("plot.looking"), icon=":material/hourglass:")
         return
     offset = segments[0]["offset"] if segments else 0.0
     speed = segments[0]["speed"] if segments else 1.0

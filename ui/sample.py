@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 from pathlib import Path
 
 from pipeline.child import call
@@ -19,15 +21,20 @@ def sample_pair(service: Service) -> tuple[Path, Path] | None:
     found = _find(folder)
     if found is not None:
         return found
-    folder.mkdir(parents=True, exist_ok=True)
-    result = call("sample", {"folder": str(folder)}, timeout=TIMEOUT)
-    if result.outcome is None:
-        log.error("cannot make the sample pair: %s\n%s", result.text, result.detail)
-        return None
+    # Drawn elsewhere and renamed, so that a pair that stands there is whole.
+    service.settings.outputs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample-", dir=service.settings.outputs) as part:
+        result = call("sample", {"folder": part}, timeout=TIMEOUT)
+        if result.outcome is None:
+            log.error("cannot make the sample pair: %s\n%s", result.text, result.detail)
+            return None
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(part, folder.with_name(f"{folder.name}.whole"), dirs_exist_ok=True)
+        folder.with_name(f"{folder.name}.whole").replace(folder)
     return _find(folder)
 
 
 def _find(folder: Path) -> tuple[Path, Path] | None:
-    pair = [next(iter(sorted(folder.glob(f"{role}.*"))), None) for role in ("dance", "reference")]
+    pair = [next(iter(sorted(folder.glob(f"*{role}.*"))), None) for role in ("dance", "reference")]
     dance, reference = pair
     return (dance, reference) if dance is not None and reference is not None else None

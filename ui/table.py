@@ -57,14 +57,14 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     if now_busy != busy or notices.opened_changed(visible) or st.session_state.pop("open", None):
         st.rerun()  # the page as a whole: the interval or the opened task is another
     if not visible:
-        st.info(t("table.empty"), icon="🩰")
+        st.info(t("table.empty"), icon=":material/waving_hand:")
         return
     now = datetime.now(UTC)
     queue = rows.queue_of(snapshot.tasks, service.settings.workers, now)
     _summary(queue)
     page = rows.take_page(visible, _filters())
     if not page.tasks:
-        st.info(t("table.nothing"), icon="🔍")
+        st.info(t("table.nothing"), icon=":material/search_off:")
         return
     _grid(service, viewer, page.tasks, snapshot, queue, now)
     _footer(page)

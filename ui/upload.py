@@ -148,7 +148,7 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
             log.exception("cannot hand in %s", dance.path)
             reason = getattr(error, "reason", None)
             why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
-            st.error(f"{plain(shown_name(dance.name))}: {why}", icon="⚠️")
+            st.error(f"{plain(shown_name(dance.name))}: {why}", icon=":material/warning:")
             return
     for one in (*picked.dances, picked.reference):
         one.path.unlink(missing_ok=True)
@@ -161,7 +161,7 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if task is not None:
         actions.open_task(task.id)
-    st.toast(t("upload.handed_in", n=count), icon="🎬")
+    st.toast(t("upload.handed_in", n=count), icon=":material/movie:")
     st.rerun()
 
 
@@ -169,7 +169,7 @@ def _sample(service: Service, viewer: Viewer) -> None:
     with st.spinner(t("upload.making_sample")):
         pair = sample.sample_pair(service)
     if pair is None:
-        st.error(t("upload.no_sample"), icon="⚠️")
+        st.error(t("upload.no_sample"), icon=":material/warning:")
         return
     dance, reference = pair
     try:
@@ -184,6 +184,6 @@ def _sample(service: Service, viewer: Viewer) -> None:
         )
     except (JobError, StoreError, OSError):
         log.exception("cannot hand in the sample pair")
-        st.error(t("upload.not_stored"), icon="⚠️")
+        st.error(t("upload.not_stored"), icon=":material/warning:")
         return
     _handed_in(service, task, 1)
