@@ -172,10 +172,12 @@ def timeline(start_time: float, rate: int) -> str:
     """The filter that resamples to ``rate`` hertz with sample 0 at the container's start.
 
     Gaps and a late start are filled with zeros; time stamps are not stretched (a small
-    disagreement is jitter of the container's clock, not sound).
+    disagreement is jitter of the container's clock, not sound). The second filter counts
+    ``first_pts`` in samples of its *input*, so the rate is changed before it.
     """
     first = round(start_time * rate)
-    return f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    fill = f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    return f"aresample={rate},{fill}"
 
 
 def check_free(folder: Path, needed: int) -> None:
