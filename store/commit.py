@@ -263,7 +263,7 @@ class GroupCommit:
             if error is None or group.replaced:
                 self.kept = self.kept[len(group.kept) :]
                 self._ticks = {k: p for k, p in self._ticks.items() if group.ticks.get(k) is not p}
-                self.left += [departure.task_id for departure in group.departures]
+                self.left += [d.task_id for d in group.departures if d.because != history.RESTORED]
                 self.outdated += group.outdated
             if error is None:
                 self.unsynced = frozenset()
@@ -272,7 +272,7 @@ class GroupCommit:
                 self._settle_ticket(ticket, group, error, undone)
             if error is not None:
                 self.view.problems["not_saved"] = str(error)
-                log.warning("not saved: %s", error)
+                log.warning("not saved: %s", str(error))  # no frames kept alive
             self.kept += tuple(undone)
             self.version += 1
             self._last_size = len(group.tickets)

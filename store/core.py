@@ -22,6 +22,7 @@ from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
 from store.keeper import Keeper
 from store.model import Record, Snapshot, Task, is_task
 from store.owners import Liveness, Owner
+from store.restore import restore
 from store.settings import StoreSettings
 from store.tasks import Tasks
 from store.transitions import checked, fence
@@ -285,6 +286,10 @@ class Store(Adjusting):
         if self._commit.left:
             left = self._commit.take_left()
             upkeep.remove_files(self.path.parent, self._tasks, {task_id: {} for task_id in left})
+
+    def restore_from(self, source: Path, *, replace: bool = False) -> int:
+        """Brings tasks back from a copy of the file (see :func:`store.restore.restore`)."""
+        return restore(self._commit, self._view, source, replace=replace)
 
     def back_up(self, *, anyway: bool = False) -> None:
         """Renews ``.bak`` and the daily copy when they are due; never raises."""

@@ -6,7 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from store import Store, disk
+import pytest
+
+from store import Store
 from tests.store.conftest import Make, new_id
 from tests.store.test_tasks import on_disk
 
@@ -36,10 +38,12 @@ def test_a_person_may_take_a_finished_task_back(store: Store) -> None:
     assert store.get(task_id).status == "processing"  # type: ignore[union-attr]
 
 
-def test_an_edit_between_reading_and_replacing_is_not_lost(store: Store, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_edit_between_reading_and_replacing_is_not_lost(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task_id = store.create().id
     real = os.fsync
-    edits = []
+    edits: list[bool] = []
 
     def fsync(descriptor: int) -> None:
         real(descriptor)
@@ -47,7 +51,7 @@ def test_an_edit_between_reading_and_replacing_is_not_lost(store: Store, monkeyp
             edits.append(True)
             edit(store, note="at the last moment")
 
-    monkeypatch.setattr(disk.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     store.update(task_id, {"mark": 1})
     record = on_disk(store)[task_id]
     assert (record["note"], record["mark"]) == ("at the last moment", 1)
