@@ -87,7 +87,10 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
             act(task_id)
         except Exception:  # one task's trouble must not keep the others from being done
             log.exception("cannot %s task %s", name, task_id)
-            st.toast(t("action.failed", name=plain(shown_name(task.dance_name))), icon=":material/warning:")
+            st.toast(
+                t("action.failed", name=plain(shown_name(task.dance_name))),
+                icon=":material/warning:",
+            )
         else:
             done += 1
     service.runner.wake()

@@ -38,7 +38,10 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
         st.fragment(_saving, run_every=1.0)(service, task.id)
     elif state is not None and state.status == "failed":
         key = f"reason.{state.reason}"
-        st.warning(t("adjust.failed", why=t(key) if has(key) else t("reason.unknown")), icon=":material/warning:")
+        st.warning(
+            t("adjust.failed", why=t(key) if has(key) else t("reason.unknown")),
+            icon=":material/warning:",
+        )
     made = options_of(task)
     made_nudge = rows.number(made.get("nudge_ms")) or 0.0
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]

@@ -120,7 +120,9 @@ def _make_previews(service: Service, task: Task, kinds: list[str]) -> None:
         if done is None:
             st.info(t("compare.making", name=t(f"variant.{kind}")), icon=":material/hourglass:")
         elif done.reason is not None:
-            st.warning(t("compare.no_preview", name=t(f"variant.{kind}")), icon=":material/warning:")
+            st.warning(
+                t("compare.no_preview", name=t(f"variant.{kind}")), icon=":material/warning:"
+            )
         elif target.is_file():
             st.rerun()
 

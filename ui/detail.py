@@ -95,7 +95,9 @@ def _failure(task: Task) -> None:
         return
     role = task.extra.get("reason_role")
     who = f"{t(f'role.{role}')}: " if role in {"dance", "reference"} else ""
-    st.error(f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon=":material/error:")
+    st.error(
+        f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon=":material/error:"
+    )
 
 
 def _sections(service: Service, viewer: Viewer, task: Task) -> None:

@@ -59,7 +59,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
             ),
             "day": None,
             "seconds": config.NumberColumn(t("column.seconds"), format="%.0f"),
-            "confidence": config.NumberColumn(t("column.confidence"), format="percent"),
+            "confidence": config.NumberColumn(t("column.confidence"), format="%.2f"),
             "agreement_ms": config.NumberColumn(t("column.agreement"), format="%.1f"),
             "reason": config.TextColumn(t("column.reason")),
         },

@@ -33,7 +33,9 @@ def show_notices(tasks: Sequence[Task]) -> None:
     for task in ended[:3]:
         name = plain(shown_name(task.dance_name, longest=40))
         if task.status == "success":
-            st.toast(t("notice.success", name=name), icon=":material/check_circle:", duration="long")
+            st.toast(
+                t("notice.success", name=name), icon=":material/check_circle:", duration="long"
+            )
         elif task.reason != "cancelled":
             st.toast(t("notice.failed", name=name), icon=":material/error:", duration="long")
     _NOTICE(

@@ -112,6 +112,12 @@ def confidence(task: Task) -> float | None:
     return number(answer(task).get("confidence"))
 
 
+def percent(task: Task) -> float | None:
+    """The confidence in per cent."""
+    value = confidence(task)
+    return None if value is None else 100.0 * value
+
+
 def agreement_ms(task: Task) -> float | None:
     """How far the two methods are apart (milliseconds), or None with one answer."""
     return number(answer(task).get("agreement_ms"))

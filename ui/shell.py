@@ -35,9 +35,17 @@ def show() -> None:
 
     st.navigation(
         [
-            st.Page(tasks, title=t("page.tasks"), icon=":material/queue_music:", url_path="tasks", default=True),
+            st.Page(
+                tasks,
+                title=t("page.tasks"),
+                icon=":material/queue_music:",
+                url_path="tasks",
+                default=True,
+            ),
             st.Page(past, title=t("page.history"), icon=":material/history:", url_path="history"),
-            st.Page(state, title=t("page.health"), icon=":material/monitor_heart:", url_path="health"),
+            st.Page(
+                state, title=t("page.health"), icon=":material/monitor_heart:", url_path="health"
+            ),
         ],
         position="top",
     ).run()

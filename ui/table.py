@@ -197,7 +197,7 @@ def _frame(
             "reference": [shown_name(task.reference_name) for task in tasks],
             "progress": [_progress(task) for task in tasks],
             "stage": [words.stage_text(task, queue) for task in tasks],
-            "confidence": [rows.confidence(task) for task in tasks],
+            "confidence": [rows.percent(task) for task in tasks],
             "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
@@ -223,7 +223,7 @@ def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, Any]:
             t("column.progress"), min_value=0, max_value=1, format="percent", width=110
         ),
         "stage": config.TextColumn(t("column.stage"), width=200),
-        "confidence": config.NumberColumn(t("column.confidence"), format="percent", width=90),
+        "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),
         "agreement": config.TextColumn(
             t("column.agreement"), help=t("column.agreement_help"), width=90
         ),

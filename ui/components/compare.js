@@ -26,7 +26,7 @@ function create(root) {
   const find = (name) => root.querySelector(`.${name}`);
   const screens = find("screens"), seek = find("seek"), time = find("time"), live = find("live");
   let words = {}, tracks = [], active = null, frame = 1 / 30, key = "", emit = () => {};
-  let playing = false, timer = null, dragging = false;
+  let playing = false, timer = null, dragging = false, chosen = false;
 
   const place = () => (active ? active.video.currentTime + active.start : 0);
   const length = () => {
@@ -81,6 +81,7 @@ function create(root) {
     active.video.playbackRate = 1;
     root.dataset.active = track.id;
     if (playing && active.video.paused) active.video.play().catch(() => {});
+    if (said) chosen = true;
     if (said) live.textContent = words.hearing.replace("{name}", track.label);
     steer();
     remember();
@@ -196,7 +197,8 @@ function create(root) {
       const now = JSON.stringify(data.tracks);
       if (now !== key) {
         // A new file (a saved adjustment, v2 while modular runs) keeps the place and the track.
-        const at = key ? place() : data.time || 0, was = active ? active.id : data.track;
+        const at = key ? place() : data.time || 0;
+        const was = chosen && active ? active.id : data.track;
         playing = false;
         clearInterval(timer);
         key = now;
