@@ -26,7 +26,7 @@ from pipeline.align.signal import Array
 
 CHANGE = 8.0
 """Price of a change between lines, in nats."""
-SHARE = 0.4
+SHARE = 0.3
 """The share of a line's usual evidence below which a second speaks against it."""
 SHORTEST = 250
 """Frames: shorter takes are left out."""
@@ -173,15 +173,28 @@ def genuine(dance: Features, reference: Features, takes: list[Take]) -> list[Tak
         echo = False
         for other in kept:
             short = take.stop - take.start < 0.6 * (other.stop - other.start)
+            theirs = strength(dance, reference, other.line, other.start, other.stop)
+            short = short or own < 0.6 * theirs
             low, high = take.line.overlap(dance, reference)
             low, high = max(low, other.start), min(high, other.stop)
             there = strength(dance, reference, take.line, low, high) if high > low else 0.0
             same_place = there > ALIKE * own or repeats(reference, take, other) > ALIKE
-            if short and same_place and not paused(dance, take, other):
+            beyond = outside(dance, reference, take, other)
+            if (beyond or (short and same_place)) and not paused(dance, take, other):
                 echo = True
         if not echo:
             kept.append(take)
     return sorted(kept, key=lambda t: t.start)
+
+
+def outside(dance: Features, reference: Features, take: Take, other: Take) -> bool:
+    """Whether another take ends at an end of the reference, and this one lies beyond that:
+    without a pause, the song just goes on where the reference does not."""
+    low, high = other.line.overlap(dance, reference)
+    middle = (take.start + take.stop) / 2
+    return (middle < low and other.start - low < SNAP) or (
+        middle > high and high - other.stop < SNAP
+    )
 
 
 def repeats(reference: Features, take: Take, other: Take) -> float:

@@ -13,6 +13,7 @@ from pipeline.align.hint import Hint
 from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
+from pipeline.align.v2_echo import genuine
 from pipeline.align.v2_limits import limits
 from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import Lock, lock
@@ -201,7 +202,7 @@ def answer(
 ) -> MethodAlignment:
     """Takes, verdicts and exact places of paths."""
     deep = [p for p in paths if p.height >= LOCKED]
-    pieces = peel(heard, listening, paths)
+    pieces = genuine(dance, heard, listening, peel(heard, listening, paths))
     if not pieces and deep:
         path = deep[0]
         pieces = [Piece(path, *path.limits(heard, listening), path.height)]
