@@ -7,6 +7,8 @@ Speed is searched only when the same speed explains nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline import reasons
@@ -14,6 +16,7 @@ from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_limits import Ear, limits, whole
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, tracks_of
@@ -99,6 +102,18 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) ->
     return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
 
 
+def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
+    """A segment with its limits placed by coherence, where waveforms match."""
+    floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
+    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
+    if coherent:
+        ear = Ear(dance, reference, segment.offset, segment.speed)
+        exact = limits(ear, start, stop, floor, ceiling)
+        if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
+            start, stop = exact
+    return replace(segment, dance_start=float(start), dance_end=float(stop))
+
+
 def assemble(
     dance: Sound,
     reference: Sound,
@@ -129,7 +144,8 @@ def assemble(
                 rough.dance_end,
                 slack=4e-4,
             )
-        segments.append(segment_of(take, exact, speed, moved=heard.pitch != 1.0))
+        segment = segment_of(take, exact, speed, moved=heard.pitch != 1.0)
+        segments.append(limited(dance, reference, segment, exact is not None))
         errors.append(1.0 if exact is not None else 12.0)
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous

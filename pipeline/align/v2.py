@@ -13,6 +13,8 @@ from pipeline.align.hint import Hint
 from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
+from pipeline.align.v2_echo import genuine
+from pipeline.align.v2_limits import limits
 from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import Lock, lock
 from pipeline.align.v2_search import Guess, agreement, guesses, tops
@@ -92,6 +94,13 @@ def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[S
         exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
     kept = exact if exact.height >= LOCKED else line
     moved = heard.pitch != 1.0
+    low = max(-kept.offset / kept.speed, 0.0)
+    high = min((duration(reference) - kept.offset) / kept.speed, duration(dance))
+    start, stop = max(start, low), min(stop, high)
+    if exact.height >= LOCKED:
+        start, stop = limits(
+            dance, reference, kept.offset, kept.speed, start, stop, (low, high)
+        )
     return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
 
 
@@ -193,7 +202,7 @@ def answer(
 ) -> MethodAlignment:
     """Takes, verdicts and exact places of paths."""
     deep = [p for p in paths if p.height >= LOCKED]
-    pieces = peel(heard, listening, paths)
+    pieces = genuine(dance, heard, listening, peel(heard, listening, paths))
     if not pieces and deep:
         path = deep[0]
         pieces = [Piece(path, *path.limits(heard, listening), path.height)]

@@ -54,7 +54,13 @@ def in_band(bins: int, size: int, rate: int) -> Array:
 
 
 def lag_curves(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    times: Array,
+    *,
+    length: float = LENGTH,
 ) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
@@ -62,8 +68,8 @@ def lag_curves(
     Scaled so that chance values have unit variance.
     """
     rate = dance.rate
-    size = int(LENGTH * rate)
-    half = int(REACH * rate)
+    size = int(length * rate)
+    half = min(int(REACH * rate), size // 2)
     room = fft.next_fast_len(size + half, real=True)
     shape = window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
