@@ -83,7 +83,6 @@ ENCODERS = {
 SOUNDS = {"mp4": "aac", "mov": "aac", "m4v": "aac", "mkv": "libopus", "webm": "libopus"}
 
 
-
 def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     """The dance with ``music`` (shape (samples, 2), 48 kHz) from its first picture on."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +95,11 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     encoder, *quality = ENCODERS[clip.codec]
     params: list[str] = []
     if clip.codec == "h264":
-        flags = [f"bframes={clip.b_frames}", "scenecut=0", f"open-gop={int(clip.extra == 'opengop')}"]
+        flags = [
+            f"bframes={clip.b_frames}",
+            "scenecut=0",
+            f"open-gop={int(clip.extra == 'opengop')}",
+        ]
         params = ["-x264-params", ":".join([*flags, "b-adapt=0"])]
     if clip.codec == "hevc":
         hdr = ""
@@ -106,7 +109,10 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
                 "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
             )
         opened = int(clip.extra == "opengop")
-        params = ["-x265-params", f"log-level=error:bframes={clip.b_frames}:open-gop={opened}:pools=1{hdr}"]
+        params = [
+            "-x265-params",
+            f"log-level=error:bframes={clip.b_frames}:open-gop={opened}:pools=1{hdr}",
+        ]
         if clip.container in {"mp4", "mov"}:
             params += ["-tag:v", "hvc1"]
     filters = f"format={clip.pixel_format}"
@@ -141,7 +147,21 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     elif clip.rotation or clip.extra == "data":
         turn = ["-display_rotation", str(clip.rotation)] if clip.rotation else []
         data = ["-timecode", "01:00:00:00"] if clip.extra == "data" else []
-        _ffmpeg([*turn, "-copyts", "-i", str(plain), "-map", "0", "-c", "copy", *data, "-y", str(target)])
+        _ffmpeg(
+            [
+                *turn,
+                "-copyts",
+                "-i",
+                str(plain),
+                "-map",
+                "0",
+                "-c",
+                "copy",
+                *data,
+                "-y",
+                str(target),
+            ]
+        )
         plain.unlink()
     else:
         plain.rename(target)

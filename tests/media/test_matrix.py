@@ -64,9 +64,7 @@ def all_pairs() -> list[Clip]:
         if b and codec not in {"h264", "hevc"}:
             continue
         rows.append(((container, codec), fps, turn, start, b))
-    wanted = {
-        (i, row[i], j, row[j]) for row in rows for i, j in combinations(range(5), 2)
-    }
+    wanted = {(i, row[i], j, row[j]) for row in rows for i, j in combinations(range(5), 2)}
     chosen = []
     while wanted:
         best = max(

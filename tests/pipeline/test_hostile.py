@@ -88,8 +88,7 @@ def playlist(folder: Path, good: Path) -> Path:
     make("-i", str(good), "-c", "copy", str(stream))
     path = folder / "playlist.mp4"
     path.write_text(
-        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n"
-        f"{stream.absolute()}\n#EXT-X-ENDLIST\n"
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{stream.absolute()}\n#EXT-X-ENDLIST\n"
     )
     return path
 
@@ -164,7 +163,9 @@ def test_a_huge_picture_is_refused_by_its_size(folder: Path) -> None:
 
 def test_a_hundred_hours_in_a_few_bytes(folder: Path) -> None:
     path = folder / "long.mp4"
-    make(*picture("64x64", "1/1000", 360_000), *tone(2), "-c:v", "libx264", "-c:a", "aac", str(path))
+    make(
+        *picture("64x64", "1/1000", 360_000), *tone(2), "-c:v", "libx264", "-c:a", "aac", str(path)
+    )
     assert path.stat().st_size < 400_000
     error = refusal(path)
     assert error.reason == reasons.TOO_LONG
