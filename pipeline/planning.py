@@ -26,6 +26,7 @@ from pipeline.materials import Materials
 from pipeline.media import AudioInfo, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan import (
+    NO_TRACK,
     Action,
     Bounds,
     Loudness,
@@ -99,6 +100,9 @@ def make_plan(
     stretches = _follow_the_frames(stretches, begin, finish)
     gain = _gain(materials.loudness, options, materials.dance_peak)
     pieces = _pieces(stretches, begin, finish, gain)
+    muted = materials.dance_stream == NO_TRACK
+    if muted:
+        pieces = tuple(piece for piece in pieces if piece.source == "reference")
     reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
     action, reason = _sound_action(pieces, reference, options, finish - begin)
     notes = [f"picture_{picture.action}"] if picture.action == "encode" else []
@@ -109,7 +113,7 @@ def make_plan(
             pieces=pieces,
             reference_stream=materials.reference_stream,
             dance_stream=materials.dance_stream,
-            room_gain=options.room_sound,
+            room_gain=0.0 if muted else options.room_sound,
             action=action,
             reason=reason,
         ),
@@ -369,6 +373,8 @@ def _sound_action(
         return "encode", "it is mixed"
     if pieces[0].stretch != "none":
         return "encode", "its speed follows the dance"
+    if pieces[0].start > SAME_SPEED_ERROR or pieces[0].end < length - CROSS_FADE:
+        return "encode", "silence stands beside it, since the dance has no sound that serves"
     if reference.codec != "aac" or reference.profile != "LC" or reference.channels > 2:
         return "encode", f"the reference is {reference.codec}"
     if options.portable:
