@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -83,6 +84,7 @@ class GroupCommit:
         self._queue: list[_Ticket] = []
         self._leading = False
         self._last_size = 0
+        self._aside: dict[Signature, Path] = {}
         self._lock: tuple[int, FileLock] | None = None
 
     @property
@@ -206,7 +208,7 @@ class GroupCommit:
         path = self.view.path
         if seen.damage:
             before = self.view.last
-            records, text = heal.healed(path, seen, before, now)
+            records, text = heal.healed(path, seen, before, now, self._aside)
             self.view.problems["damaged"] = text
             moved_away = seen.content is None or seen.content.is_link
             signature = None if moved_away else seen.signature
