@@ -140,11 +140,12 @@ def _progress_bar(quiet: bool) -> tuple[Callable[[Mapping[str, Any]], None], Cal
 def _job_command(arguments: argparse.Namespace) -> int:
     """``align`` and ``run``: calls the job directly in this process."""
     from pipeline.job import Job, run
+    from pipeline.model import VARIANTS
     from pipeline.settings import Settings
 
     align_only = arguments.command == "align"
     chosen = arguments.method if align_only else arguments.variant
-    variants = ("v2", "modular") if chosen == "both" else (chosen,)
+    variants = VARIANTS if chosen == "both" else (chosen,)
     options: dict[str, Any] = {}
     if not align_only:
         options = {
@@ -173,7 +174,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
             if align_only and arguments.plot:
                 from pipeline.plot import draw
 
-                draw(outcome, Path(scratch), arguments.plot)
+                draw(outcome, arguments.plot)
     finally:
         close()
     if align_only:

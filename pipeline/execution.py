@@ -148,13 +148,11 @@ class _Attempt:
         return dict(record.plans or {}) if record else {}
 
 
-def _job(task: Task, settings: Settings, work: Path, options: Mapping[str, Any]) -> Job:
+def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
     """The job of a task's record; raises ``FileNotFoundError`` when an upload is gone."""
-    from store import safe_path
-
     paths = {}
     for role, relative in (("dance", task.dance_file), ("reference", task.reference_file)):
-        path = safe_path(settings.outputs, relative) if relative else None
+        path = store.safe_path(relative)
         if path is None or not path.is_file():
             raise FileNotFoundError(role)
         paths[role] = path
@@ -229,7 +227,7 @@ def _keep_evidence(attempt: _Attempt) -> None:
         source.replace(attempt.results / "evidence.json")
 
 
-def _remove_attempts(results: Path) -> None:
+def remove_attempts(results: Path) -> None:
     """Removes what earlier attempts left; results under their final names stay."""
     for left in results.glob("attempt-*"):
         if left.is_dir() and not left.is_symlink():
@@ -249,9 +247,9 @@ def run_task(
     attempt = _Attempt(store, task, settings, stopping, results, work)
     log.info("[%s] attempt %d begins", task.id, task.attempts)
     try:
-        _remove_attempts(results)
+        remove_attempts(results)
         work.mkdir(parents=True)
-        job = _job(task, settings, work, task.options or {})
+        job = job_of(store, task, work, task.options or {})
     except FileNotFoundError as error:
         role = str(error)
         result = ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
@@ -268,7 +266,7 @@ def run_task(
             tag=task.id,
         )
     if result.reason == SHUTDOWN:
-        store.release(task.id, attempt=task.attempts)
+        store.release(task.id, attempt=task.attempts, owner=task.owner)
         log.info("[%s] given back at shutdown", task.id)
     else:
         _finish(attempt, result)

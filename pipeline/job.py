@@ -19,13 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
-from pipeline.alignment_json import (
-    alignment_to_json,
-    evidence_to_json,
-    segment_from_json,
-    segment_to_json,
-)
-from pipeline.model import VARIANTS, Alignment, Report, Segment, VariantName
+from pipeline.alignment_json import alignment_to_json
+from pipeline.model import VARIANTS, Report, VariantName
 from pipeline.progress import StageClock
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
@@ -49,8 +44,8 @@ class Job:
     """``pipeline.plan.RenderOptions`` as JSON."""
     hint: tuple[float, float] | None = None
     """A person's (offset in seconds, speed), to be refined."""
-    answers: Mapping[str, tuple[Segment, ...]] | None = None
-    """Segments by variant that are known already: render again without aligning."""
+    plans: Mapping[str, Mapping[str, Any]] | None = None
+    """Render plans by variant of an earlier job, as JSON: render again without aligning."""
     align_only: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -58,18 +53,13 @@ class Job:
         data = asdict(self)
         for name in ("dance", "reference", "out", "scratch"):
             data[name] = str(data[name])
-        if self.answers is not None:
-            data["answers"] = {
-                name: [segment_to_json(segment) for segment in segments]
-                for name, segments in self.answers.items()
-            }
         return data
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Job:
         """The inverse of ``to_json``; raises KeyError, TypeError or ValueError."""
         hint = data.get("hint")
-        answers = data.get("answers")
+        plans = data.get("plans")
         return Job(
             dance=Path(data["dance"]),
             reference=Path(data["reference"]),
@@ -79,11 +69,7 @@ class Job:
             variants=tuple(data.get("variants", VARIANTS)),
             options=dict(data.get("options") or {}),
             hint=(float(hint[0]), float(hint[1])) if hint else None,
-            answers=(
-                {name: tuple(map(segment_from_json, parts)) for name, parts in answers.items()}
-                if answers is not None
-                else None
-            ),
+            plans=None if plans is None else dict(plans),
             align_only=bool(data.get("align_only", False)),
         )
 
@@ -135,7 +121,7 @@ def reason_of(error: BaseException) -> str:
 
 def _stages(job: Job) -> list[str]:
     stages = ["probe"]
-    if job.answers is None:
+    if job.plans is None:
         stages += ["decode", "align_v2", "align_modular"]
     if not job.align_only:
         stages += [f"render_{name}" for name in job.variants]
@@ -148,92 +134,37 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
     The two methods answer first and are judged together, since that costs little beside
     the rendering and keeps a result that one of them would reject from being shown.
     """
-    from pipeline.probe import probe  # PyAV is imported when there is media to read
+    from pipeline.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
 
     clock = StageClock(_stages(job), report)
     clock.start("probe")
     job.scratch.mkdir(parents=True, exist_ok=True)
-    dance_info = probe(job.dance, role="dance", settings=settings)
-    clock.step(0.5)
-    reference_info = probe(job.reference, role="reference", settings=settings)
+    files = inspect(job, settings)
 
     evidence: dict[str, Any] = {}
-    if job.answers is None:
-        alignment, evidence = _align(job, clock, dance_info, reference_info, settings)
+    if job.plans is None:
+        alignment, sounds, evidence = find_alignment(job, files, clock, settings)
         summary: Mapping[str, Any] = alignment_to_json(alignment)
-        answers = {
-            name: answer.segments
-            for name, answer in alignment.variants.items()
-            if answer.matched and answer.segments
-        }
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
     else:
-        answers, summary, matched, reason = dict(job.answers), {}, True, None
+        summary, matched, reason = {}, True, None
 
     variants: dict[str, VariantOutcome] = {}
     if matched and not job.align_only:
         job.out.mkdir(parents=True, exist_ok=True)
+        if job.plans is None:
+            make = plan_answers(job, files, alignment, sounds, settings)
+        else:
+            make = plan_again(job, files, settings)
         for name in job.variants:
             clock.start(f"render_{name}")
-            outcome = _render(job, name, answers, dance_info, reference_info, clock, settings)
-            variants[name] = outcome
-            report({"event": "variant", "variant": name, **asdict(outcome)})
+            variants[name] = render_variant(job, name, make, clock, settings)
+            report({"event": "variant", "variant": name, **asdict(variants[name])})
         if not any(v.status == "success" for v in variants.values()):
             reason = next((v.reason for v in variants.values() if v.reason), None)
     clock.finish()
     return Outcome(matched, reason, summary, variants, clock.seconds, evidence)
-
-
-def _align(
-    job: Job,
-    clock: StageClock,
-    dance_info: Any,
-    reference_info: Any,
-    settings: Settings,
-) -> tuple[Alignment, dict[str, Any]]:
-    """Decodes both sounds once and asks both methods; the judge makes one answer of two."""
-    from pipeline import align
-    from pipeline.decode import decode_sound
-
-    clock.start("decode")
-    total = (dance_info.duration + reference_info.duration) or 1.0
-    share = dance_info.duration / total
-    dance = decode_sound(
-        job.dance,
-        dance_info,
-        job.scratch,
-        settings=settings,
-        progress=lambda fraction: clock.step(share * fraction),
-    )
-    reference = decode_sound(
-        job.reference,
-        reference_info,
-        job.scratch,
-        settings=settings,
-        progress=lambda fraction: clock.step(share + (1.0 - share) * fraction),
-    )
-    hint = align.Hint(*job.hint) if job.hint else None
-    answers = {}
-    for name in VARIANTS:
-        clock.start(f"align_{name}")
-        answers[name] = align.METHODS[name](dance, reference, hint=hint, progress=clock.step)
-    alignment = align.judge(answers)
-    evidence = {name: evidence_to_json(answer.evidence) for name, answer in answers.items()}
-    return alignment, {"variants": evidence}
-
-
-def _render(
-    job: Job,
-    name: VariantName,
-    answers: Mapping[str, tuple[Segment, ...]],
-    dance_info: Any,
-    reference_info: Any,
-    clock: StageClock,
-    settings: Settings,
-) -> VariantOutcome:
-    """One variant from its own answer; a failure is this variant's alone."""
-    raise NotImplementedError
 
 
 def write_evidence(folder: Path, outcome: Outcome) -> None:

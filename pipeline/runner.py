@@ -13,7 +13,9 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any
 
-from pipeline.execution import Execute, execute_in_child, run_adjustment, run_task
+from pipeline.adjusting import run_adjustment
+from pipeline.execution import Execute, execute_in_child, run_task
+from pipeline.logs import set_up
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -142,10 +144,11 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         if runner is None:
             if settings is None:
                 settings = Settings()
+            set_up(settings.log_level)
             if store is None:
-                from store import Store
+                from store import default_store
 
-                store = Store(settings)
+                store = default_store(settings)
             store.start()
             runner = Runner(store, settings)
             runner.start()

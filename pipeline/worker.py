@@ -55,7 +55,8 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
-    source = sys.stdin.buffer.raw  # type: ignore[attr-defined]  # unbuffered, for the watcher
+    source = os.fdopen(os.dup(0), "rb", buffering=0)  # unbuffered, for the watcher
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nothing else reads the parent's pipe
     request = json.loads(_first_line(source))
     _end_with_parent(source)
 

@@ -1,1 +1,44 @@
-"""The pure alignment core: sound windows in, an ``Alignment`` out."""
+"""The pure alignment core: sound windows in, an ``Alignment`` out.
+
+``METHODS`` holds the independent methods by name; each is imported when it is first
+called, so that the command line starts fast. A third method is one more module and one
+more line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from pipeline.align.hint import Hint
+from pipeline.align.judge import judge
+from pipeline.align.usable import SoundReport, describe_sound
+from pipeline.model import MethodAlignment, Progress, Sound
+
+__all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge"]
+
+Method = Callable[..., MethodAlignment]
+"""``method(dance, reference, *, hint=None, progress=None)``."""
+
+
+def _method(module: str, name: str) -> Method:
+    """The method ``name`` of a module that is imported at the first call."""
+
+    def call(
+        dance: Sound,
+        reference: Sound,
+        *,
+        hint: Hint | None = None,
+        progress: Progress | None = None,
+    ) -> MethodAlignment:
+        function: Method = getattr(importlib.import_module(module), name)
+        return function(dance, reference, hint=hint, progress=progress)
+
+    call.__name__ = name
+    return call
+
+
+METHODS: dict[str, Method] = {
+    "v2": _method("pipeline.align.v2", "v2"),
+    "modular": _method("pipeline.align.modular", "modular"),
+}

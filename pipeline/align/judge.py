@@ -1,0 +1,99 @@
+"""One answer from the answers of all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline import reasons
+from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
+
+VISIBLE_MS = 45.0
+"""Methods further apart than this do not agree."""
+ALONE = 0.8
+"""The confidence from which one method's word is taken against the other's "no match"."""
+SAME_PLACE = 0.1
+"""Seconds: candidates nearer than this are one."""
+
+
+def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | None:
+    """The largest difference of two maps where both have one, in milliseconds.
+
+    A segment is compared with the one it shares most time with; None without common time.
+    """
+    worst: float | None = None
+    for one in first:
+        shared = [
+            (min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start), two)
+            for two in second
+        ]
+        length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
+        if length <= min(1.0, 0.25 * (one.dance_end - one.dance_start)):
+            continue
+        for time in (
+            max(one.dance_start, two.dance_start),
+            min(one.dance_end, two.dance_end),
+        ):
+            gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
+            worst = gap if worst is None else max(worst, gap)
+    return worst
+
+
+def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
+    """The candidates of all answers, each place once, best first."""
+    middle = (main.dance_start + main.dance_end) / 2
+    chosen: list[Candidate] = []
+    for candidate in sorted(
+        (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
+    ):
+        place = candidate.speed * middle + candidate.offset
+        if all(abs(place - (c.speed * middle + c.offset)) > SAME_PLACE for c in chosen):
+            chosen.append(candidate)
+    return tuple(chosen[:8])
+
+
+def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
+    """The task's answer: the surer method's segments, with a confidence that knows of both."""
+    said = list(answers.values())
+    matched = sorted((a for a in said if a.matched), key=lambda a: -a.confidence)
+    if not matched or (len(matched) < len(said) and matched[0].confidence < ALONE):
+        best = max(said, key=lambda a: a.confidence, default=None)
+        reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
+        confidence = 0.0 if best is None else best.confidence * 0.5
+        return Alignment(
+            False, False, confidence, (), (), None, None, reason, dict(answers)
+        )
+    first = matched[0]
+    main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
+    agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
+    ambiguous = any(a.ambiguous for a in matched)
+    candidates = all_candidates(matched, main)
+    confidence = first.confidence
+    if len(matched) > 1:
+        confidence = 1 - (1 - matched[0].confidence) * (1 - 0.7 * matched[1].confidence)
+        if agreement is None or agreement > VISIBLE_MS:
+            confidence = min(first.confidence, 0.5)
+            other = max(matched[1].segments, key=lambda s: s.dance_end - s.dance_start)
+            candidates = (
+                Candidate(main.offset, main.speed, first.confidence),
+                Candidate(other.offset, other.speed, matched[1].confidence),
+                *candidates,
+            )
+    elif len(said) > 1:
+        confidence = min(confidence, 0.85)
+    if ambiguous:
+        confidence = min(confidence, 0.5)
+    errors = [a.error_ms for a in matched if a.error_ms is not None]
+    error = min(errors, default=None)
+    if error is not None and agreement is not None:
+        error = max(error, min(agreement, VISIBLE_MS))
+    return Alignment(
+        True,
+        ambiguous,
+        confidence,
+        first.segments,
+        candidates,
+        agreement,
+        error,
+        None,
+        dict(answers),
+    )

@@ -1,0 +1,165 @@
+"""The modular method: several feature estimators, fused; careful.
+
+Whitened mel flux finds the lines, the tonal match and the clear-winner rule judge them,
+deconvolution places them to a fraction of a millisecond where waveforms still match.
+Speed is searched only when the same speed explains nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline import reasons
+from pipeline.align import modular_tonal
+from pipeline.align.hint import Hint
+from pipeline.align.modular_features import PER_SECOND, Features, extract
+from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_limits import Ear, limits, whole
+from pipeline.align.modular_search import search
+from pipeline.align.modular_speed import search_speed
+from pipeline.align.modular_takes import Take, find_takes, tracks_of
+from pipeline.align.modular_tonal import TonalMatch, Tones
+from pipeline.align.modular_verdict import Verdict, judge_take
+from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
+
+NAME = "modular"
+SPEED_CHANCE = 6.0
+"""Score from which another speed is looked at."""
+
+
+def _silent(_: float) -> None:
+    """Progress that nobody listens to."""
+
+
+def unmatched(reason: str, evidence: Evidence | None = None) -> MethodAlignment:
+    """An answer that says why there is none."""
+    return MethodAlignment(
+        NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence()
+    )
+
+
+def modular(
+    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+) -> MethodAlignment:
+    """Aligns by features; see ``docs/alignment.md``."""
+    report = progress or _silent
+    listening = extract(reference)
+    report(0.4)
+    heard = extract(dance)
+    tones = modular_tonal.extract(reference)
+    report(0.6)
+    result = at_speed(dance, reference, heard, listening, tones)
+    report(0.8)
+    if not result.matched:
+        for peak in search_speed(dance, reference)[:3]:
+            if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
+                continue
+            heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
+            other = at_speed(dance, reference, heard, listening, tones)
+            if other.matched:
+                result = other
+                break
+    report(1.0)
+    return result
+
+
+def at_speed(
+    dance: Sound, reference: Sound, heard: Features, listening: Features, tones: Tones
+) -> MethodAlignment:
+    """The answer at one speed."""
+    peaks = search(heard, listening)
+    lines = tracks_of(heard, listening, peaks, most=12)
+    takes = find_takes(heard, listening, lines)
+    if not takes:
+        return unmatched(reasons.NO_SHARED_MUSIC)
+    own = modular_tonal.extract(dance, heard.speed, heard.pitch)
+    verdicts = [
+        judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes
+    ]
+    return assemble(dance, reference, heard, takes, verdicts)
+
+
+def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
+    """How well the notes of a take agree."""
+    return modular_tonal.match(
+        own,
+        tones,
+        float(take.line.lag) / PER_SECOND,
+        take.line.drift,
+        take.start / PER_SECOND,
+        take.stop / PER_SECOND,
+    )
+
+
+def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) -> Segment:
+    """A take as a segment, in seconds of the dance's own clock."""
+    per_second = PER_SECOND * speed
+    offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
+    if exact is not None:
+        offset, rate = exact.offset, exact.speed
+    return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
+
+
+def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
+    """A segment with its limits placed by coherence, where waveforms match."""
+    floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
+    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
+    if coherent:
+        ear = Ear(dance, reference, segment.offset, segment.speed)
+        exact = limits(ear, start, stop, floor, ceiling)
+        if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
+            start, stop = exact
+    return replace(segment, dance_start=float(start), dance_end=float(stop))
+
+
+def assemble(
+    dance: Sound,
+    reference: Sound,
+    heard: Features,
+    takes: list[Take],
+    verdicts: list[Verdict],
+) -> MethodAlignment:
+    """The answer made from the takes that stand."""
+    speed = heard.speed
+    segments: list[Segment] = []
+    errors: list[float] = []
+    standing = [v for v in verdicts if v.matched]
+    if not standing:
+        best = max(verdicts, key=lambda v: v.score)
+        return unmatched(reasons.NO_SHARED_MUSIC, best.evidence)
+    for take, verdict in zip(takes, verdicts, strict=True):
+        if not verdict.matched:
+            continue
+        rough = segment_of(take, None, speed, moved=False)
+        exact = None
+        if not heard.stretched:
+            exact = refine(
+                dance,
+                reference,
+                rough.offset,
+                rough.speed,
+                rough.dance_start,
+                rough.dance_end,
+                slack=4e-4,
+            )
+        segment = segment_of(take, exact, speed, moved=heard.pitch != 1.0)
+        segments.append(limited(dance, reference, segment, exact is not None))
+        errors.append(1.0 if exact is not None else 12.0)
+    main = max(standing, key=lambda v: v.score)
+    ambiguous = main.ambiguous
+    candidates = tuple(
+        Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
+    )
+    return MethodAlignment(
+        NAME,
+        True,
+        ambiguous,
+        main.confidence,
+        tuple(segments),
+        candidates if ambiguous else candidates[1:],
+        float(np.max(errors)),
+        None,
+        main.evidence,
+    )

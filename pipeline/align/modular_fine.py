@@ -1,0 +1,192 @@
+"""Exact place of a take: the room's impulse response by deconvolution, and its first arrival.
+
+The reference, put on the dance's clock, is taken as the input of a system whose output is
+the dance's sound; averaged cross and auto spectra give its impulse response (the H1
+estimator; Bendat and Piersol, "Random Data", chapter 6), weighted by window so that loud
+ones do not decide alone. A response has a first arrival, which is the direct sound, also
+where a reflection is stronger; a correlation has only a largest peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from pipeline.align.signal import Array, Complex, read_warped, vertex, window
+from pipeline.model import Sound
+
+WINDOW = 2.0
+"""Seconds of one window."""
+MOST = 96
+"""Windows used at most, spread evenly."""
+REACH = 0.08
+"""Seconds on either side of the line that are looked at."""
+BEFORE = 0.06
+"""Seconds before the strongest arrival in which a first one is looked for."""
+WEAKEST = 0.17
+"""A first arrival's least height, relative to the strongest (-16 dB)."""
+SIGMAS = 7.0
+"""The strongest arrival's least height over the response's noise."""
+BAND = (120.0, 3400.0)
+"""Hertz on the dance's clock."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A refined line ``reference_time = speed * dance_time + offset`` and how well it stands."""
+
+    offset: float
+    speed: float
+    height: float
+    """The strongest arrival in standard deviations of the response's noise."""
+    early: float
+    """Seconds by which the first arrival comes before the strongest; 0 if it is that."""
+    spread: float
+    """Seconds over which the early part of the response is spread."""
+
+
+def responses(
+    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
+) -> tuple[Array, Array]:
+    """Impulse responses of the windows of a take, ``(windows, lags)``, and their middles (s).
+
+    Column ``k`` is the lag ``k - columns // 2`` in samples of the dance: how much later the
+    dance is than the line says.
+    """
+    rate = dance.rate
+    size = int(WINDOW * rate)
+    room = fft.next_fast_len(size + int(2 * REACH * rate), real=True)
+    half = int(REACH * rate)
+    latest = max(stop - WINDOW, start)
+    number = max(min(MOST, int((latest - start) / (WINDOW / 2)) + 1), 1)
+    starts = np.linspace(start, latest, number)
+    shape = window(size)
+    cross = np.empty((number, room // 2 + 1), np.complex64)
+    auto = np.zeros(room // 2 + 1, np.float32)
+    for row, begin in enumerate(starts):
+        first = round(float(begin) * rate)
+        own = dance.read(first, first + size) * shape
+        other = read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        weight = 1.0 / (float(np.sqrt(np.square(own).sum() * np.square(other).sum())) + 1e-6)
+        here: Complex = fft.rfft(own, room)
+        there: Complex = fft.rfft(other, room)
+        cross[row] = here * np.conj(there) * weight
+        auto += (np.square(there.real) + np.square(there.imag)) * weight
+    frequency = np.arange(room // 2 + 1) * rate / room
+    inside = (frequency > BAND[0]) & (frequency < min(BAND[1], 0.45 * rate))
+    smooth = smoothed(auto, int(40 * room / rate))
+    weights = np.where(inside, 1.0 / (smooth + 0.003 * float(smooth[inside].mean()) + 1e-12), 0.0)
+    curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
+    lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
+    return lags.astype(np.float32), starts + WINDOW / 2
+
+
+def smoothed(power: Array, width: int) -> Array:
+    """A power spectrum averaged over ``width`` bins."""
+    return np.convolve(power, np.ones(width, np.float32) / width, "same").astype(np.float32)
+
+
+def stacked(curves: Array, shifts: Array) -> Array:
+    """The mean of curves moved by whole lags: row ``w`` is read ``shifts[w]`` lags later."""
+    count = curves.shape[1]
+    result = np.zeros(count, np.float32)
+    for curve, shift in zip(curves, np.rint(shifts).astype(int), strict=True):
+        low, high = max(-shift, 0), min(count - shift, count)
+        if high > low:
+            result[low:high] += curve[low + shift : high + shift]
+    return result / max(len(curves), 1)
+
+
+def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Array, float]:
+    """The stack over the slope that makes it highest, and that slope (seconds a second).
+
+    Starts with the windows in the middle and doubles the span, the slope being known
+    better each time.
+    """
+    centre = float(middles.mean())
+    away = (middles - centre) * rate
+    slope, span = 0.0, 6.0
+    longest = float(np.abs(middles - centre).max()) + 1e-9
+    while True:
+        use = np.abs(middles - centre) <= span
+        reach = min(span, longest) * rate
+        steps = min(int(np.ceil(slack * reach / 0.7)), 400)
+        tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
+        stacks = [stacked(curves[use], away[use] * s) for s in tries]
+        heights = [float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)]
+        best = int(np.argmax(heights))
+        slope = float(tries[best])
+        if span >= longest:
+            return stacks[best], slope
+        slack, span = 3.0 / reach, span * 2
+
+
+def first_arrival(
+    curve: Array, halves: tuple[Array, Array], rate: int
+) -> tuple[float, float, float, float]:
+    """Lag of the first arrival (samples, 0 at the middle), height, head start and spread.
+
+    A first arrival is the earliest local top before the strongest that stands out of the
+    noise and has no equal at the same distance behind the strongest (side lobes of a tone
+    are symmetrical, arrivals are not). It has to be there in both halves of the windows
+    (``halves``: the stacks of the even and the odd ones), with the same sign.
+    """
+    size = np.abs(curve)
+    top = int(size.argmax())
+    before = size[: max(top - int(0.003 * rate), 8)]
+    noise = float(np.sqrt(np.mean(np.square(before)))) + 1e-12
+    quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
+    noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
+    least = max(WEAKEST * float(size[top]), 5.5 * noise)
+    first = top
+    for place in range(max(top - int(BEFORE * rate), 1), top):
+        value = float(size[place])
+        if value < least or value < size[place - 1] or value < size[place + 1]:
+            continue
+        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        if len(mirror) and value < 1.25 * float(mirror.max()):
+            continue
+        signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
+        if min(signed) < 0.55 * value:
+            continue
+        first = place
+        break
+    part = 0.0
+    if 0 < first < len(curve) - 1:
+        part = vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
+    early = size[first : first + int(0.05 * rate)]
+    weights = np.square(np.maximum(early - 2 * noise, 0))
+    spread = float((weights * np.arange(len(early))).sum() / (weights.sum() + 1e-12)) / rate
+    lag = first + part - len(curve) // 2
+    return lag, float(size[top]) / noise, (top - first) / rate, spread
+
+
+def refine(
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    start: float,
+    stop: float,
+    *,
+    slack: float,
+) -> Exact | None:
+    """The exact line of a take, or None where waveforms do not match.
+
+    ``slack`` is how far the speed may be off, as a fraction.
+    """
+    curves, middles = responses(dance, reference, offset, speed, start, stop)
+    stack, slope = line_up(curves, middles.astype(np.float32), dance.rate, slack)
+    centre = float(middles.mean())
+    away = ((middles - centre) * dance.rate * slope).astype(np.float32)
+    halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
+    lag, height, early, spread = first_arrival(stack, halves, dance.rate)
+    if height < SIGMAS:
+        return None
+    late = lag / dance.rate
+    # The dance is later than the line by late + slope * (t - centre).
+    new_speed = speed * (1 - slope)
+    new_offset = offset - speed * late + speed * slope * centre
+    return Exact(new_offset, new_speed, height, early, spread)

@@ -1,0 +1,213 @@
+"""Speed search of the modular method: every speed from 0.68 to 1.45, the pitch moved or kept.
+
+The loudest stretch of the dance is put on the reference's clock at each speed of a
+geometric grid, and its windows are correlated with the whole reference; the stack over
+windows refines the speed between the grid's steps. Where the pitch moved with the speed,
+the bands move with it (as a record player's do; a time-stretcher keeps them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from pipeline.align.modular_features import FLOOR, QUIET, whitener
+from pipeline.align.signal import (
+    Array,
+    Complex,
+    duration,
+    frame_count,
+    frame_size,
+    moving_mean,
+    power_frames,
+    spans,
+    triangles,
+)
+from pipeline.model import Sound
+
+SLOWEST, FASTEST = 0.68, 1.45
+STEP = 0.012
+"""Relative distance of two speeds of the grid."""
+PER_SECOND = 50.0
+BANDS = 20
+LOWEST, HIGHEST = 80.0, 3400.0
+STRETCH = 42.0
+"""Seconds of the dance that are looked at."""
+LENGTH = 300
+"""Frames of a window (6 s)."""
+HOP = 200
+FFT_SIZE = 2048
+SPREAD = 1.5
+
+
+@dataclass(frozen=True)
+class SpeedPeak:
+    """A speed at which the stretch fits somewhere in the reference."""
+
+    speed: float
+    moved: bool
+    """Whether the pitch moved with the speed."""
+    score: float
+    """Standard deviations of chance."""
+    next_score: float
+    """Best score of another place or of a clearly other speed."""
+    offset: float
+    """Seconds."""
+    middle: float
+    """Seconds of the dance in the middle of the stretch."""
+
+
+def flux(bands: Array) -> Array:
+    """Normalised, decorrelated flux of band powers at 50 frames a second."""
+    logs = np.log(bands + FLOOR * moving_mean(bands, 150) + QUIET)
+    change = np.zeros_like(logs)
+    change[1:-1] = logs[2:] - logs[:-2]
+    change -= moving_mean(change, 75)
+    change /= np.sqrt(moving_mean(np.square(change), 75) + 1e-2)
+    matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
+    return np.asarray(np.clip(change @ matrix, -4, 4), np.float32)
+
+
+def mel_edges(pitch: float) -> NDArray[np.float64]:
+    """Edges of the bands in hertz, moved in frequency by ``pitch``."""
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
+    edges: NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    return edges * pitch
+
+
+def reference_blocks(reference: Sound) -> tuple[Complex, int, int]:
+    """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
+    size = frame_size(reference.rate, 0.064)
+    bank = triangles(mel_edges(1.0), size, reference.rate)
+    count = frame_count(reference, PER_SECOND)
+    bands = np.concatenate(
+        [
+            power_frames(reference, a, b - a, size, PER_SECOND) @ bank
+            for a, b in spans(count, 4000)
+        ]
+    )
+    values = flux(bands)
+    step = FFT_SIZE - LENGTH + 1
+    starts = range(-(LENGTH - 1), count, step)
+    blocks = []
+    for start in starts:
+        block = np.zeros((FFT_SIZE, BANDS), np.float32)
+        low, high = max(start, 0), min(start + FFT_SIZE, count)
+        block[low - start : high - start] = values[low:high]
+        blocks.append(fft.rfft(block.T, axis=1))
+    return np.ascontiguousarray(np.stack(blocks).transpose(2, 1, 0)), step, count
+
+
+def liveliest(dance: Sound) -> tuple[float, float]:
+    """Start and stop (s) of the stretch with the most sound: the one with the highest mean
+    of second-by-second levels in decibels, so that one clap does not decide."""
+    length = duration(dance)
+    if length <= STRETCH:
+        return 0.0, length
+    levels = []
+    for start, stop in spans(dance.frames, dance.rate):
+        part = dance.read(start, stop)
+        levels.append(10 * np.log10(float(np.mean(np.square(part))) + 1e-10))
+    width = int(STRETCH)
+    sums = np.convolve(levels, np.ones(width), "valid")
+    middle = (len(sums) - 1) / 2
+    # Nearly equal stretches: the one nearest to the middle, where people dance.
+    first = int(np.argmax(sums - 0.02 * width * np.abs(np.arange(len(sums)) - middle) / (middle + 1)))
+    return float(first), float(first + width)
+
+
+def search_speed(
+    dance: Sound, reference: Sound, stretch: tuple[float, float] | None = None
+) -> list[SpeedPeak]:
+    """The best place at the best speeds, best first, each speed once."""
+    start, stop = stretch or liveliest(dance)
+    rate = dance.rate
+    size = frame_size(rate, 0.064)
+    fine = PER_SECOND * 2
+    first = round(start * fine)
+    frames = max(int((stop - start) * fine), 8)
+    power = power_frames(dance, first, frames, size, fine)
+    spectra, step, count = reference_blocks(reference)
+    steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
+    grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
+    kept_bank = triangles(mel_edges(1.0), size, rate)
+    kept_bands = power @ kept_bank
+    found: list[SpeedPeak] = []
+    for speed in grid:
+        for moved in (False, True):
+            bands = kept_bands
+            if moved:
+                bands = power @ triangles(mel_edges(float(speed)), size, rate)
+            values = flux(warped(bands, float(speed)))
+            peak = best_place(values, spectra, step, count)
+            slope, lag, score, other = peak
+            middle = (start + stop) / 2
+            true_speed = float(speed) * (1 + slope)
+            half = len(values) / 2
+            at = (half + lag) / PER_SECOND
+            found.append(
+                SpeedPeak(true_speed, moved, score, other, at - true_speed * middle, middle)
+            )
+    return ranked(found)
+
+
+def ranked(found: list[SpeedPeak]) -> list[SpeedPeak]:
+    """Peaks best first, without the neighbours of better ones, each with its true rival."""
+    left = sorted(found, key=lambda p: -p.score)
+    chosen: list[SpeedPeak] = []
+    for peak in left:
+        if all(abs(np.log(peak.speed / c.speed)) > 2.5 * STEP for c in chosen):
+            chosen.append(peak)
+    return chosen[:6]
+
+
+def warped(bands: Array, speed: float) -> Array:
+    """Band powers at 100 frames a second put at 50 frames a second of the reference's clock."""
+    count = int(len(bands) * speed / 2)
+    position = np.arange(count) * (2 / speed)
+    low = np.minimum(position.astype(np.int64), len(bands) - 2)
+    part = (position - low).astype(np.float32)[:, None]
+    return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
+
+
+def best_place(
+    values: Array, spectra: Complex, step: int, count: int
+) -> tuple[float, float, float, float]:
+    """Slope, lag (frames, at the stretch's middle), score and next score of the best line."""
+    length = min(LENGTH, len(values))
+    starts = np.arange(0, max(len(values) - length, 0) + 1, HOP)
+    windows = np.zeros((len(starts), BANDS, FFT_SIZE), np.float32)
+    for row, start in enumerate(starts):
+        windows[row, :, :length] = values[start : start + length].T
+    norm = SPREAD * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
+    weights = np.conj(fft.rfft(windows, axis=2)).transpose(2, 0, 1)
+    product = np.matmul(np.ascontiguousarray(weights), spectra)
+    curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)[:, :, :step]
+    flat = curves.reshape(len(starts), -1)[:, : count + LENGTH - 1] / norm[:, None]
+    # Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
+    reach = int(starts[-1])
+    lined = np.zeros((len(starts), flat.shape[1] + reach), np.float32)
+    for row, start in enumerate(starts):
+        lined[row, reach - start : reach - start + flat.shape[1]] = flat[row]
+    centre = len(values) / 2
+    away = starts + length / 2 - centre
+    limit = STEP * 0.6
+    tries = int(np.ceil(limit * float(np.abs(away).max()))) if len(starts) > 1 else 0
+    slopes = np.linspace(-limit, limit, 2 * tries + 1) if tries else np.zeros(1)
+    total = lined.shape[1]
+    best = np.zeros((len(slopes), total), np.float32)
+    for row, slope in enumerate(slopes):
+        for curve, distance in zip(lined, away, strict=True):
+            shift = round(float(distance * slope))
+            low, high = max(shift, 0), min(total + shift, total)
+            best[row, low - shift : high - shift] += curve[low:high]
+    highest = best.max(axis=0) / np.float32(np.sqrt(len(starts)))
+    top = int(highest.argmax())
+    score = float(highest[top])
+    other = np.concatenate([highest[: max(top - 15, 0)], highest[top + 16 :]])
+    slope = float(slopes[int(best[:, top].argmax())])
+    lag = top - (LENGTH - 1) - reach
+    return slope, float(lag), score, float(other.max(initial=0.0))

@@ -1,0 +1,132 @@
+"""Signal primitives without any estimator in them: frames, resampled windows, smoothing.
+
+Both methods read sound through these, as they read it through ``Sound`` itself; whatever
+decides anything about the alignment is in the methods' own modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from pipeline.model import Samples, Sound
+
+Array = NDArray[np.float32]
+Complex = NDArray[np.complex64]
+
+
+def duration(sound: Sound) -> float:
+    """Length in seconds."""
+    return sound.frames / sound.rate
+
+
+def frame_count(sound: Sound, per_second: float) -> int:
+    """How many analysis frames a sound has: frame ``i`` is centred on ``i / per_second``."""
+    return int(sound.frames * per_second / sound.rate) + 1
+
+
+def frame_size(rate: int, seconds: float) -> int:
+    """The power of two of samples that is nearest to a length in seconds."""
+    return 1 << max(4, round(float(np.log2(rate * seconds))))
+
+
+def window(size: int) -> Array:
+    """A periodic Hann window, float32."""
+    phase = 2 * np.pi * np.arange(size) / size
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
+def power_frames(sound: Sound, first: int, count: int, size: int, per_second: float) -> Array:
+    """Short-time power spectra, ``(count, size // 2 + 1)``.
+
+    Frame ``i`` is centred on time ``i / per_second`` whatever the rate, so that frames of
+    two sounds of different rates lie on one time line. Outside the sound there are zeros.
+    """
+    centres = np.rint(np.arange(first, first + count) * (sound.rate / per_second)).astype(np.int64)
+    start = int(centres[0]) - size // 2
+    samples = sound.read(start, int(centres[-1]) - size // 2 + size)
+    views = np.lib.stride_tricks.sliding_window_view(samples, size)
+    shaped = views[centres - centres[0]] * window(size)
+    spectrum = fft.rfft(shaped, axis=1)
+    power: Array = np.square(spectrum.real) + np.square(spectrum.imag)
+    return power
+
+
+def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
+    """``(start, stop)`` of consecutive blocks that cover ``total``."""
+    for start in range(0, total, step):
+        yield start, min(start + step, total)
+
+
+def triangles(edges: NDArray[np.float64], size: int, rate: int) -> Array:
+    """A bank of triangular band filters, ``(size // 2 + 1, len(edges) - 2)``.
+
+    Triangles narrower than the spacing of the spectrum are widened to it, so that no band
+    is empty.
+    """
+    spacing = rate / size
+    frequency = np.arange(size // 2 + 1)[:, None] * spacing
+    low = np.minimum(edges[:-2], edges[1:-1] - spacing)
+    high = np.maximum(edges[2:], edges[1:-1] + spacing)
+    rising = (frequency - low) / (edges[1:-1] - low)
+    falling = (high - frequency) / (high - edges[1:-1])
+    return np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)
+
+
+def moving_mean(values: Array, width: int) -> Array:
+    """The mean over ``width`` frames around each frame (axis 0), shorter at the ends."""
+    count = len(values)
+    sums = np.zeros((count + 1, *values.shape[1:]), np.float64)
+    np.cumsum(values, axis=0, out=sums[1:])
+    index = np.arange(count)
+    low = np.maximum(index - width // 2, 0)
+    high = np.minimum(index + width - width // 2, count)
+    lengths = (high - low).reshape(-1, *([1] * (values.ndim - 1)))
+    return ((sums[high] - sums[low]) / lengths).astype(np.float32)
+
+
+def spread_max(values: Array, reach: int) -> Array:
+    """The largest value within ``reach`` places on either side, along the last axis."""
+    result = values.copy()
+    for shift in range(1, reach + 1):
+        np.maximum(result[..., shift:], values[..., :-shift], out=result[..., shift:])
+        np.maximum(result[..., :-shift], values[..., shift:], out=result[..., :-shift])
+    return result
+
+
+def read_warped(sound: Sound, start: float, step: float, count: int) -> Samples:
+    """``count`` samples at times ``start + n * step`` (seconds), by cubic Lagrange interpolation.
+
+    Error below -50 dB up to a quarter of the sound's rate (Laakso et al., "Splitting the
+    unit delay", IEEE Signal Processing Magazine 1996), which is finer than any room.
+    """
+    position = (start + np.arange(count) * step) * sound.rate
+    first = int(np.floor(position[0])) - 1
+    samples = sound.read(first, int(np.floor(position[-1])) + 3)
+    whole = np.floor(position).astype(np.int64)
+    x = (position - whole).astype(np.float32)
+    at = whole - first
+    before, here, after, beyond = (samples[at + k] for k in (-1, 0, 1, 2))
+    result: Samples = (
+        before * (-x * (x - 1) * (x - 2) / 6)
+        + here * ((x + 1) * (x - 1) * (x - 2) / 2)
+        + after * (-(x + 1) * x * (x - 2) / 2)
+        + beyond * ((x + 1) * x * (x - 1) / 6)
+    )
+    return result
+
+
+def vertex(left: float, middle: float, right: float) -> float:
+    """Where between -1 and 1 the parabola through three neighbouring values has its top."""
+    curve = left - 2 * middle + right
+    return 0.0 if curve >= 0 else float(np.clip(0.5 * (left - right) / curve, -1.0, 1.0))
+
+
+def robust_sigma(values: NDArray[Any], axis: int | None = None) -> NDArray[Any]:
+    """The standard deviation that the median of absolute deviations stands for."""
+    middle = np.median(values, axis=axis, keepdims=axis is not None)
+    return np.asarray(1.4826 * np.median(np.abs(values - middle), axis=axis))

@@ -1,0 +1,54 @@
+"""What a plan is made from besides the alignment: measured once for a task, for both results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.decode import PcmSound, music_bounds
+from pipeline.frames import FrameTimes, frame_times
+from pipeline.loudness import measure
+from pipeline.media import MediaInfo
+from pipeline.plan import Bounds, Loudness
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Facts about the two files."""
+
+    frames: FrameTimes
+    """The dance's pictures."""
+    bounds: Bounds
+    """Where the reference has sound."""
+    loudness: Loudness | None
+    """The reference's; None when it is too quiet to be measured."""
+    dance_stream: int
+    """Index of the dance's track that was aligned."""
+    reference_stream: int
+    dance_peak: float
+    """Largest sample of the dance's sound, full scale 1."""
+
+
+def gather(
+    dance: Path,
+    dance_info: MediaInfo,
+    dance_sound: PcmSound,
+    reference: Path,
+    reference_info: MediaInfo,
+    reference_sound: PcmSound,
+    *,
+    settings: Settings,
+) -> Materials:
+    """Reads the dance's time stamps and measures the reference's loudness.
+
+    Raises ``InputError`` when a file turns out to be damaged.
+    """
+    return Materials(
+        frames=frame_times(dance, dance_info, settings=settings),
+        bounds=music_bounds(reference_sound),
+        loudness=measure(reference, reference_info, reference_sound.stream, settings=settings),
+        dance_stream=dance_sound.stream,
+        reference_stream=reference_sound.stream,
+        dance_peak=dance_sound.peak,
+    )
