@@ -258,7 +258,7 @@ def part(draw: Draw) -> Case:
     first = int((-20.5, 25.3, 55.2, 30.1)[draw.index % 4] * RATE)
 
     def attempt(turn: int) -> tuple[float, tuple[Samples, Samples, Segment]]:
-        sound = draw.track(150, turn // 4).samples()
+        sound = draw.track(150, turn).samples()
         begin = int(draw.random.uniform(21, 65) * RATE)
         dance = sound[begin : begin + 80 * RATE]
         reference = sound[begin + first : begin + first + length * RATE]
