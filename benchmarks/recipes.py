@@ -17,6 +17,7 @@ from benchmarks.cases import (
     recipe,
     record,
     resemblance,
+    rival,
     room_tone,
     scene,
 )
@@ -251,6 +252,15 @@ def long_intro(draw: Draw) -> Case:
     return matched(draw, phone(dance, draw), reference, moved)
 
 
+def _within(dance: Samples, reference: Samples, truth: Segment) -> float:
+    """How well the shared stretch fits elsewhere in either sound."""
+    shared = truth.dance_end - truth.dance_start
+    return max(
+        resemblance(reference, truth.dance_start + truth.offset, shared),
+        resemblance(dance, truth.dance_start, shared),
+    )
+
+
 @recipe("part", 4)
 def part(draw: Draw) -> Case:
     """A reference that holds only a part of what was danced to: its start, middle or end."""
@@ -264,11 +274,7 @@ def part(draw: Draw) -> Case:
         reference = sound[begin + first : begin + first + length * RATE]
         offset = -first / RATE
         truth = Segment(max(0.0, -offset), min(80.0, length - offset), offset)
-        shared = truth.dance_end - truth.dance_start
-        likeness = max(
-            resemblance(reference, truth.dance_start + offset, shared),
-            resemblance(dance, truth.dance_start, shared),
-        )
+        likeness = max(rival(dance, reference, offset), _within(dance, reference, truth))
         return likeness, (dance, reference, truth)
 
     dance, reference, truth = most_distinct(attempt)
