@@ -38,6 +38,8 @@ SNAP = 150
 
 ALIKE = 0.25
 """Share of its usual evidence that a repeat's line has where another take is."""
+GAP = 50
+"""Frames without evidence that make a pause."""
 PAUSE_DB = 10.0
 """A drop of the level that ends the music."""
 
@@ -225,9 +227,9 @@ def repeats_anywhere(reference: Features, distance: int) -> float:
 def paused(dance: Features, take: Take, other: Take) -> bool:
     """Whether the level drops for a moment between two takes."""
     start, stop = sorted([(take.start, take.stop), (other.start, other.stop)])
-    low, high = start[1] - SECOND // 2, stop[0] + SECOND // 2
-    if high - low < SECOND // 2:
+    if stop[0] - start[1] < GAP:
         return False
+    low, high = start[1] - SECOND // 2, stop[0] + SECOND // 2
     width = 25
     level = np.convolve(dance.level[max(low, 0) : high], np.ones(width) / width, "valid")
     usual = float(np.median(dance.level[take.start : take.stop]))
