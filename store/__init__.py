@@ -30,7 +30,7 @@ from store.default import (
     save_task_status,
 )
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import Adjustment, Snapshot, Task
+from store.model import Adjustment, Snapshot, Task, is_task_id
 from store.settings import StoreSettings
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "WrongState",
     "cleanup_old_tasks",
     "default_store",
+    "is_task_id",
     "load_task_status",
     "safe_path",
     "save_task_status",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -18,6 +19,8 @@ import threading
 import time
 import weakref
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)-(\d+)-([0-9a-f]{12})")
 _LONGEST_WAIT = 10.0  # seconds
@@ -108,7 +111,7 @@ class Liveness:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def alive(self, token: object) -> bool:
-        """Whether the process that made this claim lives. Raises OSError when it cannot be told.
+        """Whether the process that made this claim lives; yes when it cannot be told.
 
         ``token`` is what a record has under ``owner``: a process's name, "/" and a number.
         """
@@ -117,8 +120,14 @@ class Liveness:
         if match is None:
             return False
         path = self._folder / name
-        if match[1] != _host():
-            return self._beats(path)
+        try:
+            return self._locked(path) if match[1] == _host() else self._beats(path)
+        except OSError as error:
+            log.warning("whether %s lives cannot be told: %s", name, error)
+            return True
+
+    @staticmethod
+    def _locked(path: Path) -> bool:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
