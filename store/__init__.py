@@ -8,7 +8,7 @@ tests/store the tests named here):
    test_syscalls)*
 3. Every write derives from the bytes on the disk, read under the lock between processes.
    *(test_storm, test_edits)*
-4. Unknown keys and unknown records are carried through unchanged. *(test_codec, test_machine)*
+4. Unknown keys and unknown records are carried through unchanged. *(test_damage, test_machine)*
 5. success and failed never go back, except by a retry or a person's edit. *(test_tasks,
    test_machine)*
 6. Nothing unreadable is overwritten before a copy of it stands aside. *(test_damage)*
