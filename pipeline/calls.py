@@ -6,7 +6,6 @@ import base64
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,21 +73,8 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return value
 
 
-def _waveform(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``path``, ``role`` → ``duration`` (seconds) and ``low`` and ``high`` of each column."""
-    from pipeline.decode import decode_sound
-    from pipeline.probe import probe
-    from pipeline.waveform import peaks
-
-    path = Path(arguments["path"])
-    info = probe(path, role=arguments["role"], settings=settings)
-    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
-        return asdict(peaks(decode_sound(path, info, Path(folder), settings=settings)))
-
-
 CALLS: dict[str, Call] = {
     "facts": _facts,
-    "waveform": _waveform,
     "probe": _probe,
     "thumbnail": _thumbnail,
     "preview": _preview,

@@ -23,7 +23,7 @@ from pipeline import ffmpeg, reasons
 from pipeline.loudness import measuring, read_measure
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
-from pipeline.plan import Bounds, Loudness
+from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import refuse
 from pipeline.settings import Settings
 
@@ -119,6 +119,18 @@ def decode_sound(
             reasons.TOO_SHORT, info.role, f"has only {best.duration:.2f} s of sound; record more"
         )
     return best
+
+
+def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE) -> PcmSound:
+    """As much silence as the file is long, for a dance whose sound does not serve.
+
+    Its ``stream`` is ``NO_TRACK``. The file in ``scratch`` is sparse: it takes no space.
+    """
+    path = scratch / f"{info.role}-silence.pcm"
+    frames = round(info.duration * rate)
+    with path.open("wb") as file:
+        file.truncate(2 * frames)
+    return PcmSound(path, rate, frames, NO_TRACK, 0.0, 0.0)
 
 
 def _decode(

@@ -27,6 +27,7 @@ from pipeline.media import MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.pieces import Music, pieces, sound_action, static_gain
 from pipeline.plan import (
+    NO_TRACK,
     Action,
     Bounds,
     Picture,
@@ -83,7 +84,7 @@ def make_plan(
             pieces=sounds,
             reference_stream=materials.reference_stream,
             dance_stream=materials.dance_stream,
-            room_gain=options.room_sound,
+            room_gain=0.0 if muted else options.room_sound,
             action=action,
             reason=reason,
         ),

@@ -37,15 +37,21 @@ SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
 
-def probe(path: Path, *, role: Role, settings: Settings) -> MediaInfo:
+def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
     """Reads ``path``'s headers and checks them against the limits of ``settings``.
 
-    The *dance* needs a picture and sound, the *reference* sound. Raises ``InputError`` with
+    The *dance* needs a picture and sound, the *reference* sound; without ``need_sound`` (a
+    dance that a person places by hand) there may be none. Raises ``InputError`` with
     a reason of ``pipeline.reasons`` and one line that names the role.
     """
     size = _size(path, role, settings)
     with opened(path, role=role, settings=settings) as container:
-        return _describe(container, path, size, role, settings)
+        info = _describe(container, path, size, role, settings)
+    if need_sound and not info.sounds:
+        raise refuse(
+            reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
+        )
+    return info
 
 
 def refuse(reason: str, role: Role, text: str, detail: str = "") -> InputError:
@@ -150,10 +156,6 @@ def _describe(
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
-    if not sounds:
-        raise refuse(
-            reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
-        )
     return MediaInfo(
         role=role,
         container=container.format.name,

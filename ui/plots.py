@@ -12,13 +12,14 @@ import streamlit as st
 
 from store import Task
 from store.model import is_task_id
-from ui import background, rows
+from ui import rows
 from ui.format import clock, milliseconds
-from ui.routes.files import file_path
 from ui.service import Service
 from ui.text import t
 
-TIMEOUT = 600.0
+_LEGEND = alt.Legend(orient="top-right")
+_COLOURS = ["#c83349", "#2a78d6"]
+"""Told apart by people who confuse red and green, on light and on dark."""
 RUNNER_UP_APART = 0.5
 """Seconds from the peak beyond which another one is the runner-up."""
 
@@ -33,12 +34,11 @@ def show_plots(service: Service, task: Task) -> None:
             st.metric(t("plot.speed"), f"{longest['speed']:.6f}")
             st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
             st.metric(t("plot.agreement"), milliseconds(rows.agreement_ms(task)) or "–")
-    st.fragment(_waveforms, run_every=None if _waves(service, task) else 2.0)(
-        service, task, segments
-    )
     evidence = _evidence(service, task)
+    _waveforms(evidence, segments)
+    curves = evidence.get("variants") or {}
     for method in ("modular", "v2"):
-        curve = evidence.get(method)
+        curve = curves.get(method)
         if isinstance(curve, Mapping) and curve.get("offsets"):
             _correlation(method, curve)
     if segments:
@@ -74,43 +74,20 @@ def _evidence(service: Service, task: Task) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _waves(service: Service, task: Task) -> dict[str, Sequence[float]] | None:
-    """Both envelopes (peak of each bin, full scale 1), None while they are being made."""
-    found: dict[str, Sequence[float]] = {}
-    for kind in ("original", "reference"):
-        path = file_path(service, task, kind)
-        if path is None:
-            found[kind] = ()
-            continue
-        result = background.fetch(
-            "waveform",
-            {"path": str(path), "role": "dance" if kind == "original" else "reference"},
-            path,
-            timeout=TIMEOUT,
-        )
-        if result is None:
-            return None
-        outcome = result.outcome or {}
-        low, high = outcome.get("low", ()), outcome.get("high", ())
-        found[kind] = [max(-a, b) for a, b in zip(low, high, strict=True)]
-        columns = max(1, len(found[kind]))
-        found[f"{kind}.bin"] = (float(outcome.get("duration", 0.0)) / columns,)
-    return found
-
-
-def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, float]]) -> None:
-    waves = _waves(service, task)
-    if waves is None:
-        st.info(t("plot.looking"), icon=":material/hourglass:")
+def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, float]]) -> None:
+    """Both sounds on the dance's time line; above the line the dance, below it the reference."""
+    waves = evidence.get("waveforms")
+    if not isinstance(waves, Mapping):
         return
     offset = segments[0]["offset"] if segments else 0.0
     speed = segments[0]["speed"] if segments else 1.0
     layers = []
-    for kind, sign in (("original", 1.0), ("reference", -1.0)):
-        peaks = waves.get(kind, ())
+    for kind, sign in (("dance", 1.0), ("reference", -1.0)):
+        wave = waves.get(kind) or {}
+        peaks = [max(-a, b) for a, b in zip(wave.get("low", ()), wave.get("high", ()), strict=True)]
         if not peaks:
             continue
-        step = waves[f"{kind}.bin"][0]
+        step = float(wave["duration"]) / len(peaks)
         times = [i * step for i in range(len(peaks))]
         if kind == "reference":
             # The reference's own time, put on the dance's line.
@@ -135,7 +112,7 @@ def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, flo
             x=alt.X("time:Q", title=t("plot.time")),
             y=alt.Y("level:Q", title=None, axis=None),
             y2="zero:Q",
-            color=alt.Color("file:N", title=None, legend=alt.Legend(orient="bottom")),
+            color=alt.Color("file:N", title=None, legend=_LEGEND, scale=alt.Scale(range=_COLOURS)),
         )
     )
     chart: alt.Chart | alt.LayerChart | alt.FacetChart = waves_chart
@@ -148,7 +125,7 @@ def _waveforms(service: Service, task: Task, segments: Sequence[Mapping[str, flo
         )
         chart = alt.layer(matched, waves_chart)
     st.altair_chart(
-        chart.properties(height=180, title=t("plot.waveforms")).interactive(bind_y=False),
+        chart.properties(height=240, title=t("plot.waveforms")).interactive(bind_y=False),
         alt=t("plot.waveforms_alt", parts=_parts(segments)),
     )
 
@@ -179,11 +156,11 @@ def _correlation(method: str, curve: Mapping[str, Any]) -> None:
         .encode(
             x=x,
             y=y,
-            color=alt.Color("what:N", title=None, legend=alt.Legend(orient="bottom")),
+            color=alt.Color("what:N", title=None, legend=_LEGEND, scale=alt.Scale(range=_COLOURS)),
             tooltip=["what:N", alt.Tooltip("offset:Q", format="+.3f"), "score:Q"],
         )
     )
-    st.altair_chart(alt.layer(line, points).properties(height=180, title=title), alt=title)
+    st.altair_chart(alt.layer(line, points).properties(height=240, title=title), alt=title)
 
 
 def _drift(segments: Sequence[Mapping[str, float]]) -> None:
@@ -202,6 +179,6 @@ def _drift(segments: Sequence[Mapping[str, float]]) -> None:
             y=alt.Y("drift:Q", title=t("plot.drift_axis")),
             color=alt.Color("part:N", title=t("plot.part"), legend=None),
         )
-        .properties(height=150),
+        .properties(height=200),
         alt=t("plot.drift"),
     )

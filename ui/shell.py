@@ -8,9 +8,9 @@ import streamlit as st
 
 from ui import health, history, home
 from ui.part import part
-from ui.service import Service, start_service
+from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
-from ui.viewer import Viewer, current_viewer
+from ui.viewer import current_viewer
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -25,15 +25,15 @@ def show() -> None:
     st.html(_STYLE)
 
     def tasks() -> None:
-        _page(home.show_home, service, viewer)
+        part(home.show_home, service, viewer)
 
     def past() -> None:
-        _page(history.show_history, service, viewer)
+        part(history.show_history, service, viewer)
 
     def state() -> None:
-        _page(health.show_health, service, viewer)
+        part(health.show_health, service, viewer)
 
-    st.navigation(
+    page = st.navigation(
         [
             st.Page(
                 tasks,
@@ -48,12 +48,9 @@ def show() -> None:
             ),
         ],
         position="top",
-    ).run()
-
-
-def _page(show_page: object, service: Service, viewer: Viewer) -> None:
-    _header()
-    part(show_page, service, viewer)  # type: ignore[arg-type]
+    )
+    _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
+    page.run()
 
 
 def _header() -> None:

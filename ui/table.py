@@ -148,7 +148,7 @@ def _grid(
         shown.pop(next(iter(shown)))
     labels = [actions.row_labels(task) for task in tasks]
     frame = _frame(service, tasks, snapshot, queue, now)
-    frame["actions"] = pd.Series(labels, dtype="object")
+    frame.insert(4, "actions", pd.Series(labels, dtype="object"))
     chosen = set(st.session_state.get(_SELECTED, ()))
     st.dataframe(
         frame,
@@ -194,13 +194,13 @@ def _frame(
         {
             "status": [status(task) for task in tasks],
             "dance": [shown_name(task.dance_name) for task in tasks],
-            "reference": [shown_name(task.reference_name) for task in tasks],
             "progress": [_progress(task) for task in tasks],
             "stage": [words.stage_text(task, queue) for task in tasks],
             "confidence": [rows.percent(task) for task in tasks],
             "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
+            "reference": [shown_name(task.reference_name) for task in tasks],
             "size": [sizes(task) for task in tasks],
         }
     )
@@ -216,11 +216,11 @@ def _progress(task: Task) -> float | None:
 def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, Any]:
     config = st.column_config
     return {
-        "status": config.TextColumn(t("column.status"), width=130, pinned=True),
+        "status": config.TextColumn(t("column.status"), width=120, pinned=True),
         "dance": config.TextColumn(t("column.dance"), width=190),
         "reference": config.TextColumn(t("column.reference"), width=150),
         "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=1, format="percent", width=110
+            t("column.progress"), min_value=0, max_value=1, format="percent", width=105
         ),
         "stage": config.TextColumn(t("column.stage"), width=200),
         "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),

@@ -17,6 +17,16 @@ from pipeline.align.hint import Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
 from pipeline.align.modular_limits import Ear, limits, whole
+from pipeline.align.modular_rest import (
+    ENOUGH,
+    apart,
+    covered,
+    moved,
+    new_take,
+    part_of,
+    stepping,
+    unexplained,
+)
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, tracks_of
@@ -27,6 +37,12 @@ from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segme
 NAME = "modular"
 SPEED_CHANCE = 6.0
 """Score from which another speed is looked at."""
+FASTER = 1.25
+"""How much more evidence another speed needs to replace the same speed."""
+SURE = 0.9
+"""Confidence that a take at yet another speed needs."""
+MOST_REST = 3
+"""Unexplained stretches that are searched."""
 
 
 def _silent(_: float) -> None:
@@ -51,18 +67,47 @@ def modular(
     tones = modular_tonal.extract(reference)
     report(0.6)
     result = at_speed(dance, reference, heard, listening, tones)
-    report(0.8)
-    if not result.matched:
-        for peak in search_speed(dance, reference)[:3]:
-            if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
-                continue
-            heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-            other = at_speed(dance, reference, heard, listening, tones)
-            if other.matched:
-                result = other
-                break
+    report(0.7)
+    rest = unexplained(dance, reference, heard, result.segments)
+    if (
+        not result.matched
+        or covered(result.segments, rest) < ENOUGH
+        or stepping(result.segments)
+    ):
+        other = at_other_speed(dance, reference, listening, tones)
+        if other.matched and weight(other) > FASTER * weight(result):
+            result = other
+            rest = unexplained(dance, reference, heard, result.segments)
+    report(0.9)
+    if result.matched:
+        for low, high in rest[:MOST_REST]:
+            part = part_of(dance, low, high)
+            piece = at_other_speed(part, reference, listening, tones)
+            if piece.matched and piece.confidence >= SURE:
+                found = [moved(segment, low) for segment in piece.segments]
+                found = [s for s in found if new_take(heard, s, result.segments)]
+                result = replace(result, segments=(*result.segments, *found))
     report(1.0)
-    return result
+    return replace(result, segments=apart(result.segments))
+
+
+def weight(answer: MethodAlignment) -> float:
+    """All the evidence for an answer, to compare answers at different speeds."""
+    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+
+
+def at_other_speed(
+    dance: Sound, reference: Sound, listening: Features, tones: Tones
+) -> MethodAlignment:
+    """The answer at the best other speed at which there is one."""
+    for peak in search_speed(dance, reference)[:3]:
+        if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
+            continue
+        heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
+        other = at_speed(dance, reference, heard, listening, tones)
+        if other.matched:
+            return other
+    return unmatched(reasons.NO_SHARED_MUSIC)
 
 
 def at_speed(
@@ -93,13 +138,15 @@ def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
     )
 
 
-def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) -> Segment:
+def segment_of(
+    take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool
+) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
     per_second = PER_SECOND * speed
     offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
     if exact is not None:
         offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
+    return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
 
 
 def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
@@ -132,7 +179,7 @@ def assemble(
     for take, verdict in zip(takes, verdicts, strict=True):
         if not verdict.matched:
             continue
-        rough = segment_of(take, None, speed, moved=False)
+        rough = segment_of(take, None, speed, pitch_moved=False)
         exact = None
         if not heard.stretched:
             exact = refine(
@@ -144,11 +191,16 @@ def assemble(
                 rough.dance_end,
                 slack=4e-4,
             )
-        segment = segment_of(take, exact, speed, moved=heard.pitch != 1.0)
+        segment = segment_of(take, exact, speed, pitch_moved=heard.pitch != 1.0)
         segments.append(limited(dance, reference, segment, exact is not None))
         errors.append(1.0 if exact is not None else 12.0)
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
+    total = sum(
+        take.strength * float(np.sqrt((take.stop - take.start) / PER_SECOND))
+        for take, verdict in zip(takes, verdicts, strict=True)
+        if verdict.matched
+    )
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
@@ -161,5 +213,5 @@ def assemble(
         candidates if ambiguous else candidates[1:],
         float(np.max(errors)),
         None,
-        main.evidence,
+        replace(main.evidence, details={**main.evidence.details, "weight": total}),
     )

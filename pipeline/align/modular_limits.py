@@ -30,6 +30,10 @@ LEAST = 0.06
 """Usual coherence below which limits cannot be told this way."""
 SILENT = 1e-4
 """Power of the reference, relative to the take's mean, that is silence (-40 dB)."""
+QUIET = 0.05
+"""Power relative to the take's mean from which a frame counts half."""
+LONGEST = 16
+"""Frames (a quarter of a second) over which a limit may be undecided."""
 NEAR = 0.2
 """Seconds: a limit this near to an end of a file lies at that end."""
 
@@ -138,12 +142,15 @@ def turn(part: Matched, *, rising: bool) -> float | None:
     usual = float(np.median(coherence[half:]))
     if usual < LEAST:
         return None
-    silent = power < SILENT * float(power[half:].mean())
-    # Where the reference is silent nothing can be heard, and nothing is said against it.
-    balance = np.cumsum(np.where(silent, 0.0, coherence - BELOW * usual))
-    place = int(len(balance) - 1 - balance[::-1].argmin()) + 1
-    if balance.min() >= 0.0:
-        place = 0
+    # A quiet frame of the reference says little, a silent one nothing.
+    mean = float(power[half:].mean()) + 1e-12
+    weight = power / (power + QUIET * mean)
+    silent = power < SILENT * mean
+    balance = np.cumsum(np.where(silent, 0.0, weight * (coherence - BELOW * usual * weight)))
+    low = min(float(balance.min()), 0.0)
+    level = np.flatnonzero(np.concatenate([[0.0], balance]) <= low + 0.5 * usual)
+    # Where nothing is said for a while, the limit is in the middle of that while.
+    place = int(level[-1] + level[level > level[-1] - LONGEST][0]) // 2
     while place > 0 and silent[place - 1]:
         place -= 1
     if rising:

@@ -7,6 +7,7 @@ decides anything about the alignment is in the methods' own modules.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,31 @@ from pipeline.model import Samples, Sound
 
 Array = NDArray[np.float32]
 Complex = NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a sound, as a sound of its own."""
+
+    whole: Sound
+    first: int
+    """Sample of the whole at which it starts."""
+    frames: int
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.whole.rate
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples of the stretch, zeros outside of it."""
+        result = np.zeros(max(stop - start, 0), np.float32)
+        low, high = max(start, 0), min(stop, self.frames)
+        if high > low:
+            result[low - start : high - start] = self.whole.read(
+                self.first + low, self.first + high
+            )
+        return result
 
 
 def duration(sound: Sound) -> float:

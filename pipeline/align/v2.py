@@ -6,6 +6,8 @@ bits say nothing (deep noise), the waveform itself is searched through the whole
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline import reasons
@@ -13,10 +15,11 @@ from pipeline.align.hint import Hint
 from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
-from pipeline.align.v2_echo import genuine
+from pipeline.align.v2_echo import genuine, levels
 from pipeline.align.v2_limits import limits
 from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import Lock, lock
+from pipeline.align.v2_rest import fresh, gaps, incomplete, separated, shifted, stretch
 from pipeline.align.v2_search import Guess, agreement, guesses, tops
 from pipeline.align.v2_speed import search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
@@ -30,6 +33,8 @@ CHANCE = 5.2
 CLEAR, EQUAL = 0.82, 0.91
 """The next place's share of the best: up to here a clear winner, from here as good."""
 DRIFT = 6e-4
+FASTER = 1.25
+"""How much more evidence another speed needs to replace the same speed."""
 TEMPO = 4.6
 """Score from which another speed is looked at; chance comes to 3.9."""
 
@@ -151,19 +156,33 @@ def v2(
     paths = paths_of(dance, reference, heard, listening, found)
     result = answer(dance, reference, heard, listening, paths)
     report(0.7)
-    if result.matched and not result.ambiguous:
-        return result
-    deep = [
-        path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
-        for d in deep_search(dance, reference)
-    ]
-    if deep:
-        deeper = answer(dance, reference, heard, listening, deep)
-        result = max(result, deeper, key=lambda a: (a.matched, a.confidence))
+    level = levels(dance)
+    left = gaps(dance, reference, level, result.segments)
+    if not result.matched or incomplete(result.segments, left):
+        other = at_other_speed(dance, reference, listening)
+        if other and weight(other) > FASTER * weight(result):
+            result, left = other, gaps(dance, reference, level, other.segments)
     if not result.matched:
-        result = at_other_speed(dance, reference, listening) or result
+        deep = [
+            path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
+            for d in deep_search(dance, reference)
+        ]
+        if deep:
+            result = answer(dance, reference, heard, listening, deep)
+    report(0.9)
+    for low, high in left[:3] if result.matched else []:
+        piece = at_other_speed(stretch(dance, low, high), reference, listening)
+        if piece and piece.confidence >= 0.9:
+            found = [shifted(segment, low) for segment in piece.segments]
+            found = [s for s in found if fresh(level, s, result.segments)]
+            result = replace(result, segments=(*result.segments, *found))
     report(1.0)
-    return result
+    return replace(result, segments=separated(list(result.segments)))
+
+
+def weight(result: MethodAlignment) -> float:
+    """All the evidence for an answer, to compare answers at different speeds."""
+    return float(result.evidence.details.get("weight", 0.0)) if result.matched else 0.0
 
 
 def at_other_speed(dance: Sound, reference: Sound, listening: Bits) -> MethodAlignment | None:
@@ -209,6 +228,7 @@ def answer(
     segments: list[Segment] = []
     best: tuple[float, float, list[tuple[float, float]], Evidence] | None = None
     errors: list[float] = []
+    total = 0.0
     for piece in pieces:
         segment, exact = placed(dance, reference, heard, piece)
         score, others, evidence = standing(heard, listening, piece)
@@ -216,6 +236,7 @@ def answer(
         if strength < CHANCE + 0.6:
             continue
         segments.append(segment)
+        total += piece.score * float(np.sqrt(piece.stop - piece.start))
         errors.append(1.0 if exact.height >= LOCKED else 15.0)
         if best is None or strength > best[0]:
             best = (strength, score, others, evidence)
@@ -240,5 +261,5 @@ def answer(
         candidates if ambiguous else candidates[1:],
         max(errors),
         None,
-        evidence,
+        replace(evidence, details={**evidence.details, "weight": total}),
     )

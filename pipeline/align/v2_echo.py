@@ -16,6 +16,8 @@ from pipeline.model import Sound
 
 PAUSE_DB = 10.0
 """A drop of the level that ends the music."""
+GAP = 0.5
+"""Seconds without evidence that make a pause."""
 STEP = 0.05
 SHORT = 0.6
 ALIKE = 0.25
@@ -37,6 +39,8 @@ def levels(dance: Sound) -> Array:
 def paused(level: Array, one: Piece, two: Piece, speed: float) -> bool:
     """Whether the level drops for a moment between two pieces."""
     first, second = sorted((one, two), key=lambda piece: piece.start)
+    if second.start - first.stop < GAP:
+        return False
     low, high = (first.stop - 0.5) / speed / STEP, (second.start + 0.5) / speed / STEP
     part = level[max(int(low), 0) : max(int(high), 0)]
     usual = float(np.median(level[int(one.start / speed / STEP) : int(one.stop / speed / STEP)]))

@@ -59,6 +59,10 @@ def serve(
     yield start
     for server in servers:
         server.stop()
+    broken = [
+        text for server in servers if "of the page failed" in (text := server.log.read_text())
+    ]
+    assert not broken, broken[0][-4000:]
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +110,11 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
     folder.mkdir(parents=True, exist_ok=True)
 
     def take(page: Any, name: str, *, full: bool = False) -> None:
+        size = page.viewport_size
+        if full:  # the page scrolls inside, so the window has to be as long as it is
+            page.set_viewport_size({"width": size["width"], "height": 2400})
         page.wait_for_timeout(700)
-        page.screenshot(path=str(folder / f"{name}.png"), full_page=full)
+        page.screenshot(path=str(folder / f"{name}.png"))
+        page.set_viewport_size(size)
 
     return take

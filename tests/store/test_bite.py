@@ -15,5 +15,4 @@ from tests.store.test_storm import storm
 @pytest.mark.parametrize("taken", ["lock", "reread"])
 def test_the_storm_notices(tmp_path: Path, taken: str) -> None:
     result = storm(tmp_path, kills=60, seed=2, sabotage=taken)
-    texts = " ".join(result["failures"])
-    assert "lost" in texts or "went back" in texts or "count" in texts
+    assert result["failures"], "the storm would not notice the loss"

@@ -7,10 +7,11 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from store import Store
+from store import NotSaved, Store
 from store.codec import decode, encode
 from tests.store.conftest import Make, new_id
 from tests.store.test_tasks import claimed, on_disk
@@ -272,6 +273,19 @@ def test_readers_of_a_damaged_file_see_the_last_good_content(store: Store) -> No
     store.update(C, {"note": 1})
     assert len(on_disk(store)) == 3
     assert aside(store)[0].read_bytes() == WHOLE[:200]
+
+
+def test_a_write_that_keeps_failing_makes_one_copy_aside(store: Store) -> None:
+    lay(store, WHOLE)
+    task_id = store.snapshot().tasks[0].id
+    lay(store, WHOLE[:200])
+    full = mock.patch("store.commit.replace_whole", side_effect=OSError(28, "No space left"))
+    for _ in range(3):
+        with full, pytest.raises(NotSaved):
+            store.update(task_id, {"note": 1})
+    assert store.save_task_status()
+    assert len(aside(store)) == 1
+    assert len(on_disk(store)) == 3
 
 
 def test_decoding_what_was_encoded() -> None:

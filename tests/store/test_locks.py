@@ -168,6 +168,20 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+def test_hours_of_failing_saves_do_not_pile_up(make: Make, outputs: Path) -> None:
+    store = make(lock_timeout=0.02)
+    first, second = store.create().id, store.create().id
+    with FileLock(outputs / "task_status.json.lock"):
+        for turn in range(20):
+            for task_id in (first, second):
+                with pytest.raises(NotSaved):
+                    store.update(task_id, {"mark": turn, f"key{turn % 2}": turn})
+    assert len(store._commit.kept) == 2
+    assert store.save_task_status()
+    assert on_disk(store)[first]["mark"] == 19
+    assert (on_disk(store)[second]["key0"], on_disk(store)[second]["key1"]) == (18, 19)
+
+
 def test_a_limit_of_file_size(store: Store) -> None:
     task_id = store.create().id
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -190,7 +190,6 @@ TEXT: dict[str, str] = {
     "plot.speed": "速度",
     "plot.confidence": "置信度",
     "plot.agreement": "两法相差",
-    "plot.looking": "正在绘制波形…",
     "plot.time": "舞蹈时间（秒）",
     "plot.waveforms": "两段声音在同一时间线上，阴影为匹配部分",
     "plot.waveforms_alt": "舞蹈和参考音乐的波形，匹配部分：{parts}",
