@@ -20,7 +20,7 @@ from pipeline.decode import PcmSound, check_free
 from pipeline.media import MediaInfo
 from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Place, Sources, blocks, decode_arguments
 from pipeline.model import Progress
-from pipeline.pieces import sound_action, static_gain
+from pipeline.pieces import alone, sound_action, static_gain
 from pipeline.plan import Piece, RenderOptions, RenderPlan
 from pipeline.settings import Settings
 
@@ -98,7 +98,7 @@ def encode_early(
     gain = static_gain(sound.loudness, options, 0.0)
     piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
     track = next(track for track in info.sounds if track.index == sound.stream)
-    copied = sound_action((piece,), track, options)[0] == "copy"
+    copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
     if copied or options.room_sound > 0 or options.portable or options.keep_all:
         return False
     check_free(scratch, round(sound.duration * BIT_RATE / 8))
@@ -172,10 +172,9 @@ def _plain(plan: RenderPlan) -> Piece | None:
     """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
     portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if len(pieces) != 1 or plan.sound.room_gain > 0 or plan.options.portable:
+    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
         return None
-    piece = pieces[0]
-    return piece if piece.source == "reference" and piece.stretch == "none" else None
+    return pieces[0] if pieces[0].stretch == "none" else None
 
 
 def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:
