@@ -117,17 +117,22 @@ def _piece(
 
 
 def sound_action(
-    pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions
+    pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions, length: float
 ) -> tuple[Action, str]:
     """Whether the reference's own AAC packets serve as they are, and why (not)."""
-    if options.loudness:
-        return "encode", "its loudness is set"
-    if options.room_sound > 0 or len(pieces) != 1 or pieces[0].source != "reference":
-        return "encode", "it is mixed"
-    if pieces[0].stretch != "none":
-        return "encode", "its speed follows the dance"
-    if reference.codec != "aac" or reference.profile != "LC" or reference.channels > 2:
-        return "encode", f"the reference is {reference.codec}"
-    if options.portable:
-        return "encode", "a portable file begins on a packet of its own"
+    first = pieces[0]
+    stereo_aac = (reference.codec, reference.profile) == ("aac", "LC") and reference.channels <= 2
+    alone = len(pieces) == 1 and first.source == "reference" and options.room_sound == 0
+    # Silence beside the music: the dance has no sound of its own that serves.
+    fills = first.start <= SAME_SPEED_ERROR and first.end >= length - CROSS_FADE
+    obstacles = (
+        (options.loudness, "its loudness is set"),
+        (not alone or not fills, "it is mixed"),
+        (first.stretch != "none", "its speed follows the dance"),
+        (not stereo_aac, f"the reference is {reference.codec}"),
+        (options.portable, "a portable file begins on a packet of its own"),
+    )
+    for stands_in_the_way, why in obstacles:
+        if stands_in_the_way:
+            return "encode", why
     return "copy", "the reference's AAC is used bit by bit"

@@ -74,8 +74,11 @@ def make_plan(
     stretches = _follow_the_frames(stretches, begin, finish)
     gain = static_gain(materials.loudness, options, materials.dance_peak)
     sounds = pieces(stretches, begin, finish, gain)
+    muted = materials.dance_stream == NO_TRACK
+    if muted:
+        sounds = tuple(piece for piece in sounds if piece.source == "reference")
     reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
-    action, reason = sound_action(sounds, reference, options)
+    action, reason = sound_action(sounds, reference, options, finish - begin)
     notes = [f"picture_{picture.action}"] if picture.action == "encode" else []
     return RenderPlan(
         variant=variant,

@@ -19,6 +19,7 @@ from pipeline import ffmpeg
 from pipeline.decode import check_free
 from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Sources, blocks, decode_arguments
 from pipeline.model import Progress
+from pipeline.pieces import CROSS_FADE
 from pipeline.plan import Piece, RenderPlan
 from pipeline.settings import Settings
 
@@ -128,7 +129,8 @@ def _plain(plan: RenderPlan) -> Piece | None:
     if len(pieces) != 1 or plan.sound.room_gain > 0 or plan.options.portable:
         return None
     piece = pieces[0]
-    return piece if piece.source == "reference" and piece.stretch == "none" else None
+    fills = piece.start == 0 and piece.end >= plan.duration - CROSS_FADE
+    return piece if fills and piece.source == "reference" and piece.stretch == "none" else None
 
 
 def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:
