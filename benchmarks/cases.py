@@ -95,8 +95,18 @@ def recipe(kind: str, count: int) -> Callable[[Recipe], Recipe]:
     return register
 
 
-def generate(split: Split, classes: Collection[str] | None = None) -> Iterator[Case]:
-    """The cases of a split, made one at a time; ``classes`` names the kinds that are wanted."""
+def generate(
+    split: Split,
+    classes: Collection[str] | None = None,
+    *,
+    limit: int | None = None,
+    names: Collection[str] | None = None,
+) -> Iterator[Case]:
+    """The cases of a split, made one at a time.
+
+    ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
+    cases of a kind; none of the others is made.
+    """
     from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401, PLC0415  (they fill KINDS)
 
     unknown = set(classes or ()) - set(KINDS)
@@ -104,8 +114,10 @@ def generate(split: Split, classes: Collection[str] | None = None) -> Iterator[C
         raise ValueError(f"no such classes: {', '.join(sorted(unknown))}; there are {list(KINDS)}")
     for kind, (count, make) in KINDS.items():
         if classes is None or kind in classes:
-            for index in range(count):
-                yield make(Draw(split, kind, index))
+            for index in range(min(count, limit or count)):
+                draw = Draw(split, kind, index)
+                if names is None or draw.name in names:
+                    yield make(draw)
 
 
 @dataclass(frozen=True)

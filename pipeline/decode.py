@@ -34,6 +34,9 @@ MUSIC_FLOOR = 10 ** (-50 / 20)
 """Below this root mean square (-50 dB) the reference's start or end counts as silence."""
 GAP = 0.01
 """Jumps of the time stamps larger than this are gaps and are filled (seconds)."""
+MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
+STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
+"""Forms for ``timeline``; mixing down never exceeds full scale."""
 BLOCK = 1 << 16
 FREE_MARGIN = 64 * 2**20
 """Disk space that is left alone (bytes)."""
@@ -141,7 +144,7 @@ def _decode(
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
         *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
         *("-map", f"0:{track.index}"),
-        *("-af", f"{timeline(info.start_time, rate)},aformat=sample_fmts=s16:channel_layouts=mono"),
+        *("-af", timeline(info.start_time, rate, MONO)),
         *("-f", "s16le", "pipe:1"),
     ]
     limit = int((settings.max_duration + 60) * rate)
@@ -180,8 +183,10 @@ def _decode(
     )
 
 
-def timeline(start_time: float, rate: int) -> str:
-    """The filter that resamples to ``rate`` hertz with sample 0 at the container's start.
+def timeline(start_time: float, rate: int, form: str) -> str:
+    """The filters that resample to ``rate`` hertz with sample 0 at the container's start.
+
+    ``form`` says the samples' format and channels, as options of ``aresample``.
 
     Gaps and a late start are filled with zeros; time stamps are not stretched (a small
     disagreement is jitter of the container's clock, not sound). The second filter counts
@@ -189,7 +194,7 @@ def timeline(start_time: float, rate: int) -> str:
     """
     first = round(start_time * rate)
     fill = f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
-    return f"aresample={rate},{fill}"
+    return f"aresample={rate}:{form},{fill}"
 
 
 def check_free(folder: Path, needed: int) -> None:

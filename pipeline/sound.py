@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from pipeline import ffmpeg
 from pipeline.decode import check_free
-from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Sources, blocks
+from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Sources, blocks, decode_arguments
 from pipeline.model import Progress
 from pipeline.plan import Piece, RenderPlan
 from pipeline.settings import Settings
@@ -66,7 +67,12 @@ def sound_file(
     target = scratch / f"sound-{key}.m4a"
     total = max(1, round(wide.duration * RATE))
     check_free(scratch, round(wide.duration * BIT_RATE / 8))
-    encode(blocks(Sources(wide, dance, reference, settings)), target, total, progress)
+    sources = Sources(wide, dance, reference, settings)
+    alone = _plain(wide)
+    if alone is None:
+        encode(blocks(sources), target, total, progress)
+    else:
+        _encode_piece(alone, sources, target, total, progress)
     target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
     return SoundFile(target, 0, zero, shared=False)
 
@@ -85,6 +91,34 @@ def encode(
             pipe.write(block.astype("<f4").tobytes())
             if progress is not None:
                 progress(min(1.0, (number + 1) * BLOCK / total))
+
+
+def _encode_piece(
+    piece: Piece, sources: Sources, target: Path, total: int, progress: Progress | None
+) -> None:
+    """Music alone needs no mixing here: one ffmpeg decodes, sets the gain and encodes.
+
+    Its packets come through our pipe (so that it ends with us), as MP4 in fragments, which
+    keeps the stamps exact to the sample.
+    """
+    arguments = [
+        *decode_arguments(piece, sources, f"atrim=end_sample={total}", *_gain_filter(piece)),
+        *("-ar", str(RATE), "-c:a", "aac", "-b:a", str(BIT_RATE)),
+        *("-movflags", "+frag_keyframe+delay_moov+default_base_moof", "-frag_duration", "1000000"),
+        *("-f", "mp4", "pipe:1"),
+    ]
+    expected = max(1.0, total / RATE * BIT_RATE / 8)
+    size = 0
+    with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
+        while data := os.read(pipe.fileno(), 1 << 16):
+            out.write(data)
+            size += len(data)
+            if progress is not None:
+                progress(min(1.0, size / expected))
+
+
+def _gain_filter(piece: Piece) -> list[str]:
+    return ["asetpts=N", f"volume={10 ** (piece.gain_db / 20):.9f}:precision=float"]
 
 
 def _plain(plan: RenderPlan) -> Piece | None:

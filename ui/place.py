@@ -17,7 +17,7 @@ from ui.text import t
 from ui.viewer import Viewer
 
 _PLACE = load("place")
-WORDS = ("dance", "reference", "mark", "marked", "nudge", "listen", "stop", "help", "offset")  # fmt: skip
+WORDS = ("dance", "reference", "mark", "marked", "nudge", "listen", "stop", "help", "offset")
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""
 

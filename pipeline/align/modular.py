@@ -22,6 +22,7 @@ from pipeline.align.modular_rest import (
     apart,
     covered,
     moved,
+    new_take,
     part_of,
     stepping,
     unexplained,
@@ -84,6 +85,7 @@ def modular(
             piece = at_other_speed(part, reference, listening, tones)
             if piece.matched and piece.confidence >= SURE:
                 found = [moved(segment, low) for segment in piece.segments]
+                found = [s for s in found if new_take(heard, s, result.segments)]
                 result = replace(result, segments=(*result.segments, *found))
     report(1.0)
     return replace(result, segments=apart(result.segments))

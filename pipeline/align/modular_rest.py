@@ -19,6 +19,8 @@ ENOUGH = 0.6
 """Share of the sounding dance that takes at one speed should explain."""
 NEAR_END = 1.6
 """Seconds: a take that ends this near to an end of the reference ends because of it."""
+SAME_SPEED = 0.004
+PAUSE_DB = 10.0
 STEPS = 1.0
 """Seconds of the reference: neighbours less apart than this are one take at a wrong speed."""
 
@@ -98,6 +100,24 @@ def moved(segment: Segment, by: float) -> Segment:
         dance_end=segment.dance_end + by,
         offset=segment.offset - segment.speed * by,
     )
+
+
+def new_take(heard: Features, segment: Segment, known: Sequence[Segment]) -> bool:
+    """Whether a segment found in the rest is a take: it has a speed of its own, or a pause
+    before or after it. Else the song goes on where the reference was cut, and only sounds
+    like another place."""
+    if all(abs(segment.speed / other.speed - 1) > SAME_SPEED for other in known):
+        return True
+    per_second = PER_SECOND * heard.speed
+    level = np.convolve(heard.level, np.ones(25) / 25, "same")
+    low, high = (int(t * per_second) for t in (segment.dance_start, segment.dance_end))
+    usual = float(np.median(level[low:high])) if high > low else 0.0
+    reach = int(0.6 * per_second)
+    for edge in (low, high):
+        near = level[max(edge - reach, 0) : edge + reach]
+        if len(near) and reach < edge < len(level) - reach and near.min() < usual - PAUSE_DB:
+            return True
+    return False
 
 
 def apart(segments: Sequence[Segment]) -> tuple[Segment, ...]:

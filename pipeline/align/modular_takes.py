@@ -124,14 +124,15 @@ def gains_of(lines: list[Track]) -> Array:
     seconds = np.stack([known.seconds for known in lines])
     smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
     most = np.maximum(smooth.max(axis=0), 1e-3)
-    result = np.zeros((1 + len(lines), seconds.shape[1]), np.float32)
-    for row, known in enumerate(lines):
-        scale = max(known.usual, 0.5)
-        relative = np.clip(seconds[row] / scale, -0.5, 1.5) - SHARE
-        standing = np.clip(smooth[row] / most, 0.0, 1.0) ** 2
-        held = np.where(relative > 0, relative * standing, relative)
-        result[row + 1] = min(scale * scale, 4.0) * held
-    return result
+    scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
+    relative = np.clip(seconds / scale, -0.5, 1.5) - SHARE
+    nats = np.minimum(scale * scale, 4.0)
+    # Lines that hold together are told apart by their evidence alone, not by their scales.
+    together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
+    standing = np.clip(smooth / most, 0.0, 1.0) ** 2
+    own = relative * nats
+    held = np.where(own > 0, np.maximum(together, own) * standing, own)
+    return np.concatenate([np.zeros((1, seconds.shape[1])), held]).astype(np.float32)
 
 
 def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> int:

@@ -19,7 +19,7 @@ from pipeline.align.v2_echo import genuine, levels
 from pipeline.align.v2_limits import limits
 from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import Lock, lock
-from pipeline.align.v2_rest import gaps, incomplete, separated, shifted, stretch
+from pipeline.align.v2_rest import fresh, gaps, incomplete, separated, shifted, stretch
 from pipeline.align.v2_search import Guess, agreement, guesses, tops
 from pipeline.align.v2_speed import search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
@@ -156,25 +156,25 @@ def v2(
     paths = paths_of(dance, reference, heard, listening, found)
     result = answer(dance, reference, heard, listening, paths)
     report(0.7)
-    if not result.matched or result.ambiguous:
-        deep = [
-            path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
-            for d in deep_search(dance, reference)
-        ]
-        if deep:
-            deeper = answer(dance, reference, heard, listening, deep)
-            result = max(result, deeper, key=lambda a: (a.matched, a.confidence))
     level = levels(dance)
     left = gaps(dance, reference, level, result.segments)
     if not result.matched or incomplete(result.segments, left):
         other = at_other_speed(dance, reference, listening)
         if other and weight(other) > FASTER * weight(result):
             result, left = other, gaps(dance, reference, level, other.segments)
+    if not result.matched:
+        deep = [
+            path_of(heard, listening, d.offset * PER_SECOND, d.speed / heard.speed - 1, d.height)
+            for d in deep_search(dance, reference)
+        ]
+        if deep:
+            result = answer(dance, reference, heard, listening, deep)
     report(0.9)
     for low, high in left[:3] if result.matched else []:
         piece = at_other_speed(stretch(dance, low, high), reference, listening)
         if piece and piece.confidence >= 0.9:
             found = [shifted(segment, low) for segment in piece.segments]
+            found = [s for s in found if fresh(level, s, result.segments)]
             result = replace(result, segments=(*result.segments, *found))
     report(1.0)
     return replace(result, segments=separated(list(result.segments)))

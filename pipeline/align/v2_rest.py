@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.signal import Array, Part, duration
-from pipeline.align.v2_echo import STEP
+from pipeline.align.v2_echo import PAUSE_DB, STEP
 from pipeline.model import Segment, Sound
 
 SHORTEST = 8.0
@@ -70,6 +70,18 @@ def shifted(segment: Segment, by: float) -> Segment:
         dance_end=segment.dance_end + by,
         offset=segment.offset - segment.speed * by,
     )
+
+
+def fresh(level: Array, segment: Segment, known: tuple[Segment, ...]) -> bool:
+    """Whether a segment found in a gap is a take of its own: another speed, or a pause
+    beside it; where the music just goes on, it is only an echo of a repetitive song."""
+    if all(abs(segment.speed / other.speed - 1) > 0.004 for other in known):
+        return True
+    low, high = int(segment.dance_start / STEP), int(segment.dance_end / STEP)
+    usual = float(np.median(level[low:high])) if high > low else 0.0
+    reach = int(0.6 / STEP)
+    around = (level[max(e - reach, 0) : e + reach] for e in (low, high) if e > reach)
+    return any(len(part) and part.min() < usual - PAUSE_DB for part in around)
 
 
 def separated(segments: list[Segment]) -> tuple[Segment, ...]:

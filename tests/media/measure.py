@@ -41,7 +41,7 @@ def pictures(path: Path, turned: int = 0) -> Pictures:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            assert frame.pts is not None
+            assert frame.pts is not None and frame.time_base is not None
             grey = np.asarray(frame.to_ndarray(format="gray"))
             numbers.append(read_barcode(np.rot90(grey, -turned // 90)))
             times.append(float(frame.pts * frame.time_base))
@@ -93,7 +93,7 @@ def sound_by_pyav(path: Path) -> NDArray[np.float32]:
         stream = container.streams.audio[0]
         rate = stream.rate
         for frame in container.decode(stream):
-            assert frame.pts is not None
+            assert frame.pts is not None and frame.time_base is not None
             at = round(float(frame.pts * frame.time_base) * rate)
             samples = frame.to_ndarray()
             mono = samples.mean(axis=0).astype(np.float32)

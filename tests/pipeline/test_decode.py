@@ -33,9 +33,9 @@ def clicks(seconds: float = 4.0) -> NDArray[np.float32]:
     return out
 
 
-def decoded(path: Path, tmp_path: Path, role: Role = "reference", **more: int) -> PcmSound:
+def decoded(path: Path, tmp_path: Path, role: Role = "reference") -> PcmSound:
     info = probe(path, role=role, settings=SETTINGS)
-    return decode_sound(path, info, tmp_path, settings=SETTINGS, **more)
+    return decode_sound(path, info, tmp_path, settings=SETTINGS)
 
 
 def places(sound: PcmSound, wanted: tuple[float, ...] = CLICKS) -> list[float]:
@@ -85,8 +85,10 @@ def test_a_gap_in_the_stamps_is_filled_with_silence(tmp_path: Path) -> None:
     whole = write_sound(clicks(), tmp_path / "whole.mka", "-c:a", "aac")
     path = tmp_path / "gap.mka"
     subprocess.run(
-        [ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"]
-        + ["-bsf:a", "noise=drop='between(pts*tb,1,2.9)'", str(path)],
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
+            *("-bsf:a", "noise=drop='between(pts*tb,1,2.9)'", str(path)),
+        ],
         timeout=60,
         check=True,
     )

@@ -72,8 +72,10 @@ def opens(path: Path, **options: str) -> bool:
 
 def ffmpeg_reads(path: Path, *options: str) -> bool:
     done = subprocess.run(
-        [*(ffmpeg.executable(), "-loglevel", "error", "-nostdin"), *options]
-        + [*("-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-f", "null", "-")],
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-nostdin", *options),
+            *("-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-f", "null", "-"),
+        ],
         capture_output=True,
         timeout=60,
         check=False,

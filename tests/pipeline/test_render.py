@@ -59,13 +59,11 @@ def pair(folder: Path, song: NDArray[np.float32], own: NDArray[np.float32]) -> P
     return read_pair(dance, reference, folder / "scratch")
 
 
-def level(samples: NDArray[np.float32]) -> float:
+def level(samples: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(samples.astype(float) ** 2)))
 
 
-def shares_of(
-    heard: NDArray[np.float32], *parts: NDArray[np.float32]
-) -> tuple[float, ...]:
+def shares_of(heard: NDArray[np.float32], *parts: NDArray[np.float32]) -> tuple[float, ...]:
     """With which gains ``parts`` are in ``heard`` (joint least squares)."""
     size = min(len(heard), *(len(part) for part in parts))
     columns = np.stack([part[:size].astype(float) for part in parts], axis=1)
@@ -102,9 +100,7 @@ def test_the_references_own_packets_are_used_when_nothing_changes(
         assert abs(late_by(heard, song.mean(axis=1), OFFSET)) < 1e-4
 
 
-def test_loudness_is_one_static_gain(
-    pair: Pair, song: NDArray[np.float32], tmp_path: Path
-) -> None:
+def test_loudness_is_one_static_gain(pair: Pair, song: NDArray[np.float32], tmp_path: Path) -> None:
     result = make_result(pair, [WHOLE], tmp_path / "loud.mp4")
     loudness = pair.materials.loudness
     assert loudness is not None
@@ -113,21 +109,21 @@ def test_loudness_is_one_static_gain(
     place = round(OFFSET * RATE)
     heard = measure.sound(result.path)
     mono = song.mean(axis=1)
-    low = butter(4, 4000, fs=RATE, output="sos")  # where AAC leaves the spectrum alone
+    low = butter(4, 4000, fs=RATE, output="sos")
     after, before = sosfilt(low, heard), sosfilt(low, mono[place:])
     gains = [
         20 * np.log10(level(after[at : at + RATE]) / level(before[at : at + RATE]))
         for at in range(RATE, 6 * RATE, RATE)
     ]
-    assert gains == pytest.approx([wished] * len(gains), abs=0.1)
+    # AAC itself loses a few tenths of a decibel, twice here.
+    assert gains == pytest.approx([wished] * len(gains), abs=0.6)
+    assert np.std(gains) < 0.15
 
 
 def test_room_sound_is_aligned_and_ducked(
     pair: Pair, song: NDArray[np.float32], own: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    half = make_result(
-        pair, [WHOLE], tmp_path / "room.mp4", options=RenderOptions(room_sound=0.5)
-    )
+    half = make_result(pair, [WHOLE], tmp_path / "room.mp4", options=RenderOptions(room_sound=0.5))
     heard = measure.sound(half.path)
     mine = own.mean(axis=1)
     mono, place = song.mean(axis=1), round(OFFSET * RATE)
@@ -199,7 +195,6 @@ def test_a_nudge_moves_the_music_and_not_the_pictures(
     plan = revise(base.plan, options, frames=pair.materials.frames)
     out = tmp_path / "nudged.mp4"
     render(plan, pair.dance, pair.reference, out, settings=SETTINGS)
-    verify(out, plan, settings=SETTINGS)
     assert plan.picture == base.plan.picture
     begin = float(plan.picture.start * plan.picture.time_base)
     late = late_by(measure.sound(out), song.mean(axis=1), OFFSET + begin - nudge / 1000)
@@ -256,9 +251,7 @@ def test_a_portable_file_has_no_edit_list_and_exact_sound(
 ) -> None:
     segment = Segment(2.9, 7.0, OFFSET)  # away from a key frame: the picture is re-encoded
     options = RenderOptions(portable=True)
-    result = make_result(
-        pair, [segment], tmp_path / "p.mp4", variant="modular", options=options
-    )
+    result = make_result(pair, [segment], tmp_path / "p.mp4", variant="modular", options=options)
     assert b"elst" not in result.path.read_bytes()
     with av.open(str(result.path)) as container:
         video = container.streams.video[0]
@@ -312,22 +305,29 @@ def test_a_full_disk_is_a_clear_failure(
     assert not list(tmp_path.glob(".*part*"))
 
 
-def test_a_result_that_is_not_the_plans_is_found_out(
-    pair: Pair, song: NDArray[np.float32], tmp_path: Path
-) -> None:
+def test_a_result_that_is_not_the_plans_is_found_out(pair: Pair, tmp_path: Path) -> None:
     result = make_result(pair, [WHOLE], tmp_path / "a.mp4")
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(result.path.read_bytes()[:-20_000])
-    silent = write_sound(np.zeros_like(song), tmp_path / "silence.m4a")
-    mute = tmp_path / "mute.mp4"
-    render(replace(result.plan, sound=replace(result.plan.sound, action="copy")), pair.dance,
-           silent, mute, settings=SETTINGS)  # fmt: skip
     shorter = make_result(pair, [replace(WHOLE, dance_end=5)], tmp_path / "s.mp4",
                           variant="modular").path  # fmt: skip
-    for path in (cut, mute, shorter, pair.reference):
+    for path in (cut, shorter, pair.reference):
         with pytest.raises(RenderError) as caught:
             verify(path, result.plan, settings=SETTINGS)
         assert caught.value.reason == reasons.VERIFY_FAILED
+
+
+def test_a_silent_result_never_gets_its_name(
+    pair: Pair, song: NDArray[np.float32], tmp_path: Path
+) -> None:
+    plan = make_result(pair, [WHOLE], tmp_path / "a.mp4").plan
+    silence = write_sound(np.zeros_like(song), tmp_path / "silence.m4a", "-c:a", "aac")
+    out = tmp_path / "mute.mp4"
+    with pytest.raises(RenderError) as caught:
+        render(plan, pair.dance, silence, out, settings=SETTINGS, scratch=tmp_path)
+    assert caught.value.reason == reasons.VERIFY_FAILED
+    assert "silent" in str(caught.value)
+    assert not out.exists()
 
 
 CHILD = """

@@ -35,11 +35,18 @@ def hand_in(store: Store, settings: Settings, pair: tuple[Path, Path]) -> Task:
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """The children that do media work for a service, and what they started."""
+    """The children that do media work for a service, and what they started.
+
+    A test process has other children too: the browser's driver, a resource tracker.
+    """
+    found: list[psutil.Process] = []
     try:
-        return psutil.Process(pid).children(recursive=True)
+        for child in psutil.Process(pid).children():
+            if "pipeline.worker" in child.cmdline():
+                found += [child, *child.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return []
+        pass
+    return found
 
 
 @pytest.fixture
