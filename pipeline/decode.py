@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import ffmpeg, reasons
+from pipeline.loudness import measuring, read_measure
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
-from pipeline.plan import NO_TRACK, Bounds
+from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import refuse
 from pipeline.settings import Settings
 
@@ -57,6 +58,8 @@ class PcmSound:
     """The largest absolute sample, full scale is 1."""
     rms: float
     """Root mean square of all samples."""
+    loudness: Loudness | None = None
+    """The whole track's, by EBU R 128; measured of references only."""
 
     @property
     def duration(self) -> float:
@@ -140,18 +143,17 @@ def _decode(
     progress: Progress,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
+    measure = target.with_suffix(".r128")
     arguments = [
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
         *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
-        *("-map", f"0:{track.index}"),
-        *("-af", timeline(info.start_time, rate, MONO)),
-        *("-f", "s16le", "pipe:1"),
+        *_outputs(info, track, rate, measure.name),
     ]
     limit = int((settings.max_duration + 60) * rate)
     expected = max(1, int(info.duration * rate))
     peak, energy, frames = 0, 0.0, 0
     try:
-        with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
+        with ffmpeg.process(arguments, folder=scratch) as pipe, target.open("wb") as out:
             for block in _blocks(pipe.fileno()):
                 check_free(scratch, len(block))
                 out.write(block)
@@ -173,6 +175,8 @@ def _decode(
                 "has sound that cannot be decoded; export it again",
                 detail=str(error),
             ) from error
+    loudness = read_measure(measure) if measure.is_file() else None
+    measure.unlink(missing_ok=True)
     return PcmSound(
         path=target,
         rate=rate,
@@ -180,7 +184,20 @@ def _decode(
         stream=track.index,
         peak=peak / 32768.0,
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
+        loudness=loudness,
     )
+
+
+def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str) -> list[str]:
+    """The samples into the pipe; of a reference also its loudness, in the same pass."""
+    samples = timeline(info.start_time, rate, MONO)
+    if info.role == "dance":
+        return ["-map", f"0:{track.index}", "-af", samples, "-f", "s16le", "pipe:1"]
+    graph = f"[0:{track.index}]asplit[a][b];[a]{samples}[samples];[b]{measuring(measure)}[loud]"
+    return [
+        *("-filter_complex", graph, "-map", "[samples]", "-f", "s16le", "pipe:1"),
+        *("-map", "[loud]", "-f", "null", "-"),
+    ]
 
 
 def timeline(start_time: float, rate: int, form: str) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipeline.decode import PcmSound, music_bounds
 from pipeline.frames import FrameTimes, frame_times
-from pipeline.loudness import measure
 from pipeline.media import MediaInfo
 from pipeline.plan import Bounds, Loudness
 from pipeline.settings import Settings
@@ -34,20 +33,18 @@ def gather(
     dance: Path,
     dance_info: MediaInfo,
     dance_sound: PcmSound,
-    reference: Path,
-    reference_info: MediaInfo,
     reference_sound: PcmSound,
     *,
     settings: Settings,
 ) -> Materials:
-    """Reads the dance's time stamps and measures the reference's loudness.
+    """Reads the dance's time stamps, and takes the rest from the decoded sounds.
 
-    Raises ``InputError`` when a file turns out to be damaged.
+    Raises ``InputError`` when the dance turns out to be damaged.
     """
     return Materials(
         frames=frame_times(dance, dance_info, settings=settings),
         bounds=music_bounds(reference_sound),
-        loudness=measure(reference, reference_info, reference_sound.stream, settings=settings),
+        loudness=reference_sound.loudness,
         dance_stream=dance_sound.stream,
         reference_stream=reference_sound.stream,
         dance_peak=dance_sound.peak,

@@ -48,6 +48,10 @@ Block = NDArray[np.float32]
 """Shape (samples, 2), full scale 1."""
 
 
+Place = tuple[Path, MediaInfo, int]
+"""A file, its description and the index of one of its tracks."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """The two files of a plan."""
@@ -57,22 +61,22 @@ class Sources:
     reference: Path
     settings: Settings
 
-    def of(self, piece: Piece) -> tuple[Path, MediaInfo, int]:
+    def of(self, piece: Piece) -> Place:
         """The file, its description and the track that ``piece`` plays."""
         if piece.source == "dance":
             return self.dance, self.plan.dance, self.plan.sound.dance_stream
         return self.reference, self.plan.reference, self.plan.sound.reference_stream
 
 
-def decode_arguments(piece: Piece, sources: Sources, *more: str) -> list[str]:
+def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str) -> list[str]:
     """ffmpeg's arguments that decode, stretch and place ``piece``; ``more`` are more filters.
 
     The output's own arguments have to follow.
     """
-    path, info, stream = sources.of(piece)
+    path, info, stream = place
     return [
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
-        *ffmpeg.input_arguments(path, max_streams=sources.settings.max_streams),
+        *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
         *("-map", f"0:{stream}", "-af", ",".join([_filters(piece, info, stream), *more])),
     ]
 
@@ -159,7 +163,9 @@ class _Track:
             return None
         if self._pipe is None:
             own = self._stack.enter_context(ExitStack())
-            arguments = [*decode_arguments(self.piece, self._sources), *RAW]
+            sources = self._sources
+            place = sources.of(self.piece)
+            arguments = [*decode_arguments(self.piece, place, sources.settings), *RAW]
             self._pipe = own.enter_context(ffmpeg.process(arguments, partial=True))
             self._own = own
         raw = self._pipe.read((high - low) * CHANNELS * 4)

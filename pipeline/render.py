@@ -137,6 +137,9 @@ def _write(
             track,
             sound_packets(heard, track, sound.zero, plan.duration, whole=plan.options.portable),
             portable=plan.options.portable,
+            size=expected_size(plan),
+            count=max(plan.picture.packets, plan.picture.frames),
+            duration=plan.duration,
             on_packet=position,
         )
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import ffmpeg
-from pipeline.decode import check_free
-from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Sources, blocks, decode_arguments
+from pipeline.decode import PcmSound, check_free
+from pipeline.media import MediaInfo
+from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Place, Sources, blocks, decode_arguments
 from pipeline.model import Progress
-from pipeline.pieces import CROSS_FADE
-from pipeline.plan import Piece, RenderPlan
+from pipeline.pieces import sound_action, static_gain
+from pipeline.plan import Piece, RenderOptions, RenderPlan
 from pipeline.settings import Settings
 
 BIT_RATE = 192_000
@@ -73,9 +74,47 @@ def sound_file(
     if alone is None:
         encode(blocks(sources), target, total, progress)
     else:
-        _encode_piece(alone, sources, target, total, progress)
+        _encode_piece(alone, sources.of(alone), settings, target, total, progress)
     target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
     return SoundFile(target, 0, zero, shared=False)
+
+
+def encode_early(
+    reference: Path,
+    info: MediaInfo,
+    sound: PcmSound,
+    options: RenderOptions,
+    scratch: Path,
+    *,
+    settings: Settings,
+) -> bool:
+    """Encodes the whole reference into ``scratch`` while its place is still being looked for.
+
+    Whatever the alignment says, music at its own speed is a cut from this encoding; on two
+    cores it is there when the answer is. Nothing is done (False) when a plan could not use
+    it: for a mix, a portable result or packets that are copied. Raises ``FfmpegError``,
+    ``InputError`` (``disk_full``).
+    """
+    gain = static_gain(sound.loudness, options, 0.0)
+    piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
+    track = next(track for track in info.sounds if track.index == sound.stream)
+    copied = sound_action((piece,), track, options)[0] == "copy"
+    if copied or options.room_sound > 0 or options.portable or options.keep_all:
+        return False
+    check_free(scratch, round(sound.duration * BIT_RATE / 8))
+    target = scratch / "sound-early.m4a"
+    place = (reference, info, sound.stream)
+    _encode_piece(piece, place, settings, target, round(sound.duration * RATE), None)
+    recipe = {
+        "reference": [str(reference.absolute()), sound.stream],
+        "gain_db": gain,
+        "pieces": [asdict(piece)],
+        "room": 0.0,
+        "duration": sound.duration,
+        "plain": True,
+    }
+    target.with_suffix(".json").write_text(json.dumps(recipe))
+    return True
 
 
 def encode(
@@ -95,7 +134,12 @@ def encode(
 
 
 def _encode_piece(
-    piece: Piece, sources: Sources, target: Path, total: int, progress: Progress | None
+    piece: Piece,
+    place: Place,
+    settings: Settings,
+    target: Path,
+    total: int,
+    progress: Progress | None,
 ) -> None:
     """Music alone needs no mixing here: one ffmpeg decodes, sets the gain and encodes.
 
@@ -103,7 +147,9 @@ def _encode_piece(
     keeps the stamps exact to the sample.
     """
     arguments = [
-        *decode_arguments(piece, sources, f"atrim=end_sample={total}", *_gain_filter(piece)),
+        *decode_arguments(
+            piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
+        ),
         *("-ar", str(RATE), "-c:a", "aac", "-b:a", str(BIT_RATE)),
         *("-movflags", "+frag_keyframe+delay_moov+default_base_moof", "-frag_duration", "1000000"),
         *("-f", "mp4", "pipe:1"),

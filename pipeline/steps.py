@@ -159,8 +159,6 @@ def plan_answers(
         job.dance,
         files.dance,
         sounds.dance,
-        job.reference,
-        files.reference,
         sounds.reference,
         settings=settings,
     )

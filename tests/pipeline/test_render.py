@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from pipeline import decode, reasons
+from pipeline import decode, mux, reasons
 from pipeline.model import Segment
 from pipeline.plan import RenderOptions
 from pipeline.planning import revise
@@ -281,6 +281,18 @@ def test_hevc_is_marked_for_apples_players(
 def test_the_index_is_in_front(pair: Pair, tmp_path: Path) -> None:
     data = make_result(pair, [WHOLE], tmp_path / "f.mp4").path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_large_files_index_is_in_front_without_a_second_pass(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = make_result(pair, [WHOLE], tmp_path / "small.mp4")
+    monkeypatch.setattr(mux, "LARGE", 0)
+    large = make_result(pair, [WHOLE], tmp_path / "large.mp4")
+    data = large.path.read_bytes()
+    assert data.index(b"moov") < data.index(b"free") < data.index(b"mdat")
+    assert measure.pictures(large.path) == measure.pictures(small.path)
+    assert np.array_equal(measure.sound(large.path), measure.sound(small.path))
 
 
 def test_progress_rises_to_one(pair: Pair, tmp_path: Path) -> None:
