@@ -20,7 +20,7 @@ from pipeline.decode import PcmSound, check_free
 from pipeline.media import MediaInfo
 from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Place, Sources, blocks, decode_arguments
 from pipeline.model import Progress
-from pipeline.pieces import sound_action, static_gain
+from pipeline.pieces import CROSS_FADE, sound_action, static_gain
 from pipeline.plan import Piece, RenderOptions, RenderPlan
 from pipeline.settings import Settings
 
@@ -98,7 +98,7 @@ def encode_early(
     gain = static_gain(sound.loudness, options, 0.0)
     piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
     track = next(track for track in info.sounds if track.index == sound.stream)
-    copied = sound_action((piece,), track, options)[0] == "copy"
+    copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
     if copied or options.room_sound > 0 or options.portable or options.keep_all:
         return False
     check_free(scratch, round(sound.duration * BIT_RATE / 8))
