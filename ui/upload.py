@@ -28,6 +28,7 @@ DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi")
 SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
 WHILE_CHECKING = 1.5
 _ROUND = "upload.round"
+_ASKED = "upload.asked"
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
     "uploading", "resuming", "done", "failed", "too_large", "disk_full", "left", "retry",
@@ -51,7 +52,8 @@ def show_upload(service: Service, viewer: Viewer) -> None:
         st.fragment(_routed, run_every=every)(service, viewer, checking)
     else:
         picked = Picked(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
-        _buttons(service, viewer, picked)
+        _do_asked(service, viewer, picked)
+        _buttons(picked)
 
 
 def _key() -> str:
@@ -84,10 +86,11 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
         on_files_change=lambda: None,
     )
     picked = _picked(service, viewer, result.files)
+    _do_asked(service, viewer, picked)
     everything = [*picked.dances, *([picked.reference] if picked.reference else [])]
     if facts.unfinished(everything) != was_checking:
         st.rerun()
-    _buttons(service, viewer, picked)
+    _buttons(picked)
 
 
 def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
@@ -109,27 +112,48 @@ def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     return Picked(dances, find(files.get("reference"), "reference"))
 
 
-def _buttons(service: Service, viewer: Viewer, picked: Picked) -> None:
+def _buttons(picked: Picked) -> None:
     count = len(picked.dances)
     ready = count > 0 and picked.reference is not None
     with st.container(horizontal=True, vertical_alignment="center", key="upload-buttons"):
-        if st.button(
+        st.button(
             t("upload.start_many", n=count) if count > 1 else t("upload.start"),
             type="primary",
             icon=":material/music_note:",
             disabled=not ready,
             key="upload.start",
-        ):
-            _start(service, viewer, picked)
-        if st.button(t("upload.sample"), icon=":material/science:", key="upload.sample"):
-            _sample(service, viewer)
+            on_click=_ask,
+            args=("start",),
+        )
+        st.button(
+            t("upload.sample"),
+            icon=":material/science:",
+            key="upload.sample",
+            on_click=_ask,
+            args=("sample",),
+        )
         if not ready:
             st.caption(t("upload.missing_reference") if count else t("upload.missing_both"))
 
 
+def _ask(what: str) -> None:
+    # Noted by a callback: a tick that redraws the page at this moment cannot swallow a click.
+    st.session_state[_ASKED] = what
+
+
+def _do_asked(service: Service, viewer: Viewer, picked: Picked) -> None:
+    asked = st.session_state.pop(_ASKED, None)
+    # A place that is always there: what is below it keeps its position in every run.
+    with st.container():
+        if asked == "start" and picked.dances and picked.reference is not None:
+            _start(service, viewer, picked)
+        elif asked == "sample":
+            _sample(service, viewer)
+
+
 def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
     """One task for each dance; what cannot be handed in stays where it is, with the reason."""
-    assert picked.reference is not None  # noqa: S101 - the button is disabled without one
+    assert picked.reference is not None  # noqa: S101 - asked for before
     last: Task | None = None
     for number, dance in enumerate(picked.dances, 1):
         try:

@@ -156,7 +156,12 @@ function create(root) {
       track.button.setAttribute("role", "radio");
       track.button.dataset.track = given.id;
       track.button.onclick = () => hear(track, true);
-      track.video.onloadedmetadata = () => { if (begin !== null) go(begin); paint(); };
+      track.video.onloadedmetadata = () => {
+        // Chromium plays the sound of an HEVC film without a word about the missing picture.
+        if (!track.video.videoWidth) { fail(track); return; }
+        if (begin !== null) go(begin);
+        paint();
+      };
       track.video.onended = () => { if (track === active) setPlaying(false); };
       track.video.onerror = () => fail(track);
       screens.append(track.figure);
@@ -166,6 +171,7 @@ function create(root) {
   }
 
   function fail(track) {
+    if (track.failed) return;
     track.failed = true;
     track.button.disabled = true;
     track.figure.querySelector("figcaption").textContent = `${track.label}: ${words.undecodable}`;
