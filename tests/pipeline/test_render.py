@@ -289,6 +289,7 @@ def test_a_large_files_index_is_in_front_without_a_second_pass(
 ) -> None:
     small = make_result(pair, [WHOLE], tmp_path / "small.mp4")
     monkeypatch.setattr(mux, "LARGE", 0)
+    monkeypatch.setattr(mux, "SPARE", 10.0)
     large = make_result(pair, [WHOLE], tmp_path / "large.mp4")
     data = large.path.read_bytes()
     assert data.index(b"moov") < data.index(b"free") < data.index(b"mdat")
