@@ -164,8 +164,8 @@ class _Track:
         if self._pipe is None:
             own = self._stack.enter_context(ExitStack())
             sources = self._sources
-            place = sources.of(self.piece)
-            arguments = [*decode_arguments(self.piece, place, sources.settings), *RAW]
+            source = sources.of(self.piece)
+            arguments = [*decode_arguments(self.piece, source, sources.settings), *RAW]
             self._pipe = own.enter_context(ffmpeg.process(arguments, partial=True))
             self._own = own
         raw = self._pipe.read((high - low) * CHANNELS * 4)

@@ -116,23 +116,35 @@ def _piece(
     )
 
 
+def alone(pieces: tuple[Piece, ...], length: float) -> bool:
+    """Whether one piece of the reference is all that is heard, from start to end."""
+    if len(pieces) != 1 or pieces[0].source != "reference":
+        return False
+    return pieces[0].start <= SAME_SPEED_ERROR and pieces[0].end >= length - CROSS_FADE
+
+
 def sound_action(
     pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions, length: float
 ) -> tuple[Action, str]:
-    """Whether the reference's own AAC packets serve as they are, and why (not)."""
+    """Whether the reference's own AAC packets serve as they are, and why (not).
+
+    ``length`` is the result's (seconds).
+    """
     first = pieces[0]
-    stereo_aac = (reference.codec, reference.profile) == ("aac", "LC") and reference.channels <= 2
-    alone = len(pieces) == 1 and first.source == "reference" and options.room_sound == 0
-    # Silence beside the music: the dance has no sound of its own that serves.
-    fills = first.start <= SAME_SPEED_ERROR and first.end >= length - CROSS_FADE
+    mixed = options.room_sound > 0 or len(pieces) != 1 or first.source != "reference"
+    low_complexity = reference.codec == "aac" and reference.profile == "LC"
     obstacles = (
         (options.loudness, "its loudness is set"),
-        (not alone or not fills, "it is mixed"),
+        (mixed, "it is mixed"),
         (first.stretch != "none", "its speed follows the dance"),
-        (not stereo_aac, f"the reference is {reference.codec}"),
+        (
+            not alone(pieces, length),
+            "silence stands beside it, since the dance has no sound that serves",
+        ),
+        (not low_complexity or reference.channels > 2, f"the reference is {reference.codec}"),
         (options.portable, "a portable file begins on a packet of its own"),
     )
-    for stands_in_the_way, why in obstacles:
-        if stands_in_the_way:
-            return "encode", why
+    for stands, reason in obstacles:
+        if stands:
+            return "encode", reason
     return "copy", "the reference's AAC is used bit by bit"

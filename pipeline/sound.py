@@ -20,7 +20,7 @@ from pipeline.decode import PcmSound, check_free
 from pipeline.media import MediaInfo
 from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Place, Sources, blocks, decode_arguments
 from pipeline.model import Progress
-from pipeline.pieces import CROSS_FADE, sound_action, static_gain
+from pipeline.pieces import alone, sound_action, static_gain
 from pipeline.plan import Piece, RenderOptions, RenderPlan
 from pipeline.settings import Settings
 
@@ -172,11 +172,9 @@ def _plain(plan: RenderPlan) -> Piece | None:
     """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
     portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if len(pieces) != 1 or plan.sound.room_gain > 0 or plan.options.portable:
+    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
         return None
-    piece = pieces[0]
-    fills = piece.start == 0 and piece.end >= plan.duration - CROSS_FADE
-    return piece if fills and piece.source == "reference" and piece.stretch == "none" else None
+    return pieces[0] if pieces[0].stretch == "none" else None
 
 
 def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from pipeline import align, reasons
@@ -16,7 +17,7 @@ from pipeline.model import VARIANTS, Alignment, MethodAlignment, Progress, Segme
 from pipeline.plan import NO_TRACK
 from pipeline.probe import probe
 from pipeline.progress import StageClock
-from pipeline.reasons import InputError, RenderError
+from pipeline.reasons import InputError, JobError, RenderError
 from pipeline.settings import Settings
 from pipeline.waveform import peaks
 
@@ -43,6 +44,8 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
+    early: Thread | None = None
+    """Encodes the reference meanwhile; to be joined before rendering."""
 
 
 def placed(job: Job) -> bool:
@@ -85,6 +88,7 @@ def find_alignment(
             raise InputError(
                 report.reason, f"the dance file does not serve: {report.detail}", role="dance"
             )
+    sounds = replace(sounds, early=_encode_meanwhile(job, files, sounds, settings))
     hint = align.Hint(*job.hint) if job.hint else None
     wanted = job.variants if job.align_only else VARIANTS
     answers: dict[str, MethodAlignment] = {}
@@ -115,6 +119,38 @@ def find_alignment(
         },
     }
     return alignment, sounds, evidence
+
+
+def _encode_meanwhile(job: Job, files: Files, sounds: Sounds, settings: Settings) -> Thread | None:
+    """Encodes the clean sound while its place is looked for: on two cores it is then there.
+
+    Only where little of it can be in vain: when the reference is not much longer than the
+    dance. Whatever goes wrong here, the rendering does without it or says what is wrong.
+    """
+    from pipeline.ffmpeg import FfmpegError
+    from pipeline.plan import RenderOptions
+    from pipeline.sound import encode_early
+
+    if job.align_only or files.reference.duration > 1.5 * files.dance.duration + 30:
+        return None
+    options = RenderOptions.from_json(dict(job.options))
+
+    def work() -> None:
+        try:
+            encode_early(
+                job.reference,
+                files.reference,
+                sounds.reference,
+                options,
+                job.scratch,
+                settings=settings,
+            )
+        except (FfmpegError, JobError, OSError) as error:
+            log.info("the sound was not encoded in advance: %s", error)
+
+    thread = Thread(target=work, name="encode-early", daemon=True)
+    thread.start()
+    return thread
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
@@ -163,6 +199,8 @@ def plan_answers(
         settings=settings,
     )
     options = RenderOptions.from_json(dict(job.options))
+    if sounds.early is not None:
+        sounds.early.join()
 
     def make(name: VariantName) -> RenderPlan:
         answer = alignment.variants.get(name)

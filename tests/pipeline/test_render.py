@@ -391,3 +391,38 @@ def test_a_killed_render_leaves_no_process_and_nothing_under_the_final_name(
     _, alive = psutil.wait_procs(helpers, timeout=10)
     assert not alive
     assert not out.exists()
+
+
+def test_colour_depth_and_rotation_survive(
+    own: NDArray[np.float32], pair: Pair, tmp_path: Path
+) -> None:
+    from pipeline.probe import probe
+
+    clip = Clip("mov", "hevc", rotation=90, pixel_format="yuv420p10le", b_frames=2, extra="hdr")
+    turned = make_dance(clip, own, tmp_path)
+    ready = read_pair(turned, pair.reference, tmp_path / "s")
+    result = make_result(ready, [replace(WHOLE, dance_start=2.7)], tmp_path / "hdr.mp4",
+                         variant="modular")  # fmt: skip
+    before, after = ready.dance_info.video, probe(
+        result.path, role="dance", settings=SETTINGS
+    ).video  # fmt: skip
+    assert before is not None
+    assert after is not None
+    for name in ("rotation", "bit_depth", "pixel_format", "color_primaries", "color_transfer",
+                 "color_matrix", "color_range", "width", "height"):  # fmt: skip
+        assert getattr(after, name) == getattr(before, name), name
+    with av.open(str(result.path)) as container:
+        kinds = {data.type.name for data in next(container.decode(video=0)).side_data}
+    assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DISPLAYMATRIX"} <= kinds
+
+
+def test_bare_aac_is_used_bit_by_bit_too(
+    song: NDArray[np.float32], pair: Pair, tmp_path: Path
+) -> None:
+    reference = write_sound(song, tmp_path / "song.aac", "-c:a", "aac", "-b:a", "192k")
+    ready = read_pair(pair.dance, reference, tmp_path / "s")
+    result = make_result(ready, [WHOLE], tmp_path / "bare.mp4", options=PLAIN)
+    assert result.plan.sound.action == "copy"
+    heard = measure.sound(result.path)
+    clean = measure.sound(reference)  # with the encoder's delay, which bare AAC does not tell
+    assert abs(late_by(heard, clean, OFFSET)) < 1e-4
