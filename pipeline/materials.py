@@ -58,8 +58,10 @@ def gather(
 
 def _check_whole(info: MediaInfo, found: float) -> None:
     """A Matroska file says at its start how long it is; one that was cut off on its way here
-    ends long before. (MP4 is looked at by ``probe``; AVI and others do not tell.)"""
-    if "matroska" in info.container and found < info.duration * 0.95 - 2.0:
+    ends long before. (MP4 is looked at by ``probe``; AVI and others do not tell.) Some count
+    that length from 0 and not from the first stamp."""
+    end = found + max(0.0, info.start_time)
+    if "matroska" in info.container and end < info.duration * 0.95 - 2.0:
         raise refuse(
             reasons.UNREADABLE,
             info.role,

@@ -35,6 +35,8 @@ INDEX_BASE = 1 << 16
 """For all of the index that does not grow with length (bytes)."""
 LARGE = 32 * 2**20
 """From this size on the index's place is reserved, so that the file is not written twice."""
+SPARE = 0.02
+"""The largest share of the file that may be reserved for it; more would be waste."""
 
 VideoPackets: TypeAlias = "Iterator[Packet[VideoStream]]"
 
@@ -81,12 +83,12 @@ def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> 
     """The index goes in front: moved there at the end, or, in large files, into a place that is
     reserved from the start. A portable file has no edit list."""
     flags, options = [], {}
-    if size < LARGE:
-        flags.append("faststart")
-    else:
-        packets = duration * SOUND_RATE / AAC_FRAME + 8
-        room = INDEX_BASE + count * VIDEO_ENTRY + round(packets) * SOUND_ENTRY
+    packets = round(duration * SOUND_RATE / AAC_FRAME) + 8
+    room = INDEX_BASE + count * VIDEO_ENTRY + packets * SOUND_ENTRY
+    if size >= LARGE and room <= size * SPARE:
         options["moov_size"] = str(room)
+    else:
+        flags.append("faststart")
     if portable:
         flags.append("negative_cts_offsets")
         options["use_editlist"] = "0"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
+from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +78,7 @@ def pair(folder: Path, song: NDArray[np.float32]) -> Pair:
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path):  # type: ignore[no-untyped-def]
+def page(folder: Path) -> Iterator[Any]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium here")
@@ -104,10 +106,10 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_chromium_shows_the_planned_pictures_with_the_sound_in_sync(
     name: str,
-    page,
+    page: Any,
     pair: Pair,
     song: NDArray[np.float32],
-    folder: Path,  # type: ignore[no-untyped-def]
+    folder: Path,
 ) -> None:
     segments, options = CASES[name]
     result = make_result(pair, segments, folder / f"{name}.mp4", variant="modular", options=options)
