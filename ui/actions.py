@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from store import Task
-from ui import rows
+from ui import rows, toasts
 from ui.names import plain, shown_name
 from ui.service import Service
 from ui.text import t
@@ -87,7 +87,7 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
             act(task_id)
         except Exception:  # one task's trouble must not keep the others from being done
             log.exception("cannot %s task %s", name, task_id)
-            st.toast(
+            toasts.toast(
                 t("action.failed", name=plain(shown_name(task.dance_name))),
                 icon=":material/warning:",
             )
@@ -95,7 +95,7 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
             done += 1
     service.runner.wake()
     if done:
-        st.toast(t(f"done.{name}", n=done))
+        toasts.toast(t(f"done.{name}", n=done))
         st.session_state["open"] = True
     if name == "delete" and st.query_params.get("task") in ids:
         open_task(None)

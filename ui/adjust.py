@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from store import StoreError, Task
-from ui import rows
+from ui import rows, toasts
 from ui.compare import dance_start, plan_of
 from ui.components import load
 from ui.routes.files import file_path
@@ -141,10 +141,10 @@ def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, A
     try:
         service.store.request_adjustment(task_id, options)
     except StoreError:
-        st.toast(t("adjust.not_saved"), icon=":material/warning:")
+        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return
     service.runner.wake()
-    st.toast(t("adjust.started"), icon=":material/tune:")
+    toasts.toast(t("adjust.started"), icon=":material/tune:")
 
 
 def _saving(service: Service, task_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from store import Task
-from ui import rows, words
+from ui import rows, toasts, words
 from ui.components import load
 from ui.names import plain, shown_name
 from ui.text import t
@@ -33,11 +33,9 @@ def show_notices(tasks: Sequence[Task]) -> None:
     for task in ended[:3]:
         name = plain(shown_name(task.dance_name, longest=40))
         if task.status == "success":
-            st.toast(
-                t("notice.success", name=name), icon=":material/check_circle:", duration="long"
-            )
+            toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
         elif task.reason != "cancelled":
-            st.toast(t("notice.failed", name=name), icon=":material/error:", duration="long")
+            toasts.toast(t("notice.failed", name=name), icon=":material/error:", long=True)
     _NOTICE(
         key="notice",
         data={

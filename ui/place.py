@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from store import StoreError, Task
-from ui import rows
+from ui import rows, toasts
 from ui.components import load
 from ui.format import clock
 from ui.routes.files import file_path
@@ -121,8 +121,8 @@ def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Mapping[str,
             service.store.update(task_id, {"options": options})
             service.store.retry(task_id)
     except StoreError:
-        st.toast(t("adjust.not_saved"), icon=":material/warning:")
+        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return
     service.runner.wake()
     st.session_state["open"] = True
-    st.toast(t("adjust.started"), icon=":material/tune:")
+    toasts.toast(t("adjust.started"), icon=":material/tune:")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import health, history, home
+from ui import health, history, home, toasts
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
@@ -49,6 +49,7 @@ def show() -> None:
         ],
         position="top",
     )
+    toasts.show_toasts()
     _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
     page.run()
 

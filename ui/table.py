@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, notices, rows, words
+from ui import actions, notices, rows, toasts, words
 from ui.banners import show_banners
 from ui.format import duration, milliseconds, moments, seconds_spent, size
 from ui.names import shown_name
@@ -54,7 +54,8 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     visible = viewer.visible(service, snapshot.tasks)
     notices.show_notices(visible)
     now_busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
-    if now_busy != busy or notices.opened_changed(visible) or st.session_state.pop("open", None):
+    asked = st.session_state.pop("open", None) or toasts.waiting()
+    if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
     if not visible:
         st.info(t("table.empty"), icon=":material/waving_hand:")

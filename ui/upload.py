@@ -12,7 +12,7 @@ import streamlit as st
 from pipeline.reasons import JobError
 from pipeline.submit import submit
 from store import StoreError, Task
-from ui import actions, facts, sample
+from ui import actions, facts, sample, toasts
 from ui.components import load
 from ui.names import plain, shown_name
 from ui.routes import uploads
@@ -185,7 +185,7 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if task is not None:
         actions.open_task(task.id)
-    st.toast(t("upload.handed_in", n=count), icon=":material/movie:")
+    toasts.toast(t("upload.handed_in", n=count), icon=":material/movie:")
     st.rerun()
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.align import modular_tonal
-from pipeline.align.hint import Hint
+from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_hint import near
 from pipeline.align.modular_limits import Ear, limits, whole
 from pipeline.align.modular_rest import (
     ENOUGH,
@@ -51,9 +52,7 @@ def _silent(_: float) -> None:
 
 def unmatched(reason: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer that says why there is none."""
-    return MethodAlignment(
-        NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence()
-    )
+    return MethodAlignment(NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence())
 
 
 def modular(
@@ -63,17 +62,15 @@ def modular(
     report = progress or _silent
     listening = extract(reference)
     report(0.4)
+    if hint is not None:
+        return at_hint(dance, reference, listening, hint)
     heard = extract(dance)
     tones = modular_tonal.extract(reference)
     report(0.6)
     result = at_speed(dance, reference, heard, listening, tones)
     report(0.7)
     rest = unexplained(dance, reference, heard, result.segments)
-    if (
-        not result.matched
-        or covered(result.segments, rest) < ENOUGH
-        or stepping(result.segments)
-    ):
+    if not result.matched or covered(result.segments, rest) < ENOUGH or stepping(result.segments):
         other = at_other_speed(dance, reference, listening, tones)
         if other.matched and weight(other) > FASTER * weight(result):
             result = other
@@ -89,6 +86,16 @@ def modular(
                 result = replace(result, segments=(*result.segments, *found))
     report(1.0)
     return replace(result, segments=apart(result.segments))
+
+
+def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> MethodAlignment:
+    """The answer near a person's placing."""
+    heard, takes = near(dance, reference, listening, hint)
+    if not takes:
+        return as_given(NAME, dance, reference, hint)
+    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
+    answer = assemble(dance, reference, heard, takes, [sure] * len(takes))
+    return refined(replace(answer, segments=apart(answer.segments)))
 
 
 def weight(answer: MethodAlignment) -> float:
@@ -120,9 +127,7 @@ def at_speed(
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
     own = modular_tonal.extract(dance, heard.speed, heard.pitch)
-    verdicts = [
-        judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes
-    ]
+    verdicts = [judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes]
     return assemble(dance, reference, heard, takes, verdicts)
 
 
@@ -138,9 +143,7 @@ def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
     )
 
 
-def segment_of(
-    take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool
-) -> Segment:
+def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
     per_second = PER_SECOND * speed
     offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))

@@ -80,7 +80,7 @@ def responses(
     weights = np.where(inside, 1.0 / (smooth + 0.003 * float(smooth[inside].mean()) + 1e-12), 0.0)
     curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
-    return lags.astype(np.float32), starts + WINDOW / 2
+    return lags.astype(np.float32), np.asarray(starts + WINDOW / 2, np.float32)
 
 
 def smoothed(power: Array, width: int) -> Array:
@@ -96,7 +96,7 @@ def stacked(curves: Array, shifts: Array) -> Array:
         low, high = max(-shift, 0), min(count - shift, count)
         if high > low:
             result[low:high] += curve[low + shift : high + shift]
-    return result / max(len(curves), 1)
+    return np.asarray(result / max(len(curves), 1), np.float32)
 
 
 def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Array, float]:
@@ -115,7 +115,9 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
         steps = min(int(np.ceil(slack * reach / 0.7)), 400)
         tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
         stacks = [stacked(curves[use], away[use] * s) for s in tries]
-        heights = [float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)]
+        heights = [
+            float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)
+        ]
         best = int(np.argmax(heights))
         slope = float(tries[best])
         if span >= longest:

@@ -70,7 +70,7 @@ def chance(dance: Features, start: int, stop: int) -> Array:
     for low, high in spans(stop - start, CHUNK):
         part = dance.part(start + low, start + high)
         energy[low:high] = np.einsum("tb,tb->t", part, part)
-    deviation: Array = SPREAD * np.sqrt(energy)
+    deviation = np.asarray(SPREAD * np.sqrt(energy), np.float32)
     return deviation
 
 

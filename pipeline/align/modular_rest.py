@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -79,7 +80,7 @@ def covered(segments: Sequence[Segment], rest: Sequence[tuple[float, float]]) ->
 def stepping(segments: Sequence[Segment]) -> bool:
     """Whether neighbouring takes creep in steps: one take whose speed is not the assumed one."""
     ordered = sorted(segments, key=lambda s: s.dance_start)
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in itertools.pairwise(ordered):
         apart = abs((one.speed - two.speed) * two.dance_start + one.offset - two.offset)
         if two.dance_start - one.dance_end < 1.0 and apart < STEPS:
             return True
@@ -130,6 +131,7 @@ def apart(segments: Sequence[Segment]) -> tuple[Segment, ...]:
             if middle - last.dance_start < 0.5 or segment.dance_end - middle < 0.5:
                 continue
             result[-1] = replace(last, dance_end=middle)
-            segment = replace(segment, dance_start=middle)
-        result.append(segment)
+            result.append(replace(segment, dance_start=middle))
+        else:
+            result.append(segment)
     return tuple(result)

@@ -81,7 +81,7 @@ def correlate(windows: Array, reference: Features) -> Array:
         for column, begin in enumerate(begins):
             width = min(step, total - begin)
             result[:, begin : begin + width] = curves[:, column, :width]
-    return result / norm[:, None]
+    return np.asarray(result / norm[:, None], np.float32)
 
 
 def stack(curves: Array, positions: Array, drift: float) -> Array:
@@ -153,7 +153,9 @@ def batches(dance: Features, reference: Features) -> Iterator[tuple[Array, Array
 def drifts(span: float) -> Array:
     """Drifts to try on a stack ``span`` frames long: ends move by two frames at a time."""
     steps = int(np.ceil(DRIFT * span / 4))
-    return np.linspace(-DRIFT, DRIFT, 2 * steps + 1) if steps else np.zeros(1)
+    if not steps:
+        return np.zeros(1, np.float32)
+    return np.linspace(-DRIFT, DRIFT, 2 * steps + 1, dtype=np.float32)
 
 
 def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]:

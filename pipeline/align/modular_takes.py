@@ -78,9 +78,7 @@ def track(dance: Features, reference: Features, line: Line) -> Track:
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(
-    dance: Features, reference: Features, peaks: list[Peak], *, most: int
-) -> list[Track]:
+def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: int) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
     for peak in peaks:
@@ -237,9 +235,7 @@ def paused(dance: Features, take: Take, other: Take) -> bool:
     return bool(len(level) and level.min() < usual - PAUSE_DB)
 
 
-def placed(
-    dance: Features, reference: Features, known: Track, second: int, end: int
-) -> Take:
+def placed(dance: Features, reference: Features, known: Track, second: int, end: int) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
     first, last = known.line.overlap(dance, reference)
     start, stop = second * SECOND, min(end * SECOND, dance.count)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.align.modular_features import PER_SECOND, Features
-from pipeline.align.modular_follow import Line, by_seconds, evidence
+from pipeline.align.modular_follow import Line, by_seconds, evidence, fit_stretch
 from pipeline.align.modular_search import APART, HOP, LENGTH, correlate, highest
 from pipeline.align.modular_takes import Take
 from pipeline.align.modular_tonal import TonalMatch
@@ -92,9 +92,7 @@ def spread_evidence(
     )
 
 
-def judge_take(
-    dance: Features, reference: Features, take: Take, tonal: TonalMatch
-) -> Verdict:
+def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMatch) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
     lag = round(take.line.lag) + zero
@@ -108,12 +106,13 @@ def judge_take(
         if abs(place - lag) <= APART or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
-        theirs = max(
-            float(by_seconds(*evidence(dance, reference, Line(other.lag + k, other.drift))).sum())
-            for k in (-1, 0, 1)
-        )
+        low, high = other.overlap(dance, reference)
+        low, high = max(low, take.start), min(high, take.stop)
+        if high - low > LENGTH // 4:
+            other = fit_stretch(dance, reference, other, low, high, 1e-4)
+        theirs = float(by_seconds(*evidence(dance, reference, other)).sum())
         share = max(float(curve[place]) / score, 0.0)
-        places.append((float(other.lag), min(share, theirs / max(mine, 1e-6))))
+        places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
     height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
@@ -121,7 +120,7 @@ def judge_take(
     ambiguous = ratio >= EQUAL
     confidence = float(min(height, clear)) * 0.995
     notes = tonal.sigmas >= TONAL and tonal.rho >= NOTES
-    matched = score > CHANCE + 0.6 and (notes or not ambiguous)
+    matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
     equals = sum(share >= CLEAR for _, share in places)
     return Verdict(
         matched,

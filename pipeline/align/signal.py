@@ -66,11 +66,12 @@ def window(size: int) -> Array:
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
-def power_frames(sound: Sound, first: int, count: int, size: int, per_second: float) -> Array:
+def power_frames(sound: Sound, first: float, count: int, size: int, per_second: float) -> Array:
     """Short-time power spectra, ``(count, size // 2 + 1)``.
 
     Frame ``i`` is centred on time ``i / per_second`` whatever the rate, so that frames of
-    two sounds of different rates lie on one time line. Outside the sound there are zeros.
+    two sounds of different rates lie on one time line; ``first`` may be a fraction.
+    Outside the sound there are zeros.
     """
     centres = np.rint(np.arange(first, first + count) * (sound.rate / per_second)).astype(np.int64)
     start = int(centres[0]) - size // 2
@@ -78,8 +79,7 @@ def power_frames(sound: Sound, first: int, count: int, size: int, per_second: fl
     views = np.lib.stride_tricks.sliding_window_view(samples, size)
     shaped = views[centres - centres[0]] * window(size)
     spectrum = fft.rfft(shaped, axis=1)
-    power: Array = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
@@ -100,7 +100,8 @@ def triangles(edges: NDArray[np.float64], size: int, rate: int) -> Array:
     high = np.maximum(edges[2:], edges[1:-1] + spacing)
     rising = (frequency - low) / (edges[1:-1] - low)
     falling = (high - frequency) / (high - edges[1:-1])
-    return np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)
+    bank = np.clip(np.minimum(rising, falling), 0.0, None)
+    return np.asarray(bank, np.float32)
 
 
 def moving_mean(values: Array, width: int) -> Array:
@@ -112,7 +113,7 @@ def moving_mean(values: Array, width: int) -> Array:
     low = np.maximum(index - width // 2, 0)
     high = np.minimum(index + width - width // 2, count)
     lengths = (high - low).reshape(-1, *([1] * (values.ndim - 1)))
-    return ((sums[high] - sums[low]) / lengths).astype(np.float32)
+    return np.asarray((sums[high] - sums[low]) / lengths, np.float32)
 
 
 def spread_max(values: Array, reach: int) -> Array:

@@ -27,16 +27,14 @@ NEAR = 0.25
 """Seconds: a limit this near to an end of a file lies at that end."""
 
 
-def arrivals(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
-) -> Array:
+def arrivals(dance: Sound, reference: Sound, offset: float, speed: float, times: Array) -> Array:
     """Evidence of the windows centred at ``times``: early energy over chance, 0 for none."""
     starts = times - np.float32(LENGTH / 2)
     curves = lag_curves(dance, reference, offset, speed, starts, length=LENGTH)
     middle = curves.shape[1] // 2
     reach = int(EARLY * dance.rate)
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
-    return np.sqrt(np.maximum(early - 1.0, 0.0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(early - 1.0, 0.0)), np.float32)
 
 
 def turn(values: Array, usual: float) -> int:

@@ -154,7 +154,8 @@ def lock(
         limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
-        curve, slope = lined_up(curves, away, np.linspace(-limit, limit, 2 * steps + 1))
+        slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
+        curve, slope = lined_up(curves, away, slopes)
         lag, height = arrival(curve, dance.rate)
         middle = centre + LENGTH / 2
         drift = slope / dance.rate

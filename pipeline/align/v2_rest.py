@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ def gaps(
     found: list[tuple[float, float]] = []
     ends = [(s.dance_start, s.dance_end, s) for s in segments]
     edges = [(0.0, 0.0, None), *ends, (duration(dance), duration(dance), None)]
-    for (_, low, before), (high, _, after) in zip(edges, edges[1:], strict=False):
+    for (_, low, before), (high, _, after) in itertools.pairwise(edges):
         part = level[int(low / STEP) : int(high / STEP)]
         if high - low < SHORTEST or np.mean(part > usual - QUIETER) < 0.5:
             continue
@@ -49,7 +50,7 @@ def incomplete(segments: tuple[Segment, ...], left: list[tuple[float, float]]) -
     explained = sum(s.dance_end - s.dance_start for s in segments)
     if explained < 1.5 * sum(high - low for low, high in left):
         return True
-    for one, two in zip(segments, segments[1:], strict=False):
+    for one, two in itertools.pairwise(segments):
         jump = (one.speed - two.speed) * two.dance_start + one.offset - two.offset
         if two.dance_start - one.dance_end < 1.0 and abs(jump) < CREEP:
             return True

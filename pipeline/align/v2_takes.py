@@ -149,11 +149,12 @@ def merged(pieces: list[Piece]) -> list[Piece]:
         if result and result[-1].path is piece.path:
             old = result.pop()
             score = float(np.hypot(old.score, piece.score))
-            piece = Piece(old.path, old.start, max(old.stop, piece.stop), score)
+            result.append(Piece(old.path, old.start, max(old.stop, piece.stop), score))
         elif result and result[-1].stop > piece.start:
             old = result.pop()
             middle = (old.stop + piece.start) / 2
             result.append(Piece(old.path, old.start, middle, old.score))
-            piece = Piece(piece.path, middle, piece.stop, piece.score)
-        result.append(piece)
+            result.append(Piece(piece.path, middle, piece.stop, piece.score))
+        else:
+            result.append(piece)
     return result

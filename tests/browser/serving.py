@@ -63,6 +63,11 @@ class Server:
         self.stop()
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def kill(self) -> None:
         """As a power cut would: no time to clean up."""
         assert self.process is not None

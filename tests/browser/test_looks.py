@@ -125,7 +125,8 @@ def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(
     wait_done(page)
     page.wait_for_function(
         "() => { const roots = [...document.querySelectorAll('*')].map(e => e.shadowRoot);"
-        " const videos = roots.filter(Boolean).flatMap(s => [...s.querySelectorAll('.compare video')]);"
+        " const videos = roots.filter(Boolean)"
+        ".flatMap(s => [...s.querySelectorAll('.compare video')]);"
         " return videos.length === 3 && videos.every(v => v.readyState >= 1 &&"
         " v.currentSrc.includes('preview-')); }",
         timeout=90_000,
