@@ -9,7 +9,7 @@ import streamlit as st
 
 from store import StoreError, Task
 from ui import rows, toasts
-from ui.compare import dance_start, plan_of
+from ui.compare import dance_start, picture_url, plan_of
 from ui.components import load
 from ui.routes.files import file_path
 from ui.service import Service
@@ -119,7 +119,7 @@ def _preview(
         key=f"adjust-{task.id}-{task.revision}-{kind}",
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
-            "picture": viewer.url(service, task, "original"),
+            "picture": picture_url(service, viewer, task),
             "sound": viewer.url(service, task, kind),
             "start": dance_start(task, kind),
             "made": made,

@@ -100,6 +100,12 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
         st.fragment(_make_previews, run_every=2.0)(service, task, waiting)
 
 
+def picture_url(service: Service, viewer: Viewer, task: Task) -> str:
+    """The original for a small player: the small copy, when a browser has needed one."""
+    small = PREVIEW + "original"
+    return viewer.url(service, task, small if file_path(service, task, small) else "original")
+
+
 def _seconds(text: str | None) -> float:
     try:
         value = float(text or 0.0)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from store import StoreError, Task
 from ui import rows, toasts
+from ui.compare import picture_url
 from ui.components import load
 from ui.format import clock
 from ui.routes.files import file_path
@@ -56,7 +57,7 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
         key=f"place-component-{task.id}",
         data={
             "words": {name: t(f"place.{name}") for name in WORDS},
-            "dance": viewer.url(service, task, "original"),
+            "dance": picture_url(service, viewer, task),
             "reference": viewer.url(service, task, "reference"),
             "offset": offset,
             "speed": speed,

@@ -10,17 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, notices, rows, toasts, words
+from ui import actions, grid, notices, rows, toasts
 from ui.banners import show_banners
-from ui.format import duration, milliseconds, moments, seconds_spent, size
-from ui.names import shown_name
-from ui.routes.files import file_path
+from ui.format import duration
 from ui.service import Service
 from ui.text import current, t
 from ui.viewer import Viewer
@@ -147,9 +143,7 @@ def _grid(
     shown[key] = ids
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
-    labels = [actions.row_labels(task) for task in tasks]
-    frame = _frame(service, tasks, snapshot, queue, now)
-    frame.insert(4, "actions", pd.Series(labels, dtype="object"))
+    frame = grid.frame_of(service, tasks, snapshot, queue, now)
     chosen = set(st.session_state.get(_SELECTED, ()))
     st.dataframe(
         frame,
@@ -157,7 +151,7 @@ def _grid(
         hide_index=True,
         row_height=40,
         placeholder="",
-        column_config=_columns(service, viewer, key),
+        column_config=grid.columns(f"act-{key}", lambda: _acted(service, viewer, key)),
         on_select=lambda: _selected(key),
         selection_mode="multi-row",
         selection_default={
@@ -165,82 +159,6 @@ def _grid(
         },
         alt=t("table.alt"),
     )
-
-
-def _frame(
-    service: Service,
-    tasks: Sequence[Task],
-    snapshot: Snapshot,
-    queue: rows.Queue,
-    now: datetime,
-) -> pd.DataFrame:
-    """The rows, in words and figures; the columns are named by ``_columns``."""
-
-    def after(task: Task) -> int | None:
-        for kind in ("modular", "v2"):
-            path = file_path(service, task, kind)
-            if path is not None:
-                return path.stat().st_size
-        return None
-
-    def sizes(task: Task) -> str:
-        result = after(task)
-        before = size(task.dance_size)
-        return f"{before} → {size(result)}" if result is not None else before
-
-    def status(task: Task) -> str:
-        return words.status_text(task) + (" 💾" if task.id in snapshot.unsaved else "")
-
-    return pd.DataFrame(
-        {
-            "status": [status(task) for task in tasks],
-            "dance": [shown_name(task.dance_name) for task in tasks],
-            "progress": [_progress(task) for task in tasks],
-            "stage": [words.stage_text(task, queue) for task in tasks],
-            "confidence": [rows.percent(task) for task in tasks],
-            "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
-            "created": moments(task.created_at for task in tasks),
-            "spent": [duration(seconds_spent(task, now)) for task in tasks],
-            "reference": [shown_name(task.reference_name) for task in tasks],
-            "size": [sizes(task) for task in tasks],
-        }
-    )
-
-
-def _progress(task: Task) -> float | None:
-    if task.status == "success":
-        return 1.0
-    value = rows.number(task.progress)
-    return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
-
-
-def _columns(service: Service, viewer: Viewer, key: str) -> dict[str, Any]:
-    config = st.column_config
-    return {
-        "status": config.TextColumn(t("column.status"), width=120, pinned=True),
-        "dance": config.TextColumn(t("column.dance"), width=190),
-        "reference": config.TextColumn(t("column.reference"), width=150),
-        "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=1, format="percent", width=105
-        ),
-        "stage": config.TextColumn(t("column.stage"), width=200),
-        "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),
-        "agreement": config.TextColumn(
-            t("column.agreement"), help=t("column.agreement_help"), width=90
-        ),
-        "created": config.DatetimeColumn(
-            t("column.created"), timezone=st.context.timezone, format="MM-DD HH:mm", width=110
-        ),
-        "spent": config.TextColumn(t("column.spent"), width=90),
-        "size": config.TextColumn(t("column.size"), width=150),
-        "actions": config.ButtonColumn(
-            t("column.actions"),
-            key=f"act-{key}",
-            on_click=_acted,
-            args=(service, viewer, key),
-            width=130,
-        ),
-    }
 
 
 def _selected(key: str) -> None:

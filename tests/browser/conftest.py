@@ -74,6 +74,7 @@ def server(serve: Callable[..., Server]) -> Server:
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens an address in a browser window of its own (its own cookies)."""
     contexts: list[Any] = []
+    errors: list[str] = []
 
     def open_page(
         url: str,
@@ -93,6 +94,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         page.locator("[data-testid=stMainBlockContainer] h1").wait_for()
         return page
@@ -100,6 +102,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     yield open_page
     for context in contexts:
         context.close()
+    assert not errors, f"the page broke in the browser: {errors}"
 
 
 @pytest.fixture(scope="session")

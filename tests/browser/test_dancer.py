@@ -120,7 +120,7 @@ def test_upload_to_download(
     page.locator(".place .listen").wait_for()
     shot(page, "place", full=True)
     page.get_by_role("radio", name="Events").click()
-    page.locator("text=Time spent").first.wait_for()
+    page.locator("[data-testid=stTable]").wait_for()
     page.get_by_role("radio", name="Watch and compare").click()
     link = page.get_by_role("link", name=re.compile("Modular · "))
     with page.expect_download() as download:

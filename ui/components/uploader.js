@@ -141,6 +141,9 @@ function create(root, round) {
       if (left > 2) text += ` · ${words.left.replace("{s}", Math.ceil(left))}`;
     }
     if (item.state === "done" && facts.text) text = facts.text;
+    const view = row.querySelector("video.view");
+    // What this browser cannot decode still has the server's picture.
+    if (view && facts.thumbnail && !view.poster) view.poster = `data:image/jpeg;base64,${facts.thumbnail}`;
     row.querySelector(".text").textContent = text;
     row.querySelector(".warning").textContent = item.why || facts.warning || "";
     row.querySelector("button").setAttribute("aria-label", `${words.remove}: ${item.name}`);
