@@ -74,20 +74,20 @@ def noisy(samples: Samples, snr_db: float, seed: int = 0) -> Samples:
     """White noise added at a signal-to-noise ratio."""
     noise = np.random.default_rng(seed).standard_normal(len(samples))
     power = float(np.sqrt(np.mean(np.square(samples))))
-    return (samples + noise * power * 10 ** (-snr_db / 20)).astype(np.float32)
+    return np.asarray(samples + noise * power * 10 ** (-snr_db / 20), np.float32)
 
 
 def silence(seconds: float) -> Samples:
     """A quiet room: noise 80 dB below full scale."""
     noise = np.random.default_rng(1).standard_normal(round(seconds * RATE))
-    return (noise * 1e-4).astype(np.float32)
+    return np.asarray(noise * 1e-4, np.float32)
 
 
 def resampled(samples: Samples, speed: float) -> Samples:
     """Played ``speed`` times as fast, the pitch moved; exact at low frequencies."""
     place = np.arange(int(len(samples) / speed)) * speed
     dense = np.fft.irfft(np.fft.rfft(samples), 8 * len(samples)) * 8
-    return np.interp(place * 8, np.arange(len(dense)), dense).astype(np.float32)
+    return np.asarray(np.interp(place * 8, np.arange(len(dense)), dense), np.float32)
 
 
 def weak_direct(samples: Samples, direct_db: float, seed: int = 3) -> Samples:
@@ -99,4 +99,4 @@ def weak_direct(samples: Samples, direct_db: float, seed: int = 3) -> Samples:
     for place, height in ((0.012, 0.7), (0.019, -1.0), (0.026, 0.8)):
         tail[int(place * RATE)] = height
     tail[0] = np.abs(tail).max() * 10 ** (direct_db / 20)
-    return np.convolve(samples, tail)[: len(samples)].astype(np.float32)
+    return np.asarray(np.convolve(samples, tail)[: len(samples)], np.float32)
