@@ -10,7 +10,7 @@ The two that are not packages are whole-file cross-correlation and GCC-PHAT (Kna
 "The generalized correlation method for estimation of time delay", 1976).
 """
 
-# ruff: noqa: PLC0415  (a peer is imported only where it is served)
+
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def from_method(full: MethodAlignment | Alignment) -> Answer:
 
 def main() -> None:
     """Serves one of our methods until standard input ends."""
-    from pipeline.align import METHODS  # noqa: PLC0415  (the parent does not need it)
+    from pipeline.align import METHODS
 
     method = METHODS[sys.argv[1]]
     for line in sys.stdin:

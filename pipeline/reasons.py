@@ -78,3 +78,15 @@ class InputError(JobError):
 
 class RenderError(JobError):
     """A result that could not be written or did not pass its check."""
+
+
+_ROLES = {"dance": "舞蹈视频", "reference": "参考音乐"}
+
+
+def message_of(reason: str, role: str | None = None) -> str:
+    """The Chinese message of the task file for a code; ``role`` says which file it is about."""
+    text = MESSAGES.get(reason, MESSAGES[CRASHED])
+    if role in _ROLES and "：" in text:
+        head, _, rest = text.partition("：")
+        return f"{head}（{_ROLES[role]}）：{rest}"
+    return text

@@ -1,0 +1,63 @@
+# The two commands: `make app` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RETRACK_HOST ?= localhost
+RETRACK_PORT ?= 8501
+export RETRACK_HOST
+
+.DEFAULT_GOAL := help
+.PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check bench clean
+
+help: ## Lists the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+app: $(VENV)/.app ## Installs what is needed and opens the page (localhost; RETRACK_HOST opens it to the network)
+	$(BIN)/streamlit run asgi_app.py --server.address "$(RETRACK_HOST)" --server.port "$(RETRACK_PORT)"
+
+install: $(VENV)/.app ## Only installs the app's Python packages into .venv
+
+install-dev: $(VENV)/.dev ## Installs what working on the project needs
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Retrack needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.app
+
+# Tests that find no browser or no music say so in their skip.
+packages: ## Installs the Debian packages of tests/packages.txt where that is possible
+	@tests/install-packages.sh
+
+test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
+	$(BIN)/python -m pytest -m "not faults and not media" $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.dev ## The tests without the browser
+	$(BIN)/python -m pytest -m "not faults and not media and not browser" $(PYTEST_ARGS)
+
+test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
+	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store $(PYTEST_ARGS)
+
+test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
+	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## ruff
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Formats the code
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+check: lint types test ## Everything that CI runs
+
+clean: ## Removes caches; never outputs/
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,65 @@
+"""The page with its routes: what ``make app`` starts (``streamlit run asgi_app.py``).
+
+Its lifespan loads, cleans up and restores the tasks and starts the runner before anyone
+visits, and stops them in order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pipeline.settings import get_settings
+from ui.part import script_error
+from ui.routes import bundle, files, uploads
+from ui.routes.visitor import VisitorCookie
+from ui.service import Service, start_service, stop_service
+
+log = logging.getLogger(__name__)
+
+STALE_EVERY = 3600.0
+"""Seconds between two looks for abandoned uploads."""
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Start the service before the first visitor and stop it after the last."""
+    logging.getLogger("tuspyserver").setLevel(logging.WARNING)
+    address = st.get_option("server.address")
+    service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    async with anyio.create_task_group() as group:
+        group.start_soon(_tidy, service)
+        try:
+            yield {"ready": True}
+        finally:
+            group.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(stop_service)
+
+
+async def _tidy(service: Service) -> None:
+    while True:
+        removed = await anyio.to_thread.run_sync(uploads.remove_stale, service)
+        if removed:
+            log.info("removed %d abandoned uploads", removed)
+        await anyio.sleep(STALE_EVERY)
+
+
+app = st.App(
+    Path(__file__).with_name("streamlit_app.py"),
+    lifespan=lifespan,
+    routes=[
+        *bundle.ROUTES,
+        *files.ROUTES,
+        *uploads.upload_routes(get_settings().max_upload_mb * 1024 * 1024),
+    ],
+    middleware=[Middleware(VisitorCookie)],
+    on_script_error=script_error,
+)

@@ -1,0 +1,132 @@
+"""One adjustment of a finished task: rendered beside the old result, swapped in when whole.
+
+The task stays a success throughout. With a place given by hand (``hint``) the two files are
+aligned again from there; otherwise the plans of the earlier run are revised.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import reasons
+from pipeline.child import ChildResult
+from pipeline.execution import LOST, SHUTDOWN, Execute, job_of
+from pipeline.job import Job, reason_of
+from pipeline.model import VARIANTS, VariantName
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from store import Adjustment, Store, Task
+
+log = logging.getLogger(__name__)
+
+
+def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
+    """The job that makes the task's results once more; raises ``FileNotFoundError``."""
+    from dataclasses import replace
+
+    job = job_of(store, task, work, options)
+    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    known: tuple[VariantName, ...] = tuple(name for name in VARIANTS if name in plans)
+    if job.hint is None and known:
+        job = replace(job, plans=dict(plans), variants=known)
+    return job
+
+
+def run_adjustment(
+    store: Store,
+    task: Task,
+    settings: Settings,
+    execute: Execute,
+    stopping: Callable[[], bool],
+) -> None:
+    """Runs one claimed adjustment to its end; on a shutdown it goes back unharmed."""
+    from store import Fenced, NoSuchTask, NotSaved
+
+    request = task.adjust
+    if request is None or request.owner is None:
+        raise ValueError(f"task {task.id} has no claimed adjustment")
+    owner, number = request.owner, request.number
+    work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
+
+    def stop() -> str | None:
+        if stopping():
+            return SHUTDOWN
+        now = store.get(task.id)
+        theirs = now is None or now.adjust is None
+        if theirs or now is None or now.adjust is None:
+            return LOST
+        return None if (now.adjust.owner, now.adjust.number) == (owner, number) else LOST
+
+    def report(event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress" and stop() is None:
+            changes = {key: event[key] for key in ("stage", "progress", "seconds_left")}
+            store.update_adjustment(task.id, changes, owner=owner, number=number)
+
+    log.info("[%s] adjustment %d begins", task.id, number)
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        job = adjusted_job(store, task, work, request.options)
+    except FileNotFoundError as error:
+        result = ChildResult(reason=reasons.MISSING_FILE, role=str(error))
+    except OSError as error:
+        result = ChildResult(reason=reason_of(error), text=str(error))
+    else:
+        result = execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id)
+    try:
+        if result.reason == SHUTDOWN:
+            store.release_adjustment(task.id, owner=owner, number=number)
+        elif result.reason != LOST:
+            _finish(store, task, request, result, settings)
+    except (Fenced, NoSuchTask) as error:
+        log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
+    except NotSaved as error:
+        log.warning("[%s] not saved, tried again later: %s", task.id, error)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _finish(
+    store: Store, task: Task, request: Adjustment, result: ChildResult, settings: Settings
+) -> None:
+    """Swaps the new results in, or notes why there are none."""
+    owner, number = request.owner or "", request.number
+    variants = result.outcome["variants"] if result.outcome else {}
+    done = {name: v for name, v in variants.items() if v["status"] == "success"}
+    failed = [v for v in variants.values() if v["status"] != "success"]
+    outcome_reason = result.outcome["reason"] if result.outcome else None
+    if result.outcome is None or not done or (failed and not request.options.get("hint")):
+        reason = result.reason or (failed[0]["reason"] if failed else outcome_reason)
+        detail = result.text or (failed[0]["text"] if failed else "") or None
+        reason = reason or reasons.RENDER_FAILED
+        log.warning("[%s] adjustment %d failed (%s): %s", task.id, number, reason, detail)
+        store.fail_adjustment(task.id, reason, owner=owner, number=number, detail=detail)
+        return
+    results = settings.outputs / "results" / task.id
+    root = settings.outputs.parent
+    changes: dict[str, Any] = {"options": dict(request.options)}
+    plans = dict(task.plans) if isinstance(task.plans, Mapping) else {}
+    for name, variant in done.items():
+        final = results / f"{task.id}_{name}.mp4"
+        Path(variant["output"]).replace(final)
+        changes |= {
+            f"{name}_output": final.relative_to(root).as_posix(),
+            f"{name}_status": "success",
+            f"{name}_size": final.stat().st_size,
+            f"{name}_reason": None,
+            f"{name}_notes": list(variant.get("notes") or ()) or None,
+        }
+        plans[name] = variant["plan"]
+    changes["plans"] = plans
+    if result.outcome["alignment"]:
+        changes["alignment"] = result.outcome["alignment"]
+        evidence = Path(next(iter(done.values()))["output"]).parent / "evidence.json"
+        if evidence.is_file():
+            evidence.replace(results / "evidence.json")
+    store.finish_adjustment(task.id, changes, owner=owner, number=number)
+    log.info("[%s] adjustment %d is in place", task.id, number)

@@ -1,0 +1,83 @@
+"""Small pieces of media work for the page, each run in a child by ``pipeline.child.call``."""
+
+from __future__ import annotations
+
+import base64
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings import Settings
+
+Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
+
+
+def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``; raises ``InputError``."""
+    from pipeline.probe import probe
+
+    return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
+
+
+def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
+    from pipeline.preview import make_thumbnail
+
+    out = Path(arguments["out"])
+    make_thumbnail(Path(arguments["path"]), out, at=float(arguments["at"]), settings=settings)
+    return {"out": str(out)}
+
+
+def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play."""
+    from pipeline.preview import make_preview
+    from pipeline.probe import probe
+
+    path, out = Path(arguments["path"]), Path(arguments["out"])
+    info = probe(path, role=arguments.get("role", "dance"), settings=settings)
+    make_preview(path, out, duration=info.duration, settings=settings)
+    return {"out": str(out)}
+
+
+def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``folder`` → the sample pair in it."""
+    from pipeline.sample import make_sample
+
+    dance, reference = make_sample(Path(arguments["folder"]))
+    return {"dance": str(dance), "reference": str(reference)}
+
+
+def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``, and the sound's ``level_db`` (decibels of
+    full scale, root mean square; null without sound) and a ``thumbnail`` (a JPEG as base64,
+    empty without a picture); raises ``InputError``.
+    """
+    from pipeline.preview import make_thumbnail
+    from pipeline.probe import probe
+
+    path, role = Path(arguments["path"]), arguments["role"]
+    info = probe(path, role=role, settings=settings)
+    value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
+    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+        if info.video is not None:
+            picture = Path(folder) / "thumbnail.jpg"
+            make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
+            value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+        if info.sounds:
+            from pipeline.decode import decode_sound
+
+            sound = decode_sound(path, info, Path(folder), settings=settings)
+            value["level_db"] = round(20 * math.log10(max(sound.rms, 1e-6)), 1)
+    return value
+
+
+CALLS: dict[str, Call] = {
+    "facts": _facts,
+    "probe": _probe,
+    "thumbnail": _thumbnail,
+    "preview": _preview,
+    "sample": _sample,
+}
+"""By name; arguments and value are JSON objects."""

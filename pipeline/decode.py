@@ -1,0 +1,259 @@
+"""Sound as raw samples in a scratch file, read back window by window.
+
+Only the sound is decoded, at a low rate and mono, by one ffmpeg that writes into our pipe;
+neither the length of the file nor its picture becomes memory.
+
+Sample 0 is the container's start: a track that starts late begins with zeros, gaps are
+filled with zeros, and the encoder's delay is taken away (the decoder drops the samples that
+the container marks as padding).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import ffmpeg, reasons
+from pipeline.loudness import measuring, read_measure
+from pipeline.media import AudioInfo, MediaInfo
+from pipeline.model import Progress, Samples
+from pipeline.plan import NO_TRACK, Bounds, Loudness
+from pipeline.probe import refuse
+from pipeline.settings import Settings
+
+RATE = 8000
+"""Hertz; enough for beats, onsets and waveform correlation."""
+SILENT_PEAK = 10 ** (-60 / 20)
+"""A track that never gets louder than this (-60 dB of full scale) is silent."""
+MUSIC_FLOOR = 10 ** (-50 / 20)
+"""Below this root mean square (-50 dB) the reference's start or end counts as silence."""
+GAP = 0.01
+"""Jumps of the time stamps larger than this are gaps and are filled (seconds)."""
+MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
+STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
+"""Forms for ``timeline``; mixing down never exceeds full scale."""
+BLOCK = 1 << 16
+FREE_MARGIN = 64 * 2**20
+"""Disk space that is left alone (bytes)."""
+
+
+@dataclass(frozen=True)
+class PcmSound:
+    """Mono sound in a file of 16-bit samples; a ``pipeline.model.Sound``."""
+
+    path: Path
+    rate: int
+    """Hertz."""
+    frames: int
+    """Samples."""
+    stream: int
+    """The index of the decoded track in its container."""
+    peak: float
+    """The largest absolute sample, full scale is 1."""
+    rms: float
+    """Root mean square of all samples."""
+    loudness: Loudness | None = None
+    """The whole track's, by EBU R 128; measured of references only."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.frames / self.rate
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples ``start`` to ``stop``, float32 of shape (stop - start,); zeros outside."""
+        out = np.zeros(max(0, stop - start), dtype=np.float32)
+        first, last = max(0, start), min(self.frames, stop)
+        if first < last:
+            raw = np.fromfile(self.path, dtype="<i2", count=last - first, offset=2 * first)
+            out[first - start : first - start + len(raw)] = raw
+            out /= 32768.0
+        return out
+
+
+def decode_sound(
+    path: Path,
+    info: MediaInfo,
+    scratch: Path,
+    *,
+    settings: Settings,
+    rate: int = RATE,
+    stream: int | None = None,
+    progress: Progress | None = None,
+) -> PcmSound:
+    """Decodes one track of ``path`` to mono at ``rate`` hertz, into the folder ``scratch``.
+
+    ``stream`` is the track's index in its container; without it the loudest track is taken
+    (by its root mean square), since cameras write silent or far-away tracks beside the good
+    one. Raises ``InputError``: ``unreadable``, ``silent``, ``too_short``, ``too_long`` or
+    ``disk_full``.
+    """
+    tracks = [s for s in info.sounds if stream is None or s.index == stream]
+    best: PcmSound | None = None
+    for number, track in enumerate(tracks):
+
+        def part(done: float, number: int = number) -> None:
+            if progress is not None:
+                progress((number + done) / len(tracks))
+
+        sound = _decode(path, info, track, scratch, settings, rate, part)
+        loser: PcmSound | None = sound
+        if best is None or sound.rms > best.rms:
+            best, loser = sound, best
+        if loser is not None:
+            loser.path.unlink()
+    if best is None or best.peak < SILENT_PEAK:
+        raise refuse(
+            reasons.SILENT,
+            info.role,
+            "is silent or far too quiet; choose one in which the music can be heard",
+        )
+    if best.duration < 1.0:
+        raise refuse(
+            reasons.TOO_SHORT, info.role, f"has only {best.duration:.2f} s of sound; record more"
+        )
+    return best
+
+
+def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE) -> PcmSound:
+    """As much silence as the file is long, for a dance whose sound does not serve.
+
+    Its ``stream`` is ``NO_TRACK``. The file in ``scratch`` is sparse: it takes no space.
+    """
+    path = scratch / f"{info.role}-silence.pcm"
+    frames = round(info.duration * rate)
+    with path.open("wb") as file:
+        file.truncate(2 * frames)
+    return PcmSound(path, rate, frames, NO_TRACK, 0.0, 0.0)
+
+
+def _decode(
+    path: Path,
+    info: MediaInfo,
+    track: AudioInfo,
+    scratch: Path,
+    settings: Settings,
+    rate: int,
+    progress: Progress,
+) -> PcmSound:
+    target = scratch / f"{info.role}-{track.index}-{rate}.s16"
+    measure = target.with_suffix(".r128")
+    arguments = [
+        *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
+        *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
+        *_outputs(info, track, rate, measure.name),
+    ]
+    limit = int((settings.max_duration + 60) * rate)
+    expected = max(1, int(info.duration * rate))
+    peak, energy, frames = 0, 0.0, 0
+    try:
+        with ffmpeg.process(arguments, folder=scratch) as pipe, target.open("wb") as out:
+            for block in _blocks(pipe.fileno()):
+                check_free(scratch, len(block))
+                out.write(block)
+                samples = np.frombuffer(block, dtype="<i2").astype(np.float64)
+                peak = max(peak, int(np.abs(samples).max()))
+                energy += float(samples @ samples)
+                frames += len(samples)
+                progress(min(1.0, frames / expected))
+                if frames > limit:
+                    raise refuse(
+                        reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it"
+                    )
+    except ffmpeg.FfmpegError as error:
+        # A damaged stretch ends decoding early; what was heard before it can be enough.
+        if frames < rate:
+            raise refuse(
+                reasons.UNREADABLE,
+                info.role,
+                "has sound that cannot be decoded; export it again",
+                detail=str(error),
+            ) from error
+    loudness = read_measure(measure) if measure.is_file() else None
+    measure.unlink(missing_ok=True)
+    return PcmSound(
+        path=target,
+        rate=rate,
+        frames=frames,
+        stream=track.index,
+        peak=peak / 32768.0,
+        rms=math.sqrt(energy / max(1, frames)) / 32768.0,
+        loudness=loudness,
+    )
+
+
+def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str) -> list[str]:
+    """The samples into the pipe; of a reference also its loudness, in the same pass."""
+    samples = timeline(info.start_time, rate, MONO)
+    if info.role == "dance":
+        return ["-map", f"0:{track.index}", "-af", samples, "-f", "s16le", "pipe:1"]
+    graph = f"[0:{track.index}]asplit[a][b];[a]{samples}[samples];[b]{measuring(measure)}[loud]"
+    return [
+        *("-filter_complex", graph, "-map", "[samples]", "-f", "s16le", "pipe:1"),
+        *("-map", "[loud]", "-f", "null", "-"),
+    ]
+
+
+def timeline(start_time: float, rate: int, form: str) -> str:
+    """The filters that resample to ``rate`` hertz with sample 0 at the container's start.
+
+    ``form`` says the samples' format and channels, as options of ``aresample``.
+
+    Gaps and a late start are filled with zeros; time stamps are not stretched (a small
+    disagreement is jitter of the container's clock, not sound). The second filter counts
+    ``first_pts`` in samples of its *input*, so the rate is changed before it.
+    """
+    first = round(start_time * rate)
+    fill = f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    return f"aresample={rate}:{form},{fill}"
+
+
+def check_free(folder: Path, needed: int) -> None:
+    """Raises ``InputError`` (``disk_full``) when ``folder`` has no room for ``needed`` bytes."""
+    if shutil.disk_usage(folder).free < needed + FREE_MARGIN:
+        raise reasons.InputError(
+            reasons.DISK_FULL,
+            f"the disk has no room for {max(1, needed // 2**20)} MiB more; free some space",
+        )
+
+
+def _blocks(descriptor: int) -> Iterator[bytes]:
+    """Whole 16-bit samples from a pipe until its end."""
+    rest = b""
+    while piece := os.read(descriptor, BLOCK):
+        whole = rest + piece
+        cut = len(whole) & ~1
+        rest = whole[cut:]
+        if cut:
+            yield whole[:cut]
+
+
+def music_bounds(sound: PcmSound, *, hop: float = 0.02) -> Bounds:
+    """Finds leading and trailing silence in steps of ``hop`` seconds.
+
+    A step is silent when its root mean square is under -50 dB of full scale and also under a
+    thousandth (-60 dB) of the track's own level, so that quiet recordings keep their music.
+    """
+    size = max(1, round(hop * sound.rate))
+    floor = min(MUSIC_FLOOR, max(sound.rms * 1e-2, 1e-5))
+    loud_first: int | None = None
+    loud_last = 0
+    chunk = size * 5000
+    for start in range(0, sound.frames, chunk):
+        window = sound.read(start, min(start + chunk, sound.frames))
+        steps = window[: len(window) // size * size].reshape(-1, size)
+        loud = np.flatnonzero(np.sqrt(np.mean(steps**2, axis=1)) > floor)
+        if len(loud):
+            first = start // size + int(loud[0])
+            loud_first = first if loud_first is None else loud_first
+            loud_last = start // size + int(loud[-1]) + 1
+    if loud_first is None:
+        return Bounds(sound.duration, 0.0, sound.duration)
+    end = min(sound.duration, loud_last * size / sound.rate)
+    return Bounds(sound.duration, loud_first * size / sound.rate, end)

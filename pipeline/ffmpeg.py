@@ -1,0 +1,176 @@
+"""How ffmpeg and PyAV are called: what they may open, and how their ends are noticed.
+
+Uploaded files are data from strangers. A playlist or a script of names that calls itself
+``.mp4`` must not make a demuxer read other files, so both the demuxers and the protocols
+are named for every input, for probing as for decoding; a list of protocols alone does not
+stop an HLS playlist from reading local files.
+
+Every ffmpeg process here reads from or writes to a pipe of ours, so that it ends by itself
+(end of file, broken pipe) when this process is killed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import av
+import av.error
+import av.logging
+import imageio_ffmpeg
+from av.container import InputContainer
+
+from pipeline.model import Progress
+
+DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mp3,aac,wav,flac,ogg"
+"""The containers that are accepted, by ffmpeg's names."""
+PROTOCOLS = "file"
+"""An input is a local file and nothing else."""
+
+av.logging.set_level(av.logging.PANIC)  # what is wrong with a file is said by our own errors
+
+
+class FfmpegError(Exception):
+    """ffmpeg ended with an error; the text is the end of what it said."""
+
+
+@functools.cache
+def executable() -> str:
+    """The path of the ffmpeg that imageio-ffmpeg brings."""
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def file_url(path: Path) -> str:
+    """``path`` as ffmpeg takes it without ever reading a protocol into its name."""
+    return f"file:{path.absolute()}"
+
+
+def input_arguments(path: Path, *, max_streams: int = 16) -> list[str]:
+    """The options that come before ``-i``, and ``-i`` itself, for an uploaded file."""
+    return [
+        *("-protocol_whitelist", PROTOCOLS),
+        *("-format_whitelist", DEMUXERS),
+        *("-max_streams", str(max_streams)),
+        *("-i", file_url(path)),
+    ]
+
+
+def open_options(*, max_streams: int = 16) -> dict[str, str]:
+    """The same limits for PyAV, which takes unknown options in silence (so they are tested)."""
+    return {
+        "protocol_whitelist": PROTOCOLS,
+        "format_whitelist": DEMUXERS,
+        "max_streams": str(max_streams),
+    }
+
+
+def open_input(path: Path, *, max_streams: int = 16) -> InputContainer:
+    """Opens ``path`` for demuxing under the limits above.
+
+    Raises ``av.error.FFmpegError`` when it is none of the accepted containers, and
+    ``MemoryError`` when it has more than ``max_streams`` streams (that is how libavformat
+    reports this limit).
+    """
+    opened = av.open(
+        file_url(path),
+        options=open_options(max_streams=max_streams),
+        metadata_errors="replace",
+    )
+    return opened
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """A whole command line; ``-nostdin`` is left to the caller, who may write to its input."""
+    return [executable(), "-hide_banner", "-nostats", "-loglevel", "error", *arguments]
+
+
+def _end(log: IO[bytes]) -> str:
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - 2000))
+    return log.read().decode("utf-8", "replace").strip()
+
+
+@contextmanager
+def process(
+    arguments: Sequence[str],
+    *,
+    write: bool = False,
+    partial: bool = False,
+    folder: Path | None = None,
+) -> Iterator[IO[bytes]]:
+    """Runs ffmpeg (in ``folder``) and gives its standard output, or its input with ``write``.
+
+    At the end of the block the pipe is closed and the process awaited. Raises
+    ``FfmpegError`` when it ended with an error. Leaving the block by an exception kills it,
+    and so does leaving a ``partial`` reading before its end, which is no error.
+    """
+    with tempfile.TemporaryFile() as log:
+        running = subprocess.Popen(
+            command(arguments),
+            stdin=subprocess.PIPE if write else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if write else subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+        )
+        pipe = running.stdin if write else running.stdout
+        assert pipe is not None  # noqa: S101 # asked for above
+        try:
+            try:
+                yield pipe
+                if partial and pipe.read(1):
+                    return
+                pipe.close()
+            except BrokenPipeError:
+                code = running.wait(timeout=60)
+                raise FfmpegError(_end(log) or f"ffmpeg ended with code {code}") from None
+            code = running.wait(timeout=600)
+        finally:
+            if running.poll() is None:
+                running.kill()
+                running.wait()
+            if not pipe.closed:
+                _close_quietly(pipe)
+        if code != 0:
+            raise FfmpegError(_end(log) or f"ffmpeg ended with code {code}")
+
+
+def _close_quietly(pipe: IO[bytes]) -> None:
+    try:
+        pipe.close()
+    except BrokenPipeError:
+        return  # its reader is gone, which is why we are here
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    duration: float,
+    progress: Progress | None = None,
+) -> None:
+    """Runs ffmpeg to its end; ``progress`` hears the fraction of ``duration`` (seconds) done.
+
+    The position is read from ``-progress pipe:1``, in microseconds of the output. Raises
+    ``FfmpegError``.
+    """
+    with process(["-progress", "pipe:1", *arguments]) as lines:
+        for line in lines:
+            position = parse_progress(line)
+            if position is not None and progress is not None and duration > 0:
+                progress(min(1.0, max(0.0, position / duration)))
+
+
+def parse_progress(line: bytes) -> float | None:
+    """The position in seconds that a line of ``-progress`` gives, or None for other lines."""
+    key, _, value = line.partition(b"=")
+    if key.strip() != b"out_time_us":
+        return None
+    try:
+        return int(value) / 1e6
+    except ValueError:
+        return None  # "N/A" before the first packet

@@ -1,0 +1,112 @@
+"""What is known about a media file before anything is decoded: frozen dataclasses.
+
+Times are seconds. *Dance time* and *reference time* are counted from the container's start
+(``MediaInfo.start_time``), so that 0 is the first moment of the file whatever its stamps say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+Role = Literal["dance", "reference"]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The picture."""
+
+    index: int
+    """The stream's index in the container."""
+    codec: str
+    """ffmpeg's name of the codec, such as ``h264``."""
+    width: int
+    """Coded pixels, before rotation."""
+    height: int
+    rotation: int
+    """Degrees counter-clockwise by which players turn the picture."""
+    frame_rate: Fraction
+    """Nominal frames a second (hertz)."""
+    average_rate: Fraction
+    """Frames divided by duration (hertz)."""
+    time_base: Fraction
+    """The unit of the stream's time stamps (seconds)."""
+    start_time: float
+    """Of the first frame, counted from the container's start (seconds)."""
+    duration: float
+    """Seconds."""
+    pixel_format: str
+    bit_depth: int
+    color_primaries: int
+    """ISO/IEC 23091-2 code points, 2 is unknown: primaries, transfer, matrix."""
+    color_transfer: int
+    color_matrix: int
+    color_range: int
+    """0 unknown, 1 limited, 2 full."""
+    has_b_frames: bool
+    """Whether frames are stored in another order than they are shown."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """One sound track."""
+
+    index: int
+    codec: str
+    profile: str
+    rate: int
+    """Hertz."""
+    channels: int
+    start_time: float
+    """Counted from the container's start (seconds)."""
+    duration: float
+    """Seconds; that of the container when the stream has none of its own."""
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """One file."""
+
+    role: Role
+    container: str
+    """ffmpeg's name of the demuxer."""
+    size: int
+    """Bytes."""
+    start_time: float
+    """The container's first time stamp (seconds); dance time 0 or reference time 0."""
+    duration: float
+    """Seconds."""
+    video: VideoInfo | None
+    sounds: tuple[AudioInfo, ...]
+    """The tracks that can be decoded, in the file's order."""
+    other: tuple[str, ...]
+    """The types of all other streams (data, subtitles, cover art, unknown sound)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; fractions become strings such as ``"30000/1001"``."""
+        record = asdict(self)
+        if self.video is not None:
+            for name in ("frame_rate", "average_rate", "time_base"):
+                record["video"][name] = str(getattr(self.video, name))
+        record["sounds"] = [asdict(sound) for sound in self.sounds]
+        record["other"] = list(self.other)
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> MediaInfo:
+        """The inverse of ``to_json``."""
+        video = None
+        if record["video"] is not None:
+            fields = dict(record["video"])
+            for name in ("frame_rate", "average_rate", "time_base"):
+                fields[name] = Fraction(fields[name])
+            video = VideoInfo(**fields)
+        return cls(
+            **{
+                **record,
+                "video": video,
+                "sounds": tuple(AudioInfo(**sound) for sound in record["sounds"]),
+                "other": tuple(record["other"]),
+            }
+        )

@@ -1,0 +1,105 @@
+"""The kept pictures as packets: copied from the dance, or re-encoded where they must be.
+
+Re-encoding is done by an ffmpeg that writes packets into our pipe; they are muxed as they
+come, so that nothing of it lies on the disk and the process ends with ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from pipeline import ffmpeg
+from pipeline.frames import frame_times
+from pipeline.mux import VideoPackets, copied_packets, stamped
+from pipeline.plan import Picture, RenderPlan
+from pipeline.probe import opened
+from pipeline.settings import Settings
+
+HDR_TRANSFERS = {16, 18}
+"""Perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2)."""
+TONE_MAP = (
+    "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
+)
+
+
+@contextmanager
+def pictures(
+    plan: RenderPlan, dance: Path, *, settings: Settings
+) -> Iterator[tuple[VideoStream, VideoPackets]]:
+    """The stream that describes the picture, and its packets with result stamps.
+
+    Raises ``InputError`` and ``FfmpegError``.
+    """
+    if plan.picture.action == "copy":
+        frames = frame_times(dance, plan.dance, settings=settings) if plan.picture.rebuilt else None
+        with opened(dance, role="dance", settings=settings) as container:
+            stream = container.streams[plan.picture.stream]
+            assert isinstance(stream, VideoStream)  # noqa: S101
+            yield stream, copied_packets(container, plan.picture, frames)
+        return
+    with (
+        ffmpeg.process(encode_arguments(plan, dance, settings)) as pipe,
+        cast(InputContainer, av.open(pipe, format="nut")) as encoded,
+    ):
+        stream = encoded.streams.video[0]
+        yield stream, _encoded(encoded, stream, plan.picture)
+        while pipe.read(1 << 16):  # the muxer's trailer
+            pass
+
+
+def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[str]:
+    """ffmpeg's arguments that re-encode exactly the kept pictures as H.264 into a pipe.
+
+    Their own stamps are kept (``passthrough``), the rotation is applied to the pixels, and
+    high dynamic range becomes standard range, since 8-bit H.264 cannot say it.
+    """
+    picture, video = plan.picture, plan.dance.video
+    assert video is not None  # noqa: S101
+    key = float(picture.key * picture.time_base)
+    seek: list[str] = []
+    if picture.rebuilt:  # the stamps are ours, not the container's: count pictures instead
+        stop = picture.first + picture.frames
+        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", "setpts=PTS-STARTPTS"]
+    else:
+        filters = [
+            f"trim=start_pts={picture.start}:end_pts={picture.end}",
+            f"setpts=PTS-{picture.start}",
+        ]
+        if plan.dance.start_time < key:  # seeking counts from the container's start
+            seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
+    if video.color_transfer in HDR_TRANSFERS:
+        filters.append(TONE_MAP)
+    filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
+    return [
+        *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
+        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams),
+        *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
+        *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0"),
+        *("-flags:v", "+global_header", "-f", "nut", "pipe:1"),
+    ]
+
+
+def _encoded(
+    container: InputContainer, stream: VideoStream, picture: Picture
+) -> Iterator[Packet[VideoStream]]:
+    """The encoder's packets, in its own time base, each lasting until the next picture."""
+    unit = stream.time_base
+    assert unit is not None  # noqa: S101
+    length = round((picture.end - picture.start) * picture.time_base / unit)
+    step = max(1, round(picture.step * picture.time_base / unit))
+    own = replace(
+        picture, time_base=unit, start=0, end=length, key=0, packets=1 << 62, depth=0, step=step
+    )
+    source = (p for p in container.demux(stream) if p.pts is not None and p.size > 0)
+    yield from stamped(source, own)

@@ -1,0 +1,86 @@
+"""Small pictures and films for the page: a thumbnail, and a preview that every browser plays.
+
+A result keeps the dance's own codec; where a browser cannot decode that (HEVC, AVI) the page
+shows a small H.264 copy, made on demand in a child process at low priority.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline import ffmpeg, reasons
+from pipeline.model import Progress
+from pipeline.reasons import RenderError
+from pipeline.settings import Settings
+
+HEIGHT = 360
+"""Of the preview, the picture's shorter side (pixels)."""
+THUMBNAIL = 320
+"""Of the thumbnail, the longer side (pixels)."""
+PLAYABLE = frozenset({"h264", "vp8", "vp9", "av1"})
+"""Pictures that browsers decode (those without HEVC, such as Chromium)."""
+
+
+def needs_preview(container: str, codec: str) -> bool:
+    """Whether a browser needs the small copy: by ffmpeg's names of container and codec."""
+    return codec not in PLAYABLE or not any(name in container for name in ("mp4", "webm"))
+
+
+def make_thumbnail(source: Path, out: Path, *, at: float, settings: Settings) -> None:
+    """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
+
+    Raises ``RenderError``.
+    """
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part.jpg")
+    arguments = [
+        *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
+        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *("-map", "0:V:0", "-frames:v", "1", "-an", "-sn", "-dn"),
+        *("-vf", f"scale={THUMBNAIL}:{THUMBNAIL}:force_original_aspect_ratio=decrease"),
+        *("-q:v", "4", "-f", "image2", "-update", "1", "-y", ffmpeg.file_url(part)),
+    ]
+    _make(arguments, part, out, duration=0.0, progress=None)
+
+
+def make_preview(
+    source: Path,
+    out: Path,
+    *,
+    duration: float,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> None:
+    """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second.
+
+    ``duration`` (seconds) is the source's, for the progress and as a limit. Raises
+    ``RenderError``.
+    """
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part.mp4")
+    scale = f"scale='if(gt(iw,ih),-2,{HEIGHT})':'if(gt(iw,ih),{HEIGHT},-2)'"
+    arguments = [
+        *("-nostdin", "-t", f"{duration + 5:.3f}"),
+        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
+        *("-c:a", "aac", "-b:a", "96k", "-ac", "2", "-movflags", "+faststart"),
+        *("-f", "mp4", "-y", ffmpeg.file_url(part)),
+    ]
+    _make(arguments, part, out, duration=duration, progress=progress)
+
+
+def _make(
+    arguments: list[str], part: Path, out: Path, *, duration: float, progress: Progress | None
+) -> None:
+    try:
+        ffmpeg.run(arguments, duration=duration, progress=progress)
+        if not part.is_file():
+            raise RenderError(reasons.RENDER_FAILED, f"no picture of {out.name} could be made")
+        part.replace(out)
+    except ffmpeg.FfmpegError as error:
+        raise RenderError(
+            reasons.RENDER_FAILED, f"{out.name} could not be made: {error}", detail=str(error)
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

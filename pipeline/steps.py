@@ -1,0 +1,262 @@
+"""The steps of a job: inspect, align, plan, render. Each is a plain function of files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from pipeline import align, reasons
+from pipeline.alignment_json import evidence_to_json
+from pipeline.decode import PcmSound, decode_sound, silence
+from pipeline.job import Job, VariantOutcome, reason_of
+from pipeline.media import MediaInfo
+from pipeline.model import VARIANTS, Alignment, MethodAlignment, Progress, Segment, VariantName
+from pipeline.plan import NO_TRACK
+from pipeline.probe import probe
+from pipeline.progress import StageClock
+from pipeline.reasons import InputError, JobError, RenderError
+from pipeline.settings import Settings
+from pipeline.waveform import peaks
+
+if TYPE_CHECKING:
+    from pipeline.plan import RenderPlan
+
+log = logging.getLogger(__name__)
+
+MakePlan = Callable[[VariantName], "RenderPlan"]
+"""The plan of one variant; raises ``RenderError`` when there is none."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is known of the two files."""
+
+    dance: MediaInfo
+    reference: MediaInfo
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The decoded sounds."""
+
+    dance: PcmSound
+    reference: PcmSound
+    early: Thread | None = None
+    """Encodes the reference meanwhile; to be joined before rendering."""
+
+
+def placed(job: Job) -> bool:
+    """Whether the music's place was given by hand, now or in the plans of an earlier job."""
+    return job.hint is not None or job.plans is not None
+
+
+def inspect(job: Job, settings: Settings) -> Files:
+    """Probes both files; raises ``InputError``."""
+    return Files(
+        # A dance that a person places by hand may be mute.
+        dance=probe(job.dance, role="dance", settings=settings, need_sound=not placed(job)),
+        reference=probe(job.reference, role="reference", settings=settings),
+    )
+
+
+def find_alignment(
+    job: Job, files: Files, clock: StageClock, settings: Settings
+) -> tuple[Alignment, Sounds, dict[str, Any]]:
+    """Decodes both sounds once, asks both methods, and lets the judge make one answer.
+
+    Also returns the evidence for the plots. A method that breaks counts as not matched, so
+    that the other still answers; when both break, the first error is raised.
+    """
+    clock.start("decode")
+    share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
+    sounds = Sounds(
+        dance=_dance_sound(job, files, settings, lambda done: clock.step(share * done)),
+        reference=decode_sound(
+            job.reference,
+            files.reference,
+            job.scratch,
+            settings=settings,
+            progress=lambda done: clock.step(share + (1.0 - share) * done),
+        ),
+    )
+    if job.hint is None:
+        report = align.describe_sound(sounds.dance)
+        if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
+            raise InputError(
+                report.reason, f"the dance file does not serve: {report.detail}", role="dance"
+            )
+    sounds = replace(sounds, early=_encode_meanwhile(job, files, sounds, settings))
+    hint = align.Hint(*job.hint) if job.hint else None
+    wanted = job.variants if job.align_only else VARIANTS
+    answers: dict[str, MethodAlignment] = {}
+    broken: list[Exception] = []
+    for name in VARIANTS:
+        if name not in wanted:
+            continue
+        clock.start(f"align_{name}")
+        if hint is not None and sounds.dance.stream == NO_TRACK:
+            answers[name] = as_placed(name, hint, files)
+            continue
+        try:
+            answers[name] = align.METHODS[name](
+                sounds.dance, sounds.reference, hint=hint, progress=clock.step
+            )
+        except Exception as error:
+            log.exception("the method %s broke", name)
+            broken.append(error)
+            answers[name] = MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+    if len(broken) == len(answers):
+        raise broken[0]
+    alignment = align.judge(answers)
+    evidence: dict[str, Any] = {
+        "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
+        "waveforms": {
+            "dance": _waveform(sounds.dance),
+            "reference": _waveform(sounds.reference),
+        },
+    }
+    return alignment, sounds, evidence
+
+
+def _encode_meanwhile(job: Job, files: Files, sounds: Sounds, settings: Settings) -> Thread | None:
+    """Encodes the clean sound while its place is looked for: on two cores it is then there.
+
+    Only where little of it can be in vain: when the reference is not much longer than the
+    dance. Whatever goes wrong here, the rendering does without it or says what is wrong.
+    """
+    from pipeline.ffmpeg import FfmpegError
+    from pipeline.plan import RenderOptions
+    from pipeline.sound import encode_early
+
+    if job.align_only or files.reference.duration > 1.5 * files.dance.duration + 30:
+        return None
+    options = RenderOptions.from_json(dict(job.options))
+
+    def work() -> None:
+        try:
+            encode_early(
+                job.reference,
+                files.reference,
+                sounds.reference,
+                options,
+                job.scratch,
+                settings=settings,
+            )
+        except (FfmpegError, JobError, OSError) as error:
+            log.info("the sound was not encoded in advance: %s", error)
+
+    thread = Thread(target=work, name="encode-early", daemon=True)
+    thread.start()
+    return thread
+
+
+def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
+    """The place that a person gave, where there is no sound to refine it by."""
+    start = max(0.0, -hint.offset / hint.speed)
+    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
+    if end <= start:
+        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+    segment = Segment(start, end, hint.offset, hint.speed)
+    # Half: nothing speaks against the place, and nothing but a person for it.
+    return MethodAlignment(name, True, False, 0.5, (segment,))
+
+
+def _dance_sound(job: Job, files: Files, settings: Settings, progress: Progress) -> PcmSound:
+    """The dance's sound; silence for a mute dance that a person has placed by hand."""
+    if files.dance.sounds:
+        try:
+            return decode_sound(
+                job.dance, files.dance, job.scratch, settings=settings, progress=progress
+            )
+        except InputError as error:
+            if not placed(job) or error.reason not in (reasons.SILENT, reasons.TOO_SHORT):
+                raise
+            log.info("the dance's sound does not serve (%s); its place was given by hand", error)
+    return silence(files.dance, job.scratch)
+
+
+def _waveform(sound: PcmSound) -> dict[str, Any]:
+    drawn = peaks(sound)
+    return {"duration": round(sound.duration, 3), "low": list(drawn.low), "high": list(drawn.high)}
+
+
+def plan_answers(
+    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Settings
+) -> MakePlan:
+    """Measures what plans need, once; the function it returns plans a variant's own answer."""
+    from pipeline.materials import gather
+    from pipeline.plan import RenderOptions
+    from pipeline.planning import make_plan
+
+    materials = gather(
+        job.dance,
+        files.dance,
+        sounds.dance,
+        sounds.reference,
+        settings=settings,
+    )
+    options = RenderOptions.from_json(dict(job.options))
+    if sounds.early is not None:
+        sounds.early.join()
+
+    def make(name: VariantName) -> RenderPlan:
+        answer = alignment.variants.get(name)
+        if answer is None or not answer.matched or not answer.segments:
+            reason = (answer.reason if answer else None) or reasons.NO_SHARED_MUSIC
+            raise RenderError(reason, f"the method {name} found no shared music")
+        return make_plan(
+            answer.segments,
+            files.dance,
+            files.reference,
+            variant=name,
+            options=options,
+            materials=materials,
+        )
+
+    return make
+
+
+def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
+    """Plans from the plans of an earlier job, with the job's options."""
+    from pipeline.frames import frame_times
+    from pipeline.plan import RenderOptions, RenderPlan
+    from pipeline.planning import revise
+
+    frames = frame_times(job.dance, files.dance, settings=settings)
+    options = RenderOptions.from_json(dict(job.options))
+    earlier: Mapping[str, Mapping[str, Any]] = job.plans or {}
+
+    def make(name: VariantName) -> RenderPlan:
+        if name not in earlier:
+            raise RenderError(reasons.RENDER_FAILED, f"there is no plan of {name} to go by")
+        return revise(RenderPlan.from_json(dict(earlier[name])), options, frames=frames)
+
+    return make
+
+
+def render_variant(
+    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Settings
+) -> VariantOutcome:
+    """One variant from its own plan; a failure is this variant's alone."""
+    from pipeline.render import render
+
+    out = job.out / f"{job.stem}_{name}.mp4"
+    try:
+        plan = make(name)
+        report = render(
+            plan,
+            job.dance,
+            job.reference,
+            out,
+            settings=settings,
+            scratch=job.scratch,
+            progress=clock.step,
+        )
+    except Exception as error:  # the other variant goes on
+        log.exception("rendering %s failed", name)
+        return VariantOutcome("failed", reason=reason_of(error), text=str(error))
+    log.info("%s: picture %s; sound %s", name, report.picture, report.sound)
+    return VariantOutcome("success", str(out), plan=plan.to_json(), notes=plan.notes)

@@ -1,0 +1,112 @@
+"""Puts a task into the store: the one way for the page and the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import reasons
+from pipeline.reasons import InputError, JobError
+from pipeline.settings import Settings
+from store import NotSaved
+
+if TYPE_CHECKING:
+    from store import Store, Task
+
+EXTENSIONS = frozenset(
+    ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"]
+)
+"""What a stored upload may be called; the name is no evidence of what it holds."""
+
+SPARE_BYTES = 200 * 1024 * 1024
+"""Left free on the disk after the uploads are stored."""
+
+
+def stored_name(role: str, user_name: str) -> str:
+    """``dance.mp4``: our name for an upload; of the user's, only a known extension is kept."""
+    extension = user_name.rpartition(".")[2].lower()
+    return f"{role}.{extension if extension in EXTENSIONS else 'bin'}"
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    if shutil.disk_usage(folder).free < needed + SPARE_BYTES:
+        raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
+
+
+def _take(source: Path, target: Path, move: bool) -> None:
+    """Moves or copies ``source`` to ``target`` and makes sure that it is on the disk."""
+    if move:
+        try:
+            source.replace(target)
+        except OSError:  # another file system
+            shutil.copyfile(source, target)
+            source.unlink()
+    else:
+        shutil.copyfile(source, target)
+    with target.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def submit(
+    store: Store,
+    settings: Settings,
+    dance: Path,
+    reference: Path,
+    *,
+    dance_name: str,
+    reference_name: str,
+    options: Mapping[str, Any] | None = None,
+    visitor: str | None = None,
+    move: bool = False,
+    keep_reference: bool = False,
+) -> Task:
+    """Stores the two files and creates a pending task.
+
+    ``dance_name`` and ``reference_name`` are what the user calls them: data, never paths.
+    ``move`` takes the files away from where they are; ``keep_reference`` copies the
+    reference all the same (one reference for a whole class). Raises ``InputError`` for a
+    file that is missing or too large, ``JobError`` for a full disk, ``OSError``, and what
+    ``store.create`` raises. Nothing is left behind on an error.
+    """
+    sizes: dict[str, int] = {}
+    for role, path in (("dance", dance), ("reference", reference)):
+        if not path.is_file():
+            raise InputError(reasons.MISSING_FILE, f"there is no {role} file at {path}", role=role)
+        sizes[role] = path.stat().st_size
+        if sizes[role] > settings.max_upload_mb * 1024 * 1024:
+            text = f"the {role} file is larger than {settings.max_upload_mb} MiB"
+            raise InputError(reasons.TOO_LARGE, text, role=role)
+    task_id = str(uuid.uuid4())
+    folder = settings.outputs / "uploads" / task_id
+    folder.mkdir(parents=True)
+    try:
+        _check_space(folder, 0 if move and not keep_reference else sum(sizes.values()))
+        targets = {
+            "dance": folder / stored_name("dance", dance_name),
+            "reference": folder / stored_name("reference", reference_name),
+        }
+        _take(reference, targets["reference"], move and not keep_reference)
+        _take(dance, targets["dance"], move)
+        root = settings.outputs.parent
+        return store.create(
+            {
+                "dance_name": dance_name,
+                "reference_name": reference_name,
+                "dance_size": sizes["dance"],
+                "reference_size": sizes["reference"],
+                "dance_file": targets["dance"].relative_to(root).as_posix(),
+                "reference_file": targets["reference"].relative_to(root).as_posix(),
+                "options": dict(options or {}),
+                **({"visitor": visitor} if visitor else {}),
+            },
+            task_id=task_id,
+        )
+    except NotSaved:
+        raise  # the task stays in memory and is saved later: its files must be there then
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

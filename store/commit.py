@@ -1,0 +1,330 @@
+"""Group commit: threads queue patches, one of them writes the file for all.
+
+The leader takes the lock between processes, reads the file again if anyone else wrote it, applies
+the patches, writes a temporary file, syncs it, renames it, syncs the folder, and only then wakes
+the others with their answers. Leading is a flag and not a lock: no lock in memory is held while
+the file is read or written, and everyone waits for a bounded time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from store import heal, history
+from store.cap import trim
+from store.clock import Clock
+from store.codec import encode
+from store.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
+from store.draft import Departure, Draft, Outdated, Patch, keep
+from store.errors import NotSaved, StoreError
+from store.settings import StoreSettings
+from store.view import State, View, state_of
+
+log = logging.getLogger(__name__)
+
+_REREADS = 20
+"""How often one group starts again because a person saved the file at that very moment."""
+_LONGEST_GATHERING = 0.002  # seconds
+
+
+@dataclass(eq=False)
+class _Ticket:
+    patch: Patch
+    latch: threading.Lock = field(default_factory=threading.Lock)
+    answer: Any = None
+    error: BaseException | None = None
+    settled: bool = False
+    leads: bool = False
+    abandoned: bool = False
+
+    def __post_init__(self) -> None:
+        self.latch.acquire()
+
+
+@dataclass(eq=False)
+class _Group:
+    """One try to write; what it did is known here when it fails half-way."""
+
+    tickets: list[_Ticket] = field(default_factory=list)
+    kept: list[Patch] = field(default_factory=list)
+    ticks: dict[Any, Patch] = field(default_factory=dict)
+    departures: list[Departure] = field(default_factory=list)
+    outdated: list[Patch] = field(default_factory=list)
+    replaced: bool = False
+
+
+class GroupCommit:
+    """The only writer of the task file in this store."""
+
+    def __init__(self, settings: StoreSettings, view: View, clock: Clock) -> None:
+        self.view = view
+        self.left: list[str] = []
+        """Ids that left the file and whose files are still to be removed."""
+        self.outdated: list[Patch] = []
+        """Kept patches that must be computed again, without a lock, by the keeper."""
+        self.version = 0
+        """Counts the changes of ``kept`` and ``ticks``."""
+        self.kept: tuple[Patch, ...] = ()
+        """Patches that could not be saved so far, in order."""
+        self.unsynced: frozenset[str] = frozenset()
+        """Ids whose change is in the file, though perhaps not synced."""
+        self._settings = settings
+        self._clock = clock
+        self._ticks: dict[Any, Patch] = {}
+        self._mutex = threading.Lock()  # for the queue and the lists; never while doing I/O
+        self._queue: list[_Ticket] = []
+        self._leading = False
+        self._last_size = 0
+        self._aside: dict[Signature, Path] = {}
+        self._lock: tuple[int, FileLock] | None = None
+
+    @property
+    def ticks(self) -> dict[Any, Patch]:
+        """Patches that ride along with the next write."""
+        return self._ticks
+
+    def submit(self, patch: Patch) -> Any:
+        """Applies ``patch`` and returns its answer once file and folder are synced.
+
+        Raises the patch's own StoreError, or NotSaved when it could not be written in time.
+        """
+        ticket = _Ticket(patch)
+        limit = self._settings.lock_timeout + 1.0
+        with self._mutex:
+            self._queue.append(ticket)
+            ticket.leads = not self._leading
+            self._leading = True
+        if not ticket.leads and not ticket.latch.acquire(timeout=limit):
+            with self._mutex:
+                if not ticket.settled and not ticket.leads:
+                    self._abandon(ticket)
+                    raise NotSaved("the disk or the task file's lock did not answer in time")
+        if ticket.leads and not ticket.settled:
+            self._lead()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.answer
+
+    def tick(self, key: Any, combine: Callable[[Patch | None], Patch]) -> None:
+        """Leaves a patch to ride along with the next write (:meth:`flush` at the latest)."""
+        with self._mutex:
+            self._ticks = self._ticks | {key: combine(self._ticks.get(key))}
+            self.version += 1
+
+    def flush(self, *, anyway: bool = False) -> None:
+        """Writes what is waiting; with ``anyway``, makes sure that a synced file stands there."""
+        if anyway or self.kept or self._ticks or self.unsynced:
+            self.submit(Patch("flush", lambda draft: None, keep=False))
+
+    def take_left(self) -> list[str]:
+        """The ids in ``left``, which is empty then."""
+        with self._mutex:
+            left, self.left = self.left, []
+        return left
+
+    def _abandon(self, ticket: _Ticket) -> None:
+        ticket.abandoned = True
+        if ticket in self._queue:
+            self._queue.remove(ticket)
+            if ticket.patch.keep:
+                self.kept = keep(self.kept, ticket.patch)
+                self.version += 1
+
+    def lock(self) -> FileLock:
+        """The lock between processes; hold it for moments only."""
+        if self._lock is None or self._lock[0] != os.getpid():
+            path = self.view.path.with_name(f"{TASK_FILE}.lock")
+            lock = FileLock(
+                path,
+                timeout=self._settings.lock_timeout,
+                poll_interval=0.002,
+                preserve_lock_file=True,
+            )
+            self._lock = (os.getpid(), lock)
+        return self._lock[1]
+
+    def _lead(self) -> None:
+        group = _Group()
+        error: BaseException | None = NotSaved("the write was broken off")
+        try:
+            self._write(group)
+            error = None
+        except Timeout:
+            error = NotSaved(
+                f"another process held {TASK_FILE}.lock for {self._settings.lock_timeout:g} s; "
+                "the change is kept in memory and tried again"
+            )
+        except (OSError, Moved) as cause:
+            error = NotSaved(f"{self.view.path} was not written: {cause or 'it kept changing'}")
+            error.__cause__ = cause
+        finally:
+            self._settle(group, error)
+
+    def _write(self, group: _Group) -> None:
+        try:
+            self.view.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lock():
+                self._gather()
+                for _ in range(_REREADS):
+                    try:
+                        self._write_locked(group)
+                        return
+                    except Moved:
+                        continue
+                raise Moved
+        except BaseException:
+            if not group.tickets:  # nothing could be tried, for anyone who waits
+                self._take(group)
+            raise
+
+    def _gather(self) -> None:
+        # Threads woken by the last group are about to queue their next patches; a moment's
+        # patience puts them into this group instead of leaving the queue in two halves.
+        deadline = time.perf_counter() + _LONGEST_GATHERING
+        while 1 < self._last_size > len(self._queue) and time.perf_counter() < deadline:
+            time.sleep(0)
+
+    def _take(self, group: _Group) -> None:
+        with self._mutex:
+            group.tickets += self._queue
+            self._queue.clear()
+            group.kept, group.ticks = list(self.kept), self._ticks
+
+    def _base(self) -> tuple[State, bool]:
+        """The state on the disk, and whether it must be written whatever the patches do."""
+        now = self._clock()
+        seen = self.view.look_for_update()
+        if isinstance(seen, State):
+            return seen, False
+        path = self.view.path
+        if seen.damage:
+            before = self.view.last
+            records, text = heal.healed(path, seen, before, now, self._aside)
+            self.view.problems["damaged"] = text
+            moved_away = seen.content is None or seen.content.is_link
+            signature = None if moved_away else seen.signature
+            pin = seen.content.pin if seen.content else None
+            return State(records, signature, pin=pin, damage=seen.damage), True
+        if seen.signature is None:
+            if lost := heal.missing(path, now):
+                self.view.problems["missing"] = lost
+            return State(), True
+        self.view.problems.pop("damaged", None) if self.view.last.damage else None
+        state = state_of(seen, self.view.last)
+        self.view.accept(state)
+        return state, False
+
+    def _write_locked(self, group: _Group) -> None:
+        state, forced = self._base()
+        self._take(group)
+        draft = Draft(dict(state.records), self._clock(), state.finished)
+        if forced:
+            draft.recount()
+        for patch in (*group.kept, *group.ticks.values()):
+            _apply_kept(patch, draft)
+        for ticket in group.tickets:
+            _apply(ticket, draft)
+        group.outdated = draft.outdated
+        data = encode(draft.records) if draft.changed or forced else b""
+        if data and trim(draft, len(data), self._settings):
+            data = encode(draft.records)
+        if not data:
+            # What is acknowledged as already so must be synced, whoever wrote it.
+            sync_file(self.view.path)
+            sync_folder(self.view.path.parent)
+            return
+        if draft.departures:
+            folder = self.view.path.parent
+            history.append(folder, draft.departures, draft.now, self._settings.history_mb)
+        written: list[State] = []
+
+        def announce(signature: Signature, pin: Pin) -> None:
+            written.append(State(draft.records, signature, draft.finished, pin))
+            self.view.announce(written[0])
+
+        def replaced() -> None:
+            group.replaced = True
+            self.view.accept(written[0])
+
+        path = self.view.path
+        replace_whole(path, data, expected=state.signature, announce=announce, replaced=replaced)
+        group.departures = draft.departures
+
+    def _settle(self, group: _Group, error: BaseException | None) -> None:
+        undone: list[Patch] = []
+        with self._mutex:
+            if error is None or group.replaced:
+                done = set(map(id, group.kept))
+                self.kept = tuple(patch for patch in self.kept if id(patch) not in done)
+                self._ticks = {k: p for k, p in self._ticks.items() if group.ticks.get(k) is not p}
+                self.left += [d.task_id for d in group.departures if d.because != history.RESTORED]
+                self.outdated += group.outdated
+            if error is None:
+                self.unsynced = frozenset()
+                self.view.problems.pop("not_saved", None)
+            for ticket in group.tickets:
+                self._settle_ticket(ticket, group, error, undone)
+            if error is not None:
+                self.view.problems["not_saved"] = str(error)
+                log.warning("not saved: %s", str(error))  # no frames kept alive
+            self.kept += tuple(undone)
+            self.version += 1
+            self._last_size = len(group.tickets)
+            successor = self._queue[0] if self._queue else None
+            self._leading = successor is not None
+            if successor:
+                successor.leads = True
+                successor.latch.release()
+        for ticket in group.tickets:
+            ticket.latch.release() if not ticket.leads else None
+
+    def _settle_ticket(
+        self, ticket: _Ticket, group: _Group, error: BaseException | None, undone: list[Patch]
+    ) -> None:
+        ticket.settled = True
+        patch = ticket.patch
+        if isinstance(ticket.error, (StoreError, Outdated)) and error is None:
+            return
+        if error is not None:
+            refused, ticket.error = ticket.error, error
+            if refused is not None:
+                return
+            if not group.replaced and patch.keep:
+                self.kept = keep(self.kept, patch)
+            elif group.replaced and patch.task_id:
+                self.unsynced |= {patch.task_id}
+        lost = ticket.abandoned or error is not None
+        if lost and not patch.keep and patch.undo and (error is None or group.replaced):
+            taken_back = patch.undo(ticket.answer)
+            if taken_back:
+                undone.append(taken_back)
+
+
+def _apply(ticket: _Ticket, draft: Draft) -> None:
+    ticket.answer, ticket.error = None, None
+    try:
+        ticket.answer = ticket.patch.apply(draft)
+    except (StoreError, Outdated) as refusal:
+        ticket.error = refusal
+    except Exception as fault:
+        log.exception("the patch %s failed", ticket.patch.name)
+        ticket.error = fault
+
+
+def _apply_kept(patch: Patch, draft: Draft) -> None:
+    try:
+        patch.apply(draft)
+    except Outdated:
+        if patch.redo:
+            draft.outdated.append(patch)
+    except StoreError as refusal:
+        log.warning("the unsaved change %s of %s is void: %s", patch.name, patch.task_id, refusal)

@@ -1,0 +1,206 @@
+"""The system calls under every promise: whole files, synced, under their name at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+TASK_FILE = "task_status.json"
+
+Signature = tuple[int, int, int, int]
+"""Device, inode, mtime (ns) and size: what tells one content of the file from another."""
+
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_LARGEST = 256 * 1024 * 1024
+"""Bytes; a task file beyond this is taken for something else and is moved aside unread."""
+
+
+class Moved(Exception):
+    """The file changed between being read and being replaced (a person saved an edit)."""
+
+
+class NotAFile(Exception):
+    """A folder, a pipe, or something far too large stands under the file's name."""
+
+
+class Pin:
+    """Keeps a file's inode from being used again while its signature is remembered.
+
+    Without it, two replaces by another process could give the new content the inode, the size
+    and (timestamps move in steps of milliseconds) the mtime of the old.
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """The file's bytes at one moment."""
+
+    raw: bytes
+    signature: Signature
+    pin: Pin
+    is_link: bool = False
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """The signature in a :func:`os.stat` answer."""
+    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def signature_at(path: Path) -> Signature | None:
+    """The signature of what stands under ``path`` (a link's own); None when nothing does."""
+    try:
+        return signature_of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def read_whole(path: Path) -> Content | None:
+    """The file's bytes, None when it is absent. A link is followed, and marked as one.
+
+    Raises NotAFile, and OSError when the file cannot be read.
+    """
+    try:
+        outer = os.lstat(path)
+        descriptor = os.open(path, _READ_FLAGS)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise NotAFile("a link to nothing") from None
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise NotAFile("a link that cannot be followed") from error
+        if stat.S_ISSOCK(outer.st_mode):
+            raise NotAFile("a socket") from error
+        raise
+    pin = Pin(descriptor)
+    inner = os.fstat(descriptor)
+    if not stat.S_ISREG(inner.st_mode):
+        raise NotAFile("a folder" if stat.S_ISDIR(inner.st_mode) else "no regular file")
+    if inner.st_size > _LARGEST:
+        raise NotAFile(f"a file of {inner.st_size >> 20} MB")
+    pieces = []
+    while piece := os.read(descriptor, 1 << 22):
+        pieces.append(piece)
+    is_link = stat.S_ISLNK(outer.st_mode)
+    signature = signature_of(outer if is_link else inner)
+    return Content(b"".join(pieces), signature, pin, is_link)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in ``folder`` survive a power cut (fsync of the folder)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Makes the present content of ``path`` survive a power cut."""
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of ``data``, however many calls it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return stat.S_IMODE(os.lstat(path).st_mode) if not path.is_symlink() else 0o644
+    except FileNotFoundError:
+        return 0o644
+
+
+def _write_temporary(temporary: Path, data: bytes, mode: int) -> Signature:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        write_all(descriptor, data)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:  # the umask took bits away
+            os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        return signature_of(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def replace_whole(
+    path: Path,
+    data: bytes,
+    *,
+    expected: Signature | bool | None = True,
+    announce: Callable[[Signature, Pin], None] | None = None,
+    replaced: Callable[[], None] | None = None,
+) -> None:
+    """Puts ``data`` under ``path`` so that a crash leaves either the old file or the new one.
+
+    A temporary file of its own (O_EXCL, the same mode), fsync, rename, fsync of the folder. The
+    rename is not done when what stands under ``path`` no longer has the ``expected`` signature
+    (None: absent; True: whatever it is). ``announce`` is told the new signature before the
+    rename, ``replaced`` is called between the rename and the folder's sync.
+
+    Raises Moved, and OSError with the old file untouched, or, once ``replaced`` was called, with
+    the new one in place but perhaps not synced.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    mode = _mode_of(path)
+    try:
+        signature = _write_temporary(temporary, data, mode)
+        if announce:
+            announce(signature, Pin(os.open(temporary, _READ_FLAGS)))
+        if expected is not True and signature_at(path) != expected:
+            raise Moved
+        os.replace(temporary, path)  # noqa: PTH105 - the call itself is the point
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if replaced:
+        replaced()
+    sync_folder(path.parent)
+
+
+def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:
+    """Keeps a copy of ``raw`` beside ``path`` (or, with None, moves what stands there), synced.
+
+    The name is ``<name>.<kind>-<moment>-<random>``; nothing is ever overwritten.
+    """
+    aside = path.with_name(f"{path.name}.{kind}-{moment}-{secrets.token_hex(3)}")
+    if raw is None:
+        path.rename(aside)
+    else:
+        replace_whole(aside, raw, expected=None)
+    sync_folder(path.parent)
+    return aside
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Removes temporary files of writers that died; only for the holder of the lock."""
+    count = 0
+    for name in (TASK_FILE, f"{TASK_FILE}.bak"):
+        for path in folder.glob(f".{name}.*.tmp"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                count += 1
+    return count

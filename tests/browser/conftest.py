@@ -1,0 +1,120 @@
+"""A browser, a sample pair and servers for the tests that act as a person would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.sample import make_sample
+from tests.browser.serving import Server
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium: install Debian's package (tests/packages.txt)")
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_sample(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture(scope="session")
+def serve(
+    tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]
+) -> Iterator[Callable[..., Server]]:
+    """Starts servers that stop at the end; the sample pair is there already."""
+    servers: list[Server] = []
+
+    def start(script: str = "asgi_app.py", **settings: str) -> Server:
+        outputs = tmp_path_factory.mktemp("served") / "outputs"
+        (outputs / "sample").mkdir(parents=True)
+        for path in pair:
+            shutil.copy(path, outputs / "sample" / path.name)
+        servers.append(Server(outputs, script, **settings).start())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+    broken = [
+        text for server in servers if "of the page failed" in (text := server.log.read_text())
+    ]
+    assert not broken, broken[0][-4000:]
+
+
+@pytest.fixture(scope="session")
+def server(serve: Callable[..., Server]) -> Server:
+    return serve()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a browser window of its own (its own cookies)."""
+    contexts: list[Any] = []
+
+    def open_page(
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 1000,
+        locale: str = "en-US",
+        dark: bool = False,
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=locale,
+            timezone_id="Asia/Shanghai",
+            color_scheme="dark" if dark else "light",
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(url)
+        page.locator("[data-testid=stMainBlockContainer] h1").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Takes a screenshot for a person to look at, into RETRACK_SHOTS or pytest's folder."""
+    given = os.environ.get("RETRACK_SHOTS")
+    folder = Path(given) if given else tmp_path_factory.mktemp("shots")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Any, name: str, *, full: bool = False) -> None:
+        size = page.viewport_size
+        if full:  # the page scrolls inside, so the window has to be as long as it is
+            page.set_viewport_size({"width": size["width"], "height": 2400})
+        page.wait_for_timeout(700)
+        page.screenshot(path=str(folder / f"{name}.png"))
+        page.set_viewport_size(size)
+
+    return take

@@ -1,0 +1,85 @@
+"""A real server of ours, in a process and an outputs folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """``streamlit run`` on a free port; ``start`` again after ``kill`` keeps the port."""
+
+    def __init__(self, outputs: Path, script: str = "asgi_app.py", **settings: str) -> None:
+        self.outputs = outputs
+        self.script = script
+        self.settings = settings
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.log = outputs.parent / f"{outputs.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Server:
+        env = {
+            **os.environ,
+            "RETRACK_OUTPUTS": str(self.outputs),
+            "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+            **{f"RETRACK_{name.upper()}": value for name, value in self.settings.items()},
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "streamlit", "run", self.script),
+                    *("--server.address", "localhost", "--server.port", str(self.port)),
+                    *("--server.headless", "true", "--server.fileWatcherType", "none"),
+                ],
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                    return self
+            except OSError:
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def kill(self) -> None:
+        """As a power cut would: no time to clean up."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+    def stop(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=10)

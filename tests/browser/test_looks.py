@@ -1,0 +1,133 @@
+"""How it looks and reads: both languages, light and dark, a phone; axe finds nothing serious."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.test_dancer import wait_done
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def seen(serve: Callable[..., Server]) -> Server:
+    return serve()
+
+
+def sample(page: Any, button: str, done: str) -> str:
+    page.get_by_role("button", name=button).click()
+    page.locator(done).wait_for(timeout=120_000)
+    return str(page.url)
+
+
+def test_a_phone_in_chinese_and_in_the_dark(
+    seen: Server, visit: Callable[..., Any], shot: Callable[..., None]
+) -> None:
+    page = visit(seen.url, width=390, height=844, locale="zh-CN", dark=True)
+    page.locator("text=把干净的原曲").wait_for()
+    sample(page, "试用示例", "text=/两种方法相差仅/")
+    shot(page, "phone-zh-dark", full=True)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390, "nothing makes a phone's page scroll sideways"
+    shown = page.locator(".compare figure").evaluate_all(
+        "figures => figures.filter(f => f.getBoundingClientRect().width > 50).length"
+    )
+    assert shown == 1, "a phone shows the picture that is heard"
+    for tab in ("微调", "依据", "手动定位", "事件"):
+        page.get_by_role("radio", name=tab).click()
+        page.wait_for_timeout(1500)
+        shot(page, f"phone-{tab}", full=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # The choice of language outlives a change of page.
+    page.get_by_role("radio", name="English").click()
+    page.locator("text=Put the clean song under").wait_for()
+
+
+def test_every_page_in_both_languages(
+    seen: Server, visit: Callable[..., Any], shot: Callable[..., None]
+) -> None:
+    for locale, button, done in (
+        ("en-US", "Try the sample pair", "text=/Both methods agree/"),
+        ("zh-CN", "试用示例", "text=/两种方法相差仅/"),
+    ):
+        page = visit(seen.url, locale=locale)
+        sample(page, button, done)
+        shot(page, f"tasks-{locale}", full=True)
+        for name in ("history", "health"):
+            page.goto(f"{seen.url}/{name}")
+            page.locator("[data-testid=stDataFrame]").first.wait_for()
+            shot(page, f"{name}-{locale}")
+        dark = visit(seen.url, locale=locale, dark=True)
+        dark.locator("[data-testid=stDataFrame]").first.wait_for()
+        shot(dark, f"dark-{locale}")
+
+
+def test_axe_finds_nothing_serious(seen: Server, visit: Callable[..., Any]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit(seen.url)
+    sample(page, "Try the sample pair", "text=/Both methods agree/")
+    findings: list[str] = []
+
+    def check(place: str) -> None:
+        page.wait_for_timeout(2500)  # toasts and fades have their own contrast
+        for found in axe.run(page).response["violations"]:
+            if found["impact"] not in {"serious", "critical"}:
+                continue
+            nodes = [node for node in found["nodes"] if not _streamlits_own(node)]
+            if nodes:
+                findings.append(f"{place}: {found['id']}: {nodes[0]['html'][:200]}")
+
+    wait_done(page)
+    for tab in ("Watch and compare", "Adjust", "Place by hand", "Evidence", "Events"):
+        page.get_by_role("radio", name=tab).click()
+        check(tab)
+    for name in ("history", "health"):
+        page.goto(f"{seen.url}/{name}")
+        page.locator("[data-testid=stDataFrame]").first.wait_for()
+        check(name)
+    assert not findings, "\n".join(findings)
+
+
+def _streamlits_own(node: dict[str, Any]) -> bool:
+    """Parts of Streamlit that the page cannot change: its grid, its charts, its toasts."""
+    where = " ".join(map(str, node["target"]))
+    return any(
+        part in where or part in node["html"] for part in ("stDataFrame", "gdg-", "vega", "stToast")
+    )
+
+
+def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(
+    seen: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    import subprocess
+
+    import imageio_ffmpeg
+
+    from tests.browser.test_dancer import hand_in
+
+    dance = tmp_path / "phone.mov"
+    subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(pair[0])),
+            *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error"),
+            *("-tag:v", "hvc1", "-c:a", "copy", "-y", str(dance)),
+        ],
+        check=True,
+        timeout=120,
+    )
+    page = visit(seen.url)
+    hand_in(page, [dance], pair[1])
+    wait_done(page)
+    page.wait_for_function(
+        "() => { const roots = [...document.querySelectorAll('*')].map(e => e.shadowRoot);"
+        " const videos = roots.filter(Boolean)"
+        ".flatMap(s => [...s.querySelectorAll('.compare video')]);"
+        " return videos.length === 3 && videos.every(v => v.readyState >= 1 &&"
+        " v.currentSrc.includes('preview-')); }",
+        timeout=90_000,
+    )

@@ -1,0 +1,28 @@
+"""What every room's tests use: the sample pair, and settings on a folder of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sample import make_sample
+from pipeline.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def sample_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sample's dance and reference, made once a session."""
+    return make_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings on an outputs folder of this test; child processes see them as well."""
+    outputs = tmp_path / "project" / "outputs"
+    outputs.mkdir(parents=True)
+    monkeypatch.setenv("RETRACK_OUTPUTS", str(outputs))
+    monkeypatch.setenv("RETRACK_WORKERS", "1")
+    monkeypatch.setenv("RETRACK_BACKOFF_SECONDS", "0.1")
+    yield Settings()

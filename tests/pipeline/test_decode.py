@@ -1,0 +1,156 @@
+"""Decoded sound lies where the container says, whatever the encoder did to its ends."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline import ffmpeg, reasons
+from pipeline.decode import PcmSound, decode_sound, music_bounds
+from pipeline.media import Role
+from pipeline.probe import probe
+from pipeline.reasons import InputError
+from pipeline.settings import Settings
+from tests.media.clips import RATE, Clip, make_dance, write_sound
+
+SETTINGS = Settings()
+CLICKS = (0.5, 1.75, 3.2)
+"""Seconds."""
+
+
+def clicks(seconds: float = 4.0) -> NDArray[np.float32]:
+    """Short bursts at known places, shape (samples, 2)."""
+    out = np.zeros((round(seconds * RATE), 2), dtype=np.float32)
+    t = np.arange(240) / RATE
+    burst = (0.8 * np.sin(2 * np.pi * 1000 * t) * np.hanning(240)).astype(np.float32)
+    for at in CLICKS:
+        place = round(at * RATE) - 120
+        out[place : place + 240] += burst[:, None]
+    return out
+
+
+def decoded(path: Path, tmp_path: Path, role: Role = "reference") -> PcmSound:
+    info = probe(path, role=role, settings=SETTINGS)
+    return decode_sound(path, info, tmp_path, settings=SETTINGS)
+
+
+def places(sound: PcmSound, wanted: tuple[float, ...] = CLICKS) -> list[float]:
+    """Where the bursts are (seconds), by the centre of their energy."""
+    samples = sound.read(0, sound.frames).astype(float) ** 2
+    found = []
+    for at in wanted:
+        low = round((at - 0.1) * sound.rate)
+        window = samples[low : low + round(0.2 * sound.rate)]
+        found.append((low + float(np.average(np.arange(len(window)), weights=window))) / sound.rate)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["a.m4a", "a.mp3", "a.wav", "a.flac", "a.ogg", "a.opus", "a.mov", "a.mkv", "a.webm"]
+)
+def test_bursts_are_where_they_were_put(name: str, tmp_path: Path) -> None:
+    codec = {"a.ogg": ["-c:a", "libvorbis"], "a.mkv": ["-c:a", "aac"]}.get(name, [])
+    path = write_sound(clicks(), tmp_path / name, *codec)
+    for found, wanted in zip(places(decoded(path, tmp_path)), CLICKS, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-3)
+
+
+@pytest.mark.parametrize("clip", [Clip(start=1.5, seconds=4), Clip("mkv", start=7, seconds=4)])
+def test_time_is_counted_from_the_containers_start(clip: Clip, tmp_path: Path) -> None:
+    sound = decoded(make_dance(clip, clicks(), tmp_path), tmp_path, "dance")
+    # AAC's priming may lie before the first picture: then the container starts there.
+    shift = places(sound)[0] - CLICKS[0]
+    assert -1e-3 <= shift < 0.05
+    for found, wanted in zip(places(sound), CLICKS, strict=True):
+        assert found - wanted == pytest.approx(shift, abs=1e-3)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_a_late_track_begins_with_silence(container: str, tmp_path: Path) -> None:
+    clip = Clip(container, extra="late_sound", seconds=4)
+    path = make_dance(clip, clicks()[: round(2.3 * RATE)], tmp_path)
+    sound = decoded(path, tmp_path, "dance")
+    samples = np.abs(sound.read(0, sound.frames))
+    loud = np.flatnonzero(samples > 0.2) / sound.rate
+    assert loud[0] == pytest.approx(1.37 + CLICKS[0], abs=4e-3)
+    assert not np.any(samples[: round(1.3 * sound.rate)])
+
+
+def test_a_gap_in_the_stamps_is_filled_with_silence(tmp_path: Path) -> None:
+    """Two seconds are cut out of the packets, their stamps are kept."""
+    whole = write_sound(clicks(), tmp_path / "whole.mka", "-c:a", "aac")
+    path = tmp_path / "gap.mka"
+    subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
+            *("-bsf:a", "noise=drop='between(pts*tb,1,2.9)'", str(path)),
+        ],
+        timeout=60,
+        check=True,
+    )
+    sound = decoded(path, tmp_path)
+    kept = (CLICKS[0], CLICKS[2])
+    assert places(sound, kept) == pytest.approx(kept, abs=2e-3)
+    assert np.abs(sound.read(round(1.2 * 8000), round(2.8 * 8000))).max() < 0.01
+
+
+def test_the_loudest_track_is_taken_and_the_others_leave_no_file(tmp_path: Path) -> None:
+    path = make_dance(Clip(extra="two_sounds", seconds=4), clicks(), tmp_path)
+    info = probe(path, role="dance", settings=SETTINGS)
+    heard: list[float] = []
+    sound = decode_sound(path, info, tmp_path, settings=SETTINGS, progress=heard.append)
+    assert sound.stream == info.sounds[1].index
+    assert sound.peak > 0.5
+    assert [p.name for p in tmp_path.glob("*.s16")] == [sound.path.name]
+    assert heard == sorted(heard)
+    assert heard[-1] == pytest.approx(1.0, abs=0.05)
+    quiet = decode_sound(
+        path, info, tmp_path, settings=SETTINGS, stream=info.sounds[0].index, rate=4000
+    )
+    assert quiet.peak < 0.05
+    assert quiet.rate == 4000
+
+
+def test_windows_reach_outside_the_file(tmp_path: Path) -> None:
+    sound = decoded(write_sound(clicks(), tmp_path / "a.flac"), tmp_path)
+    whole = sound.read(0, sound.frames)
+    assert whole.dtype == np.float32
+    window = sound.read(-10, sound.frames + 10)
+    assert np.array_equal(window[10:-10], whole)
+    assert not window[:10].any()
+    assert not window[-10:].any()
+    assert len(sound.read(sound.frames + 5, sound.frames + 9)) == 4
+    assert len(sound.read(7, 3)) == 0
+
+
+def test_silence_is_refused(tmp_path: Path) -> None:
+    path = write_sound(clicks() * 0.0005, tmp_path / "a.wav")
+    with pytest.raises(InputError) as caught:
+        decoded(path, tmp_path)
+    assert caught.value.reason == reasons.SILENT
+    assert str(caught.value).startswith("the reference file is silent")
+
+
+def test_leading_and_trailing_silence(tmp_path: Path) -> None:
+    music = np.zeros((6 * RATE, 2), dtype=np.float32)
+    chance = np.random.default_rng(3)
+    music[round(1.3 * RATE) : round(4.1 * RATE)] = 0.1 * chance.standard_normal((134400, 2))
+    bounds = music_bounds(decoded(write_sound(music, tmp_path / "a.flac"), tmp_path))
+    assert bounds.end == pytest.approx(6, abs=0.01)
+    assert bounds.music_start == pytest.approx(1.3, abs=0.021)
+    assert bounds.music_end == pytest.approx(4.1, abs=0.021)
+
+
+def test_a_damaged_stretch_does_not_move_the_rest(tmp_path: Path) -> None:
+    path = write_sound(clicks(), tmp_path / "a.mp3")
+    data = bytearray(path.read_bytes())
+    middle = len(data) * 6 // 10
+    data[middle : middle + 600] = b"\x55" * 600
+    path.write_bytes(bytes(data))
+    found = places(decoded(path, tmp_path))
+    assert found[0] == pytest.approx(CLICKS[0], abs=2e-3)
+    assert found[2] == pytest.approx(CLICKS[2], abs=0.06)  # MP3 has no stamps to go by

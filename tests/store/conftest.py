@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import Store, StoreSettings
+
+Make = Callable[..., Store]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    return tmp_path / "project" / "outputs"
+
+
+@pytest.fixture
+def make(outputs: Path) -> Iterator[Make]:
+    """Makes stores on one folder, as several processes would have them."""
+    made: list[Store] = []
+
+    def new(*, clock: Any = None, **changes: Any) -> Store:
+        values: dict[str, Any] = {
+            "outputs": outputs,
+            "backoff_seconds": 0.0,
+            "lock_timeout": 3.0,
+        } | changes
+        store = Store(StoreSettings(**values), **({"clock": clock} if clock else {}))
+        made.append(store)
+        return store
+
+    yield new
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def store(make: Make) -> Store:
+    return make()
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())

@@ -1,0 +1,306 @@
+"""What may happen to a task, on the real file."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import store as package
+from store import BadPatch, Fenced, NoSuchTask, Store, Task, WrongState
+from tests.store.conftest import Make, new_id
+
+
+def on_disk(store: Store) -> dict[str, Any]:
+    return json.loads(store.path.read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def claimed(store: Store) -> Task:
+    task = store.claim()
+    assert task is not None
+    return task
+
+
+def test_a_new_record_has_the_documented_form(store: Store) -> None:
+    task = store.create({"dance_name": "课.mp4", "visitor": None})
+    record = on_disk(store)[task.id]
+    assert list(record)[:7] == [
+        "status",
+        "message",
+        "created_at",
+        "started_at",
+        "completed_at",
+        "modular_output",
+        "v2_output",
+    ]
+    assert record["status"] == "pending"
+    assert record["message"] == "等待处理..."
+    assert set(record) == {*list(record)[:7], "dance_name"}
+    written = datetime.fromisoformat(record["created_at"])
+    assert written.utcoffset() == timedelta(0)
+
+
+def test_the_whole_life_of_a_task(store: Store) -> None:
+    task_id = store.create().id
+    run = claimed(store)
+    assert (run.id, run.status, run.attempts) == (task_id, "processing", 1)
+    assert on_disk(store)[task_id]["message"] == "正在处理，请稍候..."
+    done = {"status": "success", "v2_output": f"outputs/results/{task_id}/{task_id}_v2.mp4"}
+    task = store.update(task_id, done, owner=run.owner, attempt=1)
+    assert task.message == "处理成功（V2版本）"
+    assert task.created_at and task.started_at and task.completed_at
+    assert task.owner is None
+    assert store.update(task_id, {"modular_output": "x"}).message == "处理成功"
+
+
+def test_messages_of_failures(store: Store) -> None:
+    ids = [store.create().id for _ in range(3)]
+    assert store.update(ids[0], {"status": "failed", "message": "没有声音"}).message == "没有声音"
+    assert store.cancel(ids[1]).message == "已取消"
+    assert "中断" in store.update(ids[2], {"status": "failed", "reason": "interrupted"}).message
+
+
+def test_created_and_started_are_never_lost(store: Store) -> None:
+    task = store.create()
+    run = claimed(store)
+    later = store.update(task.id, {"created_at": None, "started_at": None, "progress": 0.5})
+    assert later.created_at == task.created_at
+    assert later.started_at == run.started_at
+    store.update(task.id, {"created_at": "2001-01-01T00:00:00"})
+    assert store.get(task.id).created_at == task.created_at  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("end", ["success", "failed"])
+def test_a_finished_task_never_goes_back(store: Store, end: str) -> None:
+    task_id = store.create().id
+    store.update(task_id, {"status": end})
+    for status in {"pending", "processing", "success", "failed"} - {end}:
+        with pytest.raises(WrongState):
+            store.update(task_id, {"status": status})
+    assert store.update(task_id, {"note": 1}).status == end
+
+
+def test_claims_come_in_order_and_once(make: Make) -> None:
+    one, two = make(), make()
+    ids = [one.create().id for _ in range(6)]
+    got = [claimed(s).id for s in (one, two, two, one, two, one)]
+    assert got == ids
+    assert one.claim() is None
+
+
+def test_the_first_claims_of_many_threads_at_once(make: Make) -> None:
+    for _ in range(20):
+        store = make()
+        ids = {store.create().id for _ in range(8)}
+        start = threading.Barrier(8)
+        got: list[str] = []
+
+        def work(
+            store: Store = store, start: threading.Barrier = start, got: list[str] = got
+        ) -> None:
+            start.wait()
+            got.append(claimed(store).id)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(got) == ids
+
+
+def test_a_late_result_is_fenced(store: Store) -> None:
+    task_id = store.create().id
+    first = claimed(store)
+    store.release(task_id, attempt=1)
+    with pytest.raises(Fenced):
+        store.update(task_id, {"status": "success"}, owner=first.owner, attempt=1)
+    again = claimed(store)
+    assert again.attempts == 1  # the released attempt was not counted
+    with pytest.raises(Fenced):  # the same attempt number, and yet another run
+        store.update(task_id, {"status": "success"}, owner=first.owner, attempt=1)
+    with pytest.raises(Fenced):
+        store.update(task_id, {"status": "success"}, owner=again.owner, attempt=2)
+    with pytest.raises(Fenced):
+        store.update(task_id, {"progress": 1}, owner=first.owner, attempt=1, durable=False)
+    assert on_disk(store)[task_id]["status"] == "processing"
+
+
+def test_cancel_of_a_processing_task_goes_through_the_file(make: Make) -> None:
+    server, page = make(), make()
+    task_id = server.create().id
+    claimed(server)
+    page.cancel(task_id)
+    assert server.get(task_id).cancel_requested  # type: ignore[union-attr]
+    released = server.release(task_id, attempt=1)
+    assert (released.status, released.reason) == ("failed", "cancelled")
+
+
+def test_retry_starts_from_nothing(store: Store) -> None:
+    task_id = store.create({"dance_name": "d"}).id
+    claimed(store)
+    store.update(task_id, {"status": "failed", "reason": "no_sound", "detail": "x"})
+    task = store.retry(task_id)
+    assert (task.status, task.attempts, task.reason, task.dance_name) == ("pending", 0, None, "d")
+    with pytest.raises(WrongState):
+        store.retry(task_id)
+
+
+def test_a_function_sees_every_other_change(store: Store) -> None:
+    task_id = store.create().id
+
+    def work() -> None:
+        for _ in range(20):
+            store.update(task_id, lambda record: {"n": record.get("n", 0) + 1})
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert on_disk(store)[task_id]["n"] == 120
+
+
+def test_every_answer_is_the_callers_own(store: Store) -> None:
+    # Threads that queue while a group is written once got an answer without being written.
+    ids = [store.create().id for _ in range(8)]
+    wrong: list[Any] = []
+
+    def work(number: int) -> None:
+        for turn in range(60):
+            value = f"{number}-{turn}"
+            task = store.update(ids[number], {"mark": value})
+            if task.extra["mark"] != value or on_disk(store)[ids[number]]["mark"] != value:
+                wrong.append((number, turn))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_progress_is_seen_at_once_and_written_with_the_next_update(store: Store) -> None:
+    task_id, other = store.create().id, store.create().id
+    before = store.path.read_bytes()
+    run = claimed(store)
+    after_claim = store.path.read_bytes()
+    assert before != after_claim
+    task = store.update(task_id, {"progress": 0.4}, owner=run.owner, attempt=1, durable=False)
+    assert task.progress == 0.4
+    store.update(task_id, {"stage": "align"}, owner=run.owner, attempt=1, durable=False)
+    assert store.path.read_bytes() == after_claim
+    store.update(other, {"note": 1})
+    assert on_disk(store)[task_id]["progress"] == 0.4
+    assert on_disk(store)[task_id]["stage"] == "align"
+    with pytest.raises(BadPatch):
+        store.update(task_id, {"status": "success"}, durable=False)
+
+
+def test_a_tick_never_outlives_the_result(store: Store) -> None:
+    task_id = store.create().id
+    run = claimed(store)
+    fence = {"owner": run.owner, "attempt": 1}
+    store.update(task_id, {"progress": 0.4}, durable=False, **fence)  # type: ignore[arg-type]
+    store.update(task_id, {"status": "success", "progress": 1.0}, **fence)  # type: ignore[arg-type]
+    store.flush()
+    assert on_disk(store)[task_id]["progress"] == 1.0
+
+
+def test_what_cannot_be_stored_is_refused(store: Store) -> None:
+    task_id = store.create().id
+    for patch in ({"status": "done"}, {"x": object()}, {"completed_at": "yesterday"}):
+        with pytest.raises(BadPatch):
+            store.update(task_id, patch)
+    with pytest.raises(BadPatch):
+        store.create(task_id="../../etc")
+    with pytest.raises(WrongState):
+        store.create(task_id=task_id)
+    with pytest.raises(NoSuchTask):
+        store.update(new_id(), {"x": 1})
+
+
+def test_what_a_caller_does_to_a_task_never_reaches_the_file(store: Store) -> None:
+    given = {"options": {"nudge": [1]}}
+    task = store.create(given)
+    given["options"]["nudge"].append(2)
+    task.options["nudge"].append(3)  # type: ignore[index]
+    store.update(task.id, {"note": 1})
+    assert on_disk(store)[task.id]["options"] == {"nudge": [1]}
+
+
+def test_delete_takes_the_files_along_and_leaves_a_line(store: Store, outputs: Path) -> None:
+    task_id, other = store.create().id, store.create().id
+    for name in ("uploads", "results"):
+        for folder in (task_id, other):
+            (outputs / name / folder).mkdir(parents=True)
+            (outputs / name / folder / "x.mp4").write_bytes(b"x")
+    run = claimed(store)
+    with pytest.raises(WrongState):
+        store.delete(task_id)
+    store.update(task_id, {"status": "success"}, owner=run.owner, attempt=1)
+    store.delete(task_id)
+    assert store.get(task_id) is None
+    assert not (outputs / "uploads" / task_id).exists()
+    assert not (outputs / "results" / task_id).exists()
+    assert (outputs / "results" / other / "x.mp4").exists()
+    assert [t.id for t in store.history()] == [task_id]
+    assert store.history()[0].extra["left_because"] == "deleted"
+
+
+def test_adjustments(make: Make) -> None:
+    store, page = make(), make()
+    task_id = store.create().id
+    with pytest.raises(WrongState):
+        page.request_adjustment(task_id, {"nudge_ms": 5})
+    store.update(task_id, {"status": "success", "v2_output": "a"})
+    page.request_adjustment(task_id, {"nudge_ms": 5})
+    first = store.claim_adjustment()
+    assert first and first.adjust and first.adjust.options == {"nudge_ms": 5}
+    run = {"owner": first.adjust.owner or "", "number": first.adjust.number}
+    page.request_adjustment(task_id, {"nudge_ms": 9})  # the later one replaces it
+    with pytest.raises(Fenced):
+        store.finish_adjustment(task_id, {"v2_output": "b"}, **run)  # type: ignore[arg-type]
+    second = store.claim_adjustment()
+    assert second and second.adjust and second.adjust.options == {"nudge_ms": 9}
+    run = {"owner": second.adjust.owner or "", "number": second.adjust.number}
+    store.update_adjustment(task_id, {"progress": 0.5}, **run)  # type: ignore[arg-type]
+    store.finish_adjustment(task_id, {"v2_output": "b"}, **run)  # type: ignore[arg-type]
+    done = store.get(task_id)
+    assert done and (done.status, done.revision, done.v2_output) == ("success", 1, "b")
+    assert done.adjust is None
+    store.request_adjustment(task_id, {"x": 1})
+    third = store.claim_adjustment()
+    assert third and third.adjust and third.adjust.owner
+    failed = store.fail_adjustment(
+        task_id, "render_failed", owner=third.adjust.owner, number=third.adjust.number
+    )
+    assert failed.adjust and (failed.adjust.status, failed.adjust.reason) == (
+        "failed",
+        "render_failed",
+    )
+    assert (failed.status, failed.revision, failed.v2_output) == ("success", 1, "b")
+
+
+def test_snapshot_is_in_order_of_creation_and_reused(store: Store) -> None:
+    old = datetime.now(UTC) - timedelta(hours=1)
+    first, second = store.create().id, store.create({"created_at": old.isoformat()}).id
+    assert [t.id for t in store.snapshot().tasks] == [second, first]
+    assert store.snapshot().tasks is store.snapshot().tasks
+
+
+def test_the_three_names_act_on_the_store_of_the_environment(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRACK_OUTPUTS", str(outputs))
+    assert package.load_task_status().tasks == ()
+    task = package.default_store().create()
+    assert package.save_task_status() is True
+    assert package.cleanup_old_tasks() == 0
+    assert package.default_store() is package.default_store()
+    assert package.load_task_status().tasks[0].id == task.id

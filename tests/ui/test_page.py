@@ -1,0 +1,141 @@
+"""The plain script through Streamlit's AppTest: it comes up by itself and shows the file."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pipeline.settings import get_settings
+from ui.service import stop_service
+
+ROOT = Path(__file__).resolve().parents[2]
+DONE, FAILED, ODD = (str(uuid.UUID(int=n, version=4)) for n in (1, 2, 3))
+
+RECORDS: dict[str, dict[str, Any]] = {
+    DONE: {
+        "status": "success",
+        "message": "处理成功",
+        "created_at": "2999-11-18T03:00:00",
+        "started_at": "2999-11-18T03:00:01",
+        "completed_at": "2999-11-18T03:05:00",
+        "modular_output": None,
+        "v2_output": None,
+        "dance_name": "done.mp4",
+        "alignment": {"confidence": 0.97, "agreement_ms": 3.2, "matched": True},
+    },
+    FAILED: {
+        "status": "failed",
+        "message": "处理失败",
+        "created_at": "2999-11-18T04:00:00",
+        "completed_at": "2999-11-18T04:00:00",
+        "dance_name": "<script>alert(1)</script>.mp4",
+        "reason": "no_sound",
+        "reason_role": "dance",
+    },
+    # What a person may make of a record by hand.
+    ODD: {
+        "status": "failed",
+        "message": 7,
+        "created_at": "yesterday",
+        "completed_at": [],
+        "alignment": {"confidence": "high", "segments": 3, "candidates": {"a": 1}},
+        "plans": ["none"],
+        "timings": {"probe": "long"},
+        "warnings": [{"code": 3}, None, "picture_encoded"],
+        "reason": "never heard of",
+        "modular_output": "../../etc/passwd",
+    },
+}
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    monkeypatch.setenv("RETRACK_OUTPUTS", str(outputs))
+    monkeypatch.setenv("RETRACK_VISIBILITY", "shared")
+    get_settings.cache_clear()
+    yield outputs
+    stop_service()
+    get_settings.cache_clear()
+    sys.modules.pop("_retrack_background", None)
+
+
+def opened(outputs: Path, task_id: str | None = None, locale: str = "en-US") -> AppTest:
+    (outputs / "task_status.json").write_text(json.dumps(RECORDS))
+    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    page.context = {"locale": locale, "timezone": "Asia/Shanghai"}
+    if task_id:
+        page.query_params["task"] = task_id
+    page.run()
+    assert not page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    kinds = (page.error, page.warning, page.success, page.info, page.markdown, page.caption)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def test_the_table_shows_the_file(outputs: Path) -> None:
+    page = opened(outputs)
+    frame = page.dataframe[0].value
+    assert sorted(frame["dance"]) == ["", "<script>alert(1)</script>.mp4", "done.mp4"]
+    assert "could not be shown" not in words(page)
+
+
+def test_an_empty_file_offers_the_sample(outputs: Path) -> None:
+    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    assert not page.exception
+    assert "sample pair" in words(page)
+    assert page.button(key="upload.sample").label == "Try the sample pair"
+    assert page.button(key="upload.start").disabled
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence", "failure"),
+    [
+        (
+            "en-US",
+            "Both methods agree to 3.2 ms. Confidence: high.",
+            "Dance: The file has no sound.",
+        ),
+        ("zh-CN", "两种方法相差仅 3.2 毫秒。 置信度：高。", "舞蹈文件: 文件里没有声音。"),
+    ],
+)
+def test_the_verdict_and_the_reason_are_in_the_viewers_language(
+    outputs: Path, locale: str, sentence: str, failure: str
+) -> None:
+    assert sentence in words(opened(outputs, DONE, locale))
+    assert failure in words(opened(outputs, FAILED, locale))
+
+
+@pytest.mark.parametrize("task_id", [ODD, "../x", str(uuid.UUID(int=9, version=4))])
+def test_odd_records_and_links_show_no_traceback(outputs: Path, task_id: str) -> None:
+    page = opened(outputs, task_id)
+    text = words(page)
+    assert "could not be shown" not in text
+    assert ("It did not work." if task_id == ODD else "This task is not here") in text
+
+
+def test_the_file_is_looked_at_again(outputs: Path) -> None:
+    page = opened(outputs)
+    more = {**RECORDS, str(uuid.UUID(int=4, version=4)): RECORDS[DONE]}
+    (outputs / "task_status.json").write_text(json.dumps(more))
+    page.run()
+    assert len(page.dataframe[0].value) == 4
+
+
+def test_a_damaged_file_is_told(outputs: Path) -> None:
+    page = opened(outputs)
+    (outputs / "task_status.json").write_text("{ this is no JSON")
+    page.run()
+    assert not page.exception
+    assert "damaged" in words(page)

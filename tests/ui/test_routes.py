@@ -1,0 +1,253 @@
+"""The routes, over real HTTP semantics (Starlette's client) and real files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from pipeline.settings import Settings
+from store import Store, Task
+from ui.routes import bundle, files, uploads
+from ui.routes.visitor import COOKIE, VisitorCookie, new_key, sign, visitor_name
+from ui.service import Service
+
+MINE, THEIRS = new_key(), new_key()
+LIMIT_MB = 2
+
+
+class IdleRunner:
+    """Stands for the runner, which the routes never touch."""
+
+    def wake(self) -> None: ...
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    settings = Settings(outputs=tmp_path / "outputs", max_upload_mb=LIMIT_MB)
+    store = Store(settings)
+    store.start()
+    place = ModuleType("_retrack_service")
+    service = Service(
+        store=store,
+        runner=IdleRunner(),  # type: ignore[arg-type]
+        settings=settings,
+        secret=b"s" * 32,
+        routes=True,
+        private=True,
+    )
+    place.__dict__.update(lock=threading.Lock(), service=service)
+    monkeypatch.setitem(sys.modules, "_retrack_service", place)
+    yield service
+    store.close()
+
+
+@pytest.fixture
+def app(service: Service) -> Starlette:
+    async def page(request: Any) -> HTMLResponse:
+        return HTMLResponse("<p>page")
+
+    app = Starlette(
+        routes=[
+            Route("/", page),
+            *bundle.ROUTES,
+            *files.ROUTES,
+            *uploads.upload_routes(LIMIT_MB * 1024 * 1024),
+        ]
+    )
+    app.add_middleware(VisitorCookie)
+    return app
+
+
+def client(app: Starlette, key: str | None = MINE) -> TestClient:
+    cookies = {COOKIE: key} if key else {}
+    return TestClient(app, cookies=cookies)
+
+
+def finished(service: Service, visitor: str = MINE) -> Task:
+    task = service.store.create({"dance_name": "my dance.mov", "visitor": visitor_name(visitor)})
+    folder = service.settings.outputs / "results" / task.id
+    folder.mkdir(parents=True)
+    path = folder / f"{task.id}_modular.mp4"
+    path.write_bytes(bytes(range(256)) * 400)
+    relative = path.relative_to(service.settings.outputs.parent).as_posix()
+    service.store.update(task.id, {"status": "processing"})
+    return service.store.update(task.id, {"status": "success", "modular_output": relative})
+
+
+def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:
+    task = finished(service)
+    answer = client(app).get(f"/files/{task.id}/modular", headers={"range": "bytes=10-19"})
+    assert answer.status_code == 206
+    assert answer.content == bytes(range(10, 20))
+    assert answer.headers["content-range"].startswith("bytes 10-19/")
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    whole = client(app).get(f"/files/{task.id}/modular?download=1")
+    assert "my%20dance_modular.mp4" in whole.headers["content-disposition"]
+
+
+def test_a_private_task_is_not_found_by_others(service: Service, app: Starlette) -> None:
+    task = finished(service)
+    address = f"/files/{task.id}/modular"
+    assert client(app, THEIRS).get(address).status_code == 404
+    assert client(app, None).get(address).status_code == 404
+    assert client(app, THEIRS).get(f"{address}?t={'0' * 32}").status_code == 404
+    assert client(app, THEIRS).get(f"/files/bundle?ids={task.id}").status_code == 404
+    link = files.file_url(service, task, "modular", link=True)
+    assert client(app, None).get(link).status_code == 200, "a login's signed link opens it"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.txt", "/etc/passwd", "outputs/../secret.txt", "outputs/results/link.mp4"],
+)
+def test_a_path_outside_outputs_is_never_served(
+    service: Service, app: Starlette, tmp_path: Path, path: str
+) -> None:
+    task = finished(service)
+    (tmp_path / "secret.txt").write_text("secret")
+    (service.settings.outputs / "results" / "link.mp4").symlink_to(tmp_path / "secret.txt")
+    service.store.update(task.id, {"modular_output": path})
+    assert client(app).get(f"/files/{task.id}/modular").status_code == 404
+    assert client(app).get(f"/files/{task.id}/.secret").status_code == 404
+    assert client(app).get("/files/..%2f..%2f/modular").status_code == 404
+
+
+def test_a_bundle_holds_the_best_result_of_each(service: Service, app: Starlette) -> None:
+    one, two = finished(service), finished(service)
+    answer = client(app).get(f"/files/bundle?ids={one.id},{two.id},nothing")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+    assert names == ["my dance_modular.mp4", f"{two.id[:8]}_my dance_modular.mp4"]
+
+
+def test_the_cookie_is_set_once_and_out_of_reach_of_scripts(app: Starlette) -> None:
+    fresh = client(app, None)
+    first = fresh.get("/")
+    cookie = first.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
+    assert "set-cookie" not in fresh.get("/").headers
+    secure = client(app, None).get("/", headers={"x-forwarded-proto": "https"})
+    assert "Secure" in secure.headers["set-cookie"]
+
+
+# --- uploads ---
+
+
+def headers(service: Service, key: str = MINE, **more: str) -> dict[str, str]:
+    token = uploads.upload_token(service, visitor_name(key))
+    return {"Tus-Resumable": "1.0.0", uploads.TOKEN_HEADER: token, **more}
+
+
+def announce(service: Service, app: Starlette, length: int, **more: str) -> Any:
+    name = base64.b64encode("我的 dance.mp4".encode()).decode()
+    given = {
+        "Upload-Length": str(length),
+        "Upload-Metadata": f"filename {name},filetype dmlkZW8vbXA0",
+        **more,
+    }
+    return client(app).post(uploads.URL, headers=headers(service, **given))
+
+
+def patch(service: Service, app: Starlette, uid: str, offset: int, data: bytes) -> Any:
+    more = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+    return client(app).patch(f"{uploads.URL}/{uid}", content=data, headers=headers(service, **more))
+
+
+def test_an_upload_in_pieces_is_whole_on_the_disk(service: Service, app: Starlette) -> None:
+    uid = announce(service, app, 11).headers["location"].rpartition("/")[2]
+    me = visitor_name(MINE)
+    assert patch(service, app, uid, 0, b"hello ").status_code == 204
+    assert uploads.find_upload(service, me, uid) is None, "not whole yet"
+    head = client(app).head(f"{uploads.URL}/{uid}", headers=headers(service))
+    assert head.headers["upload-offset"] == "6"
+    assert patch(service, app, uid, 6, b"world").status_code == 204
+    found = uploads.find_upload(service, me, uid)
+    assert found is not None and found.path.read_bytes() == b"hello world"
+    assert found.name == "我的 dance.mp4"
+    assert uploads.find_upload(service, visitor_name(THEIRS), uid) is None
+    assert uploads.find_upload(service, me, "../" + uid) is None
+    uploads.remove_upload(service, me, uid)
+    assert not found.path.exists()
+
+
+def test_bytes_of_a_request_that_died_do_not_spoil_the_file(
+    service: Service, app: Starlette
+) -> None:
+    uid = announce(service, app, 10).headers["location"].rpartition("/")[2]
+    patch(service, app, uid, 0, b"01234")
+    path = uploads.folder_of(service, visitor_name(MINE)) / uid
+    with path.open("ab") as file:  # the server was killed after writing, before noting it
+        file.write(b"56")
+    assert patch(service, app, uid, 5, b"56789").status_code == 204
+    assert path.read_bytes() == b"0123456789"
+
+
+def test_uploads_from_elsewhere_are_refused(service: Service, app: Starlette) -> None:
+    good = {"Upload-Length": "5", "Upload-Metadata": "filename YQ==,filetype YQ=="}
+    assert client(app).post(uploads.URL, headers=good).status_code == 403, "no token"
+    foreign = announce(service, app, 5, Origin="https://evil.example")
+    assert foreign.status_code == 403
+    cross = announce(service, app, 5, **{"Sec-Fetch-Site": "cross-site"})
+    assert cross.status_code == 403
+    own = announce(service, app, 5, Origin="http://testserver")
+    assert own.status_code == 201
+    stolen = client(app, THEIRS).post(uploads.URL, headers=headers(service, MINE, **good))
+    assert stolen.status_code == 403, "another browser's token"
+    uid = own.headers["location"].rpartition("/")[2]
+    theirs = client(app, THEIRS).head(f"{uploads.URL}/{uid}", headers=headers(service, THEIRS))
+    assert theirs.status_code == 404, "another visitor's upload"
+
+
+def test_limits(service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert announce(service, app, LIMIT_MB * 1024 * 1024 + 1).status_code == 413
+    assert announce(service, app, -1).status_code == 413
+    with_body = client(app).post(
+        uploads.URL,
+        content=b"x" * 100,
+        headers=headers(service, **{"Upload-Length": "100"}),
+    )
+    assert with_body.status_code == 413
+    uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
+    assert patch(service, app, uid, 0, b"too long").status_code == 400
+    assert patch(service, app, uid, 3, b"x").status_code == 409
+    concat = announce(service, app, 4, **{"Upload-Concat": f"final;{uid}"})
+    assert concat.status_code == 400
+    monkeypatch.setattr(uploads, "SPARE_BYTES", 10**18)
+    assert announce(service, app, 4).status_code == 507
+
+
+def test_abandoned_uploads_are_removed(service: Service, app: Starlette) -> None:
+    import os
+
+    uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
+    folder = uploads.folder_of(service, visitor_name(MINE))
+    assert uploads.remove_stale(service) == 0
+    old = time.time() - uploads.KEPT_SECONDS - 60
+    for path in folder.iterdir():
+        if path.is_file():
+            os.utime(path, (old, old))
+    assert uploads.remove_stale(service) == 1
+    assert not (folder / uid).exists()
+
+
+def test_tokens_differ_by_secret_and_part() -> None:
+    assert sign(b"a", "x", "yz") != sign(b"a", "xy", "z")
+    assert sign(b"a", "x") != sign(b"b", "x")
+    json.dumps(sign(b"a", "x"))

@@ -1,0 +1,142 @@
+"""Original, modular and v2 beside each other, in step, one of them heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import streamlit as st
+
+from store import Task
+from ui import background
+from ui.components import load
+from ui.routes.files import PREVIEW, file_path, preview_path
+from ui.service import Service
+from ui.text import t
+from ui.viewer import Viewer
+
+_COMPARE = load("compare")
+TRACKS = ("original", "modular", "v2")
+PREVIEW_TIMEOUT = 1800.0
+WORDS = (
+    "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
+)  # fmt: skip
+
+
+def plan_of(task: Task, kind: str) -> Mapping[str, Any]:
+    """The render plan of a variant as the file has it; empty when there is none."""
+    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    plan = plans.get(kind)
+    return plan if isinstance(plan, Mapping) else {}
+
+
+def dance_start(task: Task, kind: str) -> float:
+    """Seconds on the dance's time line at which a variant's first picture stands."""
+    plan = plan_of(task, kind)
+    try:
+        picture = plan["picture"]
+        return float(picture["start"] * Fraction(picture["time_base"])) - float(
+            plan["dance"]["start_time"]
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def frame_seconds(task: Task) -> float:
+    """Seconds of one frame of the dance; a thirtieth when the file does not say."""
+    for kind in ("v2", "modular"):
+        try:
+            rate = float(Fraction(plan_of(task, kind)["dance"]["video"]["average_rate"]))
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            continue
+        if rate > 1:
+            return 1.0 / rate
+    return 1.0 / 30.0
+
+
+def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
+    """The players; a small copy is made for what this browser cannot decode."""
+    kinds = [kind for kind in TRACKS if file_path(service, task, kind) is not None]
+    if not kinds:
+        st.info(t("compare.nothing"))
+        return
+    if not service.routes:
+        _stock_players(service, task, kinds)
+        return
+    failed_key = f"undecodable-{task.id}"
+    failed = set(st.session_state.get(failed_key, ()))
+    tracks = []
+    for kind in kinds:
+        shown = kind
+        if kind in failed and file_path(service, task, PREVIEW + kind):
+            shown = PREVIEW + kind
+        tracks.append(
+            {
+                "id": kind,
+                "label": t(f"variant.{kind}"),
+                "url": viewer.url(service, task, shown),
+                "start": dance_start(task, kind) if kind != "original" else 0.0,
+            }
+        )
+    best = "modular" if "modular" in kinds else kinds[-1]
+    result = _COMPARE(
+        key=f"compare-{task.id}",
+        data={
+            "words": {name: t(f"compare.{name}") for name in WORDS},
+            "tracks": tracks,
+            "frame": frame_seconds(task),
+            "track": st.query_params.get("track", best),
+            "time": _seconds(st.query_params.get("t")),
+        },
+        on_failed_change=lambda: None,
+    )
+    told = set(result.failed or ()) & set(kinds)
+    if told - failed:
+        st.session_state[failed_key] = sorted(failed | told)
+        st.rerun()
+    waiting = [kind for kind in failed if not file_path(service, task, PREVIEW + kind)]
+    if waiting:
+        st.fragment(_make_previews, run_every=2.0)(service, task, waiting)
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        value = float(text or 0.0)
+    except ValueError:
+        return 0.0
+    return value if 0.0 <= value < 1e6 else 0.0
+
+
+def _make_previews(service: Service, task: Task, kinds: list[str]) -> None:
+    """Ask for the small copies and draw the page again when they are there."""
+    for kind in kinds:
+        path = file_path(service, task, kind)
+        if path is None:
+            continue
+        target = preview_path(service, task.id, kind)
+        arguments = {"path": str(path), "out": str(target), "role": "dance"}
+        done = background.fetch("preview", arguments, path, timeout=PREVIEW_TIMEOUT)
+        if done is None:
+            st.info(t("compare.making", name=t(f"variant.{kind}")), icon=":material/hourglass:")
+        elif done.reason is not None:
+            st.warning(
+                t("compare.no_preview", name=t(f"variant.{kind}")), icon=":material/warning:"
+            )
+        elif target.is_file():
+            st.rerun()
+
+
+def _stock_players(service: Service, task: Task, kinds: list[str]) -> None:
+    """One stock player at a time: they keep the whole file in memory."""
+    kind = st.segmented_control(
+        t("compare.choose"),
+        kinds,
+        default=kinds[-1],
+        format_func=lambda name: t(f"variant.{name}"),
+        key=f"stock-{task.id}",
+        required=True,
+    )
+    path = file_path(service, task, kind) if kind else None
+    if path is not None:
+        st.video(path)

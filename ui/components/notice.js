@@ -1,0 +1,23 @@
+// Puts the progress into the page's title and tells the browser what has ended.
+// data: { title, ended: [{ id, title, body }], words: { allow }, busy }
+
+const told = new Set();
+
+export default function ({ data, parentElement }) {
+  if (document.title !== data.title) document.title = data.title;
+  const allow = parentElement.querySelector(".allow");
+  const can = "Notification" in window;
+  allow.textContent = data.words.allow;
+  allow.classList.toggle("hidden", !(can && data.busy && Notification.permission === "default"));
+  allow.onclick = () => Notification.requestPermission().then(() => allow.classList.add("hidden"));
+  for (const note of data.ended) {
+    if (told.has(note.id)) continue;
+    told.add(note.id);
+    if (!can || Notification.permission !== "granted" || document.visibilityState === "visible") continue;
+    try {
+      const shown = new Notification(note.title, { body: note.body, tag: note.id });
+      shown.onclick = () => { window.focus(); shown.close(); };
+    } catch { /* Android's Chrome only lets service workers notify; the toast and the title remain. */ }
+  }
+  return () => {};
+}

@@ -1,0 +1,262 @@
+// Two drop zones that upload by tus 1.0.0 (https://tus.io) straight to the disk.
+//
+// A connection that drops is taken up where it stopped; after a reload of the page, choosing
+// the same file again goes on as well (the address of an unfinished upload is kept under
+// the file's name, size and date). Uploads go on while another page of the app is shown.
+// data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } } }
+// State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
+
+const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
+const WAITS = [0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30, 30, 30]; // seconds between tries
+const rounds = (window.__retrackUploads ??= new Map()); // by key: survives a remount
+const views = new WeakMap();
+const pause = (s) => new Promise((done) => setTimeout(done, s * 1000));
+const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+export default function (component) {
+  const { parentElement, key } = component;
+  if (!rounds.has(key)) rounds.set(key, { items: [] });
+  let view = views.get(parentElement);
+  if (!view) {
+    view = create(parentElement.querySelector(".uploader"), rounds.get(key));
+    views.set(parentElement, view);
+  }
+  view.update(component);
+  return () => { view.destroy(); views.delete(parentElement); };
+}
+
+class Refused extends Error {
+  constructor(status) { super(`status ${status}`); this.status = status; }
+}
+
+function create(root, round) {
+  let data = null, emit = () => {};
+  round.changed = () => { paint(); tell(); };
+  round.options = () => data;
+
+  const zones = new Map([...root.querySelectorAll(".zone")].map((zone) => [zone.dataset.role, zone]));
+  for (const [role, zone] of zones) {
+    const input = zone.querySelector("input");
+    input.onchange = () => { take(role, [...input.files]); input.value = ""; };
+    zone.ondragover = (event) => { event.preventDefault(); zone.classList.add("over"); };
+    zone.ondragleave = () => zone.classList.remove("over");
+    zone.ondrop = (event) => {
+      event.preventDefault();
+      zone.classList.remove("over");
+      take(role, [...event.dataTransfer.files]);
+    };
+  }
+
+  function take(role, files) {
+    if (role === "reference") {
+      files = files.slice(0, 1);
+      for (const item of round.items.filter((x) => x.role === role)) remove(item);
+    }
+    for (const file of files) {
+      const item = { role, file, name: file.name, size: file.size, sent: 0, state: "waiting", id: null };
+      item.preview = URL.createObjectURL(file);
+      round.items.push(item);
+      if (file.size > data.max) { item.state = "failed"; item.why = data.words.too_large; }
+    }
+    paint();
+    work();
+  }
+
+  async function work() {
+    // One at a time, in order: a phone's connection is the bottleneck.
+    if (round.working) return;
+    round.working = true;
+    for (let item; (item = round.items.find((x) => x.state === "waiting")); ) {
+      await send(item, round).catch((error) => {
+        if (item.state === "removed") return;
+        const words = round.options().words;
+        item.state = "failed";
+        item.why = error.status === 413 ? words.too_large : error.status === 507 ? words.disk_full : words.failed;
+      });
+      round.changed();
+    }
+    round.working = false;
+  }
+
+  function remove(item) {
+    item.state = "removed";
+    if (item.request) item.request.abort();
+    if (item.id) call("DELETE", data, item.id, {}).catch(() => {});
+    forget(item);
+    URL.revokeObjectURL(item.preview);
+    round.items.splice(round.items.indexOf(item), 1);
+    round.changed();
+  }
+
+  function paint() {
+    if (!data) return;
+    for (const [role, zone] of zones) {
+      const list = zone.querySelector(".files");
+      const items = round.items.filter((x) => x.role === role);
+      for (const row of [...list.children]) if (!items.includes(row.item)) row.remove();
+      for (const item of items) {
+        let row = [...list.children].find((x) => x.item === item);
+        if (!row) list.append((row = make(item)));
+        draw(row, item);
+      }
+    }
+  }
+
+  function make(item) {
+    const row = document.createElement("li");
+    row.item = item;
+    const sound = /\.(mp3|m4a|aac|wav|flac|ogg|opus)$/i.test(item.name);
+    const view = document.createElement(sound ? "span" : "video");
+    view.className = sound ? "" : "view";
+    if (sound) view.textContent = "🎵";
+    else Object.assign(view, { src: `${item.preview}#t=0.5`, muted: true, preload: "metadata", playsInline: true, tabIndex: -1 });
+    view.setAttribute("aria-hidden", "true");
+    const middle = document.createElement("div");
+    for (const [tag, name] of [["div", "name"], ["progress", "bar"], ["div", "text quiet"], ["div", "warning"]]) {
+      const part = document.createElement(tag);
+      part.className = name;
+      middle.append(part);
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "✕";
+    button.onclick = () => remove(item);
+    row.append(view, middle, button);
+    return row;
+  }
+
+  function draw(row, item) {
+    const words = data.words, facts = data.facts[item.id] || {};
+    const share = item.size ? item.sent / item.size : 1;
+    row.dataset.state = item.state;
+    row.querySelector(".name").textContent = item.name;
+    const bar = row.querySelector("progress");
+    bar.value = share;
+    bar.setAttribute("aria-label", `${item.name}: ${words.uploading.replace("{percent}", Math.floor(share * 100))}`);
+    bar.hidden = item.state === "done" || item.state === "failed";
+    let text = words[item.state] || "";
+    if (item.state === "uploading") {
+      text = words.uploading.replace("{percent}", Math.floor(share * 100));
+      const left = item.rate ? (item.size - item.sent) / item.rate : 0;
+      if (left > 2) text += ` · ${words.left.replace("{s}", Math.ceil(left))}`;
+    }
+    if (item.state === "done" && facts.text) text = facts.text;
+    row.querySelector(".text").textContent = text;
+    row.querySelector(".warning").textContent = item.why || facts.warning || "";
+    row.querySelector("button").setAttribute("aria-label", `${words.remove}: ${item.name}`);
+  }
+
+  function tell() {
+    const whole = round.items.filter((x) => x.state === "done");
+    const plain = ({ id, name, size }) => ({ id, name, size });
+    const files = {
+      dance: whole.filter((x) => x.role === "dance").map(plain),
+      reference: whole.filter((x) => x.role === "reference").map(plain)[0] || null,
+    };
+    const now = JSON.stringify(files);
+    if (now === round.told) return;
+    round.told = now;
+    emit(files);
+    const last = whole[whole.length - 1];
+    if (last) root.querySelector(".live").textContent = `${last.name}: ${data.words.done}`;
+  }
+
+  return {
+    update({ data: given, setStateValue }) {
+      data = given;
+      emit = (files) => setStateValue("files", files);
+      for (const [role, zone] of zones) {
+        zone.querySelector("h4").textContent = data.words[role];
+        zone.querySelector("p").textContent = data.words[`${role}_hint`];
+        zone.querySelector(".pick span").textContent = data.words.choose;
+        const input = zone.querySelector("input");
+        input.accept = data.accept[role];
+        input.setAttribute("aria-label", `${data.words[role]}: ${data.words.choose}`);
+      }
+      paint();
+      tell();
+    },
+    destroy() {},
+  };
+}
+
+// --- tus ---
+
+const place = (item) => `retrack:${item.role}:${item.name}:${item.size}:${item.file.lastModified}`;
+function recall(item) { try { return localStorage.getItem(place(item)); } catch { return null; } }
+function note(item) { try { localStorage.setItem(place(item), item.id); } catch { /* private window */ } }
+function forget(item) { try { localStorage.removeItem(place(item)); } catch { /* private window */ } }
+
+async function call(method, data, id, headers) {
+  const answer = await fetch(data.url + (id || ""), {
+    method, headers: { "Tus-Resumable": "1.0.0", [data.header]: data.token, ...headers }, credentials: "same-origin",
+  });
+  if (!answer.ok) throw new Refused(answer.status);
+  return answer;
+}
+
+async function send(item, round) {
+  item.state = "uploading";
+  item.id = recall(item);
+  for (let tries = 0; ; ) {
+    try {
+      if (!item.id) {
+        const answer = await call("POST", round.options(), "", {
+          "Upload-Length": String(item.size),
+          "Upload-Metadata": `filename ${encode(item.name)},filetype ${encode(item.file.type || "application/octet-stream")}`,
+        });
+        item.id = answer.headers.get("Location").split("/").pop();
+        item.sent = 0;
+        note(item);
+      } else {
+        const answer = await call("HEAD", round.options(), item.id, {});
+        item.sent = Number(answer.headers.get("Upload-Offset"));
+      }
+      do {
+        if (item.state === "removed") return;
+        item.state = "uploading";
+        await piece(item, round);
+        tries = 0;
+      } while (item.sent < item.size);
+      item.state = "done";
+      forget(item);
+      return;
+    } catch (error) {
+      if (item.state === "removed") return;
+      const gone = error.status === 404 || error.status === 410;
+      if (gone) { item.id = null; forget(item); }
+      // 403: the server was started anew and the page has yet to bring its new token.
+      const again = !error.status || gone || [403, 409, 423].includes(error.status) || error.status >= 500 && error.status !== 507;
+      if (!again || tries >= WAITS.length) throw error;
+      item.state = "resuming";
+      round.changed();
+      await pause(WAITS[tries++]);
+    }
+  }
+}
+
+function piece(item, round) {
+  // XMLHttpRequest, since fetch tells no progress of an upload.
+  return new Promise((done, fail) => {
+    const data = round.options(), from = item.sent, begun = performance.now();
+    const request = (item.request = new XMLHttpRequest());
+    request.open("PATCH", data.url + item.id);
+    request.setRequestHeader("Tus-Resumable", "1.0.0");
+    request.setRequestHeader("Upload-Offset", String(from));
+    request.setRequestHeader("Content-Type", "application/offset+octet-stream");
+    request.setRequestHeader(data.header, data.token);
+    request.upload.onprogress = (event) => {
+      item.sent = from + event.loaded;
+      item.rate = event.loaded / Math.max(0.05, (performance.now() - begun) / 1000);
+      round.changed();
+    };
+    request.onload = () => {
+      if (request.status !== 204) { item.sent = from; fail(new Refused(request.status)); return; }
+      item.sent = Number(request.getResponseHeader("Upload-Offset"));
+      round.changed();
+      done();
+    };
+    request.onerror = request.ontimeout = request.onabort = () => { item.sent = from; fail(new Error("dropped")); };
+    request.send(item.file.slice(from, Math.min(item.size, from + PIECE)));
+  });
+}

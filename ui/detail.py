@@ -1,0 +1,166 @@
+"""One task: its state, why it failed, its players, downloads and what can be changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from store import Task
+from store.model import is_task_id
+from ui import actions, adjust, compare, place, plots, rows, timeline, words
+from ui.format import as_time, duration, seconds_spent, size
+from ui.names import plain, shown_name
+from ui.part import part
+from ui.routes.files import KINDS, file_path
+from ui.service import Service
+from ui.text import t
+from ui.viewer import Viewer
+
+WHILE_RUNNING = 2.5
+SECTIONS = ("compare", "adjust", "place", "evidence", "events")
+
+
+def show_detail(service: Service, viewer: Viewer) -> None:
+    """The task of ``?task=``, if the address names one."""
+    task_id = st.query_params.get("task")
+    if not task_id:
+        return
+    task = service.store.get(task_id) if is_task_id(task_id) else None
+    if task is None or not viewer.may_see(service, task):
+        st.warning(t("detail.gone"), icon=":material/schedule:")
+        st.button(t("detail.close"), key="detail.close", on_click=actions.open_task, args=(None,))
+        return
+    with st.container(border=True, key="detail"):
+        _head(service, viewer, task)
+        if task.status in rows.ACTIVE:
+            st.fragment(_progress, run_every=WHILE_RUNNING)(service, task.id)
+        if task.status == "failed":
+            _failure(task)
+        for warning in words.warning_texts(task):
+            st.info(warning, icon=":material/lightbulb:")
+        if task.status == "success":
+            sentence = words.verdict(task)
+            if sentence:
+                (st.warning if rows.ambiguous(task) else st.success)(sentence)
+        _sections(service, viewer, task)
+
+
+def _head(service: Service, viewer: Viewer, task: Task) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
+        st.markdown(words.status_text(task))
+        for name in actions.possible(task):
+            if name == "open":
+                continue
+            st.button(
+                t(f"action.{name}"),
+                icon=actions.ICONS[name],
+                key=f"detail.{name}",
+                on_click=_ask if name == "delete" else actions.do,
+                args=([task.id],) if name == "delete" else (service, viewer, name, [task.id]),
+            )
+        st.button(
+            t("detail.close"),
+            icon=":material/close:",
+            key="detail.close",
+            type="tertiary",
+            on_click=actions.open_task,
+            args=(None,),
+        )
+    facts = [f"{t('column.reference')}: {plain(shown_name(task.reference_name))}"]
+    spent = seconds_spent(task, datetime.now(UTC))
+    if task.status == "success" and spent is not None:
+        facts.append(t("detail.spent", time=duration(spent)))
+    st.caption(" · ".join(facts))
+
+
+def _ask(ids: list[str]) -> None:
+    st.session_state["delete"] = ids
+
+
+def _progress(service: Service, task_id: str) -> None:
+    task = service.store.get(task_id)
+    if task is None:
+        return
+    snapshot = service.store.snapshot()
+    queue = rows.queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
+    share = min(max(rows.number(task.progress) or 0.0, 0.0), 1.0)
+    st.progress(share, text=words.stage_text(task, queue) or words.status_text(task))
+
+
+def _failure(task: Task) -> None:
+    if task.reason == "cancelled":
+        st.info(words.reason_text(task), icon=":material/block:")
+        return
+    role = task.extra.get("reason_role")
+    who = f"{t(f'role.{role}')}: " if role in {"dance", "reference"} else ""
+    st.error(
+        f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon=":material/error:"
+    )
+
+
+def _sections(service: Service, viewer: Viewer, task: Task) -> None:
+    """The players first; the rest only when somebody looks."""
+    able = ["compare"] if any(file_path(service, task, kind) for kind in KINDS) else []
+    if task.status == "success":
+        able.append("adjust")
+    if rows.ambiguous(task) or task.reason == "no_shared_music" or task.status == "success":
+        able.append("place")
+    if rows.answer(task):
+        able.append("evidence")
+    able.append("events")
+    chosen = st.segmented_control(
+        t("detail.sections"),
+        able,
+        default=able[0],
+        format_func=lambda name: t(f"section.{name}"),
+        key=f"section-{task.id}",
+        label_visibility="collapsed",
+        required=True,
+    )
+    if chosen == "compare":
+        part(compare.show_compare, service, viewer, task)
+        part(_downloads, service, viewer, task)
+    elif chosen == "adjust":
+        part(adjust.show_adjust, service, viewer, task)
+    elif chosen == "place":
+        part(place.show_place, service, viewer, task)
+    elif chosen == "evidence":
+        part(plots.show_plots, service, task)
+    elif chosen == "events":
+        part(timeline.show_timeline, task)
+
+
+def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
+    with st.container(horizontal=True, key="downloads"):
+        for kind in ("modular", "v2", "original"):
+            path = file_path(service, task, kind)
+            if path is None:
+                continue
+            label = t("detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size))
+            if service.routes:
+                url = viewer.url(service, task, kind, download="1")
+                st.link_button(label, url, icon=":material/download:")
+            else:
+                _plain_download(label, task, kind)
+    until = as_time(task.completed_at)
+    if until is not None:
+        st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
+
+
+def _plain_download(label: str, task: Task, kind: str) -> None:
+    """Without our routes Streamlit holds the file in memory, but only once it is asked for."""
+    from ui.names import download_name
+    from ui.service import get_service
+
+    path = file_path(get_service(), task, kind)
+    if path is not None:
+        st.download_button(
+            label,
+            path.read_bytes,
+            file_name=download_name(task, kind, path.suffix),
+            key=f"download-{kind}",
+            icon=":material/download:",
+            on_click="ignore",
+        )

@@ -1,0 +1,22 @@
+"""The first page: hand files in, watch them, look at one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import actions, detail, notices, table, upload
+from ui.part import part
+from ui.service import Service
+from ui.text import t
+from ui.viewer import Viewer
+
+
+def show_home(service: Service, viewer: Viewer) -> None:
+    """Upload, table, and the opened task."""
+    actions.show_delete_dialog(service, viewer)
+    st.caption(t("app.what"))
+    part(upload.show_upload, service, viewer)
+    st.subheader(t("page.tasks"), anchor=False)
+    notices.remember_opened(viewer.visible(service, service.store.snapshot().tasks))
+    part(table.show_table, service, viewer)
+    part(detail.show_detail, service, viewer)

@@ -1,0 +1,37 @@
+"""Names that people gave to files: shown as text, used in downloads, never as paths."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from store import Task
+
+_LONGEST = 120
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+
+
+def shown_name(name: str | None, *, longest: int = 60) -> str:
+    """A name for the eye: no control, direction or zero-width characters, the middle cut out."""
+    text = "".join(
+        c for c in (name or "") if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    ).strip()
+    if len(text) <= longest:
+        return text
+    tail = longest // 3
+    return f"{text[: longest - tail - 1]}…{text[-tail:]}"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
+
+
+def download_name(task: Task, kind: str, suffix: str) -> str:
+    """What a download is called: the dance's own name and what was done to it."""
+    given = task.reference_name if kind == "reference" else task.dance_name
+    stem = shown_name(given, longest=_LONGEST).rsplit(".", 1)[0]
+    stem = _FORBIDDEN.sub("_", stem).strip(". ") or task.id[:8]
+    if kind in {"modular", "v2"}:
+        return f"{stem}_{kind}{suffix}"
+    return f"{stem}{suffix}"

@@ -1,0 +1,85 @@
+"""Several results as one ZIP, written as it is sent: nothing is compressed or kept."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ui.names import download_name
+from ui.routes.files import HEADERS, allowed, file_path
+from ui.service import get_service
+
+MOST = 200
+_CHUNK = 256 * 1024
+
+
+class _Outlet(io.RawIOBase):
+    """A file for ``zipfile`` that only goes forward and hands out what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._waiting.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        return data
+
+
+def stream_zip(files: list[tuple[str, Path]]) -> Iterator[bytes]:
+    """The bytes of a ZIP with these (name, path), uncompressed, a chunk at a time."""
+    outlet = _Outlet()
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, path in files:
+            info = zipfile.ZipInfo.from_file(path, name)
+            with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+                while chunk := source.read(_CHUNK):
+                    target.write(chunk)
+                    yield outlet.take()
+    yield outlet.take()
+
+
+async def serve_bundle(request: Request) -> Response:
+    """``GET /files/bundle?ids=a,b``: the best result of each task that the visitor may see."""
+    service = get_service()
+    ids = request.query_params.get("ids", "").split(",")[:MOST]
+
+    def find() -> list[tuple[str, Path]]:
+        files: list[tuple[str, Path]] = []
+        names: set[str] = set()
+        for task_id in ids:
+            task = service.store.get(task_id)
+            if task is None or not allowed(service, task, request):
+                continue
+            for kind in ("modular", "v2"):
+                path = file_path(service, task, kind)
+                if path is not None:
+                    name = download_name(task, kind, path.suffix)
+                    name = name if name not in names else f"{task.id[:8]}_{name}"
+                    names.add(name)
+                    files.append((name, path))
+                    break
+        return files
+
+    files = await anyio.to_thread.run_sync(find)
+    if not files:
+        return PlainTextResponse("not found", status_code=404, headers=HEADERS)
+    headers = {**HEADERS, "content-disposition": 'attachment; filename="retrack.zip"'}
+    return StreamingResponse(stream_zip(files), media_type="application/zip", headers=headers)
+
+
+ROUTES = [Route("/files/bundle", serve_bundle, methods=["GET"])]

@@ -1,0 +1,122 @@
+"""Originals, results and thumbnails from disk, with range requests, for who may see them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from store import Task
+from store.model import is_task_id
+from ui.names import download_name
+from ui.routes.visitor import cookie_key, sign, signed, visitor_name
+from ui.service import Service, get_service
+
+KINDS = ("original", "reference", "modular", "v2")
+PREVIEW = "preview-"
+MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".jpg": "image/jpeg",
+}
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "private, no-cache",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def file_path(service: Service, task: Task, kind: str) -> Path | None:
+    """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
+    if kind.startswith(PREVIEW) and is_task_id(task.id):
+        small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
+        return small if small.is_file() else None
+    recorded = {
+        "original": task.dance_file,
+        "reference": task.reference_file,
+        "modular": task.modular_output,
+        "v2": task.v2_output,
+    }.get(kind)
+    path = service.store.safe_path(recorded)
+    return path if path is not None and path.is_file() else None
+
+
+def preview_path(service: Service, task_id: str, kind: str) -> Path:
+    """Where the small H.264 copy for browsers stands that cannot decode the file itself."""
+    return service.settings.outputs / "results" / task_id / f"preview_{kind}.mp4"
+
+
+def may_see(service: Service, task: Task, visitor: str | None) -> bool:
+    """Whether a visitor (by name) may see a task: everyone on a laptop, its owner elsewhere."""
+    return not service.private or (visitor is not None and task.visitor == visitor)
+
+
+def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **query: str) -> str:
+    """The address of a file on this server.
+
+    ``link`` signs it, for a viewer whom the route cannot know by the cookie (a login): who
+    has the link has the file.
+    """
+    query["v"] = str(task.revision or 0)
+    if link:
+        query["t"] = sign(service.secret, "link", task.id)
+    return f"/files/{quote(task.id)}/{kind}?{urlencode(query)}"
+
+
+async def serve_file(request: Request) -> Response:
+    """``GET /files/{task}/{kind}[?download=1]``: 404 for what is not there *or* not yours."""
+    service = get_service()
+    task_id, kind = request.path_params["task"], request.path_params["kind"]
+
+    def find() -> tuple[Task, Path] | None:
+        task = service.store.get(task_id)
+        if (
+            task is None
+            or kind.removeprefix(PREVIEW) not in KINDS
+            or not allowed(service, task, request)
+        ):
+            return None
+        path = file_path(service, task, kind)
+        return (task, path) if path is not None else None
+
+    found = await anyio.to_thread.run_sync(find)
+    if found is None:
+        return PlainTextResponse("not found", status_code=404, headers=HEADERS)
+    task, path = found
+    media_type = MEDIA_TYPES.get(path.suffix.lower())
+    download = "download" in request.query_params or media_type is None
+    return FileResponse(
+        path,
+        media_type=media_type or "application/octet-stream",
+        filename=download_name(task, kind, path.suffix) if download else None,
+        headers=HEADERS,
+    )
+
+
+def allowed(service: Service, task: Task, request: Request) -> bool:
+    """Whether a request may have the task's files: by the cookie, or by a signed link."""
+    if not service.private:
+        return True
+    key = cookie_key(request.headers)
+    if may_see(service, task, visitor_name(key) if key else None):
+        return True
+    return signed(service.secret, request.query_params.get("t", ""), "link", task.id)
+
+
+ROUTES = [Route("/files/{task}/{kind}", serve_file, methods=["GET", "HEAD"])]

@@ -1,0 +1,230 @@
+"""Resumable uploads to disk: tus (https://tus.io) by tuspyserver, behind a guard.
+
+tuspyserver stores the bytes as they come. The guard in front checks what it does not:
+origin, the page's token and the visitor; the size when an upload is announced and room on
+the disk; that nothing is sent with the announcement (it would be read into memory whole);
+that only one request at a time writes a file (its lock would block the event loop); and
+that bytes written by a request that died are taken back before the next one appends.
+Each visitor has a folder of their own, so an id of somebody else's is simply not found.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tuspyserver import create_tus_router
+
+from pipeline.submit import SPARE_BYTES
+from ui.routes.visitor import cookie_key, same_origin, sign, signed, visitor_name
+from ui.service import Service, get_service
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/uploads"
+URL = f"{PREFIX}/files"
+"""Where the page's uploader sends to."""
+TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
+KEPT_SECONDS = 24 * 3600.0
+"""An upload that nobody has touched for so long is removed."""
+_UID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A whole upload that waits to be handed in."""
+
+    uid: str
+    path: Path
+    name: str
+    size: int
+
+
+def upload_token(service: Service, visitor: str) -> str:
+    """What the page hands to its uploader and the guard wants to see."""
+    return sign(service.secret, "upload", visitor)
+
+
+def folder_of(service: Service, visitor: str) -> Path:
+    """Where a visitor's unfinished and waiting uploads stand."""
+    return service.settings.outputs / "incoming" / visitor
+
+
+def find_upload(service: Service, visitor: str, uid: str) -> Upload | None:
+    """A whole upload of this visitor; None when it is unknown or not yet whole."""
+    if not _UID.fullmatch(uid):
+        return None
+    path = folder_of(service, visitor) / uid
+    info = _info(path)
+    if info is None or not path.is_file():
+        return None
+    size = path.stat().st_size
+    if info.get("size") != size or info.get("offset") != size:
+        return None
+    metadata = info.get("metadata")
+    name = metadata.get("filename") if isinstance(metadata, dict) else None
+    return Upload(uid, path, str(name or uid), size)
+
+
+def remove_upload(service: Service, visitor: str, uid: str) -> None:
+    """Take an upload and its note from the disk."""
+    if _UID.fullmatch(uid):
+        path = folder_of(service, visitor) / uid
+        path.unlink(missing_ok=True)
+        path.with_name(f"{uid}.info").unlink(missing_ok=True)
+
+
+def remove_stale(service: Service) -> int:
+    """Remove what nobody has touched for a day; gives how many uploads."""
+    removed = 0
+    for path in (service.settings.outputs / "incoming").glob("*/*"):
+        try:
+            if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink()
+                removed += path.suffix == ""
+        except OSError as error:
+            log.warning("cannot remove the old upload %s: %s", path, error)
+    return removed
+
+
+def _info(path: Path) -> dict[str, Any] | None:
+    try:
+        info = json.loads(path.with_name(f"{path.name}.info").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return info if isinstance(info, dict) else None
+
+
+class Guard:
+    """ASGI middleware around the tus routes; see the module's docstring."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._writing: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse with a status that the client understands, or pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        service, headers = get_service(), Headers(scope=scope)
+        key = cookie_key(headers)
+        visitor = visitor_name(key) if key else ""
+        token = headers.get(TOKEN_HEADER, "")
+        if not same_origin(headers) or not visitor:
+            await _refuse(403, "not from this page")(scope, receive, send)
+        elif not signed(service.secret, token, "upload", visitor):
+            await _refuse(403, "the token is missing or wrong")(scope, receive, send)
+        elif "x-http-method-override" in headers or "upload-concat" in headers:
+            await _refuse(400, "not supported here")(scope, receive, send)
+        else:
+            scope["visitor"] = visitor
+            await self._pass(service, visitor, headers, scope, receive, send)
+
+    async def _pass(
+        self,
+        service: Service,
+        visitor: str,
+        headers: Headers,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        method, uid = scope["method"], scope["path"].rstrip("/").rpartition("/")[2]
+        if method == "POST":
+            if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+                await _refuse(413, "announce first, then send")(scope, receive, send)
+                return
+            try:
+                length = int(headers.get("upload-length", ""))
+            except ValueError:
+                await _refuse(400, "Upload-Length is missing")(scope, receive, send)
+                return
+            status = await anyio.to_thread.run_sync(_room, service, length)
+            if status:
+                await _refuse(status, "too large" if status == 413 else "disk full")(
+                    scope, receive, send
+                )
+                return
+            await self.app(scope, receive, send)
+        elif method in {"PATCH", "DELETE"}:
+            place = f"{visitor}/{uid}"
+            if place in self._writing:
+                await _refuse(423, "another request writes this file")(scope, receive, send)
+                return
+            self._writing.add(place)
+            try:
+                path = folder_of(service, visitor) / uid
+                if method == "PATCH" and _UID.fullmatch(uid):
+                    await anyio.to_thread.run_sync(_take_back, path)
+                await self.app(scope, receive, send)
+            finally:
+                self._writing.discard(place)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _refuse(status: int, text: str) -> PlainTextResponse:
+    return PlainTextResponse(text, status_code=status, headers={"tus-resumable": "1.0.0"})
+
+
+def _room(service: Service, length: int) -> int:
+    """0, or the status that says why an upload of this length (bytes) is not taken."""
+    if not 0 <= length <= service.settings.max_upload_mb * 1024 * 1024:
+        return 413
+    service.settings.outputs.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(service.settings.outputs).free
+    # The results need about as much again.
+    return 507 if free < 2 * length + SPARE_BYTES else 0
+
+
+def _take_back(path: Path) -> None:
+    """Cut off bytes that are beyond the noted offset: the request that wrote them died."""
+    info = _info(path)
+    offset = info.get("offset") if info else None
+    if isinstance(offset, int) and path.is_file() and path.stat().st_size > offset:
+        with path.open("r+b") as file:
+            file.truncate(offset)
+
+
+def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:
+    folder = folder_of(get_service(), request.scope["visitor"])
+    return lambda metadata: {"files_dir": str(folder)}
+
+
+def _before_create(request: Request) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    def check(metadata: dict[str, Any], info: dict[str, Any]) -> None:
+        if len(str(metadata.get("filename", ""))) > 1000:
+            raise HTTPException(400, "the file's name is too long")
+
+    return check
+
+
+def upload_routes(max_bytes: int) -> list[BaseRoute]:
+    """The mounted tus server; ``max_bytes`` is the largest file."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(
+        create_tus_router(
+            prefix="files",
+            files_dir="unused",  # every visitor has a folder: see file_dep
+            max_size=max_bytes,
+            days_to_keep=1,
+            file_dep=_visitor_folder,
+            pre_create_dep=_before_create,
+            strict_offset_validation=True,
+        )
+    )
+    return [Mount(PREFIX, app=Guard(app))]

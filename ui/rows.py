@@ -1,0 +1,164 @@
+"""From tasks to the rows of the table: search, filter, sort, one page, and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from store import Task
+from ui.format import as_time, seconds_spent
+
+Status = Literal["pending", "processing", "success", "failed"]
+STATUSES: tuple[Status, ...] = ("pending", "processing", "success", "failed")
+ORDERS = ("newest", "oldest", "name", "status", "confidence")
+ACTIVE = frozenset({"pending", "processing"})
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class View:
+    """What of the tasks the viewer wants to see."""
+
+    search: str = ""
+    statuses: frozenset[str] = frozenset()
+    """Empty means all."""
+    order: str = "newest"
+    page: int = 1
+    """From 1."""
+    page_size: int = 25
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the table."""
+
+    tasks: tuple[Task, ...]
+    number: int
+    pages: int
+    matching: int
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What is waiting and running, over all viewers: the queue is one."""
+
+    places: Mapping[str, int]
+    """Place of each pending task by id, from 1."""
+    running: int
+    seconds_left: float | None
+    """Seconds until the whole queue is done, None when nothing tells."""
+
+
+def take_page(tasks: Sequence[Task], view: View) -> Page:
+    """The tasks of one page of the view; a page beyond the end gives the last one."""
+    needle = view.search.strip().casefold()
+    found = [
+        task
+        for task in tasks
+        if (not view.statuses or task.status in view.statuses)
+        and (not needle or _contains(task, needle))
+    ]
+    _sort(found, view.order)
+    pages = max(1, -(-len(found) // view.page_size))
+    number = min(max(1, view.page), pages)
+    start = (number - 1) * view.page_size
+    return Page(tuple(found[start : start + view.page_size]), number, pages, len(found))
+
+
+def _contains(task: Task, needle: str) -> bool:
+    return (
+        needle in (task.dance_name or "").casefold()
+        or needle in (task.reference_name or "").casefold()
+        or task.id.startswith(needle)
+    )
+
+
+def _sort(tasks: list[Task], order: str) -> None:
+    """In place and stable; the given order is oldest first."""
+    if order == "newest":
+        tasks.reverse()
+        tasks.sort(key=_created, reverse=True)
+    elif order == "oldest":
+        tasks.sort(key=_created)
+    elif order == "name":
+        tasks.sort(key=lambda task: (task.dance_name or "").casefold())
+    elif order == "status":
+        tasks.sort(key=lambda task: STATUSES.index(task.status) if task.status in STATUSES else 9)
+    elif order == "confidence":
+        tasks.sort(key=lambda task: confidence(task) or -1.0, reverse=True)
+
+
+def _created(task: Task) -> datetime:
+    return as_time(task.created_at) or _NEVER
+
+
+def number(value: Any) -> float | None:
+    """A figure of the file, which a person may have edited; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 else None
+
+
+def answer(task: Task) -> Mapping[str, Any]:
+    """The task's alignment; empty when there is none."""
+    return task.alignment if isinstance(task.alignment, Mapping) else {}
+
+
+def confidence(task: Task) -> float | None:
+    """0 to 1, or None before the answer."""
+    return number(answer(task).get("confidence"))
+
+
+def percent(task: Task) -> float | None:
+    """The confidence in per cent."""
+    value = confidence(task)
+    return None if value is None else 100.0 * value
+
+
+def agreement_ms(task: Task) -> float | None:
+    """How far the two methods are apart (milliseconds), or None with one answer."""
+    return number(answer(task).get("agreement_ms"))
+
+
+def ambiguous(task: Task) -> bool:
+    """Whether the music fits at more than one place."""
+    return answer(task).get("ambiguous") is True
+
+
+def queue_of(tasks: Iterable[Task], workers: int, now: datetime) -> Queue:
+    """The queue: places in the order of creation, and when it will be empty.
+
+    A waiting task is taken to need as long as the median of the last twenty that ended
+    well; the workers share them evenly.
+    """
+    pending: list[Task] = []
+    left: list[float] = []
+    spent: list[float] = []
+    running = 0
+    known = True
+    for task in tasks:
+        if task.status == "pending":
+            pending.append(task)
+        elif task.status == "processing":
+            running += 1
+            seconds = number(task.seconds_left)
+            if seconds is None:
+                known = False
+            else:
+                left.append(seconds)
+        elif task.status == "success":
+            seconds = seconds_spent(task, now)
+            if seconds is not None:
+                spent.append(seconds)
+    typical = sorted(spent[-20:])[len(spent[-20:]) // 2] if spent else None
+    if not known and typical is not None:
+        left.extend([typical] * (running - len(left)))
+        known = True
+    total: float | None = None
+    if known and (not pending or typical is not None):
+        total = sum(left) + len(pending) * (typical or 0.0)
+        total = max([total / max(1, workers), *left])
+    return Queue({task.id: i for i, task in enumerate(pending, 1)}, running, total)

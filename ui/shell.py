@@ -1,0 +1,67 @@
+"""The frame around the pages: title, navigation, language, and the running service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import health, history, home, toasts
+from ui.part import part
+from ui.service import start_service
+from ui.text import LANGUAGES, choose_language, t
+from ui.viewer import current_viewer
+
+_STYLE = Path(__file__).with_name("style.css")
+
+
+def show() -> None:
+    """Draw the page that the address names."""
+    choose_language()
+    st.set_page_config(page_title=t("app.title"), page_icon="🩰", layout="wide")
+    # With the plain script the first visit starts the service; else it has been running.
+    service = start_service(routes=False, address=st.get_option("server.address"))
+    viewer = current_viewer(service)
+    st.html(_STYLE)
+
+    def tasks() -> None:
+        part(home.show_home, service, viewer)
+
+    def past() -> None:
+        part(history.show_history, service, viewer)
+
+    def state() -> None:
+        part(health.show_health, service, viewer)
+
+    page = st.navigation(
+        [
+            st.Page(
+                tasks,
+                title=t("page.tasks"),
+                icon=":material/queue_music:",
+                url_path="tasks",
+                default=True,
+            ),
+            st.Page(past, title=t("page.history"), icon=":material/history:", url_path="history"),
+            st.Page(
+                state, title=t("page.health"), icon=":material/monitor_heart:", url_path="health"
+            ),
+        ],
+        position="top",
+    )
+    toasts.show_toasts()
+    _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
+    page.run()
+
+
+def _header() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="header"):
+        st.title(t("app.title"), anchor=False)
+        st.segmented_control(
+            t("app.language"),
+            list(LANGUAGES),
+            format_func=LANGUAGES.__getitem__,
+            key="language",
+            label_visibility="collapsed",
+            required=True,
+        )

@@ -1,0 +1,213 @@
+"""Handing files in: dance videos and a reference, checked as they land; one button."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pipeline.reasons import JobError
+from pipeline.submit import submit
+from store import StoreError, Task
+from ui import actions, facts, sample, toasts
+from ui.components import load
+from ui.names import plain, shown_name
+from ui.routes import uploads
+from ui.service import Service
+from ui.stock_upload import Waiting, stock_uploaders
+from ui.text import has, t
+from ui.viewer import Viewer
+
+log = logging.getLogger(__name__)
+
+_UPLOADER = load("uploader")
+DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi")
+SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
+WHILE_CHECKING = 1.5
+_ROUND = "upload.round"
+_ASKED = "upload.asked"
+WORDS = (
+    "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
+    "uploading", "resuming", "done", "failed", "too_large", "disk_full", "left", "retry",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What the viewer has uploaded so far."""
+
+    dances: Sequence[Waiting]
+    reference: Waiting | None
+
+
+def show_upload(service: Service, viewer: Viewer) -> None:
+    """The uploaders, what was found in the files, and the button."""
+    by_route = service.routes and viewer.by == "cookie" and viewer.name is not None
+    if by_route:
+        checking = facts.unfinished(_component_files(service, viewer))
+        every = WHILE_CHECKING if checking else None
+        st.fragment(_routed, run_every=every)(service, viewer, checking)
+    else:
+        picked = Picked(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
+        _do_asked(service, viewer, picked)
+        _buttons(picked)
+
+
+def _key() -> str:
+    return f"uploader-{st.session_state.get(_ROUND, 0)}"
+
+
+def _component_files(service: Service, viewer: Viewer) -> list[Waiting]:
+    picked = _picked(service, viewer, st.session_state.get(_key(), {}).get("files"))
+    return [*picked.dances, *([picked.reference] if picked.reference else [])]
+
+
+def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
+    known = facts.facts_of(_component_files(service, viewer))
+    assert viewer.name is not None  # noqa: S101 - a viewer by cookie has a name
+    result = _UPLOADER(
+        key=_key(),
+        data={
+            "words": {name: t(f"upload.{name}") for name in WORDS},
+            "url": f"{uploads.URL}/",
+            "token": uploads.upload_token(service, viewer.name),
+            "header": uploads.TOKEN_HEADER,
+            "max": service.settings.max_upload_mb * 1024 * 1024,
+            "accept": {
+                "dance": ",".join(f".{x}" for x in DANCE_TYPES),
+                "reference": ",".join(f".{x}" for x in (*SOUND_TYPES, *DANCE_TYPES)),
+            },
+            "facts": known,
+        },
+        default={"files": None},
+        on_files_change=lambda: None,
+    )
+    picked = _picked(service, viewer, result.files)
+    _do_asked(service, viewer, picked)
+    everything = [*picked.dances, *([picked.reference] if picked.reference else [])]
+    if facts.unfinished(everything) != was_checking:
+        st.rerun()
+    _buttons(picked)
+
+
+def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
+    """The uploads that the component names and that are whole on the disk."""
+
+    def find(given: Any, role: str) -> Waiting | None:
+        uid = given.get("id") if isinstance(given, dict) else None
+        if not isinstance(uid, str) or viewer.name is None:
+            return None
+        found = uploads.find_upload(service, viewer.name, uid)
+        return Waiting(found.uid, found.path, found.name, found.size, role) if found else None
+
+    if not isinstance(files, dict):
+        return Picked((), None)
+    given = files.get("dance")
+    dances = (
+        [found for one in given if (found := find(one, "dance"))] if isinstance(given, list) else []
+    )
+    return Picked(dances, find(files.get("reference"), "reference"))
+
+
+def _buttons(picked: Picked) -> None:
+    count = len(picked.dances)
+    ready = count > 0 and picked.reference is not None
+    with st.container(horizontal=True, vertical_alignment="center", key="upload-buttons"):
+        st.button(
+            t("upload.start_many", n=count) if count > 1 else t("upload.start"),
+            type="primary",
+            icon=":material/music_note:",
+            disabled=not ready,
+            key="upload.start",
+            on_click=_ask,
+            args=("start",),
+        )
+        st.button(
+            t("upload.sample"),
+            icon=":material/science:",
+            key="upload.sample",
+            on_click=_ask,
+            args=("sample",),
+        )
+        if not ready:
+            st.caption(t("upload.missing_reference") if count else t("upload.missing_both"))
+
+
+def _ask(what: str) -> None:
+    # Noted by a callback: a tick that redraws the page at this moment cannot swallow a click.
+    st.session_state[_ASKED] = what
+
+
+def _do_asked(service: Service, viewer: Viewer, picked: Picked) -> None:
+    asked = st.session_state.pop(_ASKED, None)
+    # A place that is always there: what is below it keeps its position in every run.
+    with st.container():
+        if asked == "start" and picked.dances and picked.reference is not None:
+            _start(service, viewer, picked)
+        elif asked == "sample":
+            _sample(service, viewer)
+
+
+def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
+    """One task for each dance; what cannot be handed in stays where it is, with the reason."""
+    assert picked.reference is not None  # noqa: S101 - asked for before
+    last: Task | None = None
+    for number, dance in enumerate(picked.dances, 1):
+        try:
+            last = submit(
+                service.store,
+                service.settings,
+                dance.path,
+                picked.reference.path,
+                dance_name=dance.name,
+                reference_name=picked.reference.name,
+                visitor=viewer.name,
+                move=True,
+                keep_reference=number < len(picked.dances),
+            )
+        except (JobError, StoreError, OSError) as error:
+            log.exception("cannot hand in %s", dance.path)
+            reason = getattr(error, "reason", None)
+            why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
+            st.error(f"{plain(shown_name(dance.name))}: {why}", icon=":material/warning:")
+            return
+    for one in (*picked.dances, picked.reference):
+        one.path.unlink(missing_ok=True)
+        one.path.with_name(f"{one.path.name}.info").unlink(missing_ok=True)
+    _handed_in(service, last, len(picked.dances))
+
+
+def _handed_in(service: Service, task: Task | None, count: int) -> None:
+    service.runner.wake()
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    if task is not None:
+        actions.open_task(task.id)
+    toasts.toast(t("upload.handed_in", n=count), icon=":material/movie:")
+    st.rerun()
+
+
+def _sample(service: Service, viewer: Viewer) -> None:
+    with st.spinner(t("upload.making_sample")):
+        pair = sample.sample_pair(service)
+    if pair is None:
+        st.error(t("upload.no_sample"), icon=":material/warning:")
+        return
+    dance, reference = pair
+    try:
+        task = submit(
+            service.store,
+            service.settings,
+            dance,
+            reference,
+            dance_name=t("upload.sample_dance") + dance.suffix,
+            reference_name=t("upload.sample_reference") + reference.suffix,
+            visitor=viewer.name,
+        )
+    except (JobError, StoreError, OSError):
+        log.exception("cannot hand in the sample pair")
+        st.error(t("upload.not_stored"), icon=":material/warning:")
+        return
+    _handed_in(service, task, 1)

@@ -1,0 +1,60 @@
+"""Who looks at the page, and which tasks they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+from store import Task
+from ui.routes.files import file_url, may_see
+from ui.routes.visitor import COOKIE, checked_key, new_key, visitor_name
+from ui.service import Service
+
+_KEY = "key"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A browser or login, by the name made from its key."""
+
+    name: str | None
+    by: Literal["login", "cookie", "address", "nothing"]
+
+    def may_see(self, service: Service, task: Task) -> bool:
+        """Whether this viewer may see the task, its files and its actions."""
+        return may_see(service, task, self.name)
+
+    def visible(self, service: Service, tasks: Iterable[Task]) -> list[Task]:
+        """The tasks that this viewer may see, in the same order."""
+        return [task for task in tasks if self.may_see(service, task)]
+
+    def url(self, service: Service, task: Task, kind: str, **query: str) -> str:
+        """The address of one of the task's files, which this viewer can open."""
+        return file_url(service, task, kind, link=service.private and self.by == "login", **query)
+
+
+def current_viewer(service: Service) -> Viewer:
+    """The viewer of this session: a login first, then the cookie, then a key in the address.
+
+    Without our routes nothing can set a cookie; where tasks are private there, a fresh key
+    goes into the address, which is then the viewer's bookmark.
+    """
+    if getattr(st.user, "is_logged_in", False):
+        identity = str(st.user.get("email") or st.user.get("sub") or "")
+        if identity:
+            return Viewer(visitor_name(f"login:{identity}"), "login")
+    key = checked_key(st.context.cookies.get(COOKIE))
+    if key is not None:
+        return Viewer(visitor_name(key), "cookie")
+    key = checked_key(st.query_params.get(_KEY)) or st.session_state.get(_KEY)
+    if key is None and service.private:
+        key = new_key()
+    if key is None:
+        return Viewer(None, "nothing")
+    st.session_state[_KEY] = key
+    if service.private:
+        st.query_params[_KEY] = key
+    return Viewer(visitor_name(key), "address")

@@ -1,0 +1,109 @@
+"""A task's state in the viewer's words: status, stage, reason, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from store import Task
+from ui import rows
+from ui.format import duration, milliseconds
+from ui.text import has, t
+
+ICONS = {"pending": "⏳", "processing": "⚙️", "success": "✅", "failed": "❌"}
+HIGH = 0.8
+AGREE_MS = 45.0
+"""Above this the two results are shown as different answers (one and a half video frames)."""
+
+
+def status_text(task: Task) -> str:
+    """Icon and word for the status; a cancelled task says so."""
+    if task.status == "failed" and task.reason == "cancelled":
+        return f"🚫 {t('status.cancelled')}"
+    if task.status == "processing" and task.cancel_requested:
+        return f"🚫 {t('status.cancelling')}"
+    if task.status == "success" and rows.ambiguous(task):
+        return f"❓ {t('status.ambiguous')}"
+    if task.status not in ICONS:
+        return str(task.status)
+    return f"{ICONS[task.status]} {t(f'status.{task.status}')}"
+
+
+def stage_text(task: Task, queue: rows.Queue) -> str:
+    """What is being done now, or the place in the queue, or why it failed."""
+    if task.status == "pending":
+        place = queue.places.get(task.id)
+        return t("queue.place", n=place) if place else ""
+    if task.status == "processing":
+        stage = f"stage.{task.stage}"
+        text = t(stage) if has(stage) else t("stage.start")
+        left = rows.number(task.seconds_left)
+        return t("stage.left", stage=text, left=duration(left)) if left is not None else text
+    if task.status == "failed":
+        return reason_text(task)
+    if task.status == "success":
+        return result_text(task)
+    return ""
+
+
+def result_text(task: Task) -> str:
+    """Which results there are."""
+    have = [name for name, path in _outputs(task).items() if path]
+    if len(have) == 1:
+        return t("result.only", name=t(f"variant.{have[0]}"))
+    return t("result.both")
+
+
+def _outputs(task: Task) -> Mapping[str, str | None]:
+    return {"modular": task.modular_output, "v2": task.v2_output}
+
+
+def reason_text(task: Task) -> str:
+    """Why it failed, in the viewer's language, made from the code."""
+    key = f"reason.{task.reason}"
+    if has(key):
+        return t(key)
+    return t("reason.unknown")
+
+
+def advice_text(task: Task) -> str:
+    """What to do about it."""
+    key = f"advice.{task.reason}"
+    return t(key) if has(key) else t("advice.unknown")
+
+
+def confidence_word(value: float) -> str:
+    """high, medium or low, in words."""
+    if value >= HIGH:
+        return t("confidence.high")
+    return t("confidence.medium") if value > 0.5 else t("confidence.low")
+
+
+def verdict(task: Task) -> str:
+    """One sentence that a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
+    confidence = rows.confidence(task)
+    if confidence is None:
+        return ""
+    agreement = rows.agreement_ms(task)
+    if rows.ambiguous(task):
+        first = t("verdict.ambiguous")
+    elif agreement is None:
+        have = [name for name, path in _outputs(task).items() if path]
+        first = t("verdict.one", name=t(f"variant.{have[0]}")) if have else t("verdict.none")
+    elif agreement <= AGREE_MS:
+        first = t("verdict.agree", ms=milliseconds(agreement))
+    else:
+        first = t("verdict.differ", ms=milliseconds(agreement))
+    return f"{first} {t('verdict.confidence', word=confidence_word(confidence))}"
+
+
+def warning_texts(task: Task) -> list[str]:
+    """The task's warnings that the catalogue knows, in the viewer's language."""
+    texts: list[str] = []
+    for warning in task.warnings or ():
+        code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
+        key = f"warning.{code}"
+        text = t(key) if has(key) else str(code)
+        if text not in texts:
+            texts.append(text)
+    return texts
