@@ -42,6 +42,8 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
+SHORT_TAKE = 20.0
+"""Seconds of a take that tells nothing certain about drift."""
 MOST_REST = 3
 """Unexplained stretches that are searched."""
 
@@ -152,6 +154,21 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bo
     return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
 
 
+def placed(dance: Sound, reference: Sound, rough: Segment, speed: float) -> Exact | None:
+    """The exact line of a take. A short one tells its drift badly: there the line without
+    drift through its middle is taken unless another is clearly better."""
+    start, stop = rough.dance_start, rough.dance_end
+    exact = refine(dance, reference, rough.offset, rough.speed, start, stop, slack=4e-4)
+    if stop - start >= SHORT_TAKE:
+        return exact
+    middle = (start + stop) / 2
+    offset = rough.offset + (rough.speed - speed) * middle
+    plain = refine(dance, reference, offset, speed, start, stop, slack=6e-4)
+    steady = refine(dance, reference, offset, speed, start, stop, slack=0.0)
+    found = [(e.height * w, e) for e, w in ((steady, 1.25), (plain, 1.0), (exact, 1.0)) if e]
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
 def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
     """A segment with its limits placed by coherence, where waveforms match."""
     floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
@@ -183,17 +200,7 @@ def assemble(
         if not verdict.matched:
             continue
         rough = segment_of(take, None, speed, pitch_moved=False)
-        exact = None
-        if not heard.stretched:
-            exact = refine(
-                dance,
-                reference,
-                rough.offset,
-                rough.speed,
-                rough.dance_start,
-                rough.dance_end,
-                slack=4e-4,
-            )
+        exact = None if heard.stretched else placed(dance, reference, rough, speed)
         segment = segment_of(take, exact, speed, pitch_moved=heard.pitch != 1.0)
         segments.append(limited(dance, reference, segment, exact is not None))
         errors.append(1.0 if exact is not None else 12.0)
@@ -216,5 +223,5 @@ def assemble(
         candidates if ambiguous else candidates[1:],
         float(np.max(errors)),
         None,
-        replace(main.evidence, details={**main.evidence.details, "weight": total}),
+        replace(main.evidence, details={**main.evidence.details, "weight": float(total)}),
     )

@@ -34,7 +34,7 @@ QUIET = 0.05
 """Power relative to the take's mean from which a frame counts half."""
 LONGEST = 16
 """Frames (a quarter of a second) over which a limit may be undecided."""
-NEAR = 0.2
+NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
 
 

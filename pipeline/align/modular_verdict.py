@@ -17,7 +17,7 @@ from pipeline.align.modular_follow import Line, by_seconds, evidence, fit_stretc
 from pipeline.align.modular_search import APART, HOP, LENGTH, correlate, highest
 from pipeline.align.modular_takes import Take
 from pipeline.align.modular_tonal import TonalMatch
-from pipeline.align.signal import Array
+from pipeline.align.signal import Array, spans, spread_max
 from pipeline.model import Evidence
 
 CHANCE = 4.6
@@ -30,6 +30,8 @@ TONAL, NOTES = 5.0, 0.15
 """Sigmas and coefficient of the tonal match from which notes are said to agree."""
 MOST = 24
 """Windows of a take that are looked at."""
+TOGETHER = 8
+"""Windows that are correlated at once."""
 POINTS = 400
 
 
@@ -60,12 +62,13 @@ def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, in
     starts = np.rint(np.linspace(take.start, last, number)).astype(int)
     total = np.zeros(reference.count + length + dance.count * 2, np.float32)
     zero = length - 1 + dance.count + dance.count // 2
-    for begin in starts:
-        curve = correlate(dance.part(begin, begin + length)[None], reference)[0]
-        curve = np.maximum(curve, np.maximum(np.roll(curve, 1), np.roll(curve, -1)))
-        moved = begin + round(take.line.drift * (begin + length / 2))
-        at = zero - (length - 1) - moved
-        total[at : at + len(curve)] += curve
+    for low, high in spans(number, TOGETHER):
+        group = starts[low:high]
+        windows = np.stack([dance.part(begin, begin + length) for begin in group])
+        for begin, row in zip(group, correlate(windows, reference), strict=True):
+            moved = begin + round(take.line.drift * (begin + length / 2))
+            at = zero - (length - 1) - moved
+            total[at : at + len(row)] += spread_max(row, 1)
     return total / np.float32(np.sqrt(number)), zero
 
 

@@ -23,7 +23,7 @@ EARLY = 0.012
 BELOW = 0.45
 LEAST = 0.8
 """Usual evidence below which limits cannot be told this way."""
-NEAR = 0.25
+NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
 
 
