@@ -71,6 +71,15 @@ def report(scores: Sequence[Score], methods: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
+def read_scores(files: Sequence[Path]) -> list[Score]:
+    """The scores of several runs on the cases that every method of every run was given."""
+    scores = [Score(**json.loads(line)) for file in files for line in file.read_text().splitlines()]
+    methods = {s.method for s in scores}
+    given = {method: {s.case for s in scores if s.method == method} for method in methods}
+    common = set.intersection(*given.values())
+    return [s for s in scores if s.case in common]
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
     parser.add_argument("--split", choices=("develop", "held"), default="develop")
@@ -80,7 +89,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="at most so many cases of a kind")
     parser.add_argument("--only", nargs="+", help="only the cases of these names")
     parser.add_argument("--out", type=Path, help="JSON lines, one a case and method")
-    parser.add_argument("--read", type=Path, help="make the tables from such a file again")
+    parser.add_argument(
+        "--read",
+        nargs="+",
+        type=Path,
+        help="make the tables from such files again, of the cases common to all",
+    )
     parser.add_argument("--report", type=Path, help="also write the tables here")
     parser.add_argument("--peers-python", type=Path, default=Path(".cache/peers/bin/python"))
     return parser.parse_args(arguments)
@@ -90,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the cases one after the other and prints the tables."""
     options = _options(arguments)
     if options.read:
-        scores = [Score(**json.loads(line)) for line in options.read.read_text().splitlines()]
+        scores = read_scores(options.read)
         print(report(scores, list(dict.fromkeys(s.method for s in scores))))
         return
     methods = [name for m in options.methods for name in (PEERS if m == "peers" else [m])]
@@ -100,15 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     workers = {name: Worker(name, options.peers_python) for name in asked}
     scores = []
     began = time.monotonic()
-    per_kind: dict[str, int] = {}
     out = options.out.open("w") if options.out else None
     try:
-        for case in generate(options.split, options.classes):
-            per_kind[case.kind] = per_kind.get(case.kind, 0) + 1
-            if options.limit and per_kind[case.kind] > options.limit:
-                continue
-            if options.only and case.name not in options.only:
-                continue
+        for case in generate(
+            options.split, options.classes, limit=options.limit, names=options.only
+        ):
             done = measure([case], methods, workers)
             scores += done
             for one in done:

@@ -95,8 +95,18 @@ def recipe(kind: str, count: int) -> Callable[[Recipe], Recipe]:
     return register
 
 
-def generate(split: Split, classes: Collection[str] | None = None) -> Iterator[Case]:
-    """The cases of a split, made one at a time; ``classes`` names the kinds that are wanted."""
+def generate(
+    split: Split,
+    classes: Collection[str] | None = None,
+    *,
+    limit: int | None = None,
+    names: Collection[str] | None = None,
+) -> Iterator[Case]:
+    """The cases of a split, made one at a time.
+
+    ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
+    cases of a kind; none of the others is made.
+    """
     from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401, PLC0415  (they fill KINDS)
 
     unknown = set(classes or ()) - set(KINDS)
@@ -104,8 +114,10 @@ def generate(split: Split, classes: Collection[str] | None = None) -> Iterator[C
         raise ValueError(f"no such classes: {', '.join(sorted(unknown))}; there are {list(KINDS)}")
     for kind, (count, make) in KINDS.items():
         if classes is None or kind in classes:
-            for index in range(count):
-                yield make(Draw(split, kind, index))
+            for index in range(min(count, limit or count)):
+                draw = Draw(split, kind, index)
+                if names is None or draw.name in names:
+                    yield make(draw)
 
 
 @dataclass(frozen=True)
@@ -158,19 +170,33 @@ def most_distinct(attempt: Callable[[int], tuple[float, T]], turns: int = 12) ->
 
 def resemblance(reference: Samples, start: float, seconds: float) -> float:
     """The highest correlation of an excerpt with any other place of the reference, 0 to 1."""
-    coarse = np.diff(signal.decimate(reference.astype(np.float64), 4, ftype="fir"))
+    excerpt = reference[int(start * RATE) : int((start + seconds) * RATE)]
+    return rival(excerpt, reference, int(start * RATE) / RATE, least_overlap=0.999)
+
+
+def rival(
+    dance: Samples, reference: Samples, offset: float | None, least_overlap: float = 0.1
+) -> float:
+    """How well a clean dance fits anywhere but at ``offset``: normalised correlation, 0 to 1.
+
+    Each place is judged by the stretch in which the two overlap, of at least ``least_overlap`` of
+    the dance and 4 s. At ``offset`` (seconds) the correlation would be 1.
+    """
     rate = RATE // 4
-    first, last = int(start * rate), int((start + seconds) * rate)
-    excerpt = coarse[first:last]
-    size = len(excerpt)
-    if size < rate or len(coarse) < size:
-        return 1.0
-    curve = np.abs(signal.correlate(coarse, excerpt, mode="valid", method="fft"))
-    energy = np.concatenate(([0], np.cumsum(coarse**2)))
-    windows = energy[size:] - energy[:-size]
-    curve = curve / np.sqrt(np.maximum(windows, 1e-9 * energy[-1]) * np.sum(excerpt**2) + 1e-12)
-    curve[max(0, first - rate // 20) : first + rate // 20] = 0
-    return float(curve.max(initial=0.0))
+    ours, theirs = (
+        np.diff(signal.decimate(x.astype(np.float64), 4, ftype="fir")) for x in (dance, reference)
+    )
+    curve = np.abs(signal.correlate(theirs, ours, mode="full", method="fft"))
+    lags = np.arange(-len(ours) + 1, len(theirs))
+    first, last = np.maximum(lags, 0), np.minimum(lags + len(ours), len(theirs))
+    sums = [np.concatenate(([0.0], np.cumsum(x**2))) for x in (theirs, ours)]
+    energy = (sums[0][last] - sums[0][first]) * (sums[1][last - lags] - sums[1][first - lags])
+    floor = 1e-6 * sums[0][-1] * sums[1][-1]
+    least = max(4 * rate if least_overlap < 0.9 else 0, int(least_overlap * len(ours)))
+    fits = np.where(last - first >= least, curve / np.sqrt(energy + floor + 1e-20), 0)
+    if offset is not None:
+        fits[np.abs(lags - offset * rate) < rate // 20] = 0
+    return float(fits.max(initial=0.0))
 
 
 def record(

@@ -17,6 +17,7 @@ from benchmarks.cases import (
     recipe,
     record,
     resemblance,
+    rival,
     room_tone,
     scene,
 )
@@ -251,6 +252,15 @@ def long_intro(draw: Draw) -> Case:
     return matched(draw, phone(dance, draw), reference, moved)
 
 
+def _within(dance: Samples, reference: Samples, truth: Segment) -> float:
+    """How well the shared stretch fits elsewhere in either sound."""
+    shared = truth.dance_end - truth.dance_start
+    return max(
+        resemblance(reference, truth.dance_start + truth.offset, shared),
+        resemblance(dance, truth.dance_start, shared),
+    )
+
+
 @recipe("part", 4)
 def part(draw: Draw) -> Case:
     """A reference that holds only a part of what was danced to: its start, middle or end."""
@@ -258,17 +268,13 @@ def part(draw: Draw) -> Case:
     first = int((-20.5, 25.3, 55.2, 30.1)[draw.index % 4] * RATE)
 
     def attempt(turn: int) -> tuple[float, tuple[Samples, Samples, Segment]]:
-        sound = draw.track(150, turn // 4).samples()
+        sound = draw.track(150, turn).samples()
         begin = int(draw.random.uniform(21, 65) * RATE)
         dance = sound[begin : begin + 80 * RATE]
         reference = sound[begin + first : begin + first + length * RATE]
         offset = -first / RATE
         truth = Segment(max(0.0, -offset), min(80.0, length - offset), offset)
-        shared = truth.dance_end - truth.dance_start
-        likeness = max(
-            resemblance(reference, truth.dance_start + offset, shared),
-            resemblance(dance, truth.dance_start, shared),
-        )
+        likeness = max(rival(dance, reference, offset), _within(dance, reference, truth))
         return likeness, (dance, reference, truth)
 
     dance, reference, truth = most_distinct(attempt)

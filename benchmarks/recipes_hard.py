@@ -110,7 +110,7 @@ def takes(draw: Draw) -> Case:
     u = draw.random.uniform
 
     def attempt(turn: int) -> tuple[float, tuple[Samples, Takes]]:
-        reference = draw.track(150, turn // 3).samples()[: 150 * RATE]
+        reference = draw.track(150, turn).samples()[: 150 * RATE]
         a, b = float(u(0, 20)), float(u(40, 105))
         plans: tuple[Takes, ...] = (
             [(3, a, 25), (6, b, 30)],  # stopped, and started elsewhere
@@ -145,10 +145,11 @@ def cut(draw: Draw) -> Case:
     skip = round(gap * RATE)
 
     def attempt(turn: int) -> tuple[float, tuple[Samples, int]]:
-        sound = draw.track(200, turn // 4).samples()[: 200 * RATE]
+        sound = draw.track(200, turn).samples()[: 200 * RATE]
         keep = round(float(draw.random.uniform(60, 100)) * RATE)
         at = keep / RATE
-        likeness = max(resemblance(sound, at - 28, 28), resemblance(sound, at + gap, 28))
+        stretches = ((at - 28, 28), (at + gap, 28), (at - 28, 56 + gap))
+        likeness = max(resemblance(sound, *stretch) for stretch in stretches)
         return likeness, (sound, keep)
 
     sound, keep = most_distinct(attempt)

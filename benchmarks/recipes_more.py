@@ -15,6 +15,7 @@ from benchmarks.cases import (
     recipe,
     record,
     resemblance,
+    rival,
     room_tone,
     scene,
     unrelated,
@@ -37,6 +38,20 @@ def speed_hard(draw: Draw) -> Case:
     else:
         dance = degrade.noise(dance, 0, "pink", draw.seed())
     dance = degrade.claps_and_stomps(dance, RATE, draw.seed(), level_db=0)
+    return matched(draw, dance, where.reference, truth)
+
+
+@recipe("strong_reflection", 6)
+def strong_reflection(draw: Draw) -> Case:
+    """One reflection 6 to 12 dB above the direct path, 8 to 41 ms after it, and a room's tail."""
+    level = (6, 8, 10, 12, 8, 12)[draw.index % 6]
+    late = (0.008, 0.015, 0.025, 0.041, 0.012, 0.030)[draw.index % 6]
+    room = degrade.room_response(RATE, 0.4, -3.0, draw.seed(), first_reflection=late + 0.002)
+    direct = room[0]
+    room[round(late * RATE)] += direct * 10 ** (level / 20)
+    where = scene(draw, 45, 150)
+    dance, truth = record(where.reference, where.start, 45)
+    dance = degrade.noise(degrade.reverberate(dance, room), 20, "pink", draw.seed())
     return matched(draw, dance, where.reference, truth)
 
 
@@ -85,18 +100,17 @@ def edge(draw: Draw) -> Case:
     """Only the first or last 8 to 12 s of the dance lie within the reference."""
     overlap = (12.0, 8.0, 10.0, 9.0)[draw.index % 4]
 
-    def attempt(turn: int) -> tuple[float, Samples]:
+    def attempt(turn: int) -> tuple[float, tuple[Samples, Samples, float]]:
         sound = draw.track(150, turn).samples()[: 150 * RATE]
-        first = 60.0 if draw.index % 2 else 60 - overlap
-        return resemblance(sound, first, overlap), sound
+        if draw.index % 2:  # the dance's end is the reference's start
+            reference, start = sound[60 * RATE :], 60 + overlap - 45
+        else:
+            reference, start = sound[: 60 * RATE], 60 - overlap
+        dance = warp.play(sound, RATE, start, 45)
+        offset = start - 60 if draw.index % 2 else start
+        return rival(dance, reference, offset), (dance, reference, offset)
 
-    sound = most_distinct(attempt)
-    if draw.index % 2:  # the dance's end is the reference's start
-        reference, start = sound[60 * RATE :], 60 + overlap - 45
-    else:
-        reference, start = sound[: 60 * RATE], 60 - overlap
-    dance = warp.play(sound, RATE, start, 45)
-    offset = start - 60 if draw.index % 2 else start
+    dance, reference, offset = most_distinct(attempt)
     truth = Segment(max(0.0, -offset), min(45.0, len(reference) / RATE - offset), offset)
     return matched(draw, phone(dance, draw), reference, truth)
 
@@ -197,13 +211,15 @@ def loop(draw: Draw) -> Case:
 @recipe("other_part", 5)
 def other_part(draw: Draw) -> Case:
     """Another part of the very song, which the reference does not have."""
-    sound = draw.track(250).samples()
-    dance = sound[200 * RATE : 240 * RATE]
-    best = min(
-        (resemblance(np.concatenate((sound[a * RATE : (a + 90) * RATE], dance)), 90, 40), a)
-        for a in (0, 50, 100)
-    )
-    reference = sound[best[1] * RATE : (best[1] + 90) * RATE]
+
+    def attempt(turn: int) -> tuple[float, tuple[Samples, Samples]]:
+        sound = draw.track(250, turn).samples()
+        dance = sound[200 * RATE : 240 * RATE]
+        reference = sound[50 * (turn % 3) * RATE :][: 90 * RATE]
+        windows = [dance[at * RATE : (at + 8) * RATE] for at in range(0, 33, 4)]
+        return 2 * max(rival(w, reference, None) for w in windows), (dance, reference)
+
+    dance, reference = most_distinct(attempt, 20)
     return unrelated(draw, phone(dance, draw), reference)
 
 

@@ -30,7 +30,7 @@ GROUPS = {
     "same_drums": "to reject",
     "other_version": "to reject",
     "no_music": "to reject",
-    "other_part": "to reject",
+    "other_part": "another part",
     "backwards": "to reject",
     "unrelated_many": "to reject",
 }
@@ -84,9 +84,15 @@ class Score:
         """Whether following this answer would have been right (for the table of confidence)."""
         return self.shares_music and self.error_ms is not None and self.error_ms <= RIGHT_MS
 
+    @property
+    def wrong(self) -> bool:
+        """Whether it was accepted and is somewhere more than 100 ms off, or shares no music."""
+        return self.matched and (self.error_ms is None or self.error_ms > 100)
+
     def within(self, limit_ms: float) -> bool:
-        """Whether it was accepted and is nowhere further off than that."""
-        return self.matched and self.error_ms is not None and self.error_ms <= limit_ms
+        """Whether it was accepted, covers enough, and is nowhere further off than that."""
+        enough = self.matched and self.cover >= LEAST_COVER
+        return enough and self.error_ms is not None and self.error_ms <= limit_ms
 
 
 def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
@@ -107,8 +113,6 @@ def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
         else:
             found = [largest_error(truth, answer.segments) for truth in case.truth]
             error, cover = max(e for e, _ in found), min(c for _, c in found)
-        if cover < LEAST_COVER:
-            error = float("inf")
     if case.truth is not None and GROUPS.get(case.kind) == "takes":
         limits = limits_error(case.truth, answer.segments)
     if case.ambiguous and handled is None:

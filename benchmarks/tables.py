@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.scoring import GROUP_ORDER, LIMIT_MS, Score
+from benchmarks.scoring import GROUP_ORDER, LEAST_COVER, LIMIT_MS, Score
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -38,9 +38,9 @@ def by_method(scores: Sequence[Score]) -> str:
     for method in dict.fromkeys(s.method for s in scores):
         own = [s for s in scores if s.method == method]
         one_answer = [s for s in own if s.shares_music and s.group != "ambiguous"]
-        reject = [s for s in own if not s.shares_music]
-        accepted = [s for s in own if s.matched]
-        wrong = [s for s in accepted if not s.within(100)]
+        reject = [s for s in own if s.group == "to reject"]
+        accepted = [s for s in own if s.matched and s.group != "another part"]
+        wrong = [s for s in accepted if s.wrong]
         sure = [s for s in wrong if (s.confidence is None or s.confidence >= 0.9)]
         count = len(one_answer)
         rows.append([
@@ -161,12 +161,14 @@ def fault_of(s: Score) -> str | None:  # noqa: PLR0911  (one line a fault reads 
         return "0 crashed"
     if not s.shares_music:
         return f"1 accepted, unrelated{sure}" if s.matched else None
-    if s.matched and not s.within(100):
+    if s.wrong:
         return f"2 wrong place{sure}"
     if not s.matched:
         return "3 missed"
     if s.group == "ambiguous":
         return None if s.handled else "4 not said to be ambiguous"
+    if s.cover < LEAST_COVER:
+        return "5 covers too little"
     if s.group == "takes" and not takes_right(s):
         return "5 takes"
     limit = 45 if s.kind in ("mild_kept", "full_kept") else 20

@@ -174,7 +174,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
             if align_only and arguments.plot:
                 from pipeline.plot import draw
 
-                draw(outcome, Path(scratch), arguments.plot)
+                draw(outcome, arguments.plot)
     finally:
         close()
     if align_only:

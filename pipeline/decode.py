@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import ffmpeg, reasons
+from pipeline.loudness import measuring, read_measure
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
-from pipeline.plan import Bounds
+from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import refuse
 from pipeline.settings import Settings
 
@@ -34,6 +35,9 @@ MUSIC_FLOOR = 10 ** (-50 / 20)
 """Below this root mean square (-50 dB) the reference's start or end counts as silence."""
 GAP = 0.01
 """Jumps of the time stamps larger than this are gaps and are filled (seconds)."""
+MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
+STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
+"""Forms for ``timeline``; mixing down never exceeds full scale."""
 BLOCK = 1 << 16
 FREE_MARGIN = 64 * 2**20
 """Disk space that is left alone (bytes)."""
@@ -54,6 +58,8 @@ class PcmSound:
     """The largest absolute sample, full scale is 1."""
     rms: float
     """Root mean square of all samples."""
+    loudness: Loudness | None = None
+    """The whole track's, by EBU R 128; measured of references only."""
 
     @property
     def duration(self) -> float:
@@ -115,6 +121,18 @@ def decode_sound(
     return best
 
 
+def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE) -> PcmSound:
+    """As much silence as the file is long, for a dance whose sound does not serve.
+
+    Its ``stream`` is ``NO_TRACK``. The file in ``scratch`` is sparse: it takes no space.
+    """
+    path = scratch / f"{info.role}-silence.pcm"
+    frames = round(info.duration * rate)
+    with path.open("wb") as file:
+        file.truncate(2 * frames)
+    return PcmSound(path, rate, frames, NO_TRACK, 0.0, 0.0)
+
+
 def _decode(
     path: Path,
     info: MediaInfo,
@@ -125,18 +143,17 @@ def _decode(
     progress: Progress,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
+    measure = target.with_suffix(".r128")
     arguments = [
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
         *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
-        *("-map", f"0:{track.index}"),
-        *("-af", f"{timeline(info.start_time, rate)},aformat=channel_layouts=mono"),
-        *("-f", "s16le", "pipe:1"),
+        *_outputs(info, track, rate, measure.name),
     ]
     limit = int((settings.max_duration + 60) * rate)
     expected = max(1, int(info.duration * rate))
     peak, energy, frames = 0, 0.0, 0
     try:
-        with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
+        with ffmpeg.process(arguments, folder=scratch) as pipe, target.open("wb") as out:
             for block in _blocks(pipe.fileno()):
                 check_free(scratch, len(block))
                 out.write(block)
@@ -158,6 +175,8 @@ def _decode(
                 "has sound that cannot be decoded; export it again",
                 detail=str(error),
             ) from error
+    loudness = read_measure(measure) if measure.is_file() else None
+    measure.unlink(missing_ok=True)
     return PcmSound(
         path=target,
         rate=rate,
@@ -165,17 +184,34 @@ def _decode(
         stream=track.index,
         peak=peak / 32768.0,
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
+        loudness=loudness,
     )
 
 
-def timeline(start_time: float, rate: int) -> str:
-    """The filter that resamples to ``rate`` hertz with sample 0 at the container's start.
+def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str) -> list[str]:
+    """The samples into the pipe; of a reference also its loudness, in the same pass."""
+    samples = timeline(info.start_time, rate, MONO)
+    if info.role == "dance":
+        return ["-map", f"0:{track.index}", "-af", samples, "-f", "s16le", "pipe:1"]
+    graph = f"[0:{track.index}]asplit[a][b];[a]{samples}[samples];[b]{measuring(measure)}[loud]"
+    return [
+        *("-filter_complex", graph, "-map", "[samples]", "-f", "s16le", "pipe:1"),
+        *("-map", "[loud]", "-f", "null", "-"),
+    ]
+
+
+def timeline(start_time: float, rate: int, form: str) -> str:
+    """The filters that resample to ``rate`` hertz with sample 0 at the container's start.
+
+    ``form`` says the samples' format and channels, as options of ``aresample``.
 
     Gaps and a late start are filled with zeros; time stamps are not stretched (a small
-    disagreement is jitter of the container's clock, not sound).
+    disagreement is jitter of the container's clock, not sound). The second filter counts
+    ``first_pts`` in samples of its *input*, so the rate is changed before it.
     """
     first = round(start_time * rate)
-    return f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    fill = f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    return f"aresample={rate}:{form},{fill}"
 
 
 def check_free(folder: Path, needed: int) -> None:

@@ -98,9 +98,13 @@ def _end(log: IO[bytes]) -> str:
 
 @contextmanager
 def process(
-    arguments: Sequence[str], *, write: bool = False, partial: bool = False
+    arguments: Sequence[str],
+    *,
+    write: bool = False,
+    partial: bool = False,
+    folder: Path | None = None,
 ) -> Iterator[IO[bytes]]:
-    """Runs ffmpeg and gives its standard output, or its standard input with ``write``.
+    """Runs ffmpeg (in ``folder``) and gives its standard output, or its input with ``write``.
 
     At the end of the block the pipe is closed and the process awaited. Raises
     ``FfmpegError`` when it ended with an error. Leaving the block by an exception kills it,
@@ -112,6 +116,7 @@ def process(
             stdin=subprocess.PIPE if write else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if write else subprocess.PIPE,
             stderr=log,
+            cwd=folder,
         )
         pipe = running.stdin if write else running.stdout
         assert pipe is not None  # noqa: S101 # asked for above

@@ -6,7 +6,7 @@ shown. Cutting by copying needs both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -152,7 +152,7 @@ def _reordered(stamps: list[Stamp], shown: list[int]) -> list[Stamp]:
 
 
 def build(
-    stamps: list[Stamp], info: MediaInfo, *, rebuilt: bool = False, ordered: bool = True
+    stamps: Sequence[Stamp], info: MediaInfo, *, rebuilt: bool = False, ordered: bool = True
 ) -> FrameTimes:
     """``FrameTimes`` from what each packet says of each packet."""
     assert info.video is not None  # noqa: S101

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import ffmpeg
-from pipeline.decode import timeline
+from pipeline.decode import STEREO, timeline
 from pipeline.media import MediaInfo
 from pipeline.plan import Piece, RenderPlan
 from pipeline.settings import Settings
@@ -41,8 +41,15 @@ RELEASE = 0.3
 """Time constants of the ducking (seconds)."""
 RUBBERBAND = "transients=crisp:detector=compound:phase=laminar:pitchq=quality:channels=together"
 
+RAW = ("-ar", str(RATE), "-f", "f32le", "pipe:1")
+"""ffmpeg's output for 32-bit samples into our pipe."""
+
 Block = NDArray[np.float32]
 """Shape (samples, 2), full scale 1."""
+
+
+Place = tuple[Path, MediaInfo, int]
+"""A file, its description and the index of one of its tracks."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +61,29 @@ class Sources:
     reference: Path
     settings: Settings
 
-    def of(self, piece: Piece) -> tuple[Path, MediaInfo, int]:
+    def of(self, piece: Piece) -> Place:
         """The file, its description and the track that ``piece`` plays."""
         if piece.source == "dance":
             return self.dance, self.plan.dance, self.plan.sound.dance_stream
         return self.reference, self.plan.reference, self.plan.sound.reference_stream
 
 
-def decode_arguments(piece: Piece, sources: Sources) -> list[str]:
-    """ffmpeg's arguments that put ``piece`` as 32-bit stereo samples into standard output."""
-    path, info, stream = sources.of(piece)
+def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str) -> list[str]:
+    """ffmpeg's arguments that decode, stretch and place ``piece``; ``more`` are more filters.
+
+    The output's own arguments have to follow.
+    """
+    path, info, stream = place
     return [
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
-        *ffmpeg.input_arguments(path, max_streams=sources.settings.max_streams),
-        *("-map", f"0:{stream}", "-af", _filters(piece, info, stream)),
-        *("-ar", str(RATE), "-f", "f32le", "pipe:1"),
+        *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
+        *("-map", f"0:{stream}", "-af", ",".join([_filters(piece, info, stream), *more])),
     ]
 
 
 def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
     """The piece's filters; its first sample is that at ``source_start``."""
     length = (piece.end - piece.start) * piece.speed
-    stereo = "aformat=sample_fmts=flt:channel_layouts=stereo"
     if piece.stretch == "resample":
         # The samples are taken for ones of a rate that is ``speed`` times theirs. Rates are
         # whole numbers for ffmpeg, so both are scaled until the ratio is exact to 1e-9.
@@ -83,12 +91,12 @@ def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
         first, last = _samples(info, piece, own, length)
         source, target = _ratio(piece.speed * own / RATE)
         return (
-            f"{timeline(info.start_time, own)},{stereo},atrim=start_pts={first}:end_pts={last},"
+            f"{timeline(info.start_time, own, STEREO)},atrim=start_pts={first}:end_pts={last},"
             f"asetpts=N,asetrate={source},"
             f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE}"
         )
     first, last = _samples(info, piece, RATE, length)
-    chain = f"{timeline(info.start_time, RATE)},{stereo},atrim=start_pts={first}:end_pts={last}"
+    chain = f"{timeline(info.start_time, RATE, STEREO)},atrim=start_pts={first}:end_pts={last}"
     if piece.stretch == "pitch_kept":
         chain += f",asetpts=N,rubberband=tempo={piece.speed!r}:{RUBBERBAND}"
     return chain
@@ -155,7 +163,9 @@ class _Track:
             return None
         if self._pipe is None:
             own = self._stack.enter_context(ExitStack())
-            arguments = decode_arguments(self.piece, self._sources)
+            sources = self._sources
+            source = sources.of(self.piece)
+            arguments = [*decode_arguments(self.piece, source, sources.settings), *RAW]
             self._pipe = own.enter_context(ffmpeg.process(arguments, partial=True))
             self._own = own
         raw = self._pipe.read((high - low) * CHANNELS * 4)

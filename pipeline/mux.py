@@ -24,10 +24,19 @@ from av.video.stream import VideoStream
 from pipeline.frames import FrameTimes
 from pipeline.plan import Picture
 
+SOUND_RATE = 96000
+"""The highest rate of AAC, for the size of the index (hertz)."""
 AAC_FRAME = 1024
 """Samples in one packet of AAC-LC; a decoder needs the one before the first heard."""
-PORTABLE = {"movflags": "+faststart+negative_cts_offsets", "use_editlist": "0"}
-STANDARD = {"movflags": "+faststart"}
+VIDEO_ENTRY = 44
+SOUND_ENTRY = 32
+"""The most that one packet takes in the index: its size, times, key flag and chunk (bytes)."""
+INDEX_BASE = 1 << 16
+"""For all of the index that does not grow with length (bytes)."""
+LARGE = 32 * 2**20
+"""From this size on the index's place is reserved, so that the file is not written twice."""
+SPARE = 0.02
+"""The largest share of the file that may be reserved for it; more would be waste."""
 
 VideoPackets: TypeAlias = "Iterator[Packet[VideoStream]]"
 
@@ -40,14 +49,18 @@ def write_mp4(
     sound_packets: Iterator[Packet[AudioStream]],
     *,
     portable: bool,
+    size: int,
+    count: int,
+    duration: float,
     on_packet: Callable[[float], None],
 ) -> None:
     """Writes both streams in the order of decoding; ``on_packet`` hears the position (seconds).
 
-    ``packets`` and ``sound_packets`` carry result stamps already. Raises ``OSError`` when
-    the disk is full.
+    ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
+    file (bytes), ``count`` the number of ``packets`` and ``duration`` theirs (seconds). Raises
+    ``OSError`` when the disk is full.
     """
-    options = PORTABLE if portable else STANDARD
+    options = muxer_options(portable=portable, size=size, count=count, duration=duration)
     with av.open(str(out), "w", format="mp4", options=options) as container:
         assert isinstance(container, OutputContainer)  # noqa: S101
         picture = container.add_stream_from_template(video, opaque=True)
@@ -64,6 +77,24 @@ def write_mp4(
             container.mux(packet)
             if not kind:
                 on_packet(seconds)
+
+
+def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> dict[str, str]:
+    """The index goes in front: moved there at the end, or, in large files, into a place that is
+    reserved from the start. A portable file has no edit list."""
+    flags, options = [], {}
+    packets = round(duration * SOUND_RATE / AAC_FRAME) + 8
+    room = INDEX_BASE + count * VIDEO_ENTRY + packets * SOUND_ENTRY
+    if size >= LARGE and room <= size * SPARE:
+        options["moov_size"] = str(room)
+    else:
+        flags.append("faststart")
+    if portable:
+        flags.append("negative_cts_offsets")
+        options["use_editlist"] = "0"
+    if flags:
+        options["movflags"] = "+" + "+".join(flags)
+    return options
 
 
 def _into(packet: Packet[Any], stream: Stream) -> None:

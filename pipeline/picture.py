@@ -66,7 +66,6 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
     picture, video = plan.picture, plan.dance.video
     assert video is not None  # noqa: S101
     key = float(picture.key * picture.time_base)
-    end = float(picture.end * picture.time_base)
     seek: list[str] = []
     if picture.rebuilt:  # the stamps are ours, not the container's: count pictures instead
         stop = picture.first + picture.frames
@@ -76,14 +75,13 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
             f"trim=start_pts={picture.start}:end_pts={picture.end}",
             f"setpts=PTS-{picture.start}",
         ]
-        if plan.dance.start_time < key:
-            seek = ["-ss", f"{key:.6f}", "-noaccurate_seek"]
+        if plan.dance.start_time < key:  # seeking counts from the container's start
+            seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
-        *("-t", f"{end - (key if seek else 0.0) + 10:.6f}"),
         *ffmpeg.input_arguments(dance, max_streams=settings.max_streams),
         *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),

@@ -19,6 +19,9 @@ from pipeline.model import Segment, VariantName
 
 Action = Literal["copy", "encode"]
 
+NO_TRACK = -1
+"""In place of a track's index: the dance has no sound that serves; silence stands for it."""
+
 
 @dataclass(frozen=True)
 class RenderOptions:

@@ -16,21 +16,21 @@ whose pictures are exactly the first ones to be shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline import reasons
 from pipeline.frames import FrameTimes, reordering_depth
 from pipeline.materials import Materials
-from pipeline.media import AudioInfo, MediaInfo, VideoInfo
+from pipeline.media import MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
+from pipeline.pieces import Music, pieces, sound_action, static_gain
 from pipeline.plan import (
+    NO_TRACK,
     Action,
     Bounds,
-    Loudness,
     Picture,
-    Piece,
     RenderOptions,
     RenderPlan,
     SoundPlan,
@@ -40,33 +40,8 @@ from pipeline.reasons import RenderError
 
 KEY_FRAME_REACH = 0.5
 """A key frame this near before the wished start is started from (seconds)."""
-CROSS_FADE = 0.05
-"""Between original sound and music (seconds)."""
-EDGE_FADE = 0.005
-"""At the ends of a mix, against clicks (seconds); music alone is not faded, so that results
-which differ only in their ends share one encoding."""
 SHORTEST_PIECE = 0.2
 """Stretches of music or original sound shorter than this are not worth a cross-fade."""
-TARGET_LUFS = -14.0
-PEAK_CEILING = -1.0
-"""Decibels of full scale (true peak)."""
-DRIFT = 2e-3
-"""Speeds this near to 1 are drifting clocks and are followed by resampling."""
-SAME_SPEED_ERROR = 1e-4
-"""A speed that departs from 1 by less than this over the whole result is 1 (seconds)."""
-
-
-@dataclass(frozen=True)
-class Music:
-    """A stretch of the dance (dance time, seconds) that gets the reference."""
-
-    start: float
-    end: float
-    segment: Segment
-
-    def reference_time(self, dance_time: float) -> float:
-        """Seconds on the reference's line."""
-        return self.segment.speed * dance_time + self.segment.offset
 
 
 def make_plan(
@@ -97,19 +72,22 @@ def make_plan(
     begin = frames.seconds(picture.start)
     finish = frames.seconds(picture.end)
     stretches = _follow_the_frames(stretches, begin, finish)
-    gain = _gain(materials.loudness, options, materials.dance_peak)
-    pieces = _pieces(stretches, begin, finish, gain)
+    gain = static_gain(materials.loudness, options, materials.dance_peak)
+    sounds = pieces(stretches, begin, finish, gain)
+    muted = materials.dance_stream == NO_TRACK
+    if muted:
+        sounds = tuple(piece for piece in sounds if piece.source == "reference")
     reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
-    action, reason = _sound_action(pieces, reference, options, finish - begin)
+    action, reason = sound_action(sounds, reference, options, finish - begin)
     notes = [f"picture_{picture.action}"] if picture.action == "encode" else []
     return RenderPlan(
         variant=variant,
         picture=picture,
         sound=SoundPlan(
-            pieces=pieces,
+            pieces=sounds,
             reference_stream=materials.reference_stream,
             dance_stream=materials.dance_stream,
-            room_gain=options.room_sound,
+            room_gain=0.0 if muted else options.room_sound,
             action=action,
             reason=reason,
         ),
@@ -213,6 +191,8 @@ def _picture(
         first = float(seconds[begin])
     count, stop = _closed_end(frames, begin, end + tolerance)
     inside = frames.pts[begin : begin + count]
+    if options.portable and action == "copy" and bool(np.any(seconds[begin:] < first - tolerance)):
+        action, reason = "encode", "a portable file begins on a key frame"
     first_stamp = int(inside[np.argmin(np.abs(seconds[begin : begin + count] - first))])
     visible = shown[begin : begin + count] & (inside >= first_stamp)
     return Picture(
@@ -280,95 +260,3 @@ def _follow_the_frames(stretches: list[Music], begin: float, finish: float) -> l
         if end > start:
             kept.append(Music(start, end, music.segment))
     return kept
-
-
-def _gain(loudness: Loudness | None, options: RenderOptions, dance_peak: float) -> float:
-    """One static gain (decibels): min(-14 LUFS - integrated, -1 dB - true peak), less the room
-    that the original sound needs under it so that the sum stays under the ceiling."""
-    gain = 0.0
-    peak = 1.0
-    if options.loudness and loudness is not None:
-        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING - loudness.true_peak)
-        peak = 10 ** ((loudness.true_peak + gain) / 20)
-    if options.room_sound > 0:
-        ceiling = 10 ** (PEAK_CEILING / 20)
-        room = options.room_sound * dance_peak
-        gain += min(0.0, 20 * float(np.log10(max(0.1, ceiling - room) / peak)))
-    return gain
-
-
-def _pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> tuple[Piece, ...]:
-    """Music where there is some, original sound between, before and after, cross-faded."""
-    spans: list[tuple[float, float, Music | None]] = []
-    position = begin
-    for music in stretches:
-        start = music.start
-        if start - position >= CROSS_FADE or (start > position and not spans):
-            spans.append((position, start, None))
-        spans.append((start, music.end, music))
-        position = music.end
-    if finish - position >= CROSS_FADE:
-        spans.append((position, finish, None))
-    pieces: list[Piece] = []
-    half = CROSS_FADE / 2
-    edge = EDGE_FADE if len(spans) > 1 else 0.0
-    for number, (start, end, span) in enumerate(spans):
-        before = half if number > 0 else 0.0
-        after = half if number < len(spans) - 1 else 0.0
-        fade_in = 2 * before or edge
-        fade_out = 2 * after or edge
-        low, high = start - before, end + after
-        pieces.append(_piece(span, low, high, begin, finish - begin, gain, fade_in, fade_out))
-    return tuple(pieces)
-
-
-def _piece(
-    music: Music | None,
-    low: float,
-    high: float,
-    begin: float,
-    length: float,
-    gain: float,
-    fade_in: float,
-    fade_out: float,
-) -> Piece:
-    if music is None:
-        return Piece("dance", low - begin, high - begin, low, fade_in=fade_in, fade_out=fade_out)
-    source_start = music.reference_time(low)
-    if source_start < 0:  # the cross-fade would begin before the reference does
-        low -= source_start / music.segment.speed
-        source_start = 0.0
-    speed = music.segment.speed
-    if abs(speed - 1.0) * length < SAME_SPEED_ERROR:
-        speed, stretch = 1.0, "none"
-    elif music.segment.pitch_moved or abs(speed - 1.0) < DRIFT:
-        stretch = "resample"
-    else:
-        stretch = "pitch_kept"
-    return Piece(
-        "reference",
-        low - begin,
-        high - begin,
-        source_start,
-        speed=speed,
-        stretch=stretch,  # type: ignore[arg-type]
-        gain_db=gain,
-        fade_in=fade_in,
-        fade_out=fade_out,
-    )
-
-
-def _sound_action(
-    pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions, length: float
-) -> tuple[Action, str]:
-    if options.loudness:
-        return "encode", "its loudness is set"
-    if options.room_sound > 0 or len(pieces) != 1 or pieces[0].source != "reference":
-        return "encode", "it is mixed"
-    if pieces[0].stretch != "none":
-        return "encode", "its speed follows the dance"
-    if reference.codec != "aac" or reference.profile != "LC" or reference.channels > 2:
-        return "encode", f"the reference is {reference.codec}"
-    if options.portable:
-        return "encode", "a portable file begins on a packet of its own"
-    return "copy", "the reference's AAC is used bit by bit"

@@ -37,15 +37,21 @@ SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
 
-def probe(path: Path, *, role: Role, settings: Settings) -> MediaInfo:
+def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
     """Reads ``path``'s headers and checks them against the limits of ``settings``.
 
-    The *dance* needs a picture and sound, the *reference* sound. Raises ``InputError`` with
+    The *dance* needs a picture and sound, the *reference* sound; without ``need_sound`` (a
+    dance that a person places by hand) there may be none. Raises ``InputError`` with
     a reason of ``pipeline.reasons`` and one line that names the role.
     """
     size = _size(path, role, settings)
     with opened(path, role=role, settings=settings) as container:
-        return _describe(container, path, size, role, settings)
+        info = _describe(container, path, size, role, settings)
+    if need_sound and not info.sounds:
+        raise refuse(
+            reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
+        )
+    return info
 
 
 def refuse(reason: str, role: Role, text: str, detail: str = "") -> InputError:
@@ -123,7 +129,12 @@ def _describe(
         raise refuse(
             reasons.TOO_MANY_STREAMS, role, f"has more than {settings.max_streams} streams"
         )
-    _check_whole(container, size, role)
+    if cut_off(container, size):
+        raise refuse(
+            reasons.UNREADABLE,
+            role,
+            "is cut off: its index promises more than the file holds; upload it again",
+        )
     duration = _duration(container, role, settings)
     if duration > settings.max_duration:
         raise refuse(
@@ -145,10 +156,6 @@ def _describe(
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
-    if not sounds:
-        raise refuse(
-            reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
-        )
     return MediaInfo(
         role=role,
         container=container.format.name,
@@ -186,20 +193,16 @@ def _sort_streams(
     return sounds, pictures, other
 
 
-def _check_whole(container: InputContainer, size: int, role: Role) -> None:
-    """An MP4 whose index points beyond its end was cut off on its way here."""
+def cut_off(container: InputContainer, size: int) -> bool:
+    """Whether an MP4's index points beyond ``size`` bytes: it was cut off on its way."""
     if "mp4" not in container.format.name:
-        return
-    for stream in container.streams:
-        entries = stream.index_entries
-        if len(entries):
-            last = entries[len(entries) - 1]
-            if last.pos + last.size > size:
-                raise refuse(
-                    reasons.UNREADABLE,
-                    role,
-                    "is cut off: its index promises more than the file holds; upload it again",
-                )
+        return False
+    ends = [
+        entries[len(entries) - 1].pos + entries[len(entries) - 1].size
+        for entries in (stream.index_entries for stream in container.streams)
+        if len(entries)
+    ]
+    return max(ends, default=0) > size
 
 
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:

@@ -27,6 +27,7 @@ from pipeline.probe import opened
 from pipeline.reasons import JobError, RenderError
 from pipeline.settings import Settings
 from pipeline.sound import SoundFile, sound_file
+from pipeline.verify import verify
 
 CHECK_EVERY = 8 * 2**20
 """The free space is looked at again after so many bytes."""
@@ -63,11 +64,11 @@ def render(
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
-    """Makes the result ``out`` (an MP4) from ``plan``.
+    """Makes the result ``out`` (an MP4) from ``plan``, verified before it gets its name.
 
     ``scratch`` is a folder for the encoded sound; when both variants are given the same one,
     they share it (default: the folder of ``out``). ``progress`` hears 0 to 1. Raises
-    ``RenderError`` (``render_failed``, ``disk_full``) and ``InputError``.
+    ``RenderError`` (``render_failed``, ``verify_failed``, ``disk_full``) and ``InputError``.
     """
     started = time.monotonic()
     scratch = out.parent if scratch is None else scratch
@@ -80,6 +81,7 @@ def render(
             plan, dance, reference, scratch, settings=settings, progress=lambda f: hear(f * share)
         )
         _write(plan, dance, sound, part, settings, lambda f: hear(share + f * (1 - share)))
+        verify(part, plan, settings=settings)
         _publish(part, out)
     except JobError:
         raise
@@ -135,6 +137,9 @@ def _write(
             track,
             sound_packets(heard, track, sound.zero, plan.duration, whole=plan.options.portable),
             portable=plan.options.portable,
+            size=expected_size(plan),
+            count=max(plan.picture.packets, plan.picture.frames),
+            duration=plan.duration,
             on_packet=position,
         )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.adjusting import run_adjustment
 from pipeline.execution import Execute, execute_in_child, run_task
+from pipeline.logs import set_up
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         if runner is None:
             if settings is None:
                 settings = Settings()
+            set_up(settings.log_level)
             if store is None:
                 from store import default_store
 

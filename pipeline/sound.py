@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline import ffmpeg
-from pipeline.decode import check_free
-from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Sources, blocks
+from pipeline.decode import PcmSound, check_free
+from pipeline.media import MediaInfo
+from pipeline.mix import BLOCK, CHANNELS, RATE, Block, Place, Sources, blocks, decode_arguments
 from pipeline.model import Progress
-from pipeline.plan import Piece, RenderPlan
+from pipeline.pieces import alone, sound_action, static_gain
+from pipeline.plan import Piece, RenderOptions, RenderPlan
 from pipeline.settings import Settings
 
 BIT_RATE = 192_000
@@ -66,9 +69,52 @@ def sound_file(
     target = scratch / f"sound-{key}.m4a"
     total = max(1, round(wide.duration * RATE))
     check_free(scratch, round(wide.duration * BIT_RATE / 8))
-    encode(blocks(Sources(wide, dance, reference, settings)), target, total, progress)
+    sources = Sources(wide, dance, reference, settings)
+    alone = _plain(wide)
+    if alone is None:
+        encode(blocks(sources), target, total, progress)
+    else:
+        _encode_piece(alone, sources.of(alone), settings, target, total, progress)
     target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
     return SoundFile(target, 0, zero, shared=False)
+
+
+def encode_early(
+    reference: Path,
+    info: MediaInfo,
+    sound: PcmSound,
+    options: RenderOptions,
+    scratch: Path,
+    *,
+    settings: Settings,
+) -> bool:
+    """Encodes the whole reference into ``scratch`` while its place is still being looked for.
+
+    Whatever the alignment says, music at its own speed is a cut from this encoding; on two
+    cores it is there when the answer is. Nothing is done (False) when a plan could not use
+    it: for a mix, a portable result or packets that are copied. Raises ``FfmpegError``,
+    ``InputError`` (``disk_full``).
+    """
+    gain = static_gain(sound.loudness, options, 0.0)
+    piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
+    track = next(track for track in info.sounds if track.index == sound.stream)
+    copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
+    if copied or options.room_sound > 0 or options.portable or options.keep_all:
+        return False
+    check_free(scratch, round(sound.duration * BIT_RATE / 8))
+    target = scratch / "sound-early.m4a"
+    place = (reference, info, sound.stream)
+    _encode_piece(piece, place, settings, target, round(sound.duration * RATE), None)
+    recipe = {
+        "reference": [str(reference.absolute()), sound.stream],
+        "gain_db": gain,
+        "pieces": [asdict(piece)],
+        "room": 0.0,
+        "duration": sound.duration,
+        "plain": True,
+    }
+    target.with_suffix(".json").write_text(json.dumps(recipe))
+    return True
 
 
 def encode(
@@ -87,13 +133,48 @@ def encode(
                 progress(min(1.0, (number + 1) * BLOCK / total))
 
 
+def _encode_piece(
+    piece: Piece,
+    place: Place,
+    settings: Settings,
+    target: Path,
+    total: int,
+    progress: Progress | None,
+) -> None:
+    """Music alone needs no mixing here: one ffmpeg decodes, sets the gain and encodes.
+
+    Its packets come through our pipe (so that it ends with us), as MP4 in fragments, which
+    keeps the stamps exact to the sample.
+    """
+    arguments = [
+        *decode_arguments(
+            piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
+        ),
+        *("-ar", str(RATE), "-c:a", "aac", "-b:a", str(BIT_RATE)),
+        *("-movflags", "+frag_keyframe+delay_moov+default_base_moof", "-frag_duration", "1000000"),
+        *("-f", "mp4", "pipe:1"),
+    ]
+    expected = max(1.0, total / RATE * BIT_RATE / 8)
+    size = 0
+    with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
+        while data := os.read(pipe.fileno(), 1 << 16):
+            out.write(data)
+            size += len(data)
+            if progress is not None:
+                progress(min(1.0, size / expected))
+
+
+def _gain_filter(piece: Piece) -> list[str]:
+    return ["asetpts=N", f"volume={10 ** (piece.gain_db / 20):.9f}:precision=float"]
+
+
 def _plain(plan: RenderPlan) -> Piece | None:
-    """The only piece of a plan that is music alone, at its own speed."""
+    """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
+    portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if len(pieces) != 1 or plan.sound.room_gain > 0:
+    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
         return None
-    piece = pieces[0]
-    return piece if piece.source == "reference" and piece.stretch == "none" else None
+    return pieces[0] if pieces[0].stretch == "none" else None
 
 
 def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from pipeline import align, reasons
 from pipeline.alignment_json import evidence_to_json
-from pipeline.decode import PcmSound, decode_sound
+from pipeline.decode import PcmSound, decode_sound, silence
 from pipeline.job import Job, VariantOutcome, reason_of
 from pipeline.media import MediaInfo
-from pipeline.model import VARIANTS, Alignment, MethodAlignment, VariantName
+from pipeline.model import VARIANTS, Alignment, MethodAlignment, Progress, Segment, VariantName
+from pipeline.plan import NO_TRACK
 from pipeline.probe import probe
 from pipeline.progress import StageClock
-from pipeline.reasons import RenderError
+from pipeline.reasons import InputError, JobError, RenderError
 from pipeline.settings import Settings
 from pipeline.waveform import peaks
 
@@ -42,12 +44,20 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
+    early: Thread | None = None
+    """Encodes the reference meanwhile; to be joined before rendering."""
+
+
+def placed(job: Job) -> bool:
+    """Whether the music's place was given by hand, now or in the plans of an earlier job."""
+    return job.hint is not None or job.plans is not None
 
 
 def inspect(job: Job, settings: Settings) -> Files:
     """Probes both files; raises ``InputError``."""
     return Files(
-        dance=probe(job.dance, role="dance", settings=settings),
+        # A dance that a person places by hand may be mute.
+        dance=probe(job.dance, role="dance", settings=settings, need_sound=not placed(job)),
         reference=probe(job.reference, role="reference", settings=settings),
     )
 
@@ -63,13 +73,7 @@ def find_alignment(
     clock.start("decode")
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
     sounds = Sounds(
-        dance=decode_sound(
-            job.dance,
-            files.dance,
-            job.scratch,
-            settings=settings,
-            progress=lambda done: clock.step(share * done),
-        ),
+        dance=_dance_sound(job, files, settings, lambda done: clock.step(share * done)),
         reference=decode_sound(
             job.reference,
             files.reference,
@@ -78,6 +82,13 @@ def find_alignment(
             progress=lambda done: clock.step(share + (1.0 - share) * done),
         ),
     )
+    if job.hint is None:
+        report = align.describe_sound(sounds.dance)
+        if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
+            raise InputError(
+                report.reason, f"the dance file does not serve: {report.detail}", role="dance"
+            )
+    sounds = replace(sounds, early=_encode_meanwhile(job, files, sounds, settings))
     hint = align.Hint(*job.hint) if job.hint else None
     wanted = job.variants if job.align_only else VARIANTS
     answers: dict[str, MethodAlignment] = {}
@@ -86,6 +97,9 @@ def find_alignment(
         if name not in wanted:
             continue
         clock.start(f"align_{name}")
+        if hint is not None and sounds.dance.stream == NO_TRACK:
+            answers[name] = as_placed(name, hint, files)
+            continue
         try:
             answers[name] = align.METHODS[name](
                 sounds.dance, sounds.reference, hint=hint, progress=clock.step
@@ -107,6 +121,63 @@ def find_alignment(
     return alignment, sounds, evidence
 
 
+def _encode_meanwhile(job: Job, files: Files, sounds: Sounds, settings: Settings) -> Thread | None:
+    """Encodes the clean sound while its place is looked for: on two cores it is then there.
+
+    Only where little of it can be in vain: when the reference is not much longer than the
+    dance. Whatever goes wrong here, the rendering does without it or says what is wrong.
+    """
+    from pipeline.ffmpeg import FfmpegError
+    from pipeline.plan import RenderOptions
+    from pipeline.sound import encode_early
+
+    if job.align_only or files.reference.duration > 1.5 * files.dance.duration + 30:
+        return None
+    options = RenderOptions.from_json(dict(job.options))
+
+    def work() -> None:
+        try:
+            encode_early(
+                job.reference,
+                files.reference,
+                sounds.reference,
+                options,
+                job.scratch,
+                settings=settings,
+            )
+        except (FfmpegError, JobError, OSError) as error:
+            log.info("the sound was not encoded in advance: %s", error)
+
+    thread = Thread(target=work, name="encode-early", daemon=True)
+    thread.start()
+    return thread
+
+
+def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
+    """The place that a person gave, where there is no sound to refine it by."""
+    start = max(0.0, -hint.offset / hint.speed)
+    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
+    if end <= start:
+        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+    segment = Segment(start, end, hint.offset, hint.speed)
+    # Half: nothing speaks against the place, and nothing but a person for it.
+    return MethodAlignment(name, True, False, 0.5, (segment,))
+
+
+def _dance_sound(job: Job, files: Files, settings: Settings, progress: Progress) -> PcmSound:
+    """The dance's sound; silence for a mute dance that a person has placed by hand."""
+    if files.dance.sounds:
+        try:
+            return decode_sound(
+                job.dance, files.dance, job.scratch, settings=settings, progress=progress
+            )
+        except InputError as error:
+            if not placed(job) or error.reason not in (reasons.SILENT, reasons.TOO_SHORT):
+                raise
+            log.info("the dance's sound does not serve (%s); its place was given by hand", error)
+    return silence(files.dance, job.scratch)
+
+
 def _waveform(sound: PcmSound) -> dict[str, Any]:
     drawn = peaks(sound)
     return {"duration": round(sound.duration, 3), "low": list(drawn.low), "high": list(drawn.high)}
@@ -124,12 +195,12 @@ def plan_answers(
         job.dance,
         files.dance,
         sounds.dance,
-        job.reference,
-        files.reference,
         sounds.reference,
         settings=settings,
     )
     options = RenderOptions.from_json(dict(job.options))
+    if sounds.early is not None:
+        sounds.early.join()
 
     def make(name: VariantName) -> RenderPlan:
         answer = alignment.variants.get(name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import reasons
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
+from store import NotSaved
 
 if TYPE_CHECKING:
     from store import Store, Task
@@ -104,6 +105,8 @@ def submit(
             },
             task_id=task_id,
         )
+    except NotSaved:
+        raise  # the task stays in memory and is saved later: its files must be there then
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -70,8 +70,9 @@ def main() -> int:
     from pipeline.settings import Settings
 
     settings = Settings()
-    _limit(settings.task_memory_mb, settings.task_timeout)
     try:
+        _load(request["kind"])
+        _limit(settings.task_memory_mb, settings.task_timeout)
         report(_do(request, report, settings))
     except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
         from pipeline.job import reason_of
@@ -86,6 +87,17 @@ def main() -> int:
             }
         )
     return 0
+
+
+def _load(kind: str) -> None:
+    """Imports what the work needs before memory is limited and anything of a user is touched.
+
+    OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
+    """
+    if kind == "job":
+        import pipeline.materials
+        import pipeline.render
+        import pipeline.steps  # noqa: F401
 
 
 def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any]:

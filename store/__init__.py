@@ -8,7 +8,7 @@ tests/store the tests named here):
    test_syscalls)*
 3. Every write derives from the bytes on the disk, read under the lock between processes.
    *(test_storm, test_edits)*
-4. Unknown keys and unknown records are carried through unchanged. *(test_codec, test_machine)*
+4. Unknown keys and unknown records are carried through unchanged. *(test_damage, test_machine)*
 5. success and failed never go back, except by a retry or a person's edit. *(test_tasks,
    test_machine)*
 6. Nothing unreadable is overwritten before a copy of it stands aside. *(test_damage)*
@@ -30,7 +30,7 @@ from store.default import (
     save_task_status,
 )
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import Adjustment, Snapshot, Task
+from store.model import Adjustment, Snapshot, Task, is_task_id
 from store.settings import StoreSettings
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "WrongState",
     "cleanup_old_tasks",
     "default_store",
+    "is_task_id",
     "load_task_status",
     "safe_path",
     "save_task_status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from store.tasks import Tasks
 from store.transitions import checked
 
 
-class Adjusting:
+class Adjusting(ABC):
     """Mixed into the store; split off only to keep each module to one idea."""
 
     settings: StoreSettings
@@ -88,17 +89,17 @@ class Adjusting:
         """
         return self._do(patches.cancel_request(task_id))
 
-    def _now(self) -> datetime:
-        raise NotImplementedError
+    @abstractmethod
+    def _now(self) -> datetime: ...
 
-    def _record(self, task_id: str) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _record(self, task_id: str) -> dict[str, Any]: ...
 
-    def _do(self, patch: Patch) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def _do(self, patch: Patch) -> Task: ...
 
-    def _answer(self, patch: Patch) -> Task | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _answer(self, patch: Patch) -> Task | None: ...
 
-    def _token(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _token(self) -> str: ...

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -23,7 +24,7 @@ from store.cap import trim
 from store.clock import Clock
 from store.codec import encode
 from store.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
-from store.draft import Departure, Draft, Outdated, Patch
+from store.draft import Departure, Draft, Outdated, Patch, keep
 from store.errors import NotSaved, StoreError
 from store.settings import StoreSettings
 from store.view import State, View, state_of
@@ -83,6 +84,7 @@ class GroupCommit:
         self._queue: list[_Ticket] = []
         self._leading = False
         self._last_size = 0
+        self._aside: dict[Signature, Path] = {}
         self._lock: tuple[int, FileLock] | None = None
 
     @property
@@ -134,7 +136,7 @@ class GroupCommit:
         if ticket in self._queue:
             self._queue.remove(ticket)
             if ticket.patch.keep:
-                self.kept += (ticket.patch,)
+                self.kept = keep(self.kept, ticket.patch)
                 self.version += 1
 
     def lock(self) -> FileLock:
@@ -206,7 +208,7 @@ class GroupCommit:
         path = self.view.path
         if seen.damage:
             before = self.view.last
-            records, text = heal.healed(path, seen, before, now)
+            records, text = heal.healed(path, seen, before, now, self._aside)
             self.view.problems["damaged"] = text
             moved_away = seen.content is None or seen.content.is_link
             signature = None if moved_away else seen.signature
@@ -261,9 +263,10 @@ class GroupCommit:
         undone: list[Patch] = []
         with self._mutex:
             if error is None or group.replaced:
-                self.kept = self.kept[len(group.kept) :]
+                done = set(map(id, group.kept))
+                self.kept = tuple(patch for patch in self.kept if id(patch) not in done)
                 self._ticks = {k: p for k, p in self._ticks.items() if group.ticks.get(k) is not p}
-                self.left += [departure.task_id for departure in group.departures]
+                self.left += [d.task_id for d in group.departures if d.because != history.RESTORED]
                 self.outdated += group.outdated
             if error is None:
                 self.unsynced = frozenset()
@@ -272,7 +275,7 @@ class GroupCommit:
                 self._settle_ticket(ticket, group, error, undone)
             if error is not None:
                 self.view.problems["not_saved"] = str(error)
-                log.warning("not saved: %s", error)
+                log.warning("not saved: %s", str(error))  # no frames kept alive
             self.kept += tuple(undone)
             self.version += 1
             self._last_size = len(group.tickets)
@@ -296,7 +299,7 @@ class GroupCommit:
             if refused is not None:
                 return
             if not group.replaced and patch.keep:
-                self.kept += (patch,)
+                self.kept = keep(self.kept, patch)
             elif group.replaced and patch.task_id:
                 self.unsynced |= {patch.task_id}
         lost = ticket.abandoned or error is not None

@@ -22,6 +22,7 @@ from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
 from store.keeper import Keeper
 from store.model import Record, Snapshot, Task, is_task
 from store.owners import Liveness, Owner
+from store.restore import restore
 from store.settings import StoreSettings
 from store.tasks import Tasks
 from store.transitions import checked, fence
@@ -53,19 +54,26 @@ class Store(Adjusting):
         self._claims = 0
         self._counting = threading.Lock()
         self._keeper: Keeper | None = None
+        self._started = False
 
     # --- life
 
     def start(self) -> Self:
-        """Load, clean up, restore, and start the upkeep threads. Never raises for the disk."""
+        """Load, clean up, restore, and start the upkeep threads; once started, does nothing.
+
+        Never raises for the disk.
+        """
+        with self._counting:
+            if self._started:
+                return self
+            self._started = True
         self.load_task_status()
         self.cleanup_old_tasks()
         try:
             self.restore_orphans()
         except NotSaved as error:
             log.warning("interrupted tasks could not be restored yet: %s", error)
-        if self._keeper is None:
-            self._keeper = Keeper(self)
+        self._keeper = Keeper(self)
         return self
 
     def close(self) -> None:
@@ -73,6 +81,7 @@ class Store(Adjusting):
         if self._keeper:
             self._keeper.stop()
             self._keeper = None
+        self._started = False
         self.save_task_status()
         self.back_up(anyway=True)
         self._owner.drop()
@@ -241,16 +250,16 @@ class Store(Adjusting):
 
     def delete(self, task_id: str) -> None:
         """Removes a task and its files; raises WrongState while someone is processing it."""
-        record = self._commit.submit(patches.delete(task_id, self._alive))
+        record = self._commit.submit(patches.delete(task_id, self._liveness.alive))
         upkeep.remove_files(self.path.parent, self._tasks, {task_id: record})
 
     def restore_orphans(self) -> int:
         """Makes tasks whose owner is dead pending again (failed/interrupted after
         ``max_attempts``), and their adjustments likewise; returns how many. Raises NotSaved.
         """
-        if not patches.orphans(self._tasks.records(), self._alive):
+        if not patches.orphans(self._tasks.records(), self._liveness.alive):
             return 0
-        count = int(self._commit.submit(patches.restore(self._alive, self.settings)))
+        count = int(self._commit.submit(patches.restore(self._liveness.alive, self.settings)))
         if count:
             log.warning("%d interrupted tasks were restored", count)
         return count
@@ -285,6 +294,10 @@ class Store(Adjusting):
         if self._commit.left:
             left = self._commit.take_left()
             upkeep.remove_files(self.path.parent, self._tasks, {task_id: {} for task_id in left})
+
+    def restore_from(self, source: Path, *, replace: bool = False) -> int:
+        """Brings tasks back from a copy of the file (see :func:`store.restore.restore`)."""
+        return restore(self._commit, self._view, source, replace=replace)
 
     def back_up(self, *, anyway: bool = False) -> None:
         """Renews ``.bak`` and the daily copy when they are due; never raises."""
@@ -329,13 +342,3 @@ class Store(Adjusting):
         with self._counting:
             self._claims += 1
             return f"{self._owner.name}/{self._claims}"
-
-    def _alive(self, token: object) -> bool:
-        try:
-            return self._liveness.alive(token)
-        except OSError as error:
-            log.warning("whether %s lives cannot be told: %s", token, error)
-            return True
-
-
-__all__ = ["Change", "Store"]

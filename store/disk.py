@@ -132,6 +132,19 @@ def _mode_of(path: Path) -> int:
         return 0o644
 
 
+def _write_temporary(temporary: Path, data: bytes, mode: int) -> Signature:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        write_all(descriptor, data)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:  # the umask took bits away
+            os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        return signature_of(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
 def replace_whole(
     path: Path,
     data: bytes,
@@ -152,15 +165,10 @@ def replace_whole(
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     mode = _mode_of(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    pin = Pin(descriptor := os.open(temporary, flags, mode))
     try:
-        write_all(descriptor, data)
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:  # the umask took bits away
-            os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        signature = _write_temporary(temporary, data, mode)
         if announce:
-            announce(signature_of(os.fstat(descriptor)), pin)
+            announce(signature, Pin(os.open(temporary, _READ_FLAGS)))
         if expected is not True and signature_at(path) != expected:
             raise Moved
         os.replace(temporary, path)  # noqa: PTH105 - the call itself is the point

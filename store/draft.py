@@ -90,9 +90,24 @@ class Patch:
     undo: Callable[[Any], Patch | None] | None = None
     """From the answer of a patch that is not kept, and whose caller was told "not saved",
     the patch that takes it back."""
+    absorb: Callable[[Patch], Patch | None] | None = None
+    """From the next unsaved patch of the same task, one patch that does both, if there can be
+    one: so that hours of failing saves do not pile up patches."""
+    plain: tuple[Mapping[str, Any], str | None, int | None] | None = None
+    """Of an update: its changes, owner and attempt."""
     redo: Callable[[], Any] | None = None
     """Computes and submits the change again when the record is no longer the one it was
     computed from (for a kept patch)."""
+
+
+def keep(kept: tuple[Patch, ...], patch: Patch) -> tuple[Patch, ...]:
+    """The unsaved patches with one more; patches of different tasks commute."""
+    for place in range(len(kept) - 1, -1, -1):
+        if kept[place].task_id == patch.task_id:
+            absorb = kept[place].absorb
+            both = absorb(patch) if absorb else None
+            return (*kept[:place], both, *kept[place + 1 :]) if both else (*kept, patch)
+    return (*kept, patch)
 
 
 class Outdated(Exception):

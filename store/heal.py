@@ -10,7 +10,7 @@ from typing import Any
 
 from store import history
 from store.codec import decode
-from store.disk import NotAFile, put_aside, read_whole
+from store.disk import NotAFile, Signature, put_aside, read_whole
 from store.model import is_task
 from store.view import Reading, State
 
@@ -33,17 +33,24 @@ def records_in(path: Path) -> dict[str, Any]:
 
 
 def healed(
-    path: Path, reading: Reading, before: State, now: datetime
+    path: Path, reading: Reading, before: State, now: datetime, kept: dict[Signature, Path]
 ) -> tuple[dict[str, Any], str]:
     """The records to go on with after a damaged ``reading``, and a text that says what was done.
 
     For the holder of the lock. The damaged file is kept aside first. Each whole record in it is
     taken; ids that it lacks are filled in from what this process saw last and from ``.bak``,
-    except those in the history, which have left on purpose. Raises OSError, nothing changed.
+    except those in the history, which have left on purpose. ``kept`` remembers what stands aside
+    already, so that a write that fails again and again does not fill the disk with copies.
+    Raises OSError, nothing changed.
     """
     salvaged: Mapping[str, Any] = reading.decoded.records if reading.decoded else {}
     raw = reading.content.raw if reading.content and not reading.content.is_link else None
-    aside = put_aside(path, raw, "corrupt", f"{now:%Y%m%dT%H%M%SZ}")
+    seen = reading.signature if raw is not None else None
+    aside = kept.get(seen) if seen else None
+    if aside is None or not aside.exists():
+        aside = put_aside(path, raw, "corrupt", f"{now:%Y%m%dT%H%M%SZ}")
+    if seen:
+        kept[seen] = aside
     records = dict(salvaged)
     filled = 0
     if not reading.decoded or reading.decoded.salvaged:

@@ -17,6 +17,8 @@ from store.disk import replace_whole, sync_folder, write_all
 from store.draft import Departure
 
 NAME = "task_history.jsonl"
+RESTORED = "restored"
+"""Stands for a task that came back, so that the history no longer keeps it away."""
 _DAY = timedelta(days=1)
 
 
@@ -82,8 +84,14 @@ def entries(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def ids(folder: Path) -> set[str]:
-    """The ids of all tasks that have left the file."""
-    return {entry["id"] for entry in entries(folder)}
+    """The ids of all tasks that have left the file and were not restored since."""
+    found: set[str] = set()
+    for entry in entries(folder):
+        if entry.get("left_because") == RESTORED:
+            found.discard(entry["id"])
+        else:
+            found.add(entry["id"])
+    return found
 
 
 def forget_old(folder: Path, days: float, now: datetime) -> int:

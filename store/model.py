@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -126,13 +126,6 @@ class Snapshot:
     ``missing``, ``unreadable``, ``not_saved``, ``unknown_records``, ``cleanup``."""
 
 
-_KNOWN = {f.name for f in fields(Task)} - {"id", "extra"}
-_TIMES = ("created_at", "started_at", "completed_at", "not_before")
-_NAMES = "dance_name reference_name modular_status v2_status stage owner reason detail visitor"
-_TEXTS = (*PATH_KEYS, *_NAMES.split())
-_MAPPINGS = ("alignment", "options", "timings")
-
-
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -171,31 +164,39 @@ def to_adjustment(value: object) -> Adjustment | None:
     )
 
 
+def _mapping(value: object) -> Mapping[str, Any] | None:
+    return copy.deepcopy(value) if isinstance(value, dict) else None
+
+
+_NAMES = "dance_name reference_name modular_status v2_status stage owner reason detail visitor"
+_READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys((*PATH_KEYS, *_NAMES.split()), _text),
+    **dict.fromkeys(("created_at", "started_at", "completed_at", "not_before"), from_text),
+    **dict.fromkeys(("alignment", "options", "timings"), _mapping),
+    **dict.fromkeys(("dance_size", "reference_size"), _count),
+    **dict.fromkeys(("attempts", "revision"), lambda value: _count(value) or 0),
+    **dict.fromkeys(("progress", "seconds_left"), _number),
+    "status": str,
+    "message": lambda value: _text(value) or "",
+    "warnings": lambda value: tuple(copy.deepcopy(value)) if isinstance(value, list) else (),
+    "plans": copy.deepcopy,
+    "cancel_requested": lambda value: value is True,
+    "adjust": to_adjustment,
+}
+"""How each key of a record becomes a field of a task."""
+
+
 def to_task(task_id: str, record: Record) -> Task:
     """The task of a record for which :func:`is_task` holds.
 
     Nested values are copied, so that nothing a caller does to them reaches the file.
     """
-    known: dict[str, Any] = {key: _text(record.get(key)) for key in _TEXTS}
-    known |= {key: from_text(record.get(key)) for key in _TIMES}
-    for key in _MAPPINGS:
-        value = record.get(key)
-        known[key] = copy.deepcopy(value) if isinstance(value, dict) else None
-    warnings = record.get("warnings")
-    return Task(
-        id=task_id,
-        status=record["status"],
-        message=_text(record.get("message")) or "",
-        dance_size=_count(record.get("dance_size")),
-        reference_size=_count(record.get("reference_size")),
-        progress=_number(record.get("progress")),
-        seconds_left=_number(record.get("seconds_left")),
-        attempts=_count(record.get("attempts")) or 0,
-        revision=_count(record.get("revision")) or 0,
-        warnings=tuple(copy.deepcopy(warnings)) if isinstance(warnings, list) else (),
-        plans=copy.deepcopy(record.get("plans")),
-        cancel_requested=record.get("cancel_requested") is True,
-        adjust=to_adjustment(record.get("adjust")),
-        extra={k: copy.deepcopy(v) for k, v in record.items() if k not in _KNOWN},
-        **known,
-    )
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for key, value in record.items():
+        read = _READ.get(key)
+        if read:
+            known[key] = read(value)
+        else:
+            extra[key] = copy.deepcopy(value)
+    return Task(task_id, extra=extra, **known)

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
 import socket
+import threading
 import time
 import weakref
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)-(\d+)-([0-9a-f]{12})")
+_LONGEST_WAIT = 10.0  # seconds
 
 
 def _host() -> str:
@@ -33,10 +38,19 @@ class Owner:
         self.name = f"{_host()}-{os.getpid()}-{secrets.token_hex(6)}"
         self._folder = folder
         self._descriptor: int | None = None
+        self._turn = threading.Lock()
         _of_this_process.add(self)
 
     def hold(self) -> None:
         """Takes the lock, and takes it again when someone removed its file; raises OSError."""
+        if not self._turn.acquire(timeout=_LONGEST_WAIT):
+            raise TimeoutError(f"the folder {self._folder} does not answer")
+        try:
+            self._hold()
+        finally:
+            self._turn.release()
+
+    def _hold(self) -> None:
         path = self._folder / self.name
         if self._descriptor is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -82,6 +96,7 @@ _of_this_process: weakref.WeakSet[Owner] = weakref.WeakSet()
 def _after_fork() -> None:
     for owner in list(_of_this_process):
         owner.forget()  # or the child would keep its dead parent alive
+        owner._turn = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -96,7 +111,7 @@ class Liveness:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def alive(self, token: object) -> bool:
-        """Whether the process that made this claim lives. Raises OSError when it cannot be told.
+        """Whether the process that made this claim lives; yes when it cannot be told.
 
         ``token`` is what a record has under ``owner``: a process's name, "/" and a number.
         """
@@ -105,8 +120,14 @@ class Liveness:
         if match is None:
             return False
         path = self._folder / name
-        if match[1] != _host():
-            return self._beats(path)
+        try:
+            return self._locked(path) if match[1] == _host() else self._beats(path)
+        except OSError as error:
+            log.warning("whether %s lives cannot be told: %s", name, error)
+            return True
+
+    @staticmethod
+    def _locked(path: Path) -> bool:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:

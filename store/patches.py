@@ -69,7 +69,14 @@ def update(
             raise Outdated
         return draft.put(task_id, merged(record, changes, draft.now))
 
-    return Patch("update", apply, task_id, redo=redo)
+    def absorb(later: Patch) -> Patch | None:
+        if later.plain is None or later.plain[1:] != (owner, attempt):
+            return None
+        return update(task_id, {**changes, **later.plain[0]}, owner, attempt)
+
+    if expected is not None:
+        return Patch("update", apply, task_id, redo=redo)
+    return Patch("update", apply, task_id, absorb=absorb, plain=(changes, owner, attempt))
 
 
 def update_request(task_id: str, changes: Mapping[str, Any], owner: str, number: int) -> Patch:

@@ -6,6 +6,7 @@ an id becomes a folder's name only when it is a uuid4; links are never followed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -32,7 +33,7 @@ def safe_path(outputs: Path, relative: object) -> Path | None:
     """
     if not isinstance(relative, str) or not relative or "\0" in relative:
         return None
-    root = Path(os.path.abspath(outputs))  # noqa: PTH100 - resolve() would follow links
+    root = _absolute(outputs)
     given = Path(relative)
     path = given if given.is_absolute() else root.parent / given
     if ".." in path.parts or not path.is_relative_to(root) or path == root:
@@ -60,7 +61,10 @@ def remove_tree(path: Path) -> bool:
     except FileNotFoundError:
         return False
     if stat.S_ISDIR(status.st_mode):
-        shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError):  # someone else is removing it as well
+            shutil.rmtree(path)
+            return True
+        shutil.rmtree(path, ignore_errors=False) if path.exists() else None
     else:
         path.unlink()
     return True
@@ -74,30 +78,37 @@ def task_folders(outputs: Path, task_id: str) -> list[Path]:
     return [path for path in paths if path]
 
 
-def files_of(outputs: Path, task_id: str, record: Any, others: set[Path]) -> list[Path]:
-    """What leaves the disk with a task: its folders, and files that its record names under
-    uploads or results, unless ``others`` (what other records name, and their folders) hold them.
+def files_of(outputs: Path, task_id: str, record: Any, present: Mapping[str, Any]) -> list[Path]:
+    """What leaves the disk with a task: its folders, and files that its record names elsewhere
+    under uploads or results, unless they belong to one of the ``present`` records.
     """
     found = task_folders(outputs, task_id)
-    root = Path(os.path.abspath(outputs))  # noqa: PTH100
-    allowed = [root / name for name in TASK_FOLDERS]
-    for key in PATH_KEYS:
-        path = safe_path(outputs, record.get(key)) if isinstance(record, Mapping) else None
-        if path is None or not any(folder in path.parents for folder in allowed):
+    for path in _named_elsewhere(outputs, {task_id: record}):
+        inside = path.relative_to(_absolute(outputs)).parts
+        if inside[0] not in TASK_FOLDERS or len(inside) == 1 or inside[1] in present:
             continue
-        if path.is_file() and path not in others and not others & set(path.parents):
+        if path.is_file() and path not in _named_elsewhere(outputs, present):
             found.append(path)
     return found
 
 
-def named_by(outputs: Path, records: Mapping[str, Any]) -> set[Path]:
-    """The folders and files that belong to the records."""
-    named: set[Path] = set()
+def _absolute(outputs: Path) -> Path:
+    return Path(os.path.abspath(outputs))  # noqa: PTH100 - resolve() would follow links
+
+
+def _named_elsewhere(outputs: Path, records: Mapping[str, Any]) -> set[Path]:
+    """The safe paths that records name outside their own folders (few, if any)."""
+    named = set()
     for task_id, record in records.items():
-        named.update(task_folders(outputs, task_id))
-        if isinstance(record, Mapping):
-            paths = (safe_path(outputs, record.get(key)) for key in PATH_KEYS)
-            named.update(path for path in paths if path)
+        if not isinstance(record, Mapping):
+            continue
+        for key in PATH_KEYS:
+            value = record.get(key)
+            if not isinstance(value, str) or (is_task_id(task_id) and f"/{task_id}/" in value):
+                continue
+            path = safe_path(outputs, value)
+            if path:
+                named.add(path)
     return named
 
 
@@ -129,13 +140,14 @@ def sweep(
     The store's own files, names with a leading dot, and files of tasks in a file that was kept
     aside stay. Returns what was removed; logs what could not be.
     """
-    named, departed = named_by(outputs, records), set(gone) - records.keys()
-    parents = {parent for path in named for parent in path.parents}
+    departed = set(gone) - records.keys()
+    elsewhere = _named_elsewhere(outputs, records)
+    named = elsewhere | {parent for path in elsewhere for parent in path.parents}
     protected = _protected(outputs)
     limit = time.time() - hours * 3600
     removed = []
-    for path in _candidates(Path(os.path.abspath(outputs))):  # noqa: PTH100
-        if path in named or path in parents or path.name in protected:
+    for path in _candidates(_absolute(outputs)):
+        if path in named or path.name in records or path.name in protected:
             continue
         try:
             if path.name in departed or _newest(path) < limit:

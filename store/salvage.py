@@ -9,7 +9,7 @@ from typing import Any
 from store.model import is_task, is_task_id
 
 _START = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*(?=\{)')
-_COST_OF_DEEP_NESTING = 10_000
+_COST_OF_DEEP_NESTING = 50_000  # in characters
 
 
 def salvage(text: str, decoder: json.JSONDecoder) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def salvage(text: str, decoder: json.JSONDecoder) -> dict[str, Any]:
     spent on failed tries is bounded by a few times the length of the text.
     """
     found: dict[str, Any] = {}
-    budget = 8 * len(text) + 10 * _COST_OF_DEEP_NESTING
+    budget = 3 * len(text) + 10 * _COST_OF_DEEP_NESTING
     position = 0
     while budget > 0 and (match := _START.search(text, position)):
         position = match.end()

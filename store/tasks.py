@@ -36,6 +36,7 @@ class Tasks:
         state = self._view.now()
         waiting = (*self._commit.kept, *self._commit.ticks.values())
         if not waiting:
+            self._overlay = None
             return state.records
         overlay = self._overlay
         if overlay and overlay[0] is state and overlay[1] == version:

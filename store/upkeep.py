@@ -24,9 +24,11 @@ def remove_files(outputs: Path, tasks: Tasks, records: Mapping[str, Any]) -> Non
     """
     if not records:
         return
-    others = paths.named_by(outputs, tasks.records())
+    present = tasks.records()
     for task_id, record in records.items():
-        for path in paths.files_of(outputs, task_id, record, others):
+        if task_id in present:  # it was brought back meanwhile
+            continue
+        for path in paths.files_of(outputs, task_id, record, present):
             try:
                 paths.remove_tree(path)
             except OSError as error:

@@ -16,6 +16,9 @@ from store.draft import count_finished
 
 log = logging.getLogger(__name__)
 
+_QUICKLY_SAVED = 1_000_000
+"""Bytes; a larger damaged file is not read again in the hope of better."""
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -165,7 +168,9 @@ class View:
 
 
 def _is_fresh(reading: Reading) -> bool:
-    return reading.signature is not None and abs(time.time() - reading.signature[2] / 1e9) < 1.0
+    if reading.signature is None or reading.signature[3] > _QUICKLY_SAVED:
+        return False
+    return abs(time.time() - reading.signature[2] / 1e9) < 1.0
 
 
 def state_of(reading: Reading, before: State) -> State:

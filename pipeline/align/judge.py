@@ -59,9 +59,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5
-        return Alignment(
-            False, False, confidence, (), (), None, None, reason, dict(answers)
-        )
+        return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None

@@ -7,21 +7,45 @@ Speed is searched only when the same speed explains nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.hint import Hint
+from pipeline.align import modular_tonal
+from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_hint import near
+from pipeline.align.modular_limits import Ear, limits, whole
+from pipeline.align.modular_rest import (
+    ENOUGH,
+    apart,
+    covered,
+    moved,
+    new_take,
+    part_of,
+    stepping,
+    unexplained,
+)
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, tracks_of
+from pipeline.align.modular_tonal import TonalMatch, Tones
 from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
 SPEED_CHANCE = 6.0
 """Score from which another speed is looked at."""
+FASTER = 1.25
+"""How much more evidence another speed needs to replace the same speed."""
+SURE = 0.9
+"""Confidence that a take at yet another speed needs."""
+SHORT_TAKE = 20.0
+"""Seconds of a take that tells nothing certain about drift."""
+MOST_REST = 3
+"""Unexplained stretches that are searched."""
 
 
 def _silent(_: float) -> None:
@@ -30,9 +54,7 @@ def _silent(_: float) -> None:
 
 def unmatched(reason: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer that says why there is none."""
-    return MethodAlignment(
-        NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence()
-    )
+    return MethodAlignment(NAME, False, False, 0.0, (), (), None, reason, evidence or Evidence())
 
 
 def modular(
@@ -42,25 +64,63 @@ def modular(
     report = progress or _silent
     listening = extract(reference)
     report(0.4)
+    if hint is not None:
+        return at_hint(dance, reference, listening, hint)
     heard = extract(dance)
+    tones = modular_tonal.extract(reference)
     report(0.6)
-    result = at_speed(dance, reference, heard, listening)
-    report(0.8)
-    if not result.matched:
-        for peak in search_speed(dance, reference)[:3]:
-            if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
-                continue
-            heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-            other = at_speed(dance, reference, heard, listening)
-            if other.matched:
-                result = other
-                break
+    result = at_speed(dance, reference, heard, listening, tones)
+    report(0.7)
+    rest = unexplained(dance, reference, heard, result.segments)
+    if not result.matched or covered(result.segments, rest) < ENOUGH or stepping(result.segments):
+        other = at_other_speed(dance, reference, listening, tones)
+        if other.matched and weight(other) > FASTER * weight(result):
+            result = other
+            rest = unexplained(dance, reference, heard, result.segments)
+    report(0.9)
+    if result.matched:
+        for low, high in rest[:MOST_REST]:
+            part = part_of(dance, low, high)
+            piece = at_other_speed(part, reference, listening, tones)
+            if piece.matched and piece.confidence >= SURE:
+                found = [moved(segment, low) for segment in piece.segments]
+                found = [s for s in found if new_take(heard, s, result.segments)]
+                result = replace(result, segments=(*result.segments, *found))
     report(1.0)
-    return result
+    return replace(result, segments=apart(result.segments))
+
+
+def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> MethodAlignment:
+    """The answer near a person's placing."""
+    heard, takes = near(dance, reference, listening, hint)
+    if not takes:
+        return as_given(NAME, dance, reference, hint)
+    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
+    answer = assemble(dance, reference, heard, takes, [sure] * len(takes))
+    return refined(replace(answer, segments=apart(answer.segments)))
+
+
+def weight(answer: MethodAlignment) -> float:
+    """All the evidence for an answer, to compare answers at different speeds."""
+    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+
+
+def at_other_speed(
+    dance: Sound, reference: Sound, listening: Features, tones: Tones
+) -> MethodAlignment:
+    """The answer at the best other speed at which there is one."""
+    for peak in search_speed(dance, reference)[:3]:
+        if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
+            continue
+        heard = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
+        other = at_speed(dance, reference, heard, listening, tones)
+        if other.matched:
+            return other
+    return unmatched(reasons.NO_SHARED_MUSIC)
 
 
 def at_speed(
-    dance: Sound, reference: Sound, heard: Features, listening: Features
+    dance: Sound, reference: Sound, heard: Features, listening: Features, tones: Tones
 ) -> MethodAlignment:
     """The answer at one speed."""
     peaks = search(heard, listening)
@@ -68,17 +128,57 @@ def at_speed(
     takes = find_takes(heard, listening, lines)
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
-    verdicts = [judge_take(heard, listening, take, peaks) for take in takes]
+    own = modular_tonal.extract(dance, heard.speed, heard.pitch)
+    verdicts = [judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes]
     return assemble(dance, reference, heard, takes, verdicts)
 
 
-def segment_of(take: Take, exact: Exact | None, speed: float, *, moved: bool) -> Segment:
+def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
+    """How well the notes of a take agree."""
+    return modular_tonal.match(
+        own,
+        tones,
+        float(take.line.lag) / PER_SECOND,
+        take.line.drift,
+        take.start / PER_SECOND,
+        take.stop / PER_SECOND,
+    )
+
+
+def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
     per_second = PER_SECOND * speed
-    offset, rate = take.line.lag / PER_SECOND, speed * (1 + take.line.drift)
+    offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
     if exact is not None:
         offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, float(offset), rate, moved)
+    return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
+
+
+def placed(dance: Sound, reference: Sound, rough: Segment, speed: float) -> Exact | None:
+    """The exact line of a take. A short one tells its drift badly: there the line without
+    drift through its middle is taken unless another is clearly better."""
+    start, stop = rough.dance_start, rough.dance_end
+    exact = refine(dance, reference, rough.offset, rough.speed, start, stop, slack=4e-4)
+    if stop - start >= SHORT_TAKE:
+        return exact
+    middle = (start + stop) / 2
+    offset = rough.offset + (rough.speed - speed) * middle
+    plain = refine(dance, reference, offset, speed, start, stop, slack=6e-4)
+    steady = refine(dance, reference, offset, speed, start, stop, slack=0.0)
+    found = [(e.height * w, e) for e, w in ((steady, 1.25), (plain, 1.0), (exact, 1.0)) if e]
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
+    """A segment with its limits placed by coherence, where waveforms match."""
+    floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
+    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
+    if coherent:
+        ear = Ear(dance, reference, segment.offset, segment.speed)
+        exact = limits(ear, start, stop, floor, ceiling)
+        if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
+            start, stop = exact
+    return replace(segment, dance_start=float(start), dance_end=float(stop))
 
 
 def assemble(
@@ -99,24 +199,20 @@ def assemble(
     for take, verdict in zip(takes, verdicts, strict=True):
         if not verdict.matched:
             continue
-        rough = segment_of(take, None, speed, moved=False)
-        exact = None
-        if not heard.stretched:
-            exact = refine(
-                dance,
-                reference,
-                rough.offset,
-                rough.speed,
-                rough.dance_start,
-                rough.dance_end,
-                slack=4e-4,
-            )
-        segments.append(segment_of(take, exact, speed, moved=heard.pitch != 1.0))
+        rough = segment_of(take, None, speed, pitch_moved=False)
+        exact = None if heard.stretched else placed(dance, reference, rough, speed)
+        segment = segment_of(take, exact, speed, pitch_moved=heard.pitch != 1.0)
+        segments.append(limited(dance, reference, segment, exact is not None))
         errors.append(1.0 if exact is not None else 12.0)
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
+    total = sum(
+        take.strength * float(np.sqrt((take.stop - take.start) / PER_SECOND))
+        for take, verdict in zip(takes, verdicts, strict=True)
+        if verdict.matched
+    )
     candidates = tuple(
-        Candidate(lag / PER_SECOND, speed, share) for lag, share in main.places
+        Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
     return MethodAlignment(
         NAME,
@@ -127,5 +223,5 @@ def assemble(
         candidates if ambiguous else candidates[1:],
         float(np.max(errors)),
         None,
-        main.evidence,
+        replace(main.evidence, details={**main.evidence.details, "weight": float(total)}),
     )

@@ -99,7 +99,7 @@ def whitener(covariance: NDArray[np.float64]) -> Array:
     """The symmetric matrix that decorrelates the bands, with weak directions held back."""
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 0) + 0.2 * max(float(values.mean()), 1e-6)
-    return ((vectors / np.sqrt(values)) @ vectors.T).astype(np.float32)
+    return np.asarray((vectors / np.sqrt(values)) @ vectors.T, np.float32)
 
 
 def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Features:

@@ -25,7 +25,7 @@ REACH = 0.08
 """Seconds on either side of the line that are looked at."""
 BEFORE = 0.06
 """Seconds before the strongest arrival in which a first one is looked for."""
-WEAKEST = 0.16
+WEAKEST = 0.17
 """A first arrival's least height, relative to the strongest (-16 dB)."""
 SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
@@ -80,7 +80,7 @@ def responses(
     weights = np.where(inside, 1.0 / (smooth + 0.003 * float(smooth[inside].mean()) + 1e-12), 0.0)
     curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
-    return lags.astype(np.float32), starts + WINDOW / 2
+    return lags.astype(np.float32), np.asarray(starts + WINDOW / 2, np.float32)
 
 
 def smoothed(power: Array, width: int) -> Array:
@@ -96,7 +96,7 @@ def stacked(curves: Array, shifts: Array) -> Array:
         low, high = max(-shift, 0), min(count - shift, count)
         if high > low:
             result[low:high] += curve[low + shift : high + shift]
-    return result / max(len(curves), 1)
+    return np.asarray(result / max(len(curves), 1), np.float32)
 
 
 def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Array, float]:
@@ -115,7 +115,9 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
         steps = min(int(np.ceil(slack * reach / 0.7)), 400)
         tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
         stacks = [stacked(curves[use], away[use] * s) for s in tries]
-        heights = [float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)]
+        heights = [
+            float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)
+        ]
         best = int(np.argmax(heights))
         slope = float(tries[best])
         if span >= longest:
@@ -123,12 +125,15 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
         slack, span = 3.0 / reach, span * 2
 
 
-def first_arrival(curve: Array, rate: int) -> tuple[float, float, float, float]:
+def first_arrival(
+    curve: Array, halves: tuple[Array, Array], rate: int
+) -> tuple[float, float, float, float]:
     """Lag of the first arrival (samples, 0 at the middle), height, head start and spread.
 
     A first arrival is the earliest local top before the strongest that stands out of the
     noise and has no equal at the same distance behind the strongest (side lobes of a tone
-    are symmetrical, arrivals are not).
+    are symmetrical, arrivals are not). It has to be there in both halves of the windows
+    (``halves``: the stacks of the even and the odd ones), with the same sign.
     """
     size = np.abs(curve)
     top = int(size.argmax())
@@ -136,7 +141,7 @@ def first_arrival(curve: Array, rate: int) -> tuple[float, float, float, float]:
     noise = float(np.sqrt(np.mean(np.square(before)))) + 1e-12
     quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
     noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
-    least = max(WEAKEST * float(size[top]), 4.5 * noise)
+    least = max(WEAKEST * float(size[top]), 5.5 * noise)
     first = top
     for place in range(max(top - int(BEFORE * rate), 1), top):
         value = float(size[place])
@@ -144,6 +149,9 @@ def first_arrival(curve: Array, rate: int) -> tuple[float, float, float, float]:
             continue
         mirror = size[2 * top - place - 2 : 2 * top - place + 3]
         if len(mirror) and value < 1.25 * float(mirror.max()):
+            continue
+        signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
+        if min(signed) < 0.55 * value:
             continue
         first = place
         break
@@ -173,10 +181,12 @@ def refine(
     """
     curves, middles = responses(dance, reference, offset, speed, start, stop)
     stack, slope = line_up(curves, middles.astype(np.float32), dance.rate, slack)
-    lag, height, early, spread = first_arrival(stack, dance.rate)
+    centre = float(middles.mean())
+    away = ((middles - centre) * dance.rate * slope).astype(np.float32)
+    halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
+    lag, height, early, spread = first_arrival(stack, halves, dance.rate)
     if height < SIGMAS:
         return None
-    centre = float(middles.mean())
     late = lag / dance.rate
     # The dance is later than the line by late + slope * (t - centre).
     new_speed = speed * (1 - slope)

@@ -21,6 +21,8 @@ SECOND = int(PER_SECOND)
 FIRST = 1600
 """Frames on either side of the peak in the first fit."""
 CHUNK = 8192
+HOLDS = 0.4
+"""Share of the evidence around the middle from which a line goes on."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +70,40 @@ def chance(dance: Features, start: int, stop: int) -> Array:
     for low, high in spans(stop - start, CHUNK):
         part = dance.part(start + low, start + high)
         energy[low:high] = np.einsum("tb,tb->t", part, part)
-    deviation: Array = SPREAD * np.sqrt(energy)
+    deviation = np.asarray(SPREAD * np.sqrt(energy), np.float32)
     return deviation
 
 
 def fit(dance: Features, reference: Features, line: Line, middle: float) -> Line:
-    """The line that fits best near a given one, from ``middle`` outwards."""
+    """The line that fits best near a given one, from ``middle`` outwards.
+
+    It grows on either side as long as the evidence there is like that around the middle:
+    beyond the end of a take there is nothing to fit to but chance and repeats.
+    """
     low, high = line.overlap(dance, reference)
-    half, slack = FIRST, DRIFT
-    while True:
-        start, stop = max(low, int(middle) - half), min(high, int(middle) + half)
-        if stop - start < SECOND // 2:
-            return line
+    start, stop = max(low, int(middle) - FIRST), min(high, int(middle) + FIRST)
+    slack = DRIFT
+    while stop - start >= SECOND // 2:
         line = fit_stretch(dance, reference, line, start, stop, slack)
-        if start == low and stop == high:
-            return regress(dance, reference, line, start, stop)
-        half, slack = half * 2, 3.0 / half
         low, high = line.overlap(dance, reference)
+        half = stop - start
+        further = (max(low, start - half // 2), min(high, stop + half // 2))
+        usual = strength(dance, reference, line, start, stop)
+        before = strength(dance, reference, line, further[0], start)
+        after = strength(dance, reference, line, stop, further[1])
+        first = further[0] if before > HOLDS * usual else start
+        last = further[1] if after > HOLDS * usual else stop
+        if (first, last) == (start, stop):
+            return regress(dance, reference, line, start, stop)
+        start, stop, slack = first, last, 3.0 / half
+    return line
+
+
+def strength(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+    """Mean evidence of a frame between two frames; 0 for less than half a second."""
+    if stop - start < SECOND // 2:
+        return 0.0
+    return float(products(dance, reference, line, start, stop, 1).mean())
 
 
 def fit_stretch(

@@ -24,6 +24,10 @@ BATCH = 16
 """Windows correlated at once; the longest stack."""
 STACKS = (1, 4, 16)
 FFT_SIZE = 4096
+LONG = 75
+"""Windows (5 minutes) from which a line that goes on is not searched for again."""
+GOES_ON = 8.0
+"""Standard deviations by which every window has to fit for that."""
 APART = 20
 """Frames: two peaks nearer than this are the same place."""
 DRIFT = 6e-4
@@ -81,7 +85,7 @@ def correlate(windows: Array, reference: Features) -> Array:
         for column, begin in enumerate(begins):
             width = min(step, total - begin)
             result[:, begin : begin + width] = curves[:, column, :width]
-    return result / norm[:, None]
+    return np.asarray(result / norm[:, None], np.float32)
 
 
 def stack(curves: Array, positions: Array, drift: float) -> Array:
@@ -130,7 +134,29 @@ def window_starts(count: int, length: int) -> list[int]:
     return starts
 
 
-def batches(dance: Features, reference: Features) -> Iterator[tuple[Array, Array]]:
+def continued(dance: Features, reference: Features, last: Peak, run: list[int]) -> Peak | None:
+    """The peak that goes on in a run of windows, where every one of them clearly fits it."""
+    length = min(LENGTH, dance.count)
+    reach = 25
+    middle = (run[0] + run[-1]) / 2 + length / 2
+    lag = round(last.lag + last.drift * (middle - last.middle))
+    total = np.zeros(2 * reach + 1)
+    for start in run[::2]:
+        own = dance.part(start, start + length)
+        block = reference.part(start + lag - reach, start + lag + length + reach)
+        norm = SPREAD * float(np.sqrt(np.square(own).sum())) + 1e-6
+        curve = np.array([np.vdot(own, block[k : k + length]) for k in range(2 * reach + 1)])
+        if float(curve.max()) < GOES_ON * norm:
+            return None
+        total += curve / norm
+    best = int(total.argmax())
+    score = float(total[best] / np.sqrt(len(run[::2])))
+    return Peak(lag + best - reach, middle, last.drift, score, 0.0, len(run))
+
+
+def batches(
+    dance: Features, reference: Features, found: list[Peak]
+) -> Iterator[tuple[Array, Array]]:
     """Runs of windows: their curves on one axis, and their first frames.
 
     Column ``k`` of a window's curve is moved so that it means the same line in all of
@@ -138,8 +164,18 @@ def batches(dance: Features, reference: Features) -> Iterator[tuple[Array, Array
     """
     length = min(LENGTH, dance.count)
     starts = window_starts(dance.count, length)
+    last: Peak | None = None
     for low, high in spans(len(starts), BATCH):
         run = starts[low:high]
+        if len(starts) > LONG and low:
+            runs = [
+                p for p in found if p.windows == BATCH and abs(p.middle - run[0]) < 2 * BATCH * HOP
+            ]
+            last = max(runs, key=lambda p: p.score, default=None)
+            on = continued(dance, reference, last, run) if last else None
+            if on is not None:  # a long dance is one song after the other, not one window
+                found.append(on)
+                continue
         windows = np.stack([dance.part(s, s + length) for s in run])
         curves = correlate(windows, reference)
         span = run[-1] - run[0]
@@ -153,14 +189,16 @@ def batches(dance: Features, reference: Features) -> Iterator[tuple[Array, Array
 def drifts(span: float) -> Array:
     """Drifts to try on a stack ``span`` frames long: ends move by two frames at a time."""
     steps = int(np.ceil(DRIFT * span / 4))
-    return np.linspace(-DRIFT, DRIFT, 2 * steps + 1) if steps else np.zeros(1)
+    if not steps:
+        return np.zeros(1, np.float32)
+    return np.linspace(-DRIFT, DRIFT, 2 * steps + 1, dtype=np.float32)
 
 
 def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
     length = min(LENGTH, dance.count)
     found: list[Peak] = []
-    for lined, run in batches(dance, reference):
+    for lined, run in batches(dance, reference, found):
         zero = length - 1 + run[-1]
         for size in STACKS:
             if size > 1 and size // 4 >= len(run):

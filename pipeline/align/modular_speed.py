@@ -84,10 +84,7 @@ def reference_blocks(reference: Sound) -> tuple[Complex, int, int]:
     bank = triangles(mel_edges(1.0), size, reference.rate)
     count = frame_count(reference, PER_SECOND)
     bands = np.concatenate(
-        [
-            power_frames(reference, a, b - a, size, PER_SECOND) @ bank
-            for a, b in spans(count, 4000)
-        ]
+        [power_frames(reference, a, b - a, size, PER_SECOND) @ bank for a, b in spans(count, 4000)]
     )
     values = flux(bands)
     step = FFT_SIZE - LENGTH + 1
@@ -115,7 +112,9 @@ def liveliest(dance: Sound) -> tuple[float, float]:
     sums = np.convolve(levels, np.ones(width), "valid")
     middle = (len(sums) - 1) / 2
     # Nearly equal stretches: the one nearest to the middle, where people dance.
-    first = int(np.argmax(sums - 0.02 * width * np.abs(np.arange(len(sums)) - middle) / (middle + 1)))
+    first = int(
+        np.argmax(sums - 0.02 * width * np.abs(np.arange(len(sums)) - middle) / (middle + 1))
+    )
     return float(first), float(first + width)
 
 

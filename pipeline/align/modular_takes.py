@@ -12,13 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.align.modular_features import Features
-from pipeline.align.modular_follow import SECOND, Line, by_seconds, evidence, fit, line_of
+from pipeline.align.modular_follow import (
+    SECOND,
+    Line,
+    by_seconds,
+    evidence,
+    fit,
+    line_of,
+    strength,
+)
 from pipeline.align.modular_search import Peak
 from pipeline.align.signal import Array
 
 CHANGE = 8.0
 """Price of a change between lines, in nats."""
-SHARE = 0.4
+SHARE = 0.3
 """The share of a line's usual evidence below which a second speaks against it."""
 SHORTEST = 250
 """Frames: shorter takes are left out."""
@@ -26,6 +34,14 @@ NEAR = 12.0
 """Frames: a peak this near to a line is that line."""
 SNAP = 150
 """Frames: a limit this near to an end of either file lies at that end."""
+
+
+ALIKE = 0.25
+"""Share of its usual evidence that a repeat's line has where another take is."""
+GAP = 50
+"""Frames without evidence that make a pause."""
+PAUSE_DB = 10.0
+"""A drop of the level that ends the music."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +78,7 @@ def track(dance: Features, reference: Features, line: Line) -> Track:
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(
-    dance: Features, reference: Features, peaks: list[Peak], *, most: int
-) -> list[Track]:
+def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: int) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
     for peak in peaks:
@@ -99,11 +113,24 @@ def best_sequence(gains: Array) -> list[int]:
     return path[::-1]
 
 
-def gain(known: Track, scale: float) -> Array:
-    """What each second says for a line, in nats."""
-    relative = np.clip(known.seconds / scale, -0.5, 2.0) - SHARE
-    result: Array = np.float32(min(scale * scale, 4.0)) * relative.astype(np.float32)
-    return result
+def gains_of(lines: list[Track]) -> Array:
+    """What each second says for each line and for none, in nats, ``(1 + lines, seconds)``.
+
+    A line is measured by its own usual evidence, since one take may be recorded much better
+    than another; where two lines hold at once, the weaker is held back in proportion.
+    """
+    seconds = np.stack([known.seconds for known in lines])
+    smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
+    most = np.maximum(smooth.max(axis=0), 1e-3)
+    scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
+    relative = np.clip(seconds / scale, -0.5, 1.5) - SHARE
+    nats = np.minimum(scale * scale, 4.0)
+    # Lines that hold together are told apart by their evidence alone, not by their scales.
+    together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
+    standing = np.clip(smooth / most, 0.0, 1.0) ** 2
+    own = relative * nats
+    held = np.where(own > 0, np.maximum(together, own) * standing, own)
+    return np.concatenate([np.zeros((1, seconds.shape[1])), held]).astype(np.float32)
 
 
 def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> int:
@@ -120,9 +147,7 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
     """The takes in the order of the dance."""
     if not lines:
         return []
-    scale = max(max(known.usual for known in lines), 0.5)
-    gains = np.stack([np.zeros_like(lines[0].seconds), *(gain(k, scale) for k in lines)])
-    path = best_sequence(gains)
+    path = best_sequence(gains_of(lines))
     takes: list[Take] = []
     second = 0
     while second < len(path):
@@ -132,12 +157,85 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
         if path[second]:
             takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
         second = end
-    return [take for take in takes if take.stop - take.start >= min(SHORTEST, dance.count // 2)]
+    least = min(SHORTEST, dance.count // 2)
+    return genuine(dance, reference, [take for take in takes if take.stop - take.start >= least])
 
 
-def placed(
-    dance: Features, reference: Features, known: Track, second: int, end: int
-) -> Take:
+def genuine(dance: Features, reference: Features, takes: list[Take]) -> list[Take]:
+    """The takes without the echoes of a repetitive song.
+
+    Where the reference lacks a part of what was danced to, that part may fit another place
+    that sounds the same. Such a piece is short, its line also fits where a stronger take
+    is, and the music goes on without a pause in between; a real take starts after one.
+    """
+    kept: list[Take] = []
+    for take in sorted(takes, key=lambda t: -t.strength):
+        own = strength(dance, reference, take.line, take.start, take.stop)
+        echo = False
+        for other in kept:
+            short = take.stop - take.start < 0.6 * (other.stop - other.start)
+            theirs = strength(dance, reference, other.line, other.start, other.stop)
+            short = short or own < 0.6 * theirs
+            low, high = take.line.overlap(dance, reference)
+            low, high = max(low, other.start), min(high, other.stop)
+            there = strength(dance, reference, take.line, low, high) if high > low else 0.0
+            same_place = there > ALIKE * own or repeats(reference, take, other) > ALIKE
+            beyond = outside(dance, reference, take, other)
+            if (beyond or (short and same_place)) and not paused(dance, take, other):
+                echo = True
+        if not echo:
+            kept.append(take)
+    return sorted(kept, key=lambda t: t.start)
+
+
+def outside(dance: Features, reference: Features, take: Take, other: Take) -> bool:
+    """Whether another take ends at an end of the reference, and this one lies beyond that:
+    without a pause, the song just goes on where the reference does not."""
+    low, high = other.line.overlap(dance, reference)
+    middle = (take.start + take.stop) / 2
+    return (middle < low and other.start - low < SNAP) or (
+        middle > high and high - other.stop < SNAP
+    )
+
+
+def repeats(reference: Features, take: Take, other: Take) -> float:
+    """How alike the reference is to itself at the distance of two lines, 1 for a copy."""
+    distance = round(take.line.at(take.start) - other.line.at(take.start))
+    start, stop = round(take.line.at(take.start)), round(take.line.at(take.stop))
+    moved = (start - distance, stop - distance)
+    if moved[0] < 0 or moved[1] > reference.count:
+        # Only the part that both places have in the reference tells.
+        start, stop = max(start, distance, 0), min(stop, reference.count + min(distance, 0))
+    if stop - start < SECOND:
+        return repeats_anywhere(reference, distance)
+    one = reference.part(start, stop)
+    two = reference.part(start - distance, stop - distance)
+    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
+
+
+def repeats_anywhere(reference: Features, distance: int) -> float:
+    """The same over all of the reference that has a counterpart at the distance."""
+    span = min(abs(distance) + 60 * SECOND, reference.count)
+    if span - abs(distance) < SECOND:
+        return 0.0
+    one = reference.part(abs(distance), span)
+    two = reference.part(0, span - abs(distance))
+    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
+
+
+def paused(dance: Features, take: Take, other: Take) -> bool:
+    """Whether the level drops for a moment between two takes."""
+    start, stop = sorted([(take.start, take.stop), (other.start, other.stop)])
+    if stop[0] - start[1] < GAP:
+        return False
+    low, high = start[1] - SECOND // 2, stop[0] + SECOND // 2
+    width = 25
+    level = np.convolve(dance.level[max(low, 0) : high], np.ones(width) / width, "valid")
+    usual = float(np.median(dance.level[take.start : take.stop]))
+    return bool(len(level) and level.min() < usual - PAUSE_DB)
+
+
+def placed(dance: Features, reference: Features, known: Track, second: int, end: int) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
     first, last = known.line.overlap(dance, reference)
     start, stop = second * SECOND, min(end * SECOND, dance.count)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.align.modular_features import PER_SECOND, Features
-from pipeline.align.modular_follow import Line, by_seconds, evidence
-from pipeline.align.modular_search import APART, HOP, LENGTH, Peak, correlate, highest
+from pipeline.align.modular_follow import Line, by_seconds, evidence, fit_stretch
+from pipeline.align.modular_search import APART, HOP, LENGTH, correlate, highest
 from pipeline.align.modular_takes import Take
-from pipeline.align.signal import Array
+from pipeline.align.modular_tonal import TonalMatch
+from pipeline.align.signal import Array, spans, spread_max
 from pipeline.model import Evidence
 
 CHANCE = 4.6
@@ -25,8 +26,12 @@ CLEAR = 0.80
 """A next place up to this share of the best leaves a clear winner."""
 EQUAL = 0.90
 """A next place from this share on is as good."""
+TONAL, NOTES = 5.0, 0.15
+"""Sigmas and coefficient of the tonal match from which notes are said to agree."""
 MOST = 24
 """Windows of a take that are looked at."""
+TOGETHER = 8
+"""Windows that are correlated at once."""
 POINTS = 400
 
 
@@ -57,16 +62,19 @@ def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, in
     starts = np.rint(np.linspace(take.start, last, number)).astype(int)
     total = np.zeros(reference.count + length + dance.count * 2, np.float32)
     zero = length - 1 + dance.count + dance.count // 2
-    for begin in starts:
-        curve = correlate(dance.part(begin, begin + length)[None], reference)[0]
-        curve = np.maximum(curve, np.maximum(np.roll(curve, 1), np.roll(curve, -1)))
-        moved = begin + round(take.line.drift * (begin + length / 2))
-        at = zero - (length - 1) - moved
-        total[at : at + len(curve)] += curve
+    for low, high in spans(number, TOGETHER):
+        group = starts[low:high]
+        windows = np.stack([dance.part(begin, begin + length) for begin in group])
+        for begin, row in zip(group, correlate(windows, reference), strict=True):
+            moved = begin + round(take.line.drift * (begin + length / 2))
+            at = zero - (length - 1) - moved
+            total[at : at + len(row)] += spread_max(row, 1)
     return total / np.float32(np.sqrt(number)), zero
 
 
-def spread_evidence(curve: Array, zero: int, top: float, ratio: float) -> Evidence:
+def spread_evidence(
+    curve: Array, zero: int, top: float, ratio: float, equals: int, tonal: TonalMatch
+) -> Evidence:
     """The curve in a few hundred points for a plot."""
     used = np.flatnonzero(curve)
     low, high = int(used[0]), int(used[-1]) + 1
@@ -76,13 +84,18 @@ def spread_evidence(curve: Array, zero: int, top: float, ratio: float) -> Eviden
     return Evidence(
         tuple((place - zero) / PER_SECOND for place in places),
         tuple(float(curve[place]) / peak for place in places),
-        {"score": top, "next_ratio": ratio},
+        {
+            "score": top,
+            "next_ratio": ratio,
+            "equal_places": float(equals),
+            "tonal_rho": tonal.rho,
+            "tonal_sigmas": tonal.sigmas,
+            "tonal_next": tonal.better,
+        },
     )
 
 
-def judge_take(
-    dance: Features, reference: Features, take: Take, peaks: list[Peak]
-) -> Verdict:
+def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMatch) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
     lag = round(take.line.lag) + zero
@@ -91,24 +104,27 @@ def judge_take(
     if score < CHANCE:
         return Verdict(False, False, 0.0, score, 1.0)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
-    places: list[tuple[float, float]] = [(take.line.lag, 1.0)]
-    for place in highest(curve, 6):
+    places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
+    for place in highest(curve, 12):
         if abs(place - lag) <= APART or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
-        theirs = max(
-            float(by_seconds(*evidence(dance, reference, Line(other.lag + k, other.drift))).sum())
-            for k in (-1, 0, 1)
-        )
+        low, high = other.overlap(dance, reference)
+        low, high = max(low, take.start), min(high, take.stop)
+        if high - low > LENGTH // 4:
+            other = fit_stretch(dance, reference, other, low, high, 1e-4)
+        theirs = float(by_seconds(*evidence(dance, reference, other)).sum())
         share = max(float(curve[place]) / score, 0.0)
-        places.append((other.lag, min(share, theirs / max(mine, 1e-6))))
+        places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
     height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
     clear = float(np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))
     ambiguous = ratio >= EQUAL
     confidence = float(min(height, clear)) * 0.995
-    matched = score > CHANCE + 0.6
+    notes = tonal.sigmas >= TONAL and tonal.rho >= NOTES
+    matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
+    equals = sum(share >= CLEAR for _, share in places)
     return Verdict(
         matched,
         ambiguous,
@@ -116,5 +132,5 @@ def judge_take(
         score,
         ratio,
         tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
-        spread_evidence(curve, zero, score, ratio),
+        spread_evidence(curve, zero, score, ratio, equals, tonal),
     )

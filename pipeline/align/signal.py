@@ -7,6 +7,7 @@ decides anything about the alignment is in the methods' own modules.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,31 @@ from pipeline.model import Samples, Sound
 
 Array = NDArray[np.float32]
 Complex = NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a sound, as a sound of its own."""
+
+    whole: Sound
+    first: int
+    """Sample of the whole at which it starts."""
+    frames: int
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.whole.rate
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples of the stretch, zeros outside of it."""
+        result = np.zeros(max(stop - start, 0), np.float32)
+        low, high = max(start, 0), min(stop, self.frames)
+        if high > low:
+            result[low - start : high - start] = self.whole.read(
+                self.first + low, self.first + high
+            )
+        return result
 
 
 def duration(sound: Sound) -> float:
@@ -40,11 +66,12 @@ def window(size: int) -> Array:
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
-def power_frames(sound: Sound, first: int, count: int, size: int, per_second: float) -> Array:
+def power_frames(sound: Sound, first: float, count: int, size: int, per_second: float) -> Array:
     """Short-time power spectra, ``(count, size // 2 + 1)``.
 
     Frame ``i`` is centred on time ``i / per_second`` whatever the rate, so that frames of
-    two sounds of different rates lie on one time line. Outside the sound there are zeros.
+    two sounds of different rates lie on one time line; ``first`` may be a fraction.
+    Outside the sound there are zeros.
     """
     centres = np.rint(np.arange(first, first + count) * (sound.rate / per_second)).astype(np.int64)
     start = int(centres[0]) - size // 2
@@ -52,8 +79,7 @@ def power_frames(sound: Sound, first: int, count: int, size: int, per_second: fl
     views = np.lib.stride_tricks.sliding_window_view(samples, size)
     shaped = views[centres - centres[0]] * window(size)
     spectrum = fft.rfft(shaped, axis=1)
-    power: Array = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
@@ -74,7 +100,8 @@ def triangles(edges: NDArray[np.float64], size: int, rate: int) -> Array:
     high = np.maximum(edges[2:], edges[1:-1] + spacing)
     rising = (frequency - low) / (edges[1:-1] - low)
     falling = (high - frequency) / (high - edges[1:-1])
-    return np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)
+    bank = np.clip(np.minimum(rising, falling), 0.0, None)
+    return np.asarray(bank, np.float32)
 
 
 def moving_mean(values: Array, width: int) -> Array:
@@ -86,7 +113,7 @@ def moving_mean(values: Array, width: int) -> Array:
     low = np.maximum(index - width // 2, 0)
     high = np.minimum(index + width - width // 2, count)
     lengths = (high - low).reshape(-1, *([1] * (values.ndim - 1)))
-    return ((sums[high] - sums[low]) / lengths).astype(np.float32)
+    return np.asarray((sums[high] - sums[low]) / lengths, np.float32)
 
 
 def spread_max(values: Array, reach: int) -> Array:

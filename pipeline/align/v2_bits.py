@@ -68,11 +68,15 @@ def bits_of(power: Array) -> NDArray[np.int8]:
     rise = np.zeros_like(slope)
     half = LAG // 2
     rise[half:-half] = slope[LAG:] - slope[:-LAG]
-    return np.sign(rise).astype(np.int8)
+    return np.asarray(np.sign(rise), np.int8)
 
 
-def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Bits:
-    """Bits of a whole sound, block by block."""
+def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0, shift: float = 0.0) -> Bits:
+    """Bits of a whole sound, block by block; frames may be ``shift`` of a frame later.
+
+    Bits of two sounds agree best when their frames lie at the same place in the music,
+    so that of two copies of a passage the one on the frames' grid would win.
+    """
     per_second = PER_SECOND * speed
     count = frame_count(sound, per_second)
     size = frame_size(sound.rate, WINDOW)
@@ -80,6 +84,6 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Bits:
     values = np.zeros((count, BANDS), np.int8)
     for start, stop in spans(count, BLOCK):
         first, last = max(start - LAG, 0), min(stop + LAG, count)
-        power = power_frames(sound, first, last - first, size, per_second)
+        power = power_frames(sound, first + shift, last - first, size, per_second)
         values[start:stop] = bits_of(power @ filters)[start - first : stop - first]
     return Bits(values, speed, pitch)

@@ -12,6 +12,8 @@ SIGMAS = 6.5
 """Height of a stacked peak that is worth a closer look; chance reaches 5.5."""
 FOUND = 8.0
 """Height of the locked line from which it stands."""
+CLEAR = 0.8
+"""The next place's height relative to the best up to which there is a clear winner."""
 MOST = 12
 """Chunks that are stacked."""
 
@@ -27,7 +29,12 @@ def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
         curve: Array = np.abs(whole_file(dance, reference, int(start)))
         at = span - int(start)
         total[at : at + len(curve)] += spread_max(curve, 1)
-    total = (total - np.median(total)) / (robust_sigma(total) + 1e-6)
+    scale = float(robust_sigma(total)) + 1e-6
+    total = np.asarray((total - np.median(total)) / scale, np.float32)
+    top = int(total.argmax())
+    rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
+    if rest.max(initial=0.0) > CLEAR * total[top]:
+        return []  # shared drums match at every bar; the right place matches alone
     locks: list[Lock] = []
     for _ in range(2):
         place = int(total.argmax())

@@ -54,7 +54,13 @@ def in_band(bins: int, size: int, rate: int) -> Array:
 
 
 def lag_curves(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    times: Array,
+    *,
+    length: float = LENGTH,
 ) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
@@ -62,8 +68,8 @@ def lag_curves(
     Scaled so that chance values have unit variance.
     """
     rate = dance.rate
-    size = int(LENGTH * rate)
-    half = int(REACH * rate)
+    size = int(length * rate)
+    half = min(int(REACH * rate), size // 2)
     room = fft.next_fast_len(size + half, real=True)
     shape = window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
@@ -148,7 +154,8 @@ def lock(
         limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
-        curve, slope = lined_up(curves, away, np.linspace(-limit, limit, 2 * steps + 1))
+        slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
+        curve, slope = lined_up(curves, away, slopes)
         lag, height = arrival(curve, dance.rate)
         middle = centre + LENGTH / 2
         drift = slope / dance.rate

@@ -110,4 +110,4 @@ def by_second(values: Array) -> Array:
     count = -(-len(values) // size)
     padded = np.zeros(count * size, np.float32)
     padded[: len(values)] = values
-    return padded.reshape(count, size).sum(axis=1) / np.float32(np.sqrt(size))
+    return np.asarray(padded.reshape(count, size).sum(axis=1) / np.sqrt(size), np.float32)

@@ -16,7 +16,7 @@ from pipeline.align.v2_search import along, by_second
 
 SHORTEST = 3
 """Seconds of a take."""
-HOLDS = 0.4
+HOLDS = 0.25
 """Share of its usual evidence that a line needs to hold."""
 SNAP = 1.5
 """Seconds: a limit this near to an end of either file lies at that end."""
@@ -72,10 +72,18 @@ def usual(path: Path) -> float:
     return float(np.sort(smooth(path.seconds))[-6:].mean())
 
 
-def held(path: Path, free: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int] | None:
-    """First and last second in which a path holds, within its longest free stretch."""
-    level = HOLDS * usual(path)
-    gains = np.where(free, np.clip(path.seconds, -level, 6 * level) - level, -np.inf)
+def held(
+    path: Path, free: np.ndarray[tuple[int], np.dtype[np.bool_]], most: Array
+) -> tuple[int, int] | None:
+    """First and last second in which a path holds, within its longest free stretch.
+
+    ``most``: the best of all paths in each second; where another is clearly better, this
+    one does not hold.
+    """
+    level = max(HOLDS * usual(path), 0.5)
+    beaten = smooth(path.seconds) < 0.75 * most
+    gains = np.where(beaten, -level, np.clip(path.seconds, -level, 8 * level) - level)
+    gains = np.where(free, gains, -np.inf)
     best, total, first = 0.0, 0.0, 0
     found: tuple[int, int] | None = None
     for second, gain in enumerate(gains):
@@ -95,7 +103,7 @@ def edge(path: Path, second: int, *, rising: bool, reach: int = 2) -> float:
     high = min(int((second + reach) * PER_SECOND), len(path.values))
     if high - low < 2:
         return float(second)
-    level = HOLDS * usual(path) / np.sqrt(PER_SECOND)
+    level = 0.4 * usual(path) / np.sqrt(PER_SECOND)
     balance = np.cumsum(path.values[low:high] - level)
     place = int(balance.argmin()) if rising else int(balance.argmax())
     return (low + place + 1) / PER_SECOND
@@ -106,8 +114,9 @@ def peel(dance: Bits, reference: Bits, paths: list[Path]) -> list[Piece]:
     free = np.ones(len(by_second(np.zeros(dance.count, np.float32))), bool)
     pieces: list[Piece] = []
     left = list(paths)
+    most = np.max([smooth(path.seconds) for path in paths], axis=0) if paths else free
     while left:
-        spans_of = [(path, held(path, free)) for path in left]
+        spans_of = [(path, held(path, free, most)) for path in left]
         scored = [
             (float(np.maximum(path.seconds[span[0] : span[1]], 0).sum()), path, span)
             for path, span in spans_of
@@ -140,11 +149,12 @@ def merged(pieces: list[Piece]) -> list[Piece]:
         if result and result[-1].path is piece.path:
             old = result.pop()
             score = float(np.hypot(old.score, piece.score))
-            piece = Piece(old.path, old.start, max(old.stop, piece.stop), score)
+            result.append(Piece(old.path, old.start, max(old.stop, piece.stop), score))
         elif result and result[-1].stop > piece.start:
             old = result.pop()
             middle = (old.stop + piece.start) / 2
             result.append(Piece(old.path, old.start, middle, old.score))
-            piece = Piece(piece.path, middle, piece.stop, piece.score)
-        result.append(piece)
+            result.append(Piece(piece.path, middle, piece.stop, piece.score))
+        else:
+            result.append(piece)
     return result

@@ -22,6 +22,8 @@ BITS = 14
 CELL = 16
 WIDTH, HEIGHT = CELL * (BITS + 2), 144
 RATE = 48000
+LATE = 1.37
+"""By how much the sound of a ``late_sound`` clip begins late (seconds)."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,6 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
         ]
         if clip.container in {"mp4", "mov"}:
             params += ["-tag:v", "hvc1"]
-    late = 1.37 if clip.extra == "late_sound" else 0.0
     filters = f"format={clip.pixel_format}"
     if clip.extra == "vfr":  # every fifth picture is missing; numbers go on
         filters = f"select='mod(n,5)',{filters}"
@@ -122,7 +123,7 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     command = [
         *("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}"),
         *("-r", str(clip.fps), "-i", "pipe:0"),
-        *("-itsoffset", str(late), "-f", "f32le", "-ar", str(RATE), "-ac", "2"),
+        *("-f", "f32le", "-ar", str(RATE), "-ac", "2"),
         *("-i", ffmpeg.file_url(wave), "-map", "0:v"),
     ]
     if clip.extra == "two_sounds":
@@ -139,7 +140,11 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     frames = b"".join(barcode(n, width, height).tobytes() for n in range(count))
     _ffmpeg([*command, "-y", str(plain)], frames)
     wave.unlink()
-    if clip.rotation or clip.extra == "data":
+    if clip.extra == "late_sound":
+        late = ["-itsoffset", str(LATE), "-i", str(plain), "-i", str(plain)]
+        _ffmpeg([*late, "-map", "1:v", "-map", "0:a", "-c", "copy", "-y", str(target)])
+        plain.unlink()
+    elif clip.rotation or clip.extra == "data":
         turn = ["-display_rotation", str(clip.rotation)] if clip.rotation else []
         data = ["-timecode", "01:00:00:00"] if clip.extra == "data" else []
         _ffmpeg(

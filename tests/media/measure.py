@@ -28,8 +28,11 @@ class Pictures:
     rotation: int
 
 
-def pictures(path: Path) -> Pictures:
-    """Decodes with PyAV, as a player does: nothing before time 0, in order of their stamps."""
+def pictures(path: Path, turned: int = 0) -> Pictures:
+    """Decodes with PyAV, as a player does: nothing before time 0, in order of their stamps.
+
+    ``turned`` says by how many degrees counter-clockwise the pixels themselves are turned.
+    """
     numbers: list[int] = []
     times: list[float] = []
     hashes: list[str] = []
@@ -38,9 +41,9 @@ def pictures(path: Path) -> Pictures:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            assert frame.pts is not None
+            assert frame.pts is not None and frame.time_base is not None
             grey = np.asarray(frame.to_ndarray(format="gray"))
-            numbers.append(read_barcode(grey))
+            numbers.append(read_barcode(np.rot90(grey, -turned // 90)))
             times.append(float(frame.pts * frame.time_base))
             planes = [bytes(plane) for plane in frame.planes]
             hashes.append(hashlib.sha256(b"".join(planes)).hexdigest())
@@ -73,7 +76,8 @@ def sound(path: Path) -> NDArray[np.float32]:
     done = subprocess.run(
         [
             *(ffmpeg.executable(), "-loglevel", "error", "-i", str(path), "-map", "0:a:0"),
-            *("-af", "aresample=48000:async=1:first_pts=0", "-ac", "1", "-f", "f32le", "pipe:1"),
+            *("-af", "aresample=48000:async=1:first_pts=0,pan=mono|c0=0.5*c0+0.5*c1"),
+            *("-f", "f32le", "pipe:1"),
         ],
         capture_output=True,
         timeout=120,
@@ -89,7 +93,7 @@ def sound_by_pyav(path: Path) -> NDArray[np.float32]:
         stream = container.streams.audio[0]
         rate = stream.rate
         for frame in container.decode(stream):
-            assert frame.pts is not None
+            assert frame.pts is not None and frame.time_base is not None
             at = round(float(frame.pts * frame.time_base) * rate)
             samples = frame.to_ndarray()
             mono = samples.mean(axis=0).astype(np.float32)

@@ -6,6 +6,9 @@ marker ``media``. Each clip is cut in its middle, where nothing is on a key fram
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from fractions import Fraction as F
 from itertools import combinations, product
 from pathlib import Path
@@ -130,3 +133,36 @@ def test_all_pairs(
     clip: Clip, song: NDArray[np.float32], reference: Path, media_folder: Path
 ) -> None:
     check(clip, song, reference, media_folder)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("clip", DOZEN, ids=lambda clip: clip.name)
+def test_a_dozen_through_the_command_line(
+    clip: Clip, song: NDArray[np.float32], reference: Path, media_folder: Path
+) -> None:
+    """Aligned by the methods themselves: both results, to 2 ms."""
+    folder = media_folder / "cli"
+    dance = make_dance(clip, song[round(OFFSET * RATE) :], folder)
+    out = folder / f"out-{clip.name}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pipeline", "run", str(dance), str(reference)),
+            *("--out", str(out), "--variant", "both"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    source = measure.pictures(dance)
+    for variant in ("v2", "modular"):
+        path = Path(answer[f"{variant}_output"])
+        got = measure.pictures(path)
+        begin = source.numbers.index(got.numbers[0])
+        assert got.numbers == source.numbers[begin : begin + len(got.numbers)]
+        # The sound of the picture with this number, as it was put into the dance.
+        truth = OFFSET + got.numbers[0] / float(clip.fps)
+        late = late_by(measure.sound(path), song.mean(axis=1), truth, seconds=4)
+        assert abs(late) <= 0.002, f"{variant}: {late * 1000:.3f} ms"

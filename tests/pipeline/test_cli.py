@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.ffmpeg import executable
 from pipeline.sample import MUSIC_AT
 from pipeline.settings import Settings
 from store import Store
+from tests.media import measure
+from tests.media.clips import read_music
 from tests.wav import write_wav
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,7 +148,7 @@ def test_help_explains_each_command_with_an_example() -> None:
 
 
 def test_a_hand_given_place_is_refined(sample_pair: tuple[Path, Path]) -> None:
-    done = retrack("align", *sample_pair, "--offset", MUSIC_AT + 0.2)
+    done = retrack("align", *sample_pair, "--offset", str(MUSIC_AT + 0.2))
     assert done.returncode == 0, done.stderr
     assert answer(done)["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
 
@@ -154,3 +157,54 @@ def test_speed_without_offset_is_refused(sample_pair: tuple[Path, Path]) -> None
     done = retrack("align", *sample_pair, "--speed", "1.1")
     assert done.returncode == 2 and "--offset" in done.stderr
     assert os.linesep in done.stderr
+
+
+@pytest.fixture(scope="module")
+def mute_dances(
+    sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The sample's dance with no sound track at all, and with a silent one."""
+    folder = tmp_path_factory.mktemp("mute")
+    source = str(sample_pair[0])
+    made = {"none": folder / "none.mp4", "silent": folder / "silent.mp4"}
+    for name, options in (("none", ["-an"]), ("silent", ["-af", "volume=0"])):
+        subprocess.run(
+            [executable(), "-v", "error", "-i", source, "-c:v", "copy", *options, made[name]],
+            check=True,
+            timeout=60,
+        )
+    return made
+
+
+@pytest.mark.parametrize(("kind", "says"), [("none", "no sound"), ("silent", "silent")])
+def test_a_mute_dance_is_refused_with_the_reason(
+    kind: str, says: str, mute_dances: dict[str, Path], sample_pair: tuple[Path, Path]
+) -> None:
+    done = retrack("align", mute_dances[kind], sample_pair[1])
+    assert done.returncode == 2
+    assert "dance" in done.stderr and says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["none", "silent"])
+def test_a_mute_dance_can_be_placed_by_hand(
+    kind: str, mute_dances: dict[str, Path], sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    track = first_seconds(sample_pair[1])
+    done = retrack(
+        "run", mute_dances[kind], sample_pair[1], "--out", tmp_path, "--offset", "-4.0",
+        "--keep-all", "--no-loudness",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = answer(done)
+    assert result["alignment"]["offset"] == pytest.approx(-4.0)
+    for key in ("modular_output", "v2_output"):
+        heard = measure.sound(Path(result[key]))
+        assert np.abs(heard[: 3 * 48_000]).max() < 0.01, "before the music there is silence"
+        late = measure.lag(heard[4 * 48_000 :][: len(track)], track)
+        assert abs(late) < 0.002
+
+
+def first_seconds(path: Path) -> Any:
+    """The first ten seconds of a file, mono 48 kHz."""
+    return read_music(path, 0.0, 10.0).mean(axis=1)

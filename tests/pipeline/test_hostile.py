@@ -15,6 +15,8 @@ import av.error
 import pytest
 
 from pipeline import ffmpeg, reasons
+from pipeline.decode import decode_sound
+from pipeline.materials import gather
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -72,8 +74,10 @@ def opens(path: Path, **options: str) -> bool:
 
 def ffmpeg_reads(path: Path, *options: str) -> bool:
     done = subprocess.run(
-        [*(ffmpeg.executable(), "-loglevel", "error", "-nostdin"), *options]
-        + [*("-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-f", "null", "-")],
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-nostdin", *options),
+            *("-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-f", "null", "-"),
+        ],
         capture_output=True,
         timeout=60,
         check=False,
@@ -221,6 +225,18 @@ def test_cut_off_at_half_with_its_index_in_front(good: Path, tmp_path: Path) -> 
     error = refusal(path)
     assert error.reason == reasons.UNREADABLE
     assert "cut off" in str(error)
+
+
+def test_matroska_cut_off_at_half(tmp_path: Path) -> None:
+    """Its header alone looks whole; that it ends early is seen when its packets are read."""
+    whole, path = tmp_path / "whole.mkv", tmp_path / "half.mkv"
+    make(*picture(seconds=12), *tone(12), "-c:v", "libx264", "-c:a", "aac", str(whole))
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    info = probe(path, role="dance", settings=SETTINGS)
+    sound = decode_sound(path, info, tmp_path, settings=SETTINGS)
+    with pytest.raises(InputError, match="the dance file is cut off") as caught:
+        gather(path, info, sound, sound, settings=SETTINGS)
+    assert caught.value.reason == reasons.UNREADABLE
 
 
 def test_larger_than_the_limit(good: Path, tmp_path: Path) -> None:

@@ -43,8 +43,10 @@ def test_references(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     codec = ["-c:a", "libvorbis"] if name.endswith("ogg") else []
     subprocess.run(
-        [ffmpeg.executable(), "-loglevel", "error", "-f", "f32le", "-ar", "48000", "-ac", "2"]
-        + ["-i", "pipe:0", *codec, str(path)],
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-f", "f32le", "-ar", "48000"),
+            *("-ac", "2", "-i", "pipe:0", *codec, str(path)),
+        ],
         input=SOUND.tobytes(),
         timeout=60,
         check=True,
@@ -79,8 +81,10 @@ def test_a_webm_without_a_duration(tmp_path: Path) -> None:
     """Browsers record such: the last packet says how long it is."""
     source = make_dance(Clip("webm", "vp9", seconds=3), SOUND, tmp_path)
     piped = subprocess.run(
-        [ffmpeg.executable(), "-loglevel", "error", "-i", str(source), "-c", "copy", "-f", "webm"]
-        + ["-live", "1", "pipe:1"],
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(source)),
+            *("-c", "copy", "-f", "webm", "-live", "1", "pipe:1"),
+        ],
         capture_output=True,
         timeout=60,
         check=True,

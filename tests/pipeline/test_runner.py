@@ -35,11 +35,18 @@ def hand_in(store: Store, settings: Settings, pair: tuple[Path, Path]) -> Task:
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """The children that do media work for a service, and what they started."""
+    """The children that do media work for a service, and what they started.
+
+    A test process has other children too: the browser's driver, a resource tracker.
+    """
+    found: list[psutil.Process] = []
     try:
-        return psutil.Process(pid).children(recursive=True)
+        for child in psutil.Process(pid).children():
+            if "pipeline.worker" in child.cmdline():
+                found += [child, *child.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return []
+        pass
+    return found
 
 
 @pytest.fixture
@@ -90,7 +97,8 @@ def test_tasks_run_in_order(
     tasks = {t.id: t for t in store.snapshot().tasks}
     starts = [tasks[i].started_at for i in ids]
     assert [tasks[i].status for i in ids] == ["success"] * 3
-    assert starts == sorted(starts, key=lambda s: s or 0)  # type: ignore[arg-type, return-value]
+    known = [start for start in starts if start is not None]
+    assert len(known) == 3 and known == sorted(known)
 
 
 def test_bad_input_fails_with_its_reason_and_the_others_go_on(

@@ -23,7 +23,11 @@ def make(outputs: Path) -> Iterator[Make]:
     made: list[Store] = []
 
     def new(*, clock: Any = None, **changes: Any) -> Store:
-        values = {"outputs": outputs, "backoff_seconds": 0.0, "lock_timeout": 3.0} | changes
+        values: dict[str, Any] = {
+            "outputs": outputs,
+            "backoff_seconds": 0.0,
+            "lock_timeout": 3.0,
+        } | changes
         store = Store(StoreSettings(**values), **({"clock": clock} if clock else {}))
         made.append(store)
         return store

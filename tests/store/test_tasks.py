@@ -92,6 +92,27 @@ def test_claims_come_in_order_and_once(make: Make) -> None:
     assert one.claim() is None
 
 
+def test_the_first_claims_of_many_threads_at_once(make: Make) -> None:
+    for _ in range(20):
+        store = make()
+        ids = {store.create().id for _ in range(8)}
+        start = threading.Barrier(8)
+        got: list[str] = []
+
+        def work(
+            store: Store = store, start: threading.Barrier = start, got: list[str] = got
+        ) -> None:
+            start.wait()
+            got.append(claimed(store).id)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(got) == ids
+
+
 def test_a_late_result_is_fenced(store: Store) -> None:
     task_id = store.create().id
     first = claimed(store)

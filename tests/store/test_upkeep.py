@@ -110,7 +110,7 @@ def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) 
     caplog.set_level("INFO")
     old, young, waiting, undated, naive = (new_id() for _ in range(5))
     records = {
-        old: finished(25, secret="x"),
+        old: finished(25, note="x"),
         young: finished(23),
         waiting: {"status": "pending", "completed_at": "2001-01-01T00:00:00"},
         undated: {"status": "failed", "completed_at": "last tuesday"},

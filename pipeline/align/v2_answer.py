@@ -1,0 +1,197 @@
+"""From paths to an answer of the v2 method: takes, exact places, and whether they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline import reasons
+from pipeline.align.signal import duration
+from pipeline.align.v2_bits import PER_SECOND, Bits, extract
+from pipeline.align.v2_echo import genuine
+from pipeline.align.v2_limits import limits
+from pipeline.align.v2_phase import Lock, lock
+from pipeline.align.v2_search import agreement, tops
+from pipeline.align.v2_takes import Path, Piece, path_of, peel
+from pipeline.model import Candidate, Evidence, MethodAlignment, Segment, Sound
+
+NAME = "v2"
+LOCKED = 7.5
+"""Height of a phase peak from which waveforms are said to match."""
+CHANCE = 5.2
+"""Agreement of bits up to which unrelated sounds come."""
+CLEAR, EQUAL, BETTER = 0.82, 0.91, 1.1
+"""The next place's share of the best: up to here a clear winner, from here as good, and
+from here so much better that this is not the place."""
+SAME = 6
+"""So many equally good places are a rhythm that many songs have, and no match."""
+
+
+def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[Segment, Lock]:
+    """A piece as a segment of the dance's clock, locked over its whole length."""
+    speed = heard.speed
+    start, stop = piece.start / speed, min(piece.stop / speed, duration(dance))
+    line = Lock(piece.path.lag / PER_SECOND, speed * (1 + piece.path.drift), 0.0)
+    exact = line
+    if not heard.stretched:
+        exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
+    kept = exact if exact.height >= LOCKED else line
+    moved = heard.pitch != 1.0
+    low = max(-kept.offset / kept.speed, 0.0)
+    high = min((duration(reference) - kept.offset) / kept.speed, duration(dance))
+    start, stop = max(start, low), min(stop, high)
+    if exact.height >= LOCKED:
+        start, stop = limits(dance, reference, kept.offset, kept.speed, start, stop, (low, high))
+    return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
+
+
+def standing(
+    heard: Bits, listening: Bits, piece: Piece
+) -> tuple[float, list[tuple[float, float]], Evidence]:
+    """Score of a piece over chance, the other places' shares, and the curve."""
+    path = piece.path
+    low, high = round(piece.start * PER_SECOND), round(piece.stop * PER_SECOND)
+    length = min(2000, high - low)
+    starts = np.rint(np.linspace(low, max(high - length, low), min(-(-(high - low) // length), 8)))
+    total = np.zeros(listening.count + heard.count * 2 + length, np.float32)
+    zero = heard.count + heard.count // 2 + length
+    for start in starts.astype(int):
+        curve = agreement(heard.part(start, start + length), listening)
+        curve = np.maximum(curve, np.maximum(np.roll(curve, 1), np.roll(curve, -1)))
+        at = zero - (length - 1) - start - round(path.drift * (start + length / 2))
+        total[at : at + len(curve)] += curve
+    total /= np.float32(np.sqrt(len(starts)))
+    mine = round(path.lag) + zero
+    score = float(total[max(mine - 2, 0) : mine + 3].max(initial=0.0))
+    others = [
+        (float(place - zero), float(total[place]) / max(score, 1e-6))
+        for place in tops(total, 8)
+        if abs(place - mine) > 12
+    ]
+    used = np.flatnonzero(total)
+    parts = np.array_split(np.arange(used[0], used[-1] + 1), 400) if len(used) > 400 else []
+    best = [int(part[int(total[part].argmax())]) for part in parts]
+    peak = float(total.max()) + 1e-9
+    evidence = Evidence(
+        tuple((b - zero) / PER_SECOND for b in best),
+        tuple(float(total[b]) / peak for b in best),
+        {"score": score, "next_ratio": others[0][1] if others else 0.0},
+    )
+    return score, others, evidence
+
+
+def rivals(
+    dance: Sound,
+    reference: Sound,
+    heard: Bits,
+    listening: Bits,
+    piece: Piece,
+    others: list[tuple[float, float]],
+) -> list[tuple[float, float]]:
+    """Other places with their exact share of a piece's evidence over its whole overlap.
+
+    Bits are coarse in time, so that a copy half a frame away looks worse than it is; the
+    phase says where exactly it is.
+    """
+    low, high = int(piece.start), max(int(piece.stop), int(piece.start) + 1)
+    mine = float(piece.path.seconds[low:high].sum())
+    exact: list[tuple[float, float]] = []
+    for rough, share in others:
+        lag = rough
+        if share < 0.55 or len(exact) >= 4:
+            exact.append((lag, share))
+            continue
+        first = max(piece.start, -lag / PER_SECOND)
+        last = min(piece.stop, (listening.count - lag) / PER_SECOND)
+        if last - first < 2 or heard.stretched:
+            exact.append((lag, share))
+            continue
+        line = lock(
+            dance,
+            reference,
+            lag / PER_SECOND,
+            heard.speed * (1 + piece.path.drift),
+            first / heard.speed,
+            last / heard.speed,
+            slack=1e-4,
+            most=24,
+        )
+        if line.height >= LOCKED:
+            lag = line.offset * PER_SECOND
+        drift = piece.path.drift
+        path = on_grid(dance, heard, listening, lag, drift, line.height)
+        theirs = float(path.seconds[low:high].sum())
+        exact.append((lag, max(theirs / max(mine, 1e-6), 0.0)))
+    return sorted(exact, key=lambda item: -item[1])
+
+
+def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
+    """An answer without a match."""
+    return MethodAlignment(
+        NAME, False, False, 0.0, (), (), None, reasons.NO_SHARED_MUSIC, evidence or Evidence()
+    )
+
+
+def answer(
+    dance: Sound, reference: Sound, heard: Bits, listening: Bits, paths: list[Path]
+) -> MethodAlignment:
+    """Takes, verdicts and exact places of paths."""
+    locked = [p for p in paths if p.height >= LOCKED]
+    pieces = genuine(dance, heard, listening, peel(heard, listening, paths))
+    if not pieces and locked:
+        path = locked[0]
+        pieces = [Piece(path, *path.limits(heard, listening), path.height)]
+    segments: list[Segment] = []
+    best: tuple[float, float, list[tuple[float, float]], Evidence] | None = None
+    errors: list[float] = []
+    total = 0.0
+    for piece in pieces:
+        segment, exact = placed(dance, reference, heard, piece)
+        score, others, evidence = standing(heard, listening, piece)
+        deep = score < CHANCE and exact.height >= LOCKED
+        strength = 0.8 * exact.height if deep else score
+        others = others if deep else rivals(dance, reference, heard, listening, piece, others)
+        equal = sum(share >= EQUAL for _, share in others)
+        if strength < CHANCE + 0.6 or (equal >= SAME and not deep):
+            continue
+        if not deep and others and others[0][1] > BETTER:
+            continue
+        segments.append(segment)
+        total += piece.score * float(np.sqrt(piece.stop - piece.start))
+        errors.append(1.0 if exact.height >= LOCKED else 15.0)
+        if best is None or strength > best[0]:
+            best = (strength, score, others, evidence)
+    if best is None:
+        return unmatched()
+    strength, score, others, evidence = best
+    ratio = others[0][1] if others and score >= CHANCE else 0.0
+    ambiguous = ratio >= EQUAL
+    height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
+    confidence = float(min(height, np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))) * 0.995
+    main = max(segments, key=lambda s: s.dance_end - s.dance_start)
+    places = [(main.offset, 1.0)] + [
+        (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
+    ]
+    candidates = tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
+    return MethodAlignment(
+        NAME,
+        True,
+        ambiguous,
+        min(confidence, 0.5) if ambiguous else confidence,
+        tuple(segments),
+        candidates if ambiguous else candidates[1:],
+        max(errors),
+        None,
+        replace(evidence, details={**evidence.details, "weight": total}),
+    )
+
+
+def on_grid(
+    dance: Sound, heard: Bits, listening: Bits, lag: float, drift: float, height: float
+) -> Path:
+    """A path whose evidence is measured with the dance's frames on the reference's grid."""
+    shift = float(np.ceil(lag) - lag)
+    aligned = extract(dance, heard.speed, heard.pitch, shift)
+    path = path_of(aligned, listening, lag + shift, drift, height)
+    return replace(path, lag=lag)

@@ -1,0 +1,104 @@
+"""The judge: what two answers are worth together, and that the methods are independent."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline import reasons
+from pipeline.align import METHODS, describe_sound, judge
+from pipeline.model import Candidate, MethodAlignment, Segment
+from tests.pipeline.align.sounds import Held, cut, noisy, track
+
+SURE = MethodAlignment("v2", True, False, 0.95, (Segment(0, 30, 12.0),), error_ms=1.0)
+NONE = MethodAlignment("modular", False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+
+
+def test_two_that_agree_are_surer_than_one() -> None:
+    other = replace(SURE, method="modular", segments=(Segment(0, 30, 12.004),))
+    together = judge({"v2": SURE, "modular": other})
+    assert together.matched and together.confidence > 0.95
+    assert together.agreement_ms == pytest.approx(4.0)
+
+
+def test_two_that_disagree_are_a_match_without_confidence() -> None:
+    other = replace(SURE, method="modular", segments=(Segment(0, 30, 20.0),), confidence=0.92)
+    together = judge({"v2": SURE, "modular": other})
+    assert together.matched and together.confidence <= 0.5
+    assert together.agreement_ms == pytest.approx(8000)
+    assert {12.0, 20.0} <= {c.offset for c in together.candidates}
+
+
+def test_a_weak_match_alone_is_none() -> None:
+    together = judge({"v2": replace(SURE, confidence=0.6), "modular": NONE})
+    assert not together.matched and together.reason == reasons.NO_SHARED_MUSIC
+
+
+def test_a_strong_match_alone_stands_with_less_confidence() -> None:
+    together = judge({"v2": SURE, "modular": NONE})
+    assert together.matched and together.confidence < 0.9
+
+
+def test_one_that_is_ambiguous_makes_the_answer_so() -> None:
+    places = (Candidate(12.0, 1.0, 0.5), Candidate(40.0, 1.0, 0.49))
+    unsure = replace(SURE, ambiguous=True, confidence=0.5, candidates=places, method="modular")
+    together = judge({"v2": SURE, "modular": unsure})
+    assert together.ambiguous and together.confidence <= 0.5
+    assert {c.offset for c in together.candidates} == {12.0, 40.0}
+
+
+def test_one_method_alone_is_judged_too() -> None:
+    together = judge({"v2": SURE})
+    assert together.matched and together.agreement_ms is None
+    assert together.longest == SURE.segments[0]
+
+
+@pytest.mark.music
+@pytest.mark.parametrize("spoilt", ["v2", "modular"])
+def test_spoiling_one_method_leaves_the_other_unchanged(
+    spoilt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song = track(1)
+    dance, reference = Held(noisy(cut(song, 9, 20), 10)), Held(song)
+    other = "modular" if spoilt == "v2" else "v2"
+    for name in METHODS:  # before anything is spoilt
+        importlib.import_module(f"pipeline.align.{name}")
+    before = METHODS[other](dance, reference)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("spoilt")
+
+    for part in {
+        "v2": ("v2_bits.bits_of", "v2_search.agreement", "v2_phase.lag_curves"),
+        "modular": ("modular_features.flux", "modular_search.correlate", "modular_fine.responses"),
+    }[spoilt]:
+        monkeypatch.setattr(f"pipeline.align.{part}", broken)
+    with pytest.raises(RuntimeError, match="spoilt"):
+        METHODS[spoilt](dance, reference)
+    assert METHODS[other](dance, reference) == before
+
+
+def test_a_silent_dance_is_described() -> None:
+    report = describe_sound(Held(np.zeros(80000, np.float32)))
+    assert report.reason == reasons.SILENT and "10 s" in report.detail
+
+
+def test_a_short_dance_is_described() -> None:
+    assert describe_sound(Held(np.ones(4000, np.float32))).reason == reasons.TOO_SHORT
+
+
+def test_wind_is_described() -> None:
+    random = np.random.default_rng(0)
+    wind = np.cumsum(random.standard_normal(240000))
+    wind = wind - np.convolve(wind, np.ones(4000) / 4000, "same")
+    wind = np.convolve(wind, np.ones(80) / 80, "same")
+    report = describe_sound(Held((wind / np.abs(wind).max()).astype(np.float32)))
+    assert report.reason == reasons.NO_SHARED_MUSIC and "wind" in report.detail
+
+
+@pytest.mark.music
+def test_music_is_usable() -> None:
+    assert describe_sound(Held(cut(track(1), 5, 20))).reason is None

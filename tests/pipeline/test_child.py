@@ -1,0 +1,130 @@
+"""The child process: its limits, its ends, and what each is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipeline import reasons
+from pipeline.child import ChildResult, call, run_child
+from pipeline.job import Job
+from pipeline.settings import Settings
+
+
+def request(pair: tuple[Path, Path], folder: Path) -> dict[str, Any]:
+    job = Job(*pair, out=folder / "out", stem="x", scratch=folder / "scratch")
+    return {"kind": "job", "job": job.to_json()}
+
+
+def run(work: dict[str, Any], **changes: Any) -> tuple[ChildResult, list[Mapping[str, Any]]]:
+    events: list[Mapping[str, Any]] = []
+    options: dict[str, Any] = {"stop": lambda: None, "timeout": 120.0} | changes
+    return run_child(work, events.append, **options), events
+
+
+def worker() -> psutil.Process | None:
+    for child in psutil.Process(os.getpid()).children():
+        if "pipeline.worker" in child.cmdline():
+            return child
+    return None
+
+
+def test_events_come_in_order_and_progress_never_falls(
+    sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
+) -> None:
+    result, events = run(request(sample_pair, tmp_path))
+    assert result.reason is None and result.outcome is not None
+    steps = [event["progress"] for event in events if event["event"] == "progress"]
+    assert steps == sorted(steps) and steps[0] < 0.1 and steps[-1] > 0.5
+    kinds = [event["event"] for event in events if event["event"] != "progress"]
+    assert kinds == ["alignment", "variant", "variant"]
+    variants = [event["variant"] for event in events if event["event"] == "variant"]
+    assert variants == ["v2", "modular"], "the fast one is ready first"
+
+
+def test_a_timeout_has_its_reason(
+    sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
+) -> None:
+    result, _ = run(request(sample_pair, tmp_path), timeout=0.05)
+    assert result.reason == reasons.TIMEOUT
+    assert worker() is None
+
+
+def test_the_reason_of_a_stop_is_handed_on(
+    sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
+) -> None:
+    result, _ = run(request(sample_pair, tmp_path), stop=lambda: "cancelled")
+    assert result.reason == "cancelled"
+    assert worker() is None
+
+
+def test_a_killed_child_is_a_crash(
+    sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
+) -> None:
+    def kill() -> None:
+        while (child := worker()) is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGSEGV)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    result, _ = run(request(sample_pair, tmp_path))
+    killer.join()
+    assert result.reason == reasons.CRASHED and str(-signal.SIGSEGV) in result.text
+
+
+def test_a_child_that_needs_too_much_memory_fails_alone(
+    sample_pair: tuple[Path, Path],
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RETRACK_TASK_MEMORY_MB", "256")
+    result, _ = run(request(sample_pair, tmp_path))
+    assert result.outcome is None, "256 MiB of address space is not enough for numpy and PyAV"
+    # Which allocation fails first decides the reason; what counts is that it does not hang
+    # (OpenBLAS spins for ever when it is loaded under a limit that is too low).
+    assert result.reason not in (None, reasons.TIMEOUT)
+    assert worker() is None
+
+
+def test_an_exception_of_the_page_ends_the_child(
+    sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
+) -> None:
+    def broken(event: Mapping[str, Any]) -> None:
+        raise RuntimeError("the page broke")
+
+    with pytest.raises(RuntimeError, match="the page broke"):
+        run_child(request(sample_pair, tmp_path), broken, stop=lambda: None, timeout=60.0)
+    assert worker() is None
+
+
+def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Settings) -> None:
+    result = call("probe", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
+    assert result.outcome is not None
+    assert result.outcome["video"]["codec"] == "h264"
+
+
+def test_a_call_names_what_is_wrong(tmp_path: Path, settings: Settings) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    result = call("probe", {"path": str(bad), "role": "dance"}, timeout=60.0)
+    assert (result.reason, result.role) == (reasons.NOT_MEDIA, "dance")
+    assert result.text.startswith("the dance file")
+
+
+def test_a_thumbnail_is_made_in_a_child(
+    sample_pair: tuple[Path, Path], tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "picture.jpg"
+    arguments = {"path": str(sample_pair[0]), "out": str(out), "at": 1.0}
+    result = call("thumbnail", arguments, timeout=60.0)
+    assert result.outcome is not None and out.read_bytes()[:2] == b"\xff\xd8"
