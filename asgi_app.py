@@ -6,6 +6,7 @@ visits, and stops them in order.
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ STALE_EVERY = 3600.0
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start the service before the first visitor and stop it after the last."""
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
+    # The page's modules come first: what is there when the service starts costs no viewer.
+    await anyio.to_thread.run_sync(importlib.import_module, "ui.shell")
     address = st.get_option("server.address")
     service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
     async with anyio.create_task_group() as group:

@@ -6,6 +6,7 @@ reload the new code finds the running service instead of starting a second one.
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
 import sys
@@ -70,10 +71,21 @@ def start_service(*, routes: bool, address: str | None) -> Service:
                 routes=routes,
                 private=_private(settings, address),
             )
+            _freeze()
         elif routes and not service.routes:
             service = replace(service, routes=True)
         place.__dict__["service"] = service
         return service
+
+
+def _freeze() -> None:
+    """Take what has been imported out of the garbage collector's sight.
+
+    Streamlit collects after every run of a script or fragment, which went through all of
+    pandas and altair each time: most of what an idle viewer cost.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def get_service() -> Service:
