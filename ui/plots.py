@@ -17,7 +17,7 @@ from ui.format import clock, milliseconds
 from ui.service import Service
 from ui.text import t
 
-_LEGEND = alt.Legend(orient="top-right")
+_LEGEND = alt.Legend(orient="top")
 _COLOURS = ["#c83349", "#2a78d6"]
 """Told apart by people who confuse red and green, on light and on dark."""
 RUNNER_UP_APART = 0.5

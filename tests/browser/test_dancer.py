@@ -55,13 +55,14 @@ def test_upload_to_download(
 
     # The three players run in step, and the keys change what is heard.
     page.locator(".compare .play").click()
-    page.wait_for_function("document.querySelector('*') && true")
-    page.wait_for_timeout(2500)
-    state = players(page)
+    for _ in range(20):  # a busy machine starts them one after the other
+        page.wait_for_timeout(500)
+        state = players(page)
+        times = [p["time"] for p in state]
+        if min(times) > 0.5 and max(times) - min(times) < 0.05:
+            break
+    assert min(times) > 0.5 and max(times) - min(times) < 0.05, state
     assert [p["muted"] for p in state].count(False) == 1
-    times = [p["time"] + p["start"] for p in state]
-    assert max(times) - min(times) < 0.15, state
-    assert min(times) > 0.5
     for key, track in (("1", "original"), ("2", "modular"), ("3", "v2")):
         page.keyboard.press(key)
         assert page.locator(".compare").get_attribute("data-active") == track
@@ -133,7 +134,7 @@ def test_upload_to_download(
 def players(page: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.locator(".compare video").evaluate_all(
         "videos => videos.map(v => ({time: v.currentTime, muted: v.muted, paused: v.paused,"
-        " start: 0, failed: !!v.error}))"
+        " failed: !!v.error}))"
     )
     return found
 
@@ -181,3 +182,31 @@ def test_bad_files_are_named_at_once_and_fail_clearly(
     shot(page, "failed")
     page.get_by_role("radio", name="简体中文").click()
     page.locator("text=失败").first.wait_for()
+
+
+def test_a_dropped_connection_goes_on_where_it_stopped(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    dance = tmp_path / "long.mp4"
+    # Two requests of 16 MiB: what follows the film is ignored by every demuxer.
+    free = (8 + 20 * 1024 * 1024).to_bytes(4, "big") + b"free" + bytes(20 * 1024 * 1024)
+    dance.write_bytes(pair[0].read_bytes() + free)
+    page = visit(server.url)
+    offsets: list[int] = []
+
+    def drop(route: Any) -> None:
+        if route.request.method == "PATCH":
+            offsets.append(int(route.request.headers["upload-offset"]))
+            if len(offsets) in {2, 3}:
+                route.abort("connectionreset")
+                return
+        route.continue_()
+
+    page.route("**/uploads/files/*", drop)
+    page.locator(".uploader input[type=file]").nth(0).set_input_files(str(dance))
+    page.locator(".uploader li[data-state=resuming]").wait_for()
+    page.locator(".uploader li[data-state=done]").wait_for(timeout=60_000)
+    piece = 16 * 1024 * 1024
+    assert offsets == [0, piece, piece, piece], "only the piece that was lost is sent again"
+    stored = [p for p in (server.outputs / "incoming").glob("*/*") if len(p.name) == 32]
+    assert any(p.read_bytes() == dance.read_bytes() for p in stored)

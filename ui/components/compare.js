@@ -59,7 +59,7 @@ function create(root) {
         if (!video.seeking) video.currentTime = goal;
         video.playbackRate = 1;
       } else {
-        video.playbackRate = playing && Math.abs(off) > STEER_BEYOND ? 1 + clamp(off * 0.8, -0.1, 0.1) : 1;
+        video.playbackRate = playing && Math.abs(off) > STEER_BEYOND ? 1 + clamp(off * 2, -0.3, 0.3) : 1;
       }
     }
     paint();

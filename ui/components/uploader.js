@@ -37,7 +37,10 @@ function create(root, round) {
   const zones = new Map([...root.querySelectorAll(".zone")].map((zone) => [zone.dataset.role, zone]));
   for (const [role, zone] of zones) {
     const input = zone.querySelector("input");
-    input.onchange = () => { take(role, [...input.files]); input.value = ""; };
+    input.onchange = () => {
+      if (input.files.length) take(role, [...input.files]);
+      input.value = "";
+    };
     zone.ondragover = (event) => { event.preventDefault(); zone.classList.add("over"); };
     zone.ondragleave = () => zone.classList.remove("over");
     zone.ondrop = (event) => {
@@ -166,6 +169,7 @@ function create(root, round) {
 
   return {
     update({ data: given, setStateValue }) {
+      const first = data === null;
       data = given;
       emit = (files) => setStateValue("files", files);
       for (const [role, zone] of zones) {
@@ -178,6 +182,8 @@ function create(root, round) {
       }
       paint();
       tell();
+      // Somebody may have been faster than the loading of this script.
+      if (first) for (const zone of zones.values()) zone.querySelector("input").onchange();
     },
     destroy() {},
   };
