@@ -107,7 +107,7 @@ def generate(
     ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
     cases of a kind; none of the others is made.
     """
-    from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401, PLC0415  (they fill KINDS)
+    from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401  (they fill KINDS)
 
     unknown = set(classes or ()) - set(KINDS)
     if unknown:

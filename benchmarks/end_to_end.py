@@ -90,11 +90,10 @@ def cost(dance: Path, reference: Path, seconds: float) -> Cost:
 
 def measure(dance: Path, reference: Path) -> None:
     """The measured process: prints its costs as JSON."""
-    from pipeline.decode import decode_sound  # noqa: PLC0415
-    from pipeline.probe import probe  # noqa: PLC0415
-
-    from pipeline.align import METHODS, judge  # noqa: PLC0415  (imports stay out of the times)
-    from pipeline.settings import Settings  # noqa: PLC0415
+    from pipeline.align import METHODS, judge
+    from pipeline.decode import decode_sound
+    from pipeline.probe import probe
+    from pipeline.settings import Settings
 
     settings = Settings(max_duration=6 * 3600)
     with tempfile.TemporaryDirectory() as scratch:

@@ -10,8 +10,6 @@ The two that are not packages are whole-file cross-correlation and GCC-PHAT (Kna
 "The generalized correlation method for estimation of time delay", 1976).
 """
 
-
-
 from __future__ import annotations
 
 import contextlib

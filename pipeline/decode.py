@@ -85,13 +85,15 @@ def decode_sound(
     settings: Settings,
     rate: int = RATE,
     stream: int | None = None,
+    loudness: bool = False,
     progress: Progress | None = None,
 ) -> PcmSound:
     """Decodes one track of ``path`` to mono at ``rate`` hertz, into the folder ``scratch``.
 
     ``stream`` is the track's index in its container; without it the loudest track is taken
     (by its root mean square), since cameras write silent or far-away tracks beside the good
-    one. Raises ``InputError``: ``unreadable``, ``silent``, ``too_short``, ``too_long`` or
+    one. With ``loudness`` that is measured in the same pass, at twice the cost. Raises
+    ``InputError``: ``unreadable``, ``silent``, ``too_short``, ``too_long`` or
     ``disk_full``.
     """
     tracks = [s for s in info.sounds if stream is None or s.index == stream]
@@ -102,7 +104,7 @@ def decode_sound(
             if progress is not None:
                 progress((number + done) / len(tracks))
 
-        sound = _decode(path, info, track, scratch, settings, rate, part)
+        sound = _decode(path, info, track, scratch, settings, rate, loudness, part)
         loser: PcmSound | None = sound
         if best is None or sound.rms > best.rms:
             best, loser = sound, best
@@ -140,6 +142,7 @@ def _decode(
     scratch: Path,
     settings: Settings,
     rate: int,
+    loud: bool,
     progress: Progress,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
@@ -147,7 +150,7 @@ def _decode(
     arguments = [
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
         *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
-        *_outputs(info, track, rate, measure.name),
+        *_outputs(info, track, rate, measure.name if loud else None),
     ]
     limit = int((settings.max_duration + 60) * rate)
     expected = max(1, int(info.duration * rate))
@@ -188,10 +191,10 @@ def _decode(
     )
 
 
-def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str) -> list[str]:
-    """The samples into the pipe; of a reference also its loudness, in the same pass."""
+def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str | None) -> list[str]:
+    """The samples into the pipe, and the loudness into the file ``measure`` if that is wanted."""
     samples = timeline(info.start_time, rate, MONO)
-    if info.role == "dance":
+    if measure is None:
         return ["-map", f"0:{track.index}", "-af", samples, "-f", "s16le", "pipe:1"]
     graph = f"[0:{track.index}]asplit[a][b];[a]{samples}[samples];[b]{measuring(measure)}[loud]"
     return [

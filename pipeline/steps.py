@@ -79,6 +79,9 @@ def find_alignment(
             files.reference,
             job.scratch,
             settings=settings,
+            # A place alone needs no loudness, and measuring it costs as much as decoding; a
+            # result needs it even where it is off now, since it may be switched on later.
+            loudness=not job.align_only,
             progress=lambda done: clock.step(share + (1.0 - share) * done),
         ),
     )

@@ -50,7 +50,7 @@ def read_pair(dance: Path, reference: Path, scratch: Path) -> Pair:
     dance_info = probe(dance, role="dance", settings=SETTINGS)
     reference_info = probe(reference, role="reference", settings=SETTINGS)
     heard = decode_sound(dance, dance_info, scratch, settings=SETTINGS)
-    clean = decode_sound(reference, reference_info, scratch, settings=SETTINGS)
+    clean = decode_sound(reference, reference_info, scratch, settings=SETTINGS, loudness=True)
     materials = gather(dance, dance_info, heard, clean, settings=SETTINGS)
     return Pair(dance, reference, dance_info, reference_info, materials)
 
