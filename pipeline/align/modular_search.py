@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.modular_features import BANDS, Features
-from pipeline.align.signal import Array, Complex, spans
+from pipeline.align.modular_features import Features
+from pipeline.align.signal import Array, spans
 
 LENGTH = 800
 """Frames of one window (8 s)."""
@@ -52,14 +52,6 @@ class Peak:
     windows: int
 
 
-def reference_spectra(reference: Features, length: int) -> tuple[Complex, int]:
-    """Spectra of overlapping blocks, ``(blocks, bands, bins)``, and the step between them."""
-    step = FFT_SIZE - length + 1
-    starts = range(-(length - 1), reference.count, step)
-    blocks = [fft.rfft(reference.part(s, s + FFT_SIZE).T, axis=1) for s in starts]
-    return np.stack(blocks), step
-
-
 def correlate(windows: Array, reference: Features) -> Array:
     """Correlation of windows ``(windows, frames, bands)`` with the reference at every lag.
 
@@ -85,7 +77,8 @@ def correlate(windows: Array, reference: Features) -> Array:
         for column, begin in enumerate(begins):
             width = min(step, total - begin)
             result[:, begin : begin + width] = curves[:, column, :width]
-    return np.asarray(result / norm[:, None], np.float32)
+    result /= norm[:, None].astype(np.float32)
+    return result
 
 
 def stack(curves: Array, positions: Array, drift: float) -> Array:
@@ -183,7 +176,9 @@ def batches(
         for row, (begin, curve) in enumerate(zip(run, curves, strict=True)):
             at = run[-1] - begin
             lined[row, at : at + len(curve)] = curve
+        del curves, windows
         yield lined, np.array(run, np.float32)
+        del lined
 
 
 def drifts(span: float) -> Array:
@@ -210,7 +205,7 @@ def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]
                 stacks = [stack(lined[low:high], starts - middle, float(d)) for d in tries]
                 highs = np.stack(stacks)
                 curve = highs.max(axis=0)
-                _, _, _ = top = best_two(curve)
+                top = best_two(curve)
                 for place in highest(curve, keep):
                     score = float(curve[place])
                     other = top[1] if abs(place - top[0]) > APART else top[2]
@@ -219,6 +214,3 @@ def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]
                         Peak(place - zero, middle + length / 2, drift, score, other, high - low)
                     )
     return sorted(found, key=lambda peak: -peak.score)
-
-
-__all__ = ["BANDS", "Peak", "batches", "best_two", "search", "stack"]

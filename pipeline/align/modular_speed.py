@@ -39,6 +39,10 @@ STRETCH = 42.0
 LENGTH = 300
 """Frames of a window (6 s)."""
 HOP = 200
+LOCAL = 75
+MARGIN = 150
+"""Frames beyond a block that its normalisation sees."""
+BLOCK = 4000
 FFT_SIZE = 2048
 SPREAD = 1.5
 
@@ -60,15 +64,27 @@ class SpeedPeak:
     """Seconds of the dance in the middle of the stretch."""
 
 
-def flux(bands: Array) -> Array:
-    """Normalised, decorrelated flux of band powers at 50 frames a second."""
+def changes(bands: Array) -> Array:
+    """Normalised flux of band powers at 50 frames a second."""
     logs = np.log(bands + FLOOR * moving_mean(bands, 150) + QUIET)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= moving_mean(change, 75)
-    change /= np.sqrt(moving_mean(np.square(change), 75) + 1e-2)
+    change -= moving_mean(change, LOCAL)
+    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    return change
+
+
+def decorrelated(change: Array) -> Array:
+    """Flux whose bands are decorrelated, in place where it can be."""
     matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
-    return np.asarray(np.clip(change @ matrix, -4, 4), np.float32)
+    for start, stop in spans(len(change), BLOCK):
+        change[start:stop] = np.clip(change[start:stop] @ matrix, -4, 4)
+    return change
+
+
+def flux(bands: Array) -> Array:
+    """Normalised, decorrelated flux of band powers at 50 frames a second."""
+    return decorrelated(changes(bands))
 
 
 def mel_edges(pitch: float) -> NDArray[np.float64]:
@@ -83,10 +99,12 @@ def reference_blocks(reference: Sound) -> tuple[Complex, int, int]:
     size = frame_size(reference.rate, 0.064)
     bank = triangles(mel_edges(1.0), size, reference.rate)
     count = frame_count(reference, PER_SECOND)
-    bands = np.concatenate(
-        [power_frames(reference, a, b - a, size, PER_SECOND) @ bank for a, b in spans(count, 4000)]
-    )
-    values = flux(bands)
+    values = np.zeros((count, BANDS), np.float32)
+    for start, stop in spans(count, BLOCK):
+        first, last = max(start - MARGIN, 0), min(stop + MARGIN, count)
+        power = power_frames(reference, first, last - first, size, PER_SECOND)
+        values[start:stop] = changes(power @ bank)[start - first : stop - first]
+    values = decorrelated(values)
     step = FFT_SIZE - LENGTH + 1
     starts = range(-(LENGTH - 1), count, step)
     blocks = []

@@ -33,6 +33,7 @@ LOCAL = 50
 """Frames (4 s) whose mean is taken off."""
 WINDOW = 0.256
 CHUNK = 4096
+BLOCK = 1000
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,23 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
     count = frame_count(sound, per_second)
     size = frame_size(sound.rate, WINDOW)
     bank = semitone_bank(size, sound.rate, pitch)
-    bands = np.concatenate(
-        [power_frames(sound, a, b - a, size, per_second) @ bank for a, b in spans(count, 1000)]
-    )
+    values = np.zeros((count, SEMITONES), np.float32)
+    margin = 4 * LOCAL
+    for start, stop in spans(count, BLOCK):
+        first, last = max(start - margin, 0), min(stop + margin, count)
+        power = power_frames(sound, first, last - first, size, per_second)
+        values[start:stop] = notes(power @ bank)[start - first : stop - first]
+    return Tones(values)
+
+
+def notes(bands: Array) -> Array:
+    """Semitone powers without spectral envelope and long-time mean, about unit variance."""
     floor = 1e-3 * moving_mean(bands.mean(axis=1, keepdims=True), 4 * LOCAL) + 1e-8
     logs = np.log(bands + floor)
     logs -= moving_mean(logs.T, 2 * ENVELOPE + 1).T
     logs -= moving_mean(logs, LOCAL)
     power = moving_mean(np.square(logs).mean(axis=1, keepdims=True), LOCAL)
-    return Tones(np.asarray(logs / np.sqrt(power + 1e-2), np.float32))
+    return np.asarray(logs / np.sqrt(power + 1e-2), np.float32)
 
 
 def match(
