@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -114,7 +115,8 @@ def run_child(
         result = _supervise(process, lines, report, stop, time.monotonic() + timeout)
     finally:
         kill_group(process)
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # what a dead child did not read is not needed
+            process.stdin.close()
         for reader in readers:
             reader.join(timeout=5)
     if result is not None:
