@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +212,25 @@ def test_a_mute_dance_can_be_placed_by_hand(
 def first_seconds(path: Path) -> Any:
     """The first ten seconds of a file, mono 48 kHz."""
     return read_music(path, 0.0, 10.0).mean(axis=1)
+
+
+def test_a_terminal_gets_a_progress_bar(sample_pair: tuple[Path, Path]) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
+    arguments = [sys.executable, "-m", "pipeline", "align", *map(str, sample_pair)]
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # Linux's way to say that the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    output, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0
+    assert json.loads(output)["matched"] is True, "the bar must not stand in the result"
+    assert "align_v2" in shown.decode() and "%|" in shown.decode()
