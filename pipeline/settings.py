@@ -31,8 +31,6 @@ class Settings(StoreSettings):
     """The highest frame rate (hertz)."""
     visibility: str = Field(default="", pattern="^(|shared|private)$")
     """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
-    host: str = "localhost"
-    """The address that the server listens on."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
 
