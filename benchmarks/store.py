@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.slow_sync import run_with_slower_syncs
 from store import Store, StoreSettings
 from store.codec import encode
 from store.disk import replace_whole
@@ -216,10 +217,40 @@ def starting(count: int) -> tuple[float, float]:
     return statistics.median(took), statistics.median(snapshots)
 
 
+def one_row(seconds: float) -> None:
+    """A row of :func:`by_cost_of_a_sync`, for the disk as it is in this process."""
+    _, write_ms, _ = measure(bare, 1_000, 1, seconds / 2)
+    rates = [measure(make, 1_000, 64, seconds)[0] for make in (ours, sqlite, usual)]
+    cells = [f"{write_ms:.2f}", *(f"{rate:,.0f}" for rate in rates)]
+    cells += [f"{rates[0] / rate:,.1f} ×" for rate in rates[1:]]
+    print(f" {' | '.join(cells)} |")
+
+
+def by_cost_of_a_sync(seconds: float, extra: list[float]) -> None:
+    """How the ratios depend on what a sync costs on the disk."""
+    print("| each sync longer by, ms | bare write, ms | store, updates/s | SQLite WAL FULL", end="")
+    print(" | json + fsync, one lock | store ÷ SQLite | store ÷ json |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for extra_ms in extra:
+        row = run_with_slower_syncs(
+            "benchmarks.store", ["--seconds", str(seconds), "--one-row"], extra_ms
+        )
+        print(f"| {extra_ms:g} |{row}", end="", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--one-row", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--slower-syncs", type=float, nargs="+", metavar="MS", help="only this: ratios by cost"
+    )
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
+    if arguments.one_row:
+        return one_row(seconds)
+    if arguments.slower_syncs:
+        return by_cost_of_a_sync(seconds, arguments.slower_syncs)
     rivals = {"store": ours, "SQLite WAL FULL": sqlite, "json + fsync, one lock": usual}
     print("| 64 threads, durable updates/s (p99 ms) | 100 tasks | 1,000 | 10,000 |")
     print("|---|---|---|---|")
