@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from store import heal, history
+from store import heal, history, reserve
 from store.cap import trim
 from store.clock import Clock
 from store.codec import encode
@@ -180,6 +180,10 @@ class GroupCommit:
                         return
                     except Moved:
                         continue
+                    except OSError as error:
+                        full = reserve.is_full(error) and not group.replaced
+                        if not full or not reserve.give_up(self.view.path):
+                            raise
                 raise Moved
         except BaseException:
             if not group.tickets:  # nothing could be tried, for anyone who waits

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from store import reserve
 from store.errors import NotSaved
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Keeper:
 
 
 class _Prompt:
-    """Ticks, retries of failed saves, the last good copy, the heartbeat."""
+    """Ticks, retries of failed saves, the last good copy, the reserve, the heartbeat."""
 
     def __init__(self) -> None:
         self._retry_at = 0.0
@@ -81,10 +82,18 @@ class _Prompt:
             self._wait = min(_LONGEST_RETRY, max(settings.retry_seconds, 2 * self._wait))
             self._retry_at = now + self._wait
         store.back_up()
+        _keep_reserve(store)
         if now >= self._beat_at:
             store.beat()
             self._beat_at = now + settings.heartbeat_seconds
         return pause
+
+
+def _keep_reserve(store: Store) -> None:
+    try:
+        reserve.keep(store.path)
+    except OSError as error:
+        log.debug("no space could be set aside for the task file: %s", error)
 
 
 class _Slow:

@@ -168,6 +168,39 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+def test_a_task_can_be_deleted_from_a_full_disk(make: Make, tmp_path: Path) -> None:
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a tmpfs can only be mounted by root")
+    try:
+        store = make(outputs=disk / "outputs").start()
+        gone, kept = store.create().id, store.create().id
+        results = disk / "outputs" / "results" / gone
+        results.mkdir(parents=True)
+        reserve = disk / "outputs" / ".reserve"
+        deadline = time.monotonic() + 20
+        while not reserve.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        store.close()  # its upkeep would free and take space in between
+        result = results / "v2.mp4"
+        with result.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(b"x" * 512)
+        store.delete(gone)
+        assert list(on_disk(store)) == [kept]
+        assert not results.exists()
+        assert not reserve.exists()
+        store.start()  # there is room for a new one
+        while not reserve.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert reserve.stat().st_size >= 1 << 20
+        store.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
 def test_hours_of_failing_saves_do_not_pile_up(make: Make, outputs: Path) -> None:
     store = make(lock_timeout=0.02)
     first, second = store.create().id, store.create().id
