@@ -115,7 +115,15 @@ def _music(size: int) -> Iterator[bytes]:
     for track in music.tracks("warzone2100-music"):
         with subprocess.Popen(
             [
-                *(ffmpeg.executable(), "-loglevel", "error", "-i", str(track), "-map", "0:a:0"),
+                *(
+                    ffmpeg.executable(),
+                    "-loglevel",
+                    "quiet",
+                    "-i",
+                    str(track),
+                    "-map",
+                    "0:a:0",
+                ),  # it is cut short
                 *("-ar", str(RATE), "-ac", "2", "-f", "s16le", "pipe:1"),
             ],
             stdout=subprocess.PIPE,
