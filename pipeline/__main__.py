@@ -171,7 +171,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 hint=_hint(arguments),
                 align_only=align_only,
             )
-            outcome = run(job, report, Settings())
+            outcome = run(job, report, Settings().for_own_files())
             if align_only and arguments.plot:
                 from pipeline.plot import draw
 

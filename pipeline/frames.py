@@ -6,7 +6,8 @@ shown. Cutting by copying needs both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,8 +31,29 @@ REORDERING = frozenset({"h264", "hevc"})
 TAIL = 96
 """Packets that are added after the end; the filter looks 32 ahead."""
 
-Stamp = tuple[int | None, bool, bool, int]
-"""Of one packet: presentation time, key frame, hidden by the edit list, duration."""
+UNKNOWN = -(1 << 63)
+"""In place of a stamp that a packet does not have (libavformat's ``AV_NOPTS_VALUE``)."""
+
+
+class Stamps:
+    """What the packets say, in decoding order, in columns: 18 bytes for each picture, since
+    two hours at 240 pictures a second are 1.7 million."""
+
+    def __init__(self) -> None:
+        self.pts = array("q")
+        self.key = bytearray()
+        self.hidden = bytearray()
+        self.duration = array("q")
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def add(self, pts: int | None, key: bool, hidden: bool, duration: int) -> None:
+        """One packet's: presentation time, key frame, hidden by the edit list, duration."""
+        self.pts.append(UNKNOWN if pts is None else pts)
+        self.key.append(key)
+        self.hidden.append(hidden)
+        self.duration.append(duration)
 
 
 @dataclass(frozen=True)
@@ -68,7 +90,7 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     assert info.video is not None, "only a file with a picture has frames"  # noqa: S101
     rebuilt = info.container == "avi"
     ordered = True
-    stamps: list[Stamp] = []
+    stamps = Stamps()
     limit = int((settings.max_duration + 60) * settings.max_frame_rate)
     try:
         with opened(path, role=info.role, settings=settings) as container:
@@ -77,28 +99,25 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
             for packet in container.demux(stream):
                 if packet.size == 0:  # an AVI's empty slot, or the end of the file
                     continue
-                stamps.append(
-                    (
-                        packet.dts if rebuilt else packet.pts,
-                        packet.is_keyframe,
-                        packet.is_discard,
-                        packet.duration or 0,
-                    )
+                stamps.add(
+                    packet.dts if rebuilt else packet.pts,
+                    packet.is_keyframe,
+                    packet.is_discard,
+                    packet.duration or 0,
                 )
                 if len(stamps) > limit:
                     raise refuse(reasons.FRAME_RATE, info.role, "has too many pictures")
-        if rebuilt:
-            shown = shown_order(path, info, settings=settings)
-            ordered = len(shown) == len(stamps) and all(s[0] is not None for s in stamps)
-            stamps = _reordered(stamps, shown) if ordered else stamps
+        shown = shown_order(path, info, settings=settings) if rebuilt else None
+        if shown is not None:
+            ordered = len(shown) == len(stamps) and UNKNOWN not in stamps.pts
     except av.error.FFmpegError as error:
         raise refuse(
             reasons.UNREADABLE, info.role, "has a damaged picture", detail=str(error)
         ) from error
-    return build(stamps, info, rebuilt=rebuilt, ordered=ordered)
+    return build(stamps, info, shown=shown if ordered else None, rebuilt=rebuilt, ordered=ordered)
 
 
-def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> list[int]:
+def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[np.int64]:
     """A number for each packet, rising in the order in which the pictures are shown; empty
     when it cannot be told.
 
@@ -107,78 +126,88 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> list[int]
     in the slices tell the truth without decoding (the ``dts2pts`` bitstream filter).
     """
     assert info.video is not None  # noqa: S101
-    numbers: dict[int, int] = {}
+    numbers = array("q")
     with opened(path, role=info.role, settings=settings) as container:
         stream = container.streams[info.video.index]
         assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
         if info.video.codec not in REORDERING:
-            return list(range(sum(packet.size > 0 for packet in container.demux(stream))))
+            return np.arange(sum(packet.size > 0 for packet in container.demux(stream)))
         order = BitStreamFilterContext("dts2pts", stream)
         head: list[bytes] = []
-        count = 0
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue
             if len(head) < TAIL:
                 head.append(bytes(packet))
-            packet.pts, packet.dts = None, count
-            count += 1
+            packet.pts, packet.dts = None, len(numbers)
+            numbers.append(UNKNOWN)
             _note(order.filter(packet), numbers)
         # The filter names the last pictures only once others follow: the file's beginning,
         # which starts with a key frame, serves as what follows its end.
         for number, data in enumerate(head):
             more = Packet(data)
-            more.pts, more.dts, more.time_base = None, count + number, info.video.time_base
+            more.pts, more.dts = None, len(numbers) + number
+            more.time_base = info.video.time_base
             _note(order.filter(more), numbers)
         _note(order.filter(None), numbers)
-    shown = [numbers[i] for i in range(count) if i in numbers]
-    return shown if len(set(shown)) == count else []
+    shown = np.frombuffer(numbers, dtype=np.int64)
+    known = UNKNOWN not in numbers and len(np.unique(shown)) == len(shown)
+    return shown if known else np.empty(0, dtype=np.int64)
 
 
-def _note(packets: Iterable[Packet[Any]], numbers: dict[int, int]) -> None:
+def _note(packets: Iterable[Packet[Any]], numbers: array[int]) -> None:
     for packet in packets:
-        if packet.dts is not None and packet.pts is not None:
+        if packet.dts is not None and packet.pts is not None and packet.dts < len(numbers):
             numbers[packet.dts] = packet.pts
 
 
-def _reordered(stamps: list[Stamp], shown: list[int]) -> list[Stamp]:
-    """The slots of the file, in time, given to the pictures in the order of their showing."""
-    slots = sorted(stamp[0] for stamp in stamps if stamp[0] is not None)
-    rank = {number: place for place, number in enumerate(sorted(shown))}
-    return [
-        (slots[rank[number]], key, hidden, duration)
-        for number, (_, key, hidden, duration) in zip(shown, stamps, strict=True)
-    ]
-
-
 def build(
-    stamps: Sequence[Stamp], info: MediaInfo, *, rebuilt: bool = False, ordered: bool = True
+    stamps: Stamps,
+    info: MediaInfo,
+    *,
+    shown: NDArray[np.int64] | None = None,
+    rebuilt: bool = False,
+    ordered: bool = True,
 ) -> FrameTimes:
-    """``FrameTimes`` from what each packet says of each packet."""
+    """``FrameTimes`` from what each packet says.
+
+    With ``shown`` (as from ``shown_order``) the stamps are only slots in time, which are given
+    to the pictures in the order of their showing.
+    """
     assert info.video is not None  # noqa: S101
-    if not any(key and not hidden for _, key, hidden, _ in stamps):
+    pts = np.array(stamps.pts, dtype=np.int64)
+    key = np.frombuffer(stamps.key, dtype=np.bool_)
+    hidden = np.frombuffer(stamps.hidden, dtype=np.bool_)
+    duration = np.frombuffer(stamps.duration, dtype=np.int64)
+    if not np.any(key & ~hidden):
         raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
-    unusable = [pts is None for pts, *_ in stamps]
-    if all(unusable):
+    if shown is not None:
+        slots = np.sort(pts)
+        pts[np.argsort(shown, kind="stable")] = slots
+    usable = pts != UNKNOWN
+    if not np.any(usable):
         raise refuse(reasons.UNREADABLE, info.role, "has a picture without time stamps")
-    kept = [stamp for stamp, without in zip(stamps, unusable, strict=True) if not without]
-    pts = np.array([stamp[0] for stamp in kept], dtype=np.int64)
-    order = np.argsort(pts, kind="stable")
-    shown = pts[order]
-    steps = np.diff(shown)
-    typical = int(np.median(steps)) if len(steps) else max(1, kept[-1][3])
-    last = kept[int(order[-1])][3]
+    if not np.all(usable):
+        pts, key, hidden, duration = (c[usable] for c in (pts, key, hidden, duration))
+    steps = np.diff(np.sort(pts))
+    typical = int(np.median(steps)) if len(steps) else max(1, int(duration[-1]))
+    last = int(duration[_last_shown(pts)])
     return FrameTimes(
         time_base=info.video.time_base,
         origin=Fraction(round(info.start_time * 1_000_000), 1_000_000),
         pts=pts,
-        key=np.array([stamp[1] for stamp in kept], dtype=np.bool_),
-        hidden=np.array([stamp[2] for stamp in kept], dtype=np.bool_),
+        key=key,
+        hidden=hidden,
         last_duration=last if 0 < last <= 10 * max(1, typical) else max(1, typical),
         step=max(1, typical),
         rebuilt=rebuilt,
         ordered=ordered,
     )
+
+
+def _last_shown(pts: NDArray[np.int64]) -> int:
+    """Where the largest stamp is; the last one, should there be several."""
+    return len(pts) - 1 - int(np.argmax(pts[::-1]))
 
 
 def reordering_depth(pts: NDArray[np.int64]) -> int:

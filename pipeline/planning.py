@@ -180,8 +180,8 @@ def _picture(
         raise RenderError(reasons.NO_SHARED_MUSIC, "no picture has the reference's music under it")
     first = float(wished.min())
     keys = np.flatnonzero(frames.key & (seconds <= first + tolerance))
-    near = [k for k in keys if shown[k] and seconds[k] >= first - KEY_FRAME_REACH - tolerance]
-    if near and action == "copy":
+    near = keys[shown[keys] & (seconds[keys] >= first - KEY_FRAME_REACH - tolerance)]
+    if len(near) and action == "copy":
         begin = int(near[-1])
         first = float(seconds[begin])
     elif len(keys):

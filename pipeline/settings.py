@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import lru_cache
+from typing import Self
 
 from pydantic import Field
 
@@ -20,7 +22,7 @@ class Settings(StoreSettings):
     task_memory_mb: int = Field(default=3000, ge=256)
     """Address space of a task's child process (MiB)."""
     max_upload_mb: int = Field(default=4096, ge=1)
-    """The largest file that is accepted (MiB)."""
+    """The largest file that is accepted (MiB); see ``for_own_files``."""
     max_duration: float = Field(default=3 * 3600.0, gt=0)
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1)
@@ -33,6 +35,10 @@ class Settings(StoreSettings):
     """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
+
+    def for_own_files(self) -> Self:
+        """The same without the limit of size, for files that are on this machine already."""
+        return self.model_copy(update={"max_upload_mb": sys.maxsize // 2**20})
 
 
 @lru_cache(maxsize=1)

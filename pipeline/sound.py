@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,11 @@ def sound_file(
     check_free(scratch, round(wide.duration * BIT_RATE / 8))
     sources = Sources(wide, dance, reference, settings)
     alone = _plain(wide)
-    if alone is None:
-        encode(blocks(sources), target, total, progress)
-    else:
-        _encode_piece(alone, sources.of(alone), settings, target, total, progress)
+    with _whole(target):
+        if alone is None:
+            encode(blocks(sources), target, total, progress)
+        else:
+            _encode_piece(alone, sources.of(alone), settings, target, total, progress)
     target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
     return SoundFile(target, 0, zero, shared=False)
 
@@ -104,7 +106,8 @@ def encode_early(
     check_free(scratch, round(sound.duration * BIT_RATE / 8))
     target = scratch / "sound-early.m4a"
     place = (reference, info, sound.stream)
-    _encode_piece(piece, place, settings, target, round(sound.duration * RATE), None)
+    with _whole(target):
+        _encode_piece(piece, place, settings, target, round(sound.duration * RATE), None)
     recipe = {
         "reference": [str(reference.absolute()), sound.stream],
         "gain_db": gain,
@@ -115,6 +118,16 @@ def encode_early(
     }
     target.with_suffix(".json").write_text(json.dumps(recipe))
     return True
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[None]:
+    """What could not be written to its end is taken away again: it may be what fills the disk."""
+    try:
+        yield
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def encode(

@@ -78,7 +78,10 @@ def submit(
             raise InputError(reasons.MISSING_FILE, f"there is no {role} file at {path}", role=role)
         sizes[role] = path.stat().st_size
         if sizes[role] > settings.max_upload_mb * 1024 * 1024:
-            text = f"the {role} file is larger than {settings.max_upload_mb} MiB"
+            text = (
+                f"the {role} file is larger than {settings.max_upload_mb} MiB; "
+                "RETRACK_MAX_UPLOAD_MB sets the limit"
+            )
             raise InputError(reasons.TOO_LARGE, text, role=role)
     task_id = str(uuid.uuid4())
     folder = settings.outputs / "uploads" / task_id

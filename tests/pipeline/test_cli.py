@@ -56,6 +56,26 @@ def test_align_finds_the_sample(sample_pair: tuple[Path, Path]) -> None:
     assert set(found["variants"]) == {"modular", "v2"}
 
 
+def test_own_files_may_be_larger_than_an_upload(
+    sample_pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dance, reference = sample_pair
+    large = tmp_path / "large.mp4"
+    large.write_bytes(dance.read_bytes())
+    with large.open("ab") as file:  # an empty box at the end, of which nothing is stored
+        file.write((3 * 2**20).to_bytes(4) + b"free")
+        file.truncate(file.tell() + 3 * 2**20 - 8)
+    monkeypatch.setenv("RETRACK_MAX_UPLOAD_MB", "1")
+    monkeypatch.setenv("RETRACK_OUTPUTS", str(tmp_path / "outputs"))
+    done = retrack("align", large, reference)
+    assert done.returncode == 0, done.stderr
+    assert answer(done)["matched"] is True
+    refused = retrack("submit", large, reference)
+    assert refused.returncode == 2
+    assert "larger than 1 MiB" in refused.stderr
+    assert "RETRACK_MAX_UPLOAD_MB" in refused.stderr
+
+
 def test_align_the_other_way_round_inverts_the_map(
     sample_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:

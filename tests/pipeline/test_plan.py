@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import reasons
-from pipeline.frames import FrameTimes, build
+from pipeline.frames import FrameTimes, Stamps, build
 from pipeline.materials import Materials
 from pipeline.media import AudioInfo, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
@@ -56,7 +56,9 @@ def frames(count: int = 600, b_frames: int = 0, origin: int = 0) -> FrameTimes:
             order.append(shown + jump)
             order.extend(range(shown, shown + jump))
             shown += jump + 1
-    stamps = [(origin + n * FRAME, n % GOP == 0, False, FRAME) for n in order]
+    stamps = Stamps()
+    for n in order:
+        stamps.add(origin + n * FRAME, n % GOP == 0, False, FRAME)
     return build(stamps, dance())
 
 
