@@ -23,6 +23,7 @@ from benchmarks import tables
 from benchmarks.cases import Case, generate
 from benchmarks.peers import PEERS
 from benchmarks.scoring import Score, score
+from benchmarks.tracks import SPLITS
 from benchmarks.workers import Answer, Worker, from_method, write_case
 from pipeline.align import METHODS, judge
 
@@ -82,7 +83,7 @@ def read_scores(files: Sequence[Path]) -> list[Score]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
-    parser.add_argument("--split", choices=("develop", "held"), default="develop")
+    parser.add_argument("--split", choices=SPLITS, default="develop")
     parser.add_argument("--classes", nargs="+", help="only these kinds of cases")
     parser.add_argument("--methods", nargs="+", default=[*METHODS, JUDGE],
                         help=f"of {', '.join([*METHODS, JUDGE, 'peers', *PEERS])}")  # fmt: skip

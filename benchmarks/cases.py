@@ -55,7 +55,7 @@ class Draw:
 
     @property
     def name(self) -> str:
-        """Unique over both splits."""
+        """Unique over all splits."""
         return f"{self.split}-{self.kind}-{self.index}"
 
     def seed(self) -> int:

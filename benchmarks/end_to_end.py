@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks import degrade, warp
 from benchmarks.cases import Case, generate
 from benchmarks.peers import peak_bytes, processor_seconds
-from benchmarks.tracks import RATE, all_tracks
+from benchmarks.tracks import RATE, SPLITS, all_tracks
 from pipeline.model import Samples
 
 KINDS = {
@@ -157,7 +157,7 @@ def long_pair(folder: Path, hours: float) -> tuple[Path, Path, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints one line a group of kinds, or one for the long pair."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
-    parser.add_argument("--split", choices=("develop", "held"), default="develop")
+    parser.add_argument("--split", choices=SPLITS, default="develop")
     parser.add_argument("--hours", type=float, help="measure one pair of files that long")
     parser.add_argument("--measure", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -57,17 +57,24 @@ def mild_kept(draw: Draw) -> Case:
     )
 
 
+def _full_speed(draw: Draw) -> float:
+    """A speed of the full range; in the fresh split not a round one."""
+    if draw.split != "fresh":
+        return FULL[draw.index]
+    return float(np.clip(FULL[draw.index] * draw.random.uniform(0.97, 1.03), 0.70, 1.40))
+
+
 @recipe("full_moved", 10)
 def full_moved(draw: Draw) -> Case:
     """0.70 to 1.40 times as fast, the pitch moved."""
-    return _changed_speed(draw, FULL[draw.index], None)
+    return _changed_speed(draw, _full_speed(draw), None)
 
 
 @recipe("full_kept", 10)
 def full_kept(draw: Draw) -> Case:
     """0.70 to 1.40 times as fast, the pitch kept."""
     engine: warp.Engine = "atempo" if draw.index in (4, 7) else "rubberband"
-    return _changed_speed(draw, FULL[draw.index], engine)
+    return _changed_speed(draw, _full_speed(draw), engine)
 
 
 Takes = list[tuple[float, float, float]]

@@ -1,8 +1,9 @@
 """The music and speech that the benchmark's cases are made from, cached as 16 kHz PCM.
 
-Music comes from ``warzone2100-music`` (30 tracks) and ``neverball-common`` (8), speech from the
-prompts of ``asterisk-core-sounds-en-wav`` and ``-fr-wav``; see ``tests.music`` for the packages.
-Tracks are split once and for all into a part to develop on and a part that is held back.
+Music comes from ``warzone2100-music`` (30 tracks) and ``neverball-common`` (8), split once and for
+all into a part to develop on and a part that is held back; and, for a third split of other styles,
+from the packages of ``tests.music.FRESH_PACKAGES``. Speech is the prompts of
+``asterisk-core-sounds-*-wav``, another language in each split.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import imageio_ffmpeg
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.model import Samples
 from tests import music
 
-Split = Literal["develop", "held"]
+Split = Literal["develop", "held", "fresh"]
 Channel = Literal["mid", "side"]
 
 RATE = 16_000
@@ -31,8 +32,20 @@ RATE = 16_000
 LONGEST = 330.0
 """Seconds of each track that are kept."""
 
+SPLITS: tuple[Split, ...] = get_args(Split)
+LANGUAGES: dict[Split, str] = {"develop": "en", "held": "fr", "fresh": "it"}
+"""What the talkers of each split speak, so that the voice differs as well."""
+
 SAME_MUSIC = ({"track3", "track3_enhanced"}, {"menu", "menu_enhanced"})
 """Tracks that are two masters of one recording; they stay in one split, never 'unrelated'."""
+NOT_TAKEN = {
+    "guitar",  # one instrument of a song that is taken
+    "frantic-old",  # another version of "frantic"
+    "sixtyfour_revisited",  # another version of "sixtyfour_"
+}
+"""Tracks of the fresh packages that are near-duplicates of others."""
+LEAST_FRESH = 90.0
+"""Seconds that a track of the fresh split has at least."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Track:
 
 
 def all_tracks() -> list[Track]:
-    """Every track of both packages, in a stable order."""
+    """Every track of the packages of the first two splits, in a stable order."""
     found = []
     for package in (*music.LARGE_PACKAGES, *music.SMALL_PACKAGES):
         for path in music.tracks(package):
@@ -63,9 +76,26 @@ def all_tracks() -> list[Track]:
     return found
 
 
+def fresh_tracks() -> list[Track]:
+    """The tracks of the fresh packages that are long enough, in a stable order."""
+    found = []
+    for package in music.FRESH_PACKAGES:
+        for path in music.tracks(package):
+            name = path.parent.name if path.stem == "song" else path.stem
+            track = Track(name, package.split("-")[0], path)
+            if path.stem not in NOT_TAKEN and track.seconds >= LEAST_FRESH:
+                found.append(track)
+    return found
+
+
 @lru_cache
 def tracks(split: Split) -> tuple[Track, ...]:
-    """The tracks of one split: every second one, masters of one recording kept together."""
+    """The tracks of one split.
+
+    The first two share their packages: every second track, masters of one recording kept together.
+    """
+    if split == "fresh":
+        return tuple(fresh_tracks())
     chosen: list[Track] = []
     parity = 0 if split == "develop" else 1
     for index, track in enumerate(all_tracks()):
@@ -88,12 +118,8 @@ def same_music(one: Track, other: Track) -> bool:
 
 
 def speech(split: Split, seconds: float, seed: int) -> Samples:
-    """A talker at ``RATE``: recorded sentences with short pauses, at a root mean square of 0.1.
-
-    English in the develop split and French in the held one, so that the voice differs as well.
-    """
-    language = "en" if split == "develop" else "fr"
-    prompts = _prompts(language)
+    """A talker at ``RATE``: recorded sentences with short pauses, at a root mean square of 0.1."""
+    prompts = _prompts(LANGUAGES[split])
     random = np.random.default_rng(seed)
     pieces: list[Samples] = []
     length = 0

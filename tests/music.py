@@ -11,12 +11,20 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
 SMALL_PACKAGES = ("neverball-common",)
 """Small enough for ``make test``: 17 MB, 8 tracks of half a minute to two minutes."""
 LARGE_PACKAGES = ("warzone2100-music",)
 """For benchmarks: 86 MB, 30 long tracks."""
+FRESH_PACKAGES = (
+    "wesnoth-1.16-music",
+    "nexuiz-music",
+    "singularity-music",
+    "fretsonfire-songs-muldjord",
+)
+"""For the benchmarks' last split: 320 MB of orchestral, electronic and metal music (Debian 12)."""
 
 SUFFIXES = {".ogg", ".mp3", ".flac", ".opus", ".wav", ".xm", ".mod"}
 STREAMED = {".ogg", ".mp3", ".flac", ".opus", ".wav"}
@@ -65,6 +73,10 @@ def unpack(package: str) -> Path:
             raise NoMusic(f"{package}: {done.stderr.strip() or 'nothing was downloaded'}")
         content = downloads / "content"
         subprocess.run(["dpkg", "-x", str(archives[0]), str(content)], check=True, timeout=120)
+        for archive in content.rglob("*.pk3"):  # a game's ZIP
+            with zipfile.ZipFile(archive) as inner:
+                inner.extractall(archive.with_suffix(""))
+            archive.unlink()
         if not folder.is_dir():  # another test process may have been first
             content.rename(folder)
     return folder

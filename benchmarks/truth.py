@@ -1,0 +1,119 @@
+"""Measures whether the cases' truth is true, without any of the methods under test.
+
+    python -m benchmarks.truth --split fresh
+
+Each segment of each case is compared with what its map says it should be: by phase correlation
+where the waveform is kept, by onsets where it is not (pitch kept, covers) or lost in noise. A
+room's reflections may make a sound late, never early. Prints a line a segment and, last, those
+that do not hold. Cases to be rejected have no map and are passed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from benchmarks import warp
+from benchmarks.cases import Case, generate
+from benchmarks.tracks import SPLITS
+from pipeline.model import Samples, Segment
+
+EARLY, LATE, STRETCHED = -0.001, 0.045, 0.008
+"""Seconds that may be measured: by phase, from ``EARLY`` to ``LATE``; by onsets ±``STRETCHED``."""
+CLEAR = 8.0
+"""Standard deviations by which a peak of the phase correlation stands out."""
+SILENT = 0.05
+"""Level of a shared stretch, as a part of the whole reference's, below which there is no music."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was measured of one segment."""
+
+    way: str
+    """``phase``, ``onsets``, or ``unclear`` when neither shows anything."""
+    lag: float
+    """How late the dance is against its truth (seconds)."""
+    level: float
+    """Root mean square of the stretch in the reference, over that of the whole reference."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the truth agrees with what was measured, and there is music to find."""
+        if self.level < SILENT:
+            return False
+        if self.way == "onsets":
+            return abs(self.lag) <= STRETCHED
+        return self.way == "phase" and EARLY <= self.lag <= LATE
+
+
+def check(case: Case, segment: Segment) -> Check:
+    """Measures one segment, at most its first minute."""
+    rate = case.rate
+    seconds = min(60.0, segment.dance_end - segment.dance_start)
+    first = round(segment.dance_start * rate)
+    heard = case.dance[first : first + round(seconds * rate)]
+    start = segment.speed * first / rate + segment.offset
+    expected = warp.play(case.reference, rate, start, len(heard) / rate, segment.speed)
+    level = _rms(expected) / max(_rms(case.reference), 1e-9)
+    lag, clear = phase_lag(expected, heard, rate)
+    kept = case.kind != "cover" and (segment.pitch_moved or abs(segment.speed - 1) < 0.0006)
+    if kept and clear >= CLEAR:
+        return Check("phase", lag, level)
+    try:
+        source = case.reference[round(start * rate) :]
+        return Check("onsets", warp.envelope_lag(source, heard, rate, segment.speed), level)
+    except ValueError:
+        return Check("unclear", lag, level)
+
+
+def phase_lag(
+    expected: Samples, heard: Samples, rate: int, reach: float = 0.1
+) -> tuple[float, float]:
+    """How late (seconds, within ±``reach``), and by how many standard deviations it is clear."""
+    size = fft.next_fast_len(len(heard) + len(expected), real=True)
+    cross = fft.rfft(heard, size) * np.conj(fft.rfft(expected, size))
+    cross /= np.abs(cross) + 1e-12 * np.max(np.abs(cross), initial=1e-12)
+    cross[: int(size * 60 / rate)] = 0
+    curve = fft.irfft(cross, size)
+    width = int(reach * rate)
+    near = np.abs(np.concatenate((curve[-width:], curve[: width + 1])))
+    peak = int(np.argmax(near))
+    return (peak - width) / rate, float(near[peak] / np.std(curve))
+
+
+def _rms(x: Samples) -> float:
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Checks a split and prints what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.truth", description=__doc__)
+    parser.add_argument("--split", choices=SPLITS, default="develop")
+    parser.add_argument("--classes", nargs="+", help="only these kinds of cases")
+    parser.add_argument("--limit", type=int, help="at most so many cases of a kind")
+    options = parser.parse_args(arguments)
+    ways: Counter[str] = Counter()
+    doubtful = []
+    for case in generate(options.split, options.classes, limit=options.limit):
+        for number, segment in enumerate(case.truth or ()):
+            found = check(case, segment)
+            ways[found.way] += 1
+            line = (
+                f"{case.name:28} {number} {segment.speed:.4f} {found.way:8}"
+                f" {1000 * found.lag:8.2f} ms, level {found.level:.2f}"
+            )
+            print(line, flush=True)
+            if not found.holds:
+                doubtful.append(line)
+    print(f"\n{sum(ways.values())} segments: {dict(ways)}. {len(doubtful)} doubtful:")
+    print("\n".join(doubtful))
+
+
+if __name__ == "__main__":
+    main()
