@@ -47,16 +47,20 @@ class Draw:
     split: Split
     kind: str
     index: int
+    again: int = 0
+    """Another draw of the same case: the same difficulty, on other music and places."""
 
     @cached_property
     def random(self) -> np.random.Generator:
         """The case's own generator, the same on every machine."""
-        return np.random.default_rng([zlib.crc32(f"{self.split} {self.kind}".encode()), self.index])
+        seed = [zlib.crc32(f"{self.split} {self.kind}".encode()), self.index]
+        return np.random.default_rng([*seed, self.again] if self.again else seed)
 
     @property
     def name(self) -> str:
-        """Unique over all splits."""
-        return f"{self.split}-{self.kind}-{self.index}"
+        """Unique over all splits and draws."""
+        draw = f"-draw{self.again}" if self.again else ""
+        return f"{self.split}-{self.kind}-{self.index}{draw}"
 
     def seed(self) -> int:
         """A fresh seed for one degradation."""
@@ -68,7 +72,8 @@ class Draw:
         Another ``turn`` gives another track.
         """
         long = [t for t in tracks(self.split) if t.seconds >= least_seconds]
-        return long[(zlib.crc32(self.kind.encode()) + 5 * self.index + turn) % len(long)]
+        first = zlib.crc32(self.kind.encode()) + 5 * self.index + 3 * self.again
+        return long[(first + turn) % len(long)]
 
     def other_track(self, track: Track, least_seconds: float = 60) -> Track:
         """A random track of the split with other music than ``track``."""
@@ -101,11 +106,12 @@ def generate(
     *,
     limit: int | None = None,
     names: Collection[str] | None = None,
+    again: int = 0,
 ) -> Iterator[Case]:
     """The cases of a split, made one at a time.
 
     ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
-    cases of a kind; none of the others is made.
+    cases of a kind; none of the others is made. ``again`` above 0 draws them anew.
     """
     from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401  (they fill KINDS)
 
@@ -115,7 +121,7 @@ def generate(
     for kind, (count, make) in KINDS.items():
         if classes is None or kind in classes:
             for index in range(min(count, limit or count)):
-                draw = Draw(split, kind, index)
+                draw = Draw(split, kind, index, again)
                 if names is None or draw.name in names:
                     yield make(draw)
 
