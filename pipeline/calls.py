@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import reasons
+from pipeline.reasons import InputError
 from pipeline.settings import Settings
 
 Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
@@ -73,11 +77,53 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return value
 
 
+def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes.
+
+    ``{"dance": {"duration", "step" (seconds), "levels" (bytes as base64)}, "reference": …}``,
+    null for a file without a sound to draw; raises ``InputError`` for one that is no media.
+    """
+    from dataclasses import asdict
+
+    from pipeline.decode import decode_sound
+    from pipeline.media import Role
+    from pipeline.probe import probe
+    from pipeline.waveform import peak_envelope
+
+    def envelope(role: Role, scratch: Path) -> dict[str, Any] | None:
+        path = Path(arguments[role])
+        info = probe(path, role=role, settings=settings, need_sound=False)
+        try:
+            sound = decode_sound(path, info, scratch, settings=settings)
+        except InputError as error:
+            if error.reason in (reasons.SILENT, reasons.TOO_SHORT):
+                return None
+            raise
+        drawn = peak_envelope(sound)
+        return {**asdict(drawn), "levels": base64.b64encode(drawn.levels).decode()}
+
+    out = Path(arguments["out"])
+    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+        value = {
+            "dance": envelope("dance", Path(folder)),
+            "reference": envelope("reference", Path(folder)),
+        }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return {"out": str(out)}
+
+
 CALLS: dict[str, Call] = {
     "facts": _facts,
     "probe": _probe,
     "thumbnail": _thumbnail,
     "preview": _preview,
     "sample": _sample,
+    "waveforms": _waveforms,
 }
 """By name; arguments and value are JSON objects."""

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import reasons
 from pipeline.reasons import InputError, JobError
@@ -21,6 +21,8 @@ EXTENSIONS = frozenset(
     ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"]
 )
 """What a stored upload may be called; the name is no evidence of what it holds."""
+
+Take = Literal["move", "link", "copy", "copy_and_remove"]
 
 SPARE_BYTES = 200 * 1024 * 1024
 """Left free on the disk after the uploads are stored."""
@@ -37,16 +39,24 @@ def _check_space(folder: Path, needed: int) -> None:
         raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
 
 
-def _take(source: Path, target: Path, move: bool) -> None:
-    """Moves or copies ``source`` to ``target`` and makes sure that it is on the disk."""
-    if move:
-        try:
+def _take(source: Path, target: Path, how: Take) -> None:
+    """Puts ``source`` at ``target`` and makes sure that it is on the disk.
+
+    Where a move or a link is not possible (another file system, or one without hard links)
+    the bytes are copied, if there is space for them.
+    """
+    try:
+        if how == "move":
             source.replace(target)
-        except OSError:  # another file system
-            shutil.copyfile(source, target)
-            source.unlink()
-    else:
+        elif how == "link":
+            os.link(source, target)
+    except OSError:
+        how = "copy_and_remove" if how == "move" else "copy"
+    if how in {"copy", "copy_and_remove"}:
+        _check_space(target.parent, source.stat().st_size)
         shutil.copyfile(source, target)
+    if how == "copy_and_remove":
+        source.unlink()
     with target.open("rb") as stream:
         os.fsync(stream.fileno())
 
@@ -67,10 +77,12 @@ def submit(
     """Stores the two files and creates a pending task.
 
     ``dance_name`` and ``reference_name`` are what the user calls them: data, never paths.
-    ``move`` takes the files away from where they are; ``keep_reference`` copies the
-    reference all the same (one reference for a whole class). Raises ``InputError`` for a
-    file that is missing or too large, ``JobError`` for a full disk, ``OSError``, and what
-    ``store.create`` raises. Nothing is left behind on an error.
+    ``move`` takes the files away from where they are; with ``keep_reference`` the reference
+    stays there as well and the task's own is another name of the same bytes: a whole class
+    stores its reference once, and the bytes go with the last task that has them.
+
+    Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full
+    disk, ``OSError``, and what ``store.create`` raises. Nothing is left behind on an error.
     """
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):
@@ -87,13 +99,16 @@ def submit(
     folder = settings.outputs / "uploads" / task_id
     folder.mkdir(parents=True)
     try:
-        _check_space(folder, 0 if move and not keep_reference else sum(sizes.values()))
+        if not move:
+            _check_space(folder, sum(sizes.values()))
         targets = {
             "dance": folder / stored_name("dance", dance_name),
             "reference": folder / stored_name("reference", reference_name),
         }
-        _take(reference, targets["reference"], move and not keep_reference)
-        _take(dance, targets["dance"], move)
+        # What somebody else may still write to is copied; what is ours is moved or shared.
+        shared: Take = "link" if keep_reference else "move"
+        _take(reference, targets["reference"], shared if move else "copy")
+        _take(dance, targets["dance"], "move" if move else "copy")
         root = settings.outputs.parent
         return store.create(
             {

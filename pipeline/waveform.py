@@ -1,15 +1,23 @@
-"""What is drawn of a sound: its largest and smallest sample in each of a few hundred columns."""
+"""What is drawn of a sound: its extremes in a few hundred columns, or in fine ones to zoom into."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.model import Sound
 
 COLUMNS = 800
+STEP = 0.01
+"""Seconds of a column of an envelope: a drum's stroke is seen to the hundredth of a second."""
+LIMIT = 360_000
+"""Columns of an envelope: an hour at ``STEP``; longer sounds are drawn more coarsely."""
+BLOCK = 1 << 20
+"""Samples read at a time for an envelope."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +45,33 @@ def peaks(sound: Sound, *, columns: int = COLUMNS) -> Peaks:
         low.append(round(min(0.0, float(window.min(initial=0.0))), 3))
         high.append(round(max(0.0, float(window.max(initial=0.0))), 3))
     return Peaks(sound.frames / sound.rate, tuple(low), tuple(high))
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How loud a sound is from moment to moment: for a drawing that is zoomed into."""
+
+    duration: float
+    """Seconds."""
+    step: float
+    """Seconds of one column."""
+    levels: bytes
+    """The largest magnitude in each column, 255 for the loudest of the whole sound."""
+
+
+def peak_envelope(sound: Sound, *, step: float = STEP, limit: int = LIMIT) -> Envelope:
+    """The peak envelope of ``sound`` in columns of ``step`` seconds.
+
+    A sound that would need more than ``limit`` columns gets wider ones, so that neither the
+    answer nor the memory (one block of columns) grows with length.
+    """
+    hop = max(1, round(step * sound.rate), math.ceil(sound.frames / limit))
+    block = hop * max(1, BLOCK // hop)
+    found: list[NDArray[np.float32]] = []
+    for start in range(0, sound.frames, block):
+        window = np.abs(sound.read(start, min(start + block, sound.frames)))
+        found.append(np.maximum.reduceat(window, np.arange(0, len(window), hop)))
+    largest = np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
+    loudest = max(float(largest.max(initial=0.0)), 1e-9)
+    levels = np.round(largest * (255 / loudest)).astype(np.uint8).tobytes()
+    return Envelope(sound.frames / sound.rate, hop / sound.rate, levels)

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from store import StoreError, Task
-from ui import rows, toasts
-from ui.compare import dance_start, picture_url, plan_of
+from ui import copies, rows, toasts
+from ui.compare import dance_start, plan_of
 from ui.components import load
 from ui.routes.files import file_path
 from ui.service import Service
@@ -31,8 +31,8 @@ def options_of(task: Task) -> dict[str, Any]:
     return dict(task.options or {})
 
 
-def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
-    """The controls, a live preview of them, and Save."""
+def show_state(service: Service, task: Task) -> None:
+    """How an adjustment goes on that was asked for, or why it did not work."""
     state = task.adjust
     if state is not None and state.status in rows.ACTIVE:
         st.fragment(_saving, run_every=1.0)(service, task.id)
@@ -42,6 +42,11 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             t("adjust.failed", why=t(key) if has(key) else t("reason.unknown")),
             icon=":material/warning:",
         )
+
+
+def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
+    """The controls, a live preview of them, and Save."""
+    show_state(service, task)
     made = options_of(task)
     made_nudge = rows.number(made.get("nudge_ms")) or 0.0
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]
@@ -119,7 +124,7 @@ def _preview(
         key=f"adjust-{task.id}-{task.revision}-{kind}",
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
-            "picture": picture_url(service, viewer, task),
+            "picture": copies.url(service, viewer, task, "original"),
             "sound": viewer.url(service, task, kind),
             "start": dance_start(task, kind),
             "made": made,

@@ -9,16 +9,15 @@ from typing import Any
 import streamlit as st
 
 from store import Task
-from ui import background
+from ui import copies
 from ui.components import load
-from ui.routes.files import PREVIEW, file_path, preview_path
+from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
 from ui.text import t
 from ui.viewer import Viewer
 
 _COMPARE = load("compare")
 TRACKS = ("original", "modular", "v2")
-PREVIEW_TIMEOUT = 1800.0
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
 )  # fmt: skip
@@ -64,8 +63,7 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
     if not service.routes:
         _stock_players(service, task, kinds)
         return
-    failed_key = f"undecodable-{task.id}"
-    failed = set(st.session_state.get(failed_key, ()))
+    failed = copies.undecodable(task)
     tracks = []
     for kind in kinds:
         shown = kind
@@ -91,19 +89,7 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
         },
         on_failed_change=lambda: None,
     )
-    told = set(result.failed or ()) & set(kinds)
-    if told - failed:
-        st.session_state[failed_key] = sorted(failed | told)
-        st.rerun()
-    waiting = [kind for kind in failed if not file_path(service, task, PREVIEW + kind)]
-    if waiting:
-        st.fragment(_make_previews, run_every=2.0)(service, task, waiting)
-
-
-def picture_url(service: Service, viewer: Viewer, task: Task) -> str:
-    """The original for a small player: the small copy, when a browser has needed one."""
-    small = PREVIEW + "original"
-    return viewer.url(service, task, small if file_path(service, task, small) else "original")
+    copies.provide(service, task, result.failed)
 
 
 def _seconds(text: str | None) -> float:
@@ -112,25 +98,6 @@ def _seconds(text: str | None) -> float:
     except ValueError:
         return 0.0
     return value if 0.0 <= value < 1e6 else 0.0
-
-
-def _make_previews(service: Service, task: Task, kinds: list[str]) -> None:
-    """Ask for the small copies and draw the page again when they are there."""
-    for kind in kinds:
-        path = file_path(service, task, kind)
-        if path is None:
-            continue
-        target = preview_path(service, task.id, kind)
-        arguments = {"path": str(path), "out": str(target), "role": "dance"}
-        done = background.fetch("preview", arguments, path, timeout=PREVIEW_TIMEOUT)
-        if done is None:
-            st.info(t("compare.making", name=t(f"variant.{kind}")), icon=":material/hourglass:")
-        elif done.reason is not None:
-            st.warning(
-                t("compare.no_preview", name=t(f"variant.{kind}")), icon=":material/warning:"
-            )
-        elif target.is_file():
-            st.rerun()
 
 
 def _stock_players(service: Service, task: Task, kinds: list[str]) -> None:

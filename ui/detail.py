@@ -105,7 +105,7 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     able = ["compare"] if any(file_path(service, task, kind) for kind in KINDS) else []
     if task.status == "success":
         able.append("adjust")
-    if rows.ambiguous(task) or task.reason == "no_shared_music" or task.status == "success":
+    if place.can_place(task):
         able.append("place")
     if rows.answer(task):
         able.append("evidence")

@@ -8,66 +8,89 @@ from typing import Any
 import streamlit as st
 
 from store import StoreError, Task
-from ui import rows, toasts
-from ui.compare import picture_url
+from ui import adjust, background, copies, rows, toasts
 from ui.components import load
 from ui.format import clock
-from ui.routes.files import file_path
+from ui.names import plain
+from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
 from ui.text import t
 from ui.viewer import Viewer
 
-_PLACE = load("place")
-WORDS = ("dance", "reference", "mark", "marked", "nudge", "listen", "stop", "help", "offset")
+_PLACE = load("place", "place_line")
+WORDS = (
+    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "drag", "drawing",
+    "unplaced", "starts_after", "starts_before", "earlier", "later", "closer", "wider", "whole",
+    "hear", "hear_song", "hear_both", "hear_video", "speed",
+)  # fmt: skip
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""
+SLOWEST, FASTEST = 0.7, 1.4
+"""Speeds that a person may give."""
+WAVEFORMS_TIMEOUT = 600.0
+"""Seconds."""
+BY_HAND = frozenset({"no_shared_music", "no_sound", "silent"})
+"""Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
+
+Place = Mapping[str, float]
+"""``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
+
+
+def can_place(task: Task) -> bool:
+    """Whether a place given by hand would be used for the task."""
+    if task.status == "success" or rows.ambiguous(task):
+        return True
+    return (
+        task.status == "failed"
+        and task.reason in BY_HAND
+        and task.extra.get("reason_role") != "reference"
+    )
 
 
 def show_place(service: Service, viewer: Viewer, task: Task) -> None:
-    """The candidates of an ambiguous task, then the two players to mark one moment in."""
-    candidates = candidates_of(task)
-    offset = rows.number(rows.answer(task).get("offset"))
-    speed = rows.number(rows.answer(task).get("speed")) or 1.0
-    if len(candidates) > 1:
-        st.markdown(t("place.candidates"))
-        with st.container(horizontal=True):
-            for number, candidate in enumerate(candidates, 1):
-                label = t("place.candidate", n=number, at=clock(candidate["offset"]))
-                st.button(
-                    label,
-                    key=f"candidate-{task.id}-{number}",
-                    icon=":material/headphones:",
-                    on_click=_listen,
-                    args=(task.id, candidate),
-                )
-    listened = st.session_state.get(f"place-{task.id}")
-    if listened:
-        offset, speed = listened["offset"], listened["speed"]
+    """The candidates of an ambiguous task, the time line to drag on, and Save."""
+    adjust.show_state(service, task)
+    _candidates(task)
+    listened: Place | None = st.session_state.get(f"place-{task.id}")
+    answer = rows.answer(task)
+    offset = rows.number(listened["offset"] if listened else answer.get("offset"))
+    speed = rows.number(listened["speed"] if listened else answer.get("speed")) or 1.0
     st.markdown(t("place.by_hand"))
-    if not service.routes:
-        value = st.number_input(
-            t("place.offset"), value=offset or 0.0, step=0.05, format="%.3f", key="place.number"
-        )
-        _save_button(service, viewer, task, float(value or 0.0), speed)
-        return
     if not (file_path(service, task, "original") and file_path(service, task, "reference")):
         st.info(t("compare.nothing"))
         return
+    if not service.routes:
+        _save_button(service, viewer, task, _by_figures(service, task, offset, speed))
+        return
+    drawn = file_path(service, task, WAVEFORMS) is not None
     result = _PLACE(
         key=f"place-component-{task.id}",
         data={
             "words": {name: t(f"place.{name}") for name in WORDS},
-            "dance": picture_url(service, viewer, task),
-            "reference": viewer.url(service, task, "reference"),
+            "dance": copies.url(service, viewer, task, "original"),
+            "reference": copies.url(service, viewer, task, "reference"),
+            "waves": viewer.url(service, task, WAVEFORMS) if drawn else None,
             "offset": offset,
-            "speed": speed,
+            "speed": min(max(speed, SLOWEST), FASTEST),
         },
-        default={"offset": offset},
-        on_offset_change=lambda: None,
+        default={"placed": None if offset is None else {"offset": offset, "speed": speed}},
+        on_placed_change=lambda: None,
+        on_failed_change=lambda: None,
     )
-    placed = rows.number(result.offset)
-    if placed is not None and abs(placed) < LONGEST:
-        _save_button(service, viewer, task, placed, speed)
+    _save_button(service, viewer, task, checked(result.placed))
+    if not drawn:
+        st.fragment(_draw_waveforms, run_every=1.0)(service, task)
+    copies.provide(service, task, result.failed)
+
+
+def checked(given: Any) -> Place | None:
+    """A place as the component gives it, or None for what is none."""
+    if not isinstance(given, Mapping):
+        return None
+    offset, speed = rows.number(given.get("offset")), rows.number(given.get("speed"))
+    if offset is None or speed is None or abs(offset) > LONGEST:
+        return None
+    return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
 
 
 def candidates_of(task: Task) -> list[dict[str, float]]:
@@ -89,24 +112,87 @@ def candidates_of(task: Task) -> list[dict[str, float]]:
     return sorted(found, key=lambda one: -one["confidence"])[:8]
 
 
-def _listen(task_id: str, candidate: Mapping[str, float]) -> None:
+def _candidates(task: Task) -> None:
+    candidates = candidates_of(task)
+    if len(candidates) < 2:
+        return
+    st.markdown(t("place.candidates"))
+    with st.container(horizontal=True):
+        for number, candidate in enumerate(candidates, 1):
+            st.button(
+                t("place.candidate", n=number, at=clock(candidate["offset"])),
+                key=f"candidate-{task.id}-{number}",
+                icon=":material/headphones:",
+                on_click=_listen,
+                args=(task.id, candidate),
+            )
+
+
+def _listen(task_id: str, candidate: Place) -> None:
     st.session_state[f"place-{task_id}"] = dict(candidate)
-    st.session_state.pop(f"place-component-{task_id}", None)
 
 
-def _save_button(service: Service, viewer: Viewer, task: Task, offset: float, speed: float) -> None:
+def _draw_waveforms(service: Service, task: Task) -> None:
+    """Have both files' envelopes made, and draw the page again when they are there."""
+    dance = file_path(service, task, "original")
+    reference = file_path(service, task, "reference")
+    if dance is None or reference is None:
+        return
+    target = waveforms_path(service, task.id)
+    arguments = {"dance": str(dance), "reference": str(reference), "out": str(target)}
+    done = background.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT)
+    if target.is_file():
+        st.rerun()
+    elif done is not None:
+        st.warning(t("place.not_drawn"), icon=":material/warning:")
+
+
+def _by_figures(service: Service, task: Task, offset: float | None, speed: float) -> Place:
+    """Without our component: Streamlit's players, and the same moment of both in figures."""
+    moments = {}
+    for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
+        path = file_path(service, task, kind)
+        with column:
+            if path is not None:
+                (st.video if kind == "original" else st.audio)(path)
+            moments[kind] = st.number_input(
+                t("place.moment", name=plain(t(f"variant.{kind}"))),
+                min_value=0.0,
+                max_value=LONGEST,
+                value=max(0.0, (1 if kind == "reference" else -1) * (offset or 0.0)),
+                step=0.01,
+                format="%.3f",
+                key=f"place.moment-{kind}-{task.id}",
+            )
+    speed = st.number_input(
+        t("place.speed"),
+        min_value=SLOWEST,
+        max_value=FASTEST,
+        value=min(max(speed, SLOWEST), FASTEST),
+        step=0.001,
+        format="%.3f",
+        key=f"place.speed-{task.id}",
+        width=240,
+    )
+    return {"offset": moments["reference"] - speed * moments["original"], "speed": speed}
+
+
+def _save_button(service: Service, viewer: Viewer, task: Task, place: Place | None) -> None:
+    label = t("place.save_none") if place is None else t("place.save", at=f"{place['offset']:+.3f}")
     st.button(
-        t("place.save", at=f"{offset:+.3f}"),
+        label,
         type="primary",
         icon=":material/save:",
         key="place.save",
+        disabled=place is None,
         on_click=save_hint,
-        args=(service, viewer, task.id, {"offset": offset, "speed": speed}),
+        args=(service, viewer, task.id, place),
     )
+    st.caption(t("place.refined"))
 
 
-def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Mapping[str, float]) -> None:
-    """Hand a person's offset (seconds) to the pipeline; a callback.
+def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place) -> None:
+    """Hand a person's place to the pipeline; a callback.
 
     A success is adjusted and keeps its results until the new ones are whole; a failed task
     is tried again with the hint.

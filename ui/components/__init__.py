@@ -1,7 +1,8 @@
 """Small components for what Streamlit has no widget for: plain JavaScript, no build step.
 
-Each is three files beside this one (``name.html``, ``name.css``, ``name.js``). They get
-their words from the catalogue through ``data`` and hold none of their own.
+Each is three files beside this one (``name.html``, ``name.css``, ``name.js``); a long script
+has a part in a file of its own (``place_line.js``), without exports. They get their words
+from the catalogue through ``data`` and hold none of their own.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 
 
-def load(name: str) -> ComponentRenderer:
-    """Register the component ``name`` with Streamlit; call once, when its module is imported."""
+def load(name: str, *parts: str) -> ComponentRenderer:
+    """Register the component ``name`` with Streamlit; call once, when its module is imported.
+
+    ``parts`` are scripts that stand before the component's own in the same module.
+    """
     shared = (_FOLDER / "shared.css").read_text(encoding="utf-8")
     return st.components.v2.component(
         f"retrack_{name}",
         html=(_FOLDER / f"{name}.html").read_text(encoding="utf-8"),
         css=shared + (_FOLDER / f"{name}.css").read_text(encoding="utf-8"),
-        js=(_FOLDER / f"{name}.js").read_text(encoding="utf-8"),
+        js="\n".join(
+            (_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in (*parts, name)
+        ),
     )

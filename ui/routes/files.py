@@ -18,6 +18,8 @@ from ui.service import Service, get_service
 
 KINDS = ("original", "reference", "modular", "v2")
 PREVIEW = "preview-"
+WAVEFORMS = "waveforms"
+"""The kind of the envelopes that the page draws; nothing that a person downloads."""
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -33,6 +35,7 @@ MEDIA_TYPES = {
     ".ogg": "audio/ogg",
     ".opus": "audio/ogg",
     ".jpg": "image/jpeg",
+    ".json": "application/json",
 }
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -47,6 +50,9 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
         return small if small.is_file() else None
+    if kind == WAVEFORMS and is_task_id(task.id):
+        drawn = waveforms_path(service, task.id)
+        return drawn if drawn.is_file() else None
     recorded = {
         "original": task.dance_file,
         "reference": task.reference_file,
@@ -60,6 +66,11 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
 def preview_path(service: Service, task_id: str, kind: str) -> Path:
     """Where the small H.264 copy for browsers stands that cannot decode the file itself."""
     return service.settings.outputs / "results" / task_id / f"preview_{kind}.mp4"
+
+
+def waveforms_path(service: Service, task_id: str) -> Path:
+    """Where the envelopes of a task's two files stand, once somebody has asked for them."""
+    return service.settings.outputs / "results" / task_id / "waveforms.json"
 
 
 def may_see(service: Service, task: Task, visitor: str | None) -> bool:
@@ -88,7 +99,7 @@ async def serve_file(request: Request) -> Response:
         task = service.store.get(task_id)
         if (
             task is None
-            or kind.removeprefix(PREVIEW) not in KINDS
+            or kind.removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
             or not allowed(service, task, request)
         ):
             return None
