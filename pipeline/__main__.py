@@ -140,6 +140,7 @@ def _progress_bar(quiet: bool) -> tuple[Callable[[Mapping[str, Any]], None], Cal
 
 def _job_command(arguments: argparse.Namespace) -> int:
     """``align`` and ``run``: calls the job directly in this process."""
+    from pipeline import warning
     from pipeline.job import Job, run
     from pipeline.model import VARIANTS
     from pipeline.settings import Settings
@@ -191,9 +192,12 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 },
                 "alignment": outcome.alignment,
                 "variants": outcome.to_json()["variants"],
+                "warnings": list(outcome.warnings),
                 "seconds": outcome.seconds,
             }
         )
+    for each in outcome.warnings:
+        _say(f"note: {warning.text(each)}")
     if not outcome.matched:
         _say("the two files do not share music" + _because(outcome.reason))
         return NOT_MATCHED

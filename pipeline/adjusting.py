@@ -123,6 +123,11 @@ def _finish(
         }
         plans[name] = variant["plan"]
     changes["plans"] = plans
+    # What is true of the files stays; what was true of a result is said anew.
+    kept = [
+        w for w in task.warnings if isinstance(w, Mapping) and w.get("code") != "picture_encoded"
+    ]
+    changes["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
     if result.outcome["alignment"]:
         changes["alignment"] = result.outcome["alignment"]
         evidence = Path(next(iter(done.values()))["output"]).parent / "evidence.json"

@@ -178,6 +178,7 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
         changes: dict[str, Any] = {
             "alignment": outcome["alignment"],
             "timings": outcome["seconds"],
+            "warnings": list(outcome["warnings"]),
         }
         if done:
             changes |= {"status": "success", "reason": None}

@@ -29,7 +29,7 @@ REORDERING = frozenset({"h264", "hevc"})
 """Copied codecs whose pictures may be stored in another order than they are shown."""
 
 TAIL = 96
-"""Packets that are added after the end; the filter looks 32 ahead."""
+"""Packets at an end that are looked at; ``dts2pts`` looks 32 ahead."""
 
 UNKNOWN = -(1 << 63)
 """In place of a stamp that a packet does not have (libavformat's ``AV_NOPTS_VALUE``)."""
@@ -99,6 +99,8 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
             for packet in container.demux(stream):
                 if packet.size == 0:  # an AVI's empty slot, or the end of the file
                     continue
+                if packet.is_corrupt and info.cut_off:  # its rest is missing: the last one
+                    break
                 stamps.add(
                     packet.dts if rebuilt else packet.pts,
                     packet.is_keyframe,
@@ -137,6 +139,8 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[n
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue
+            if packet.is_corrupt and info.cut_off:
+                break
             if len(head) < TAIL:
                 head.append(bytes(packet))
             packet.pts, packet.dts = None, len(numbers)
@@ -188,9 +192,13 @@ def build(
     if not np.any(usable):
         raise refuse(reasons.UNREADABLE, info.role, "has a picture without time stamps")
     if not np.all(usable):
-        pts, key, hidden, duration = (c[usable] for c in (pts, key, hidden, duration))
+        pts, key = pts[usable], key[usable]
+        hidden, duration = hidden[usable], duration[usable]
     steps = np.diff(np.sort(pts))
     typical = int(np.median(steps)) if len(steps) else max(1, int(duration[-1]))
+    if info.cut_off:
+        kept = _without_torn_end(pts, typical)
+        pts, key, hidden, duration = pts[:kept], key[:kept], hidden[:kept], duration[:kept]
     last = int(duration[_last_shown(pts)])
     return FrameTimes(
         time_base=info.video.time_base,
@@ -203,6 +211,19 @@ def build(
         rebuilt=rebuilt,
         ordered=ordered,
     )
+
+
+def _without_torn_end(pts: NDArray[np.int64], step: int) -> int:
+    """How many packets of a cut-off file stay, so that no picture is missing before another.
+
+    A picture is stored before those that are shown before it but refer to it; where these are
+    gone, it is dropped as well.
+    """
+    for count in range(len(pts), max(1, len(pts) - TAIL), -1):
+        last = np.sort(pts[max(0, count - TAIL) : count])
+        if np.all(np.diff(last[-TAIL // 2 :]) <= 1.5 * step):
+            return count
+    return len(pts)
 
 
 def _last_shown(pts: NDArray[np.int64]) -> int:

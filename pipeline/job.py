@@ -98,6 +98,8 @@ class Outcome:
     variants: Mapping[str, VariantOutcome]
     seconds: Mapping[str, float]
     """Seconds spent in each stage."""
+    warnings: tuple[Mapping[str, Any], ...] = ()
+    """What a person should know besides; see ``pipeline.warning``."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """Curves for the plots; written to ``evidence.json`` beside the results."""
 
@@ -134,6 +136,7 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
     The two methods answer first and are judged together, since that costs little beside
     the rendering and keeps a result that one of them would reject from being shown.
     """
+    from pipeline import warning
     from pipeline.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
 
     clock = StageClock(_stages(job), report)
@@ -142,11 +145,14 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
     files = inspect(job, settings)
 
     evidence: dict[str, Any] = {}
+    warnings: list[dict[str, Any]] = []
     if job.plans is None:
         alignment, sounds, evidence = find_alignment(job, files, clock, settings)
         summary: Mapping[str, Any] = alignment_to_json(alignment)
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
+        warnings += warning.cut_off(files.dance, sounds.dance.duration)
+        warnings += warning.cut_off(files.reference, sounds.reference.duration)
     else:
         summary, matched, reason = {}, True, None
 
@@ -164,7 +170,8 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
         if not any(v.status == "success" for v in variants.values()):
             reason = next((v.reason for v in variants.values() if v.reason), None)
     clock.finish()
-    return Outcome(matched, reason, summary, variants, clock.seconds, evidence)
+    warnings += warning.of_results(note for v in variants.values() for note in v.notes)
+    return Outcome(matched, reason, summary, variants, clock.seconds, tuple(warnings), evidence)
 
 
 def write_evidence(folder: Path, outcome: Outcome) -> None:

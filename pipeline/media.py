@@ -82,6 +82,8 @@ class MediaInfo:
     """The tracks that can be decoded, in the file's order."""
     other: tuple[str, ...]
     """The types of all other streams (data, subtitles, cover art, unknown sound)."""
+    cut_off: bool = False
+    """Whether the file's own header promises more than the file holds."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""

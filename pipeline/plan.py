@@ -166,7 +166,7 @@ class RenderPlan:
     dance_peak: float
     """Largest sample of the dance's sound, full scale 1."""
     notes: tuple[str, ...] = field(default=())
-    """What the task has to say to people, in codes: ``picture_encoded``, ``sound_copied``."""
+    """What the task has to say to people, in codes of ``pipeline.warning``."""
 
     @property
     def duration(self) -> float:

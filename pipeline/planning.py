@@ -79,7 +79,7 @@ def make_plan(
         sounds = tuple(piece for piece in sounds if piece.source == "reference")
     reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
     action, reason = sound_action(sounds, reference, options, finish - begin)
-    notes = [f"picture_{picture.action}"] if picture.action == "encode" else []
+    notes = ["picture_encoded"] if picture.action == "encode" else []
     return RenderPlan(
         variant=variant,
         picture=picture,

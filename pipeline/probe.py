@@ -24,6 +24,7 @@ from pipeline import ffmpeg, reasons
 from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
+from pipeline.whole import cut_off
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
 """Pictures that MP4 carries and players take: never re-encoded."""
@@ -129,12 +130,6 @@ def _describe(
         raise refuse(
             reasons.TOO_MANY_STREAMS, role, f"has more than {settings.max_streams} streams"
         )
-    if cut_off(container, size):
-        raise refuse(
-            reasons.UNREADABLE,
-            role,
-            "is cut off: its index promises more than the file holds; upload it again",
-        )
     duration = _duration(container, role, settings)
     if duration > settings.max_duration:
         raise refuse(
@@ -165,6 +160,7 @@ def _describe(
         video=video,
         sounds=tuple(_audio(stream, start, duration) for stream in sounds),
         other=tuple(other),
+        cut_off=cut_off(container, path, size),
     )
 
 
@@ -191,18 +187,6 @@ def _sort_streams(
         else:
             other.append(stream.type)
     return sounds, pictures, other
-
-
-def cut_off(container: InputContainer, size: int) -> bool:
-    """Whether an MP4's index points beyond ``size`` bytes: it was cut off on its way."""
-    if "mp4" not in container.format.name:
-        return False
-    ends = [
-        entries[len(entries) - 1].pos + entries[len(entries) - 1].size
-        for entries in (stream.index_entries for stream in container.streams)
-        if len(entries)
-    ]
-    return max(ends, default=0) > size
 
 
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:

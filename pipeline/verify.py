@@ -20,9 +20,9 @@ from av.video.stream import VideoStream
 from pipeline import ffmpeg, reasons
 from pipeline.decode import SILENT_PEAK
 from pipeline.plan import RenderPlan
-from pipeline.probe import cut_off
 from pipeline.reasons import RenderError
 from pipeline.settings import Settings
+from pipeline.whole import beyond_index
 
 LISTEN = 24
 """Places at which the sound is listened to."""
@@ -34,7 +34,7 @@ def verify(out: Path, plan: RenderPlan, *, settings: Settings) -> None:
     """Raises ``RenderError`` (``verify_failed``) when ``out`` is not what ``plan`` says."""
     try:
         with ffmpeg.open_input(out, max_streams=settings.max_streams) as container:
-            if cut_off(container, out.stat().st_size):
+            if beyond_index(container, out.stat().st_size):
                 raise failed("it is cut off")
             _check(container, plan)
     except (av.error.FFmpegError, MemoryError, ValueError, IndexError) as error:

@@ -65,6 +65,8 @@ def _describe(info: Mapping[str, Any], count: int) -> dict[str, Any]:
         warning = t("facts.no_sound")
     elif level is not None and level < -60:
         warning = t("facts.quiet")
+    elif info.get("cut_off"):
+        warning = t("facts.cut_off")
     return {"text": " · ".join(parts), "warning": warning, "thumbnail": info.get("thumbnail") or ""}
 
 

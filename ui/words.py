@@ -7,7 +7,7 @@ from typing import Any
 
 from store import Task
 from ui import rows
-from ui.format import duration, milliseconds
+from ui.format import clock, duration, milliseconds
 from ui.text import has, t
 
 ICONS = {"pending": "⏳", "processing": "⚙️", "success": "✅", "failed": "❌"}
@@ -103,7 +103,8 @@ def warning_texts(task: Task) -> list[str]:
     for warning in task.warnings or ():
         code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
         key = f"warning.{code}"
-        text = t(key) if has(key) else str(code)
+        at = rows.number(warning.get("at")) if isinstance(warning, Mapping) else None
+        text = t(key, at=clock(at or 0.0)) if has(key) else str(code)
         if text not in texts:
             texts.append(text)
     return texts

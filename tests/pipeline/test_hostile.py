@@ -15,8 +15,6 @@ import av.error
 import pytest
 
 from pipeline import ffmpeg, reasons
-from pipeline.decode import decode_sound
-from pipeline.materials import gather
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -216,27 +214,6 @@ def test_cut_off_at_half_without_an_index(good: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.mp4"
     path.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     assert refusal(path).reason == reasons.UNREADABLE
-
-
-def test_cut_off_at_half_with_its_index_in_front(good: Path, tmp_path: Path) -> None:
-    whole, path = tmp_path / "whole.mp4", tmp_path / "half.mp4"
-    make("-i", str(good), "-c", "copy", "-movflags", "+faststart", str(whole))
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    error = refusal(path)
-    assert error.reason == reasons.UNREADABLE
-    assert "cut off" in str(error)
-
-
-def test_matroska_cut_off_at_half(tmp_path: Path) -> None:
-    """Its header alone looks whole; that it ends early is seen when its packets are read."""
-    whole, path = tmp_path / "whole.mkv", tmp_path / "half.mkv"
-    make(*picture(seconds=12), *tone(12), "-c:v", "libx264", "-c:a", "aac", str(whole))
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    info = probe(path, role="dance", settings=SETTINGS)
-    sound = decode_sound(path, info, tmp_path, settings=SETTINGS)
-    with pytest.raises(InputError, match="the dance file is cut off") as caught:
-        gather(path, info, sound, sound, settings=SETTINGS)
-    assert caught.value.reason == reasons.UNREADABLE
 
 
 def test_larger_than_the_limit(good: Path, tmp_path: Path) -> None:

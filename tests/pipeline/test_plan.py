@@ -208,7 +208,7 @@ def test_pictures_that_mp4_does_not_carry_are_encoded_and_it_is_said() -> None:
     made = plan(Segment(0, 20, 0), info=dance("vp8"))
     assert made.picture.action == "encode"
     assert "vp8" in made.picture.reason
-    assert "picture_encode" in made.notes
+    assert "picture_encoded" in made.notes
 
 
 def test_portable_copies_only_h264_from_a_key_frame() -> None:

@@ -45,6 +45,7 @@ TEXT: dict[str, str] = {
     "facts.fps": "{n} fps",
     "facts.level": "sound {db} dB",
     "facts.no_sound": "This file has no sound. Please choose one with sound.",
+    "facts.cut_off": "This file is cut off: a part of it is missing. It can be used as it is.",
     "facts.quiet": "This file is almost silent; the music may not be found.",
     "table.alt": "Table of tasks",
     "table.empty": "No tasks yet. Choose your files above, or try the sample pair with one click: it shows what Retrack does in a minute.",
@@ -313,6 +314,8 @@ TEXT: dict[str, str] = {
     "reason.unknown": "It did not work.",
     "advice.unknown": "Please retry; the log has the details.",
     "warning.picture_encoded": "The picture had to be encoded again for this result.",
+    "warning.dance_cut_off": "The dance video is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
+    "warning.reference_cut_off": "The reference is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
     "warning.sound_copied": "The sound was taken over as it is.",
     "warning.compare_both": "The two methods disagree: please compare both results.",
 }

@@ -45,6 +45,7 @@ TEXT: dict[str, str] = {
     "facts.fps": "{n} 帧/秒",
     "facts.level": "音量 {db} dB",
     "facts.no_sound": "这个文件没有声音，请换一个带声音的文件。",
+    "facts.cut_off": "这个文件不完整，缺少一部分；仍可照样使用。",
     "facts.quiet": "这个文件几乎没有声音，可能找不到音乐。",
     "table.alt": "任务列表",
     "table.empty": "还没有任务。请在上方选择文件，或点击“试用示例”，一分钟了解效果。",
@@ -313,6 +314,8 @@ TEXT: dict[str, str] = {
     "reason.unknown": "处理没有成功。",
     "advice.unknown": "请重试，详情见日志。",
     "warning.picture_encoded": "这个结果的画面经过了重新编码。",
+    "warning.dance_cut_off": "舞蹈视频不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
+    "warning.reference_cut_off": "参考音乐不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
     "warning.sound_copied": "声音按原样保留。",
     "warning.compare_both": "两种方法结果不一致，请对比两个结果。",
 }

@@ -1,0 +1,40 @@
+"""What a person should know of a job whose results are there: codes, and the command line's words.
+
+The page has its own texts in two languages under the same codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.media import MediaInfo
+from pipeline.whole import ends_early
+
+Notice = dict[str, Any]
+"""``code``, and what its text needs: ``at`` is a time in seconds."""
+
+TEXTS = {
+    "dance_cut_off": "the dance file is cut off: it ends at {at}; what is there was used",
+    "reference_cut_off": "the reference file is cut off: it ends at {at}; what is there was used",
+    "picture_encoded": "the picture had to be encoded again",
+}
+
+
+def cut_off(info: MediaInfo, end: float) -> list[Notice]:
+    """The warning that a file was cut off, when it was; ``end`` is where its sound ends
+    (seconds)."""
+    if not ends_early(info, end):
+        return []
+    return [{"code": f"{info.role}_cut_off", "at": round(end, 3)}]
+
+
+def of_results(notes: Iterable[str]) -> list[Notice]:
+    """The warnings from the notes of all results, each once."""
+    return [{"code": code} for code in dict.fromkeys(notes)]
+
+
+def text(warning: Mapping[str, Any]) -> str:
+    """One line for the command line."""
+    whole = round(warning.get("at", 0.0))
+    return TEXTS[warning["code"]].format(at=f"{whole // 60}:{whole % 60:02d}")
