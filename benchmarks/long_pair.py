@@ -155,8 +155,8 @@ class Watched:
     answer: dict[str, Any] = field(default_factory=dict)
     peaks: dict[str, float] = field(default_factory=dict)
     """By process name, the largest resident set of any (MiB)."""
-    together: float = 0.0
-    """Of all processes at one moment (MiB)."""
+    moments: list[tuple[float, float]] = field(default_factory=list)
+    """The time (seconds) and the sum of all processes at it (MiB)."""
     disk: float = 0.0
     """The most that was taken of the disk during the run (MiB)."""
 
@@ -169,7 +169,7 @@ def watch(command: list[str], folder: Path) -> Watched:
     with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=said) as running:
         root = psutil.Process(running.pid)
         while running.poll() is None:
-            _look(root, found)
+            found.moments.append((time.monotonic() - started, _look(root, found)))
             found.disk = max(found.disk, (free - shutil.disk_usage(folder).free) / 2**20)
             time.sleep(0.1)
         found.wall = time.monotonic() - started
@@ -178,7 +178,7 @@ def watch(command: list[str], folder: Path) -> Watched:
     return found
 
 
-def _look(root: psutil.Process, found: Watched) -> None:
+def _look(root: psutil.Process, found: Watched) -> float:
     total = 0.0
     with suppress(psutil.NoSuchProcess):
         for process in (root, *root.children(recursive=True)):
@@ -192,7 +192,18 @@ def _look(root: psutil.Process, found: Watched) -> None:
                 }
                 total += sizes.get("VmRSS", 0.0)
                 found.peaks[name] = max(found.peaks.get(name, 0.0), sizes.get("VmHWM", 0.0))
-    found.together = max(found.together, total)
+    return total
+
+
+def by_stage(found: Watched) -> dict[str, int]:
+    """The largest sum in each stage of the run (MiB); the stages follow one another."""
+    peaks: dict[str, int] = {}
+    end = found.wall - sum(found.answer["seconds"].values())  # starting Python
+    for stage, seconds in found.answer["seconds"].items():
+        inside = [size for at, size in found.moments if end <= at <= end + seconds]
+        peaks[stage] = round(max(inside, default=0.0))
+        end += seconds
+    return peaks
 
 
 def _answer(said: IO[bytes]) -> dict[str, Any]:
@@ -228,6 +239,7 @@ def main() -> None:
     )
     sizes = {p.name: p.stat().st_size / 2**20 for p in sorted(folder.glob("*.mp4"))}
     found = run(folder)
+    (folder / "answer.json").write_text(json.dumps(found.answer, indent=2))
     results = {p.name: p.stat().st_size / 2**20 for p in sorted((folder / "results").glob("*"))}
     print(
         json.dumps(
@@ -236,7 +248,8 @@ def main() -> None:
                 "wall_s": round(found.wall, 1),
                 "stages_s": found.answer.get("seconds"),
                 "peak_mib": {k: round(v) for k, v in found.peaks.items()},
-                "together_mib": round(found.together),
+                "together_mib": round(max(size for _, size in found.moments)),
+                "together_by_stage_mib": by_stage(found),
                 "disk_taken_mib": round(found.disk),
                 "inputs_mib": {k: round(v) for k, v in sizes.items()},
                 "results_mib": {k: round(v) for k, v in results.items()},

@@ -26,12 +26,13 @@ import av.logging
 import imageio_ffmpeg
 from av.container import InputContainer
 
-from pipeline.model import Progress
-
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mp3,aac,wav,flac,ogg"
 """The containers that are accepted, by ffmpeg's names."""
 PROTOCOLS = "file"
 """An input is a local file and nothing else."""
+
+FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof"
+"""``-movflags`` for an MP4 that goes into a pipe, its stamps exact to the sample."""
 
 av.logging.set_level(av.logging.PANIC)  # what is wrong with a file is said by our own errors
 
@@ -147,30 +148,7 @@ def _close_quietly(pipe: IO[bytes]) -> None:
         return  # its reader is gone, which is why we are here
 
 
-def run(
-    arguments: Sequence[str],
-    *,
-    duration: float,
-    progress: Progress | None = None,
-) -> None:
-    """Runs ffmpeg to its end; ``progress`` hears the fraction of ``duration`` (seconds) done.
-
-    The position is read from ``-progress pipe:1``, in microseconds of the output. Raises
-    ``FfmpegError``.
-    """
-    with process(["-progress", "pipe:1", *arguments]) as lines:
-        for line in lines:
-            position = parse_progress(line)
-            if position is not None and progress is not None and duration > 0:
-                progress(min(1.0, max(0.0, position / duration)))
-
-
-def parse_progress(line: bytes) -> float | None:
-    """The position in seconds that a line of ``-progress`` gives, or None for other lines."""
-    key, _, value = line.partition(b"=")
-    if key.strip() != b"out_time_us":
-        return None
-    try:
-        return int(value) / 1e6
-    except ValueError:
-        return None  # "N/A" before the first packet
+def run(arguments: Sequence[str]) -> None:
+    """Runs a short ffmpeg to its end. Raises ``FfmpegError``."""
+    with process(arguments) as pipe:
+        pipe.read()

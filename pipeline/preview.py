@@ -1,13 +1,21 @@
 """Small pictures and films for the page: a thumbnail, and a preview that every browser plays.
 
 A result keeps the dance's own codec; where a browser cannot decode that (HEVC, AVI) the page
-shows a small H.264 copy, made on demand in a child process at low priority.
+shows a small H.264 copy, made on demand in a child process at low priority. As everywhere, ffmpeg
+writes into our pipe, so that it ends with us, however we end.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
+
+import av
+import av.error
+from av.container import InputContainer
 
 from pipeline import ffmpeg, reasons
 from pipeline.model import Progress
@@ -32,15 +40,19 @@ def make_thumbnail(source: Path, out: Path, *, at: float, settings: Settings) ->
 
     Raises ``RenderError``.
     """
-    part = out.with_name(f".{out.stem}.{os.getpid()}.part.jpg")
     arguments = [
         *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
         *("-map", "0:V:0", "-frames:v", "1", "-an", "-sn", "-dn"),
         *("-vf", f"scale={THUMBNAIL}:{THUMBNAIL}:force_original_aspect_ratio=decrease"),
-        *("-q:v", "4", "-f", "image2", "-update", "1", "-y", ffmpeg.file_url(part)),
+        *("-q:v", "4", "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"),
     ]
-    _make(arguments, part, out, duration=0.0, progress=None)
+    with _appearing(out) as part:
+        with ffmpeg.process(arguments) as pipe:
+            picture = pipe.read()
+        if not picture:
+            raise RenderError(reasons.RENDER_FAILED, f"no picture of {out.name} could be made")
+        part.write_bytes(picture)
 
 
 def make_preview(
@@ -56,7 +68,6 @@ def make_preview(
     ``duration`` (seconds) is the source's, for the progress and as a limit. Raises
     ``RenderError``.
     """
-    part = out.with_name(f".{out.stem}.{os.getpid()}.part.mp4")
     scale = f"scale='if(gt(iw,ih),-2,{HEIGHT})':'if(gt(iw,ih),{HEIGHT},-2)'"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
@@ -64,21 +75,45 @@ def make_preview(
         *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
-        *("-c:a", "aac", "-b:a", "96k", "-ac", "2", "-movflags", "+faststart"),
-        *("-f", "mp4", "-y", ffmpeg.file_url(part)),
+        *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),
+        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1"),
     ]
-    _make(arguments, part, out, duration=duration, progress=progress)
+    with (
+        _appearing(out) as part,
+        ffmpeg.process(arguments) as pipe,
+        cast(InputContainer, av.open(pipe, format="mp4")) as made,
+    ):
+        _with_index_in_front(made, part, duration, progress)
+        while pipe.read(1 << 16):  # the muxer's trailer
+            pass
 
 
-def _make(
-    arguments: list[str], part: Path, out: Path, *, duration: float, progress: Progress | None
+def _with_index_in_front(
+    made: InputContainer, part: Path, duration: float, progress: Progress | None
 ) -> None:
+    """The same packets as one MP4 that a browser can seek in before it has all of it."""
+    done = 0.0
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as target:
+        into = [target.add_stream_from_template(stream, opaque=True) for stream in made.streams]
+        for packet in made.demux():
+            if packet.dts is None:
+                continue
+            seconds = float(packet.dts * packet.time_base)
+            packet.stream = into[packet.stream.index]
+            target.mux(packet)
+            if progress is not None and duration > 0:
+                done = min(1.0, max(done, seconds / duration))
+                progress(done)
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A temporary name that becomes ``out`` when all went well, and is gone otherwise."""
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
     try:
-        ffmpeg.run(arguments, duration=duration, progress=progress)
-        if not part.is_file():
-            raise RenderError(reasons.RENDER_FAILED, f"no picture of {out.name} could be made")
+        yield part
         part.replace(out)
-    except ffmpeg.FfmpegError as error:
+    except (ffmpeg.FfmpegError, av.error.FFmpegError) as error:
         raise RenderError(
             reasons.RENDER_FAILED, f"{out.name} could not be made: {error}", detail=str(error)
         ) from error

@@ -52,8 +52,7 @@ def make_sample(folder: Path) -> tuple[Path, Path]:
                 *("-nostdin", "-y", "-i", ffmpeg.file_url(silent), "-i", ffmpeg.file_url(room)),
                 *("-map", "0:v:0", "-map", "1:a:0", "-c", "copy", "-movflags", "+faststart"),
                 ffmpeg.file_url(dance),
-            ],
-            duration=DANCE_LENGTH,
+            ]
         )
     finally:
         room.unlink(missing_ok=True)

@@ -164,7 +164,7 @@ def _encode_piece(
             piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
         ),
         *("-ar", str(RATE), "-c:a", "aac", "-b:a", str(BIT_RATE)),
-        *("-movflags", "+frag_keyframe+delay_moov+default_base_moof", "-frag_duration", "1000000"),
+        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
         *("-f", "mp4", "pipe:1"),
     ]
     expected = max(1.0, total / RATE * BIT_RATE / 8)

@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from pipeline.media import MediaInfo
-from pipeline.preview import make_preview, make_thumbnail, needs_preview
 from pipeline.probe import probe
-from pipeline.reasons import RenderError
 from pipeline.sample import DANCE_LENGTH, MUSIC_AT, make_sample
 from pipeline.settings import Settings
 from pipeline.waveform import peaks
@@ -52,30 +49,6 @@ def test_it_is_the_same_at_every_call(sample: tuple[Path, Path], tmp_path: Path)
 
 def test_nothing_else_is_left(sample: tuple[Path, Path]) -> None:
     assert {path.name for path in sample[0].parent.iterdir()} == {path.name for path in sample}
-
-
-def test_thumbnail_and_preview(sample: tuple[Path, Path], tmp_path: Path) -> None:
-    thumbnail, preview = tmp_path / "t.jpg", tmp_path / "p.mp4"
-    make_thumbnail(sample[0], thumbnail, at=5.0, settings=SETTINGS)
-    assert thumbnail.read_bytes()[:3] == b"\xff\xd8\xff"
-    heard: list[float] = []
-    make_preview(sample[0], preview, duration=DANCE_LENGTH, settings=SETTINGS,
-                 progress=heard.append)  # fmt: skip
-    info: MediaInfo = probe(preview, role="dance", settings=SETTINGS)
-    assert info.video is not None
-    assert info.video.codec == "h264"
-    assert not needs_preview(info.container, info.video.codec)
-    assert heard == sorted(heard)
-    assert needs_preview("mov,mp4", "hevc")
-    assert needs_preview("avi", "h264")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.mp4", "t.jpg"]
-
-
-def test_a_thumbnail_of_no_film_is_an_error(tmp_path: Path) -> None:
-    text = tmp_path / "a.mp4"
-    text.write_text("#EXTM3U\n")
-    with pytest.raises(RenderError):
-        make_thumbnail(text, tmp_path / "t.jpg", at=0, settings=SETTINGS)
 
 
 def test_a_waveform_has_the_sounds_extremes(sample: tuple[Path, Path], tmp_path: Path) -> None:
