@@ -14,7 +14,7 @@ from typing import Literal
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft, signal
 
 from pipeline.model import Samples
 
@@ -137,7 +137,10 @@ CODECS: dict[Codec, tuple[str, list[str], int]] = {
 
 
 def codec(x: Samples, rate: int, name: Codec) -> Samples:
-    """Through a phone's codec and back, its delay measured by correlation and taken out."""
+    """Through a phone's codec and back, its delay measured by phase correlation and taken out.
+
+    Not by plain correlation, which the bass decides: AMR delays it by 5 ms more than the rest.
+    """
     suffix, options, _ = CODECS[name]
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"sound.{suffix}"
@@ -148,7 +151,7 @@ def codec(x: Samples, rate: int, name: Codec) -> Samples:
             capture_output=True, check=True, timeout=300,
         )  # fmt: skip
     out = np.frombuffer(done.stdout, dtype=np.float32)
-    lag = waveform_lag(x, out, rate)
+    lag, _ = phase_lag(x, out, rate)
     return resample_at(out, np.arange(len(x), dtype=np.float64) + lag * rate)
 
 
@@ -162,6 +165,26 @@ def waveform_lag(reference: Samples, dance: Samples, rate: int, reach: float = 0
     left, top, right = near[peak - 1 : peak + 2]
     bend = left - 2 * top + right
     return float((peak - width + (0.5 * (left - right) / bend if bend else 0.0)) / rate)
+
+
+def phase_lag(
+    reference: Samples, dance: Samples, rate: int, reach: float = 0.1
+) -> tuple[float, float]:
+    """How late ``dance`` is (seconds, ±``reach``), and by how many deviations that is clear.
+
+    Every frequency from 60 Hz up counts alike (GCC-PHAT).
+    """
+    size = fft.next_fast_len(len(reference) + len(dance), real=True)
+    cross = fft.rfft(dance, size) * np.conj(fft.rfft(reference, size))
+    cross /= np.abs(cross) + 1e-12 * np.max(np.abs(cross), initial=1e-12)
+    cross[: int(size * 60 / rate)] = 0
+    curve = fft.irfft(cross, size)
+    width = int(reach * rate)
+    near = np.abs(np.concatenate((curve[-width:], curve[: width + 1])))
+    peak = int(np.argmax(near[1:-1])) + 1
+    left, top, right = near[peak - 1 : peak + 2]
+    part = 0.5 * (left - right) / (left - 2 * top + right)
+    return float((peak - width + part) / rate), float(top / np.std(curve))
 
 
 def _ffmpeg(x: Samples, rate: int, options: list[str], file: Path | None = None) -> Samples:
