@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +40,11 @@ ATTACK = 0.02
 RELEASE = 0.3
 """Time constants of the ducking (seconds)."""
 RUBBERBAND = "transients=crisp:detector=compound:phase=laminar:pitchq=quality:channels=together"
+
+STRETCH_LEAD = 0.027
+"""Half of the stretcher's window (seconds). It places each window by its beginning, so what is in
+the window's middle comes this much times (1 - 1/speed) late; measured on clicks (0.017 to
+0.034, speeds 0.75 to 1.25) and on music (0.022 to 0.027)."""
 
 RAW = ("-ar", str(RATE), "-f", "f32le", "pipe:1")
 """ffmpeg's output for 32-bit samples into our pipe."""
@@ -95,11 +100,17 @@ def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
             f"asetpts=N,asetrate={source},"
             f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE}"
         )
-    first, last = _samples(info, piece, RATE, length)
-    chain = f"{timeline(info.start_time, RATE, STEREO)},atrim=start_pts={first}:end_pts={last}"
+    chain = timeline(info.start_time, RATE, STEREO)
     if piece.stretch == "pitch_kept":
-        chain += f",asetpts=N,rubberband=tempo={piece.speed!r}:{RUBBERBAND}"
-    return chain
+        begin = piece.source_start + STRETCH_LEAD * (piece.speed - 1.0)
+        missing = max(0, round(-begin * RATE))  # before the file's first sample
+        first, last = _samples(info, replace(piece, source_start=max(0.0, begin)), RATE, length)
+        return (
+            f"{chain},atrim=start_pts={first}:end_pts={last},asetpts=N,"
+            f"adelay=delays={missing}S:all=1,rubberband=tempo={piece.speed!r}:{RUBBERBAND}"
+        )
+    first, last = _samples(info, piece, RATE, length)
+    return f"{chain},atrim=start_pts={first}:end_pts={last}"
 
 
 def _samples(info: MediaInfo, piece: Piece, rate: int, length: float) -> tuple[int, int]:
