@@ -64,6 +64,20 @@ def products(
     return result
 
 
+def block_sums(
+    dance: Features, reference: Features, line: Line, start: int, block: int, count: int, reach: int
+) -> Array:
+    """``products`` of ``count`` blocks from ``start`` on, summed, ``(2 * reach + 1, count)``.
+
+    A few blocks at a time: of two hours the products alone would be 50 MB.
+    """
+    result = np.zeros((2 * reach + 1, count), np.float32)
+    for low, high in spans(count, max(CHUNK // block, 1)):
+        near = products(dance, reference, line, start + low * block, start + high * block, reach)
+        result[:, low:high] = near.reshape(2 * reach + 1, high - low, block).sum(axis=2)
+    return result
+
+
 def chance(dance: Features, start: int, stop: int) -> Array:
     """The standard deviation of chance products, frame by frame."""
     energy = np.zeros(stop - start, np.float32)
@@ -112,10 +126,9 @@ def fit_stretch(
     """Grid of slopes within ``slack``, then a parabola over the lags of the best one."""
     block = max(SECOND // 2, (stop - start) // 400)
     count = (stop - start) // block
-    near = products(dance, reference, line, start, start + count * block, REACH)
-    sums = near.reshape(2 * REACH + 1, count, block).sum(axis=2)
-    cap = 3 * float(np.median(sums.max(axis=0))) + 1e-6
-    sums = np.clip(sums, -cap, cap)
+    near = block_sums(dance, reference, line, start, block, count, REACH)
+    cap = 3 * float(np.median(near.max(axis=0))) + 1e-6
+    near = np.clip(near, -cap, cap)
     middle = (start + stop) / 2
     centres = start + (np.arange(count) + 0.5) * block - middle
     steps = int(np.ceil(slack * (stop - start) / 2 / 0.5))
@@ -124,7 +137,7 @@ def fit_stretch(
     for slope in np.linspace(-slack, slack, 2 * steps + 1):
         moved = np.rint(rows + slope * centres).astype(np.int64)
         inside = (moved >= 0) & (moved <= 2 * REACH)
-        picked = np.take_along_axis(sums, np.clip(moved, 0, 2 * REACH), axis=0) * inside
+        picked = np.take_along_axis(near, np.clip(moved, 0, 2 * REACH), axis=0) * inside
         curve = picked.sum(axis=1)
         score = float(curve.max()) - 1e-9 * abs(float(slope))
         if score > best_score:
@@ -147,12 +160,11 @@ def regress(dance: Features, reference: Features, line: Line, start: int, stop: 
     count = (stop - start) // block
     if count < 2:
         return line
-    near = products(dance, reference, line, start, start + count * block, 4)
-    sums = near.reshape(9, count, block).sum(axis=2)
-    tops = sums.argmax(axis=0)
+    near = block_sums(dance, reference, line, start, block, count, 4)
+    tops = near.argmax(axis=0)
     inner = np.clip(tops, 1, 7)
     index = np.arange(count)
-    left, middle, right = (sums[inner + k, index] for k in (-1, 0, 1))
+    left, middle, right = (near[inner + k, index] for k in (-1, 0, 1))
     curve = np.minimum(left - 2 * middle + right, -1e-6)
     lag = inner - 4 + np.clip(0.5 * (left - right) / curve, -1, 1)
     weight = np.maximum(middle, 0.0) * (inner == tops) + 1e-9

@@ -8,7 +8,7 @@ in frames of the reference's clock: ``reference_frame = dance_frame * (1 + drift
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,20 +52,22 @@ class Peak:
     windows: int
 
 
-def correlate(windows: Array, reference: Features) -> Array:
+def correlate(windows: Array, reference: Features, later: Sequence[int] = ()) -> Array:
     """Correlation of windows ``(windows, frames, bands)`` with the reference at every lag.
 
     Returns ``(windows, reference.count + frames - 1)``; column ``k`` is the lag
     ``k - (frames - 1)`` of the window's first frame. Scaled to standard deviations of
     chance values. Overlap-save, so that memory does not grow with the reference's spectra.
+    With ``later`` each row begins so many columns later, on an axis that all of them fit on.
     """
     number, length, _ = windows.shape
+    later = later or [0] * number
     step = FFT_SIZE - length + 1
     total = reference.count + length - 1
     norm = SPREAD * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
     spectra = np.conj(fft.rfft(windows.transpose(0, 2, 1), FFT_SIZE, axis=2))
     weights = np.ascontiguousarray(spectra.transpose(2, 0, 1))
-    result = np.empty((number, total), np.float32)
+    result = np.zeros((number, total + max(later)), np.float32)
     for start, stop in spans(total, step * 16):
         begins = range(start, stop, step)
         blocks = np.stack(
@@ -76,7 +78,8 @@ def correlate(windows: Array, reference: Features) -> Array:
         curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)
         for column, begin in enumerate(begins):
             width = min(step, total - begin)
-            result[:, begin : begin + width] = curves[:, column, :width]
+            for row, shift in enumerate(later):
+                result[row, shift + begin : shift + begin + width] = curves[row, column, :width]
     result /= norm[:, None].astype(np.float32)
     return result
 
@@ -170,13 +173,8 @@ def batches(
                 found.append(on)
                 continue
         windows = np.stack([dance.part(s, s + length) for s in run])
-        curves = correlate(windows, reference)
-        span = run[-1] - run[0]
-        lined = np.zeros((len(run), curves.shape[1] + span), np.float32)
-        for row, (begin, curve) in enumerate(zip(run, curves, strict=True)):
-            at = run[-1] - begin
-            lined[row, at : at + len(curve)] = curve
-        del curves, windows
+        lined = correlate(windows, reference, [run[-1] - begin for begin in run])
+        del windows
         yield lined, np.array(run, np.float32)
         del lined
 
