@@ -202,6 +202,7 @@ TEXT: dict[str, str] = {
     "place.hear_video": "the video",
     "place.speed": "Speed of the song in the video (1 = unchanged)",
     "place.moment": "{name}: this moment (seconds)",
+    "place.offer": "Or place the song by hand below.",
     "place.save_none": "Place the song first",
     "place.refined": "After saving, Retrack looks for the exact place within 0.3 s of yours and makes both results.",
     "plot.offset": "Offset",

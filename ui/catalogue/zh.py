@@ -202,6 +202,7 @@ TEXT: dict[str, str] = {
     "place.hear_video": "视频",
     "place.speed": "视频中歌曲的速度（1 = 原速）",
     "place.moment": "{name}：这一时刻（秒）",
+    "place.offer": "也可以在下方手动定位歌曲。",
     "place.save_none": "请先定位歌曲",
     "place.refined": "保存后，Retrack 会在你给的位置前后 0.3 秒内寻找准确位置，并生成两个结果。",
     "plot.offset": "偏移",
