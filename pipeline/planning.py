@@ -57,9 +57,9 @@ def make_plan(
     frames, bounds = materials.frames, materials.bounds
     video = dance_info.video
     assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
-    music = [_nudged(segment, options.nudge_ms / 1000) for segment in segments]
+    music = [nudged(segment, options.nudge_ms / 1000) for segment in segments]
     first_shown, last_end = _extent(frames)
-    stretches = _music(music, variant, bounds, first_shown, last_end)
+    stretches = music_stretches(music, variant, bounds, first_shown, last_end)
     if not stretches:
         raise RenderError(
             reasons.NO_SHARED_MUSIC, "no picture of the dance has the reference's music under it"
@@ -71,7 +71,7 @@ def make_plan(
     picture = _picture(frames, video, start, end, options)
     begin = frames.seconds(picture.start)
     finish = frames.seconds(picture.end)
-    stretches = _follow_the_frames(stretches, begin, finish)
+    stretches = follow_the_frames(stretches, begin, finish)
     gain = static_gain(materials.loudness, options, materials.dance_peak)
     sounds = pieces(stretches, begin, finish, gain)
     muted = materials.dance_stream == NO_TRACK
@@ -127,7 +127,7 @@ def revise(
     )
 
 
-def _nudged(segment: Segment, later: float) -> Segment:
+def nudged(segment: Segment, later: float) -> Segment:
     """The segment whose music is heard ``later`` seconds later."""
     return replace(segment, offset=segment.offset - segment.speed * later)
 
@@ -141,13 +141,14 @@ def _extent(frames: FrameTimes) -> tuple[float, float]:
     )
 
 
-def _music(
+def music_stretches(
     segments: Sequence[Segment],
     variant: VariantName,
     bounds: Bounds,
     first: float,
     last: float,
 ) -> list[Music]:
+    """Where the music stands, for a picture from ``first`` to ``last`` (dance time, seconds)."""
     ordered = sorted(segments, key=lambda segment: segment.dance_start)
     found: list[Music] = []
     for number, segment in enumerate(ordered):
@@ -248,7 +249,7 @@ def _picture_action(
     return "copy", "MP4 carries it as it is"
 
 
-def _follow_the_frames(stretches: list[Music], begin: float, finish: float) -> list[Music]:
+def follow_the_frames(stretches: list[Music], begin: float, finish: float) -> list[Music]:
     """Fits the music to the chosen pictures: earlier where the start moved to a key frame and
     the reference reaches that far back, never outside the kept pictures."""
     kept: list[Music] = []

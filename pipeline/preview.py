@@ -63,7 +63,8 @@ def make_preview(
     settings: Settings,
     progress: Progress | None = None,
 ) -> None:
-    """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second.
+    """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
+    sound without a picture, the AAC alone.
 
     ``duration`` (seconds) is the source's, for the progress and as a limit. Raises
     ``RenderError``.
@@ -72,7 +73,7 @@ def make_preview(
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
-        *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-map", "0:V:0?", "-map", "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
         *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),

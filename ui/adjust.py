@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from pipeline.plan import RenderOptions
 from store import StoreError, Task
 from ui import copies, rows, toasts
-from ui.compare import dance_start, plan_of
+from ui.compare import plan_of
 from ui.components import load
+from ui.preview import DUCKING, Preview, make_preview
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.text import has, t
@@ -19,7 +21,18 @@ from ui.viewer import Viewer
 _ADJUST = load("adjust")
 NUDGE_LIMIT = 500
 """Milliseconds either way."""
-WORDS = ("title", "nudge", "earlier", "later", "reset", "play", "pause", "help", "seek", "room")
+WORDS = (
+    "title", "nudge", "earlier", "later", "reset", "play", "pause", "help", "seek", "now_song",
+    "now_original",
+)  # fmt: skip
+
+_PLAIN: dict[str, Any] = {
+    "nudge_ms": 0.0,
+    "room_sound": 0.0,
+    "loudness": True,
+    "keep_all": False,
+}
+"""What a result is made with when nobody says otherwise."""
 
 
 def options_of(task: Task) -> dict[str, Any]:
@@ -47,8 +60,7 @@ def show_state(service: Service, task: Task) -> None:
 def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
     """The controls, a live preview of them, and Save."""
     show_state(service, task)
-    made = options_of(task)
-    made_nudge = rows.number(made.get("nudge_ms")) or 0.0
+    made = {**_PLAIN, **options_of(task)}
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]
     kind = st.segmented_control(
         t("adjust.preview"),
@@ -59,83 +71,115 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
         required=True,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        room = st.slider(
+        st.slider(
             t("adjust.room"),
             0,
             50,
-            round(100 * (rows.number(made.get("room_sound")) or 0.0)),
+            round(100 * (rows.number(made["room_sound"]) or 0.0)),
             format="%d %%",
-            key=f"adjust.room-{task.id}-{task.revision}",
+            key=_key(task, "room"),
             width=260,
+            help=t("adjust.room_help"),
         )
-        loud = st.toggle(
+        st.toggle(
             t("adjust.loudness"),
-            bool(made.get("loudness", True)),
-            key=f"adjust.loud-{task.id}-{task.revision}",
+            bool(made["loudness"]),
+            key=_key(task, "loud"),
             help=t("adjust.loudness_help"),
         )
-        whole = st.toggle(
+        st.toggle(
             t("adjust.keep_all"),
-            bool(made.get("keep_all", False)),
-            key=f"adjust.whole-{task.id}-{task.revision}",
+            bool(made["keep_all"]),
+            key=_key(task, "whole"),
             help=t("adjust.keep_all_help"),
         )
-    nudge = made_nudge
+    heard = None
     if service.routes and kind:
-        nudge = _preview(service, viewer, task, kind, made_nudge, room / 100)
+        heard = make_preview(plan_of(task, kind), _options(wanted_of(task)))
+    if heard is not None and kind:
+        _player(service, viewer, task, kind, heard)
     else:
-        nudge = st.slider(
+        st.slider(
             t("adjust.nudge"),
             -NUDGE_LIMIT,
             NUDGE_LIMIT,
-            round(made_nudge),
+            round(rows.number(made["nudge_ms"]) or 0.0),
             step=5,
             format="%d ms",
-            key=f"adjust.nudge-{task.id}-{task.revision}",
+            key=_key(task, "nudge"),
         )
-    wanted = {
-        **made,
-        "nudge_ms": round(float(nudge), 1),
-        "room_sound": room / 100,
-        "loudness": loud,
-        "keep_all": whole,
-    }
-    changed = wanted != {**dict.fromkeys(wanted), **_defaults(), **made}
+        st.caption(t("adjust.no_preview"))
     st.button(
         t("adjust.save"),
         type="primary",
         icon=":material/save:",
-        disabled=not changed,
+        disabled=wanted_of(task) == made,
         key="adjust.save",
-        on_click=save,
-        args=(service, viewer, task.id, wanted),
+        # What a click finds may be newer than what this run knows.
+        on_click=lambda: save(service, viewer, task.id, wanted_of(task)),
     )
 
 
-def _defaults() -> dict[str, Any]:
-    return {"nudge_ms": 0.0, "room_sound": 0.0, "loudness": True, "keep_all": False}
+def _key(task: Task, name: str) -> str:
+    """A saved adjustment makes new controls, which begin at what was saved."""
+    return f"adjust.{name}-{task.id}-{task.revision}"
 
 
-def _preview(
-    service: Service, viewer: Viewer, task: Task, kind: str, made: float, room: float
-) -> float:
-    """The player whose sound is moved live; gives the nudge in milliseconds."""
+def wanted_of(task: Task) -> dict[str, Any]:
+    """The options that the controls show at this moment."""
+    made = {**_PLAIN, **options_of(task)}
+    state = st.session_state
+    nudge = rows.number(state.get(_key(task, "nudge")))
+    moved = state.get(_key(task, "player"))
+    if nudge is None and isinstance(moved, Mapping):
+        nudge = rows.number(moved.get("nudge"))
+    if nudge is not None:
+        nudge = min(max(nudge, -NUDGE_LIMIT), NUDGE_LIMIT)
+    room = rows.number(state.get(_key(task, "room")))
+    return {
+        **made,
+        "nudge_ms": made["nudge_ms"] if nudge is None else round(nudge, 1),
+        "room_sound": made["room_sound"] if room is None else room / 100,
+        "loudness": bool(state.get(_key(task, "loud"), made["loudness"])),
+        "keep_all": bool(state.get(_key(task, "whole"), made["keep_all"])),
+    }
+
+
+def _options(wanted: Mapping[str, Any]) -> RenderOptions:
+    """As the pipeline's type; what a person may have written into the file is left out."""
+    try:
+        return RenderOptions.from_json(dict(wanted))
+    except (TypeError, ValueError):
+        return RenderOptions()
+
+
+def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Preview) -> None:
+    """The player that mixes the wanted result, and what it leaves out."""
+    made = rows.number(options_of(task).get("nudge_ms")) or 0.0
+    song = kind if heard.song == "result" else "reference"
     result = _ADJUST(
-        key=f"adjust-{task.id}-{task.revision}-{kind}",
+        key=_key(task, "player"),
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": copies.url(service, viewer, task, "original"),
-            "sound": viewer.url(service, task, kind),
-            "start": dance_start(task, kind),
-            "made": made,
+            "sound": copies.url(service, viewer, task, song),
+            "song": song,
+            "pieces": list(heard.pieces),
+            "start": heard.outline.start,
+            "end": heard.outline.end,
+            "made": heard.made,
+            "nudge": made,
             "limit": NUDGE_LIMIT,
-            "room": room,
+            "room": heard.outline.room_gain,
+            "ducking": DUCKING,
         },
         default={"nudge": made},
         on_nudge_change=lambda: None,
+        on_failed_change=lambda: None,
     )
-    value = rows.number(result.nudge)
-    return made if value is None else min(max(value, -NUDGE_LIMIT), NUDGE_LIMIT)
+    for left in heard.leaves_out:
+        st.caption(t(f"adjust.{left}"))
+    copies.provide(service, task, result.failed)
 
 
 def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, Any]) -> None:

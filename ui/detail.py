@@ -95,9 +95,10 @@ def _failure(task: Task) -> None:
         return
     role = task.extra.get("reason_role")
     who = f"{t(f'role.{role}')}: " if role in {"dance", "reference"} else ""
-    st.error(
-        f"**{who}{words.reason_text(task)}**\n\n{words.advice_text(task)}", icon=":material/error:"
-    )
+    advice = words.advice_text(task)
+    if place.can_place(task) and task.reason != "no_shared_music":  # whose advice says so
+        advice += " " + t("place.offer")
+    st.error(f"**{who}{words.reason_text(task)}**\n\n{advice}", icon=":material/error:")
 
 
 def _sections(service: Service, viewer: Viewer, task: Task) -> None:

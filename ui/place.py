@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -60,11 +60,12 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
         st.info(t("compare.nothing"))
         return
     if not service.routes:
-        _save_button(service, viewer, task, _by_figures(service, task, offset, speed))
+        _by_figures(service, viewer, task, offset, speed)
         return
     drawn = file_path(service, task, WAVEFORMS) is not None
+    key = f"place-component-{task.id}"
     result = _PLACE(
-        key=f"place-component-{task.id}",
+        key=key,
         data={
             "words": {name: t(f"place.{name}") for name in WORDS},
             "dance": copies.url(service, viewer, task, "original"),
@@ -77,7 +78,11 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
         on_placed_change=lambda: None,
         on_failed_change=lambda: None,
     )
-    _save_button(service, viewer, task, checked(result.placed))
+
+    def now() -> Place | None:
+        return checked(st.session_state.get(key, {}).get("placed"))
+
+    _save_button(service, viewer, task, checked(result.placed), now)
     if not drawn:
         st.fragment(_draw_waveforms, run_every=1.0)(service, task)
     copies.provide(service, task, result.failed)
@@ -147,7 +152,9 @@ def _draw_waveforms(service: Service, task: Task) -> None:
         st.warning(t("place.not_drawn"), icon=":material/warning:")
 
 
-def _by_figures(service: Service, task: Task, offset: float | None, speed: float) -> Place:
+def _by_figures(
+    service: Service, viewer: Viewer, task: Task, offset: float | None, speed: float
+) -> None:
     """Without our component: Streamlit's players, and the same moment of both in figures."""
     moments = {}
     for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
@@ -174,10 +181,18 @@ def _by_figures(service: Service, task: Task, offset: float | None, speed: float
         key=f"place.speed-{task.id}",
         width=240,
     )
-    return {"offset": moments["reference"] - speed * moments["original"], "speed": speed}
+    place = {"offset": moments["reference"] - speed * moments["original"], "speed": speed}
+    _save_button(service, viewer, task, place, lambda: place)
 
 
-def _save_button(service: Service, viewer: Viewer, task: Task, place: Place | None) -> None:
+def _save_button(
+    service: Service,
+    viewer: Viewer,
+    task: Task,
+    place: Place | None,
+    now: Callable[[], Place | None],
+) -> None:
+    """``place`` is what this run knows; ``now`` what a click finds, which may be newer."""
     label = t("place.save_none") if place is None else t("place.save", at=f"{place['offset']:+.3f}")
     st.button(
         label,
@@ -185,20 +200,19 @@ def _save_button(service: Service, viewer: Viewer, task: Task, place: Place | No
         icon=":material/save:",
         key="place.save",
         disabled=place is None,
-        on_click=save_hint,
-        args=(service, viewer, task.id, place),
+        on_click=lambda: save_hint(service, viewer, task.id, now()),
     )
     st.caption(t("place.refined"))
 
 
-def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place) -> None:
+def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place | None) -> None:
     """Hand a person's place to the pipeline; a callback.
 
     A success is adjusted and keeps its results until the new ones are whole; a failed task
     is tried again with the hint.
     """
     task = service.store.get(task_id)
-    if task is None or not viewer.may_see(service, task):
+    if hint is None or task is None or not viewer.may_see(service, task):
         return
     options = {**(task.options or {}), "hint": dict(hint)}
     try:

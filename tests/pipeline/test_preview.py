@@ -43,6 +43,16 @@ def test_thumbnail_and_preview(sample_pair: tuple[Path, Path], tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.mp4", "t.jpg"]
 
 
+def test_a_preview_of_a_sound_has_no_picture(
+    sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    preview = tmp_path / "p.mp4"
+    make_preview(sample_pair[1], preview, duration=30.0, settings=SETTINGS)
+    info = probe(preview, role="reference", settings=SETTINGS)
+    assert info.video is None
+    assert [sound.codec for sound in info.sounds] == ["aac"]
+
+
 def test_a_thumbnail_of_no_film_is_an_error(tmp_path: Path) -> None:
     text = tmp_path / "a.mp4"
     text.write_text("#EXTM3U\n")

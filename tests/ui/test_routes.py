@@ -112,6 +112,19 @@ def test_a_private_task_is_not_found_by_others(service: Service, app: Starlette)
     assert client(app, None).get(link).status_code == 200, "a login's signed link opens it"
 
 
+def test_waveforms_come_once_they_are_drawn_and_only_to_their_owner(
+    service: Service, app: Starlette
+) -> None:
+    task = finished(service)
+    address = f"/files/{task.id}/waveforms"
+    assert client(app).get(address).status_code == 404
+    files.waveforms_path(service, task.id).write_text('{"dance": null}')
+    answer = client(app).get(address)
+    assert answer.json() == {"dance": None}
+    assert answer.headers["content-type"].startswith("application/json")
+    assert client(app, THEIRS).get(address).status_code == 404
+
+
 @pytest.mark.parametrize(
     "path",
     ["../secret.txt", "/etc/passwd", "outputs/../secret.txt", "outputs/results/link.mp4"],

@@ -154,6 +154,8 @@ function create(root) {
     tempo.value = now.toFixed(3);
   };
   hear.onchange = balance;
+  // Who goes for the Save button takes the last step along.
+  for (const event of ["focusout", "pointerleave"]) root.addEventListener(event, () => { if (unsent) emit(); });
   find("listen").onclick = () => listen(!timer);
   find("closer").onclick = () => line.zoom(0.5);
   find("wider").onclick = () => line.zoom(2);

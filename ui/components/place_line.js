@@ -97,10 +97,12 @@ function createLine(stage, { state, moved, clicked, stepped }) {
     if (!wave) return;
     paint.fillStyle = colour;
     for (let x = 0; x < width; x++) {
-      const first = Math.max(0, Math.floor(map(toTime(x)) / wave.step));
-      const last = Math.min(wave.levels.length, Math.max(first + 1, Math.ceil(map(toTime(x + 1)) / wave.step)));
+      const first = Math.floor(map(toTime(x)) / wave.step);
+      const last = Math.max(first + 1, Math.ceil(map(toTime(x + 1)) / wave.step));
       let level = 0;
-      for (let i = first; i < last; i++) if (wave.levels[i] > level) level = wave.levels[i];
+      for (let i = Math.max(0, first); i < Math.min(last, wave.levels.length); i++) {
+        if (wave.levels[i] > level) level = wave.levels[i];
+      }
       if (level) paint.fillRect(x, middle, 1, (tall * level) / 255);
     }
   }

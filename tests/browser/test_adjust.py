@@ -1,0 +1,191 @@
+"""What is changed under "adjust" is heard before it is saved, and saved as it was heard."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.test_dancer import hand_in, records
+
+pytestmark = pytest.mark.browser
+
+FIRST, LAST = 5.0, 15.0
+"""Dance time at which the song of this test begins and ends; the sample pair's map is +3.2 s."""
+
+
+@pytest.fixture(scope="module")
+def short(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten quiet seconds of the sample's song: the dance goes on before and after it."""
+    path = tmp_path_factory.mktemp("short") / "short song.m4a"
+    subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-ss", f"{FIRST + 3.2}"),
+            *(
+                "-t",
+                f"{LAST - FIRST}",
+                "-i",
+                str(pair[1]),
+                "-af",
+                "volume=0.3",
+                "-c:a",
+                "aac",
+                "-y",
+                str(path),
+            ),
+        ],
+        check=True,
+        timeout=60,
+    )
+    return path
+
+
+def heard(page: Any) -> dict[str, Any]:
+    """The gains at this moment, and where the two players are."""
+    found: dict[str, Any] = page.locator(".adjust").evaluate(
+        "e => ({song: +e.dataset.song, room: +e.dataset.room, delay: +e.dataset.delay,"
+        " time: e.querySelector('.picture').currentTime, playing: e.dataset.playing,"
+        " sound: e.querySelector('.sound').currentTime, src: e.querySelector('.sound').src,"
+        " now: e.querySelector('.now').textContent,"
+        " range: ['min', 'max'].map(x => +e.querySelector('.seek')[x])})"
+    )
+    return found
+
+
+def until(page: Any, what: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(80):
+        found = heard(page)
+        if what(found):
+            return found
+        page.wait_for_timeout(100)
+    raise AssertionError(found)
+
+
+def play_from(page: Any, at: float) -> None:
+    """Moves the position and plays; a stretch of music needs a moment to come into step."""
+    if heard(page)["playing"] == "true":
+        page.locator(".adjust .play").click()
+    page.locator(".adjust .seek").evaluate(
+        "(e, at) => { e.value = at; e.dispatchEvent(new Event('input'));"
+        " e.dispatchEvent(new Event('change')); }",
+        at,
+    )
+    page.locator(".adjust .play").click()
+
+
+def near(value: float, wanted: float, by: float = 0.02) -> bool:
+    return abs(value - wanted) <= by
+
+
+def test_loudness_room_and_the_whole_video_are_heard_before_saving(
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    short: Path,
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], short)
+    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+    found = re.search(r"task=([0-9a-f-]+)", page.url)
+    assert found is not None
+    task_id = found.group(1)
+    sounds = records(server)[task_id]["plans"]["modular"]["sound"]["pieces"]
+    [gain] = {piece["gain_db"] for piece in sounds if piece["source"] == "reference"}
+    assert abs(gain) > 1, "else nothing could be heard of the switch"
+    page.get_by_role("radio", name="Adjust").click()
+    page.locator(".adjust .play").wait_for()
+    save = page.get_by_role("button", name="Save")
+    assert save.is_disabled(), "nothing has been changed"
+    page.wait_for_timeout(1000)
+    low, high = heard(page)["range"]
+    assert near(low, FIRST, 0.6) and near(high, LAST, 0.6)
+
+    # The result as it is: the song alone, at the result's own level and place.
+    play_from(page, 8.0)
+    state = until(page, lambda x: near(x["song"], 1) and near(x["room"], 0) and x["time"] > 8.5)
+    assert "/modular?" in state["src"] and "song" in state["now"]
+    until(page, lambda x: near(x["sound"], x["time"] + 0.6 - low, 0.12))
+
+    # Without even loudness the song has the level of its file.
+    page.get_by_text("Even loudness").click()
+    until(page, lambda x: near(x["song"], 10 ** (-gain / 20), 0.01 * 10 ** (-gain / 20) + 0.01))
+
+    # The whole video: its own sound before and after, and it can be gone to.
+    page.get_by_text("Keep the whole video").click()
+    state = until(page, lambda x: near(x["range"][0], 0, 0.1) and near(x["range"][1], 22, 0.1))
+    for at, own in ((1.0, True), (8.0, False), (18.0, True)):
+        play_from(page, at)
+        state = until(
+            page,
+            lambda x, own=own: (
+                x["playing"] == "true" and near(x["room"], own) and (x["song"] == 0) == own
+            ),  # type: ignore[misc]
+        )
+        assert ("own sound" in state["now"]) == own, state
+    shot(page, "adjust-whole", full=True)
+
+    # Room sound under the song, pushed down while the song is loud.
+    room = page.get_by_role("slider", name=re.compile("Room sound"))
+    room.focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(1000)
+    play_from(page, 8.0)
+    until(page, lambda x: 0.4 * 10 ** (-9.5 / 20) < x["room"] < 0.36 and x["time"] > 8.5)
+
+    save.click()
+    for _ in range(160):
+        record = records(server)[task_id]
+        if record.get("revision") == 1:
+            break
+        page.wait_for_timeout(500)
+    options = record["plans"]["modular"]["options"]
+    assert (options["keep_all"], options["loudness"], options["room_sound"]) == (True, False, 0.4)
+    made = record["plans"]["modular"]["sound"]["pieces"]
+    assert [piece["source"] for piece in made] == ["dance", "reference", "dance"]
+
+    # The room is in the result by now: the song itself is played for the next preview.
+    until(page, lambda x: "/reference?" in x["src"])
+    play_from(page, 8.0)
+    state = until(
+        page, lambda x: x["time"] > 8.5 and near(x["sound"], x["time"] + 0.6 - FIRST, 0.12)
+    )
+    assert near(state["song"], 10 ** (made[1]["gain_db"] / 20))
+    assert page.get_by_role("button", name="Save").is_disabled()
+
+
+def test_the_last_step_before_saving_is_saved(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], pair[1])
+    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+    found = re.search(r"task=([0-9a-f-]+)", page.url)
+    assert found is not None
+    page.get_by_role("radio", name="Adjust").click()
+    page.locator(".adjust [data-by='50']").click()
+    save = page.get_by_role("button", name="Save")
+    page.wait_for_function(
+        "() => ![...document.querySelectorAll('button')]"
+        ".find(b => b.innerText.includes('Save')).disabled"
+    )
+    # The other result has the same nudge; and one more step right before the click.
+    page.get_by_role("radio", name="V2").click()
+    page.wait_for_timeout(1500)
+    assert page.locator(".adjust").get_attribute("data-nudge") == "50"
+    page.locator(".adjust [data-by='-10']").click()
+    save.click()
+    for _ in range(120):
+        record = records(server)[found.group(1)]
+        if record.get("revision") == 1:
+            break
+        page.wait_for_timeout(500)
+    assert record["plans"]["v2"]["options"]["nudge_ms"] == 40

@@ -1,0 +1,242 @@
+"""Placing the song by hand: dragged with mouse, finger and keys, heard, saved."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.test_dancer import hand_in, records
+from tests.browser.test_table import wait_status
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def mute(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample dance without a sound: nobody but a person can place the song under it."""
+    path = tmp_path_factory.mktemp("mute") / "mute.mp4"
+    subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(pair[0])),
+            *("-an", "-c:v", "copy", "-y", str(path)),
+        ],
+        check=True,
+        timeout=60,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A song that the sample dance does not have: noise with a beat."""
+    path = tmp_path_factory.mktemp("stranger") / "other song.m4a"
+    subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi"),
+            *("-i", "anoisesrc=d=30:c=pink:a=0.5:seed=7,tremolo=f=2:d=0.9", "-c:a", "aac"),
+            *("-y", str(path)),
+        ],
+        check=True,
+        timeout=60,
+    )
+    return path
+
+
+def figures(page: Any) -> dict[str, float]:
+    """What the component says of itself; offset is missing before the song is placed."""
+    data = page.locator(".place").evaluate("e => ({...e.dataset})")
+    data |= page.locator(".place .stage").evaluate("e => ({...e.dataset})")
+    return {name: float(value) for name, value in data.items() if value}
+
+
+def placed(page: Any, **wanted: Any) -> dict[str, float]:
+    """Waits until the figures are about the wanted ones."""
+    found: dict[str, float] = {}
+    for _ in range(40):
+        found = figures(page)
+        if all(name in found and found[name] == value for name, value in wanted.items()):
+            return found
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{found} is not {wanted}")
+
+
+def open_place(server: Server, page: Any) -> str:
+    page.get_by_role("radio", name=re.compile("Place by hand|手动定位")).click()
+    page.locator(".place .listen").wait_for()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot &&"
+        " e.shadowRoot.querySelector('.place .waiting')?.textContent === '' &&"
+        " e.shadowRoot.querySelector('.place .dance').readyState > 0 &&"
+        " e.shadowRoot.querySelector('.place .reference').readyState > 0)"
+    )
+    task_id = re.search(r"task=([0-9a-f-]+)", page.url)
+    assert task_id is not None
+    return task_id.group(1)
+
+
+def drag(page: Any, *stops: int) -> float:
+    """Drags the song with the mouse over these places (pixels); gives the line's width."""
+    song = page.locator(".place .song")
+    song.scroll_into_view_if_needed()
+    box = song.bounding_box()
+    page.mouse.move(box["x"] + stops[0], box["y"] + 20)
+    page.mouse.down()
+    for stop in stops[1:]:
+        page.mouse.move(box["x"] + stop, box["y"] + 25, steps=6)
+    page.mouse.up()
+    return float(box["width"])
+
+
+def test_drag_hear_and_save_what_the_machine_could_not_find(
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    stranger: Path,
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], stranger)
+    page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
+    task_id = open_place(server, page)
+    save = page.get_by_role("button", name=re.compile("Use this place|Place the song first"))
+    assert save.is_disabled(), "nothing is placed yet"
+    song = page.locator(".place .song")
+    assert "Not placed" in song.get_attribute("aria-valuetext")
+
+    # The mouse moves the song by as much time as the line shows under it.
+    width = drag(page, 400, 250, 300)
+    found = figures(page)
+    assert found["offset"] == pytest.approx(100 / width * found["span"], abs=0.02)
+    assert "into the song" in song.get_attribute("aria-valuetext")
+    shot(page, "place-dragged", full=True)
+
+    # Keys: right is later, Shift is fine, Page is coarse.
+    song.focus()
+    before = figures(page)["offset"]
+    for key, later in (("ArrowRight", 0.1), ("Shift+ArrowLeft", -0.01), ("PageDown", -1.0)):
+        page.keyboard.press(key)
+        before -= later
+        placed(page, offset=round(before, 3))
+    page.get_by_role("button", name="Song 10 ms later").click()
+    offset = placed(page, offset=round(before - 0.01, 3))["offset"]
+
+    # Zoomed in, the same stretch of the mouse is a finer move.
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_timeout(200)
+    assert figures(page)["span"] == pytest.approx(found["span"] / 8, rel=0.01)
+    drag(page, 400, 420)
+    now = figures(page)
+    assert now["offset"] == pytest.approx(offset - 20 / width * now["span"], abs=0.005)
+
+    # A click on the dance's half goes there; another speed keeps what is heard there.
+    canvas = page.locator(".place .drawing").bounding_box()
+    page.mouse.click(canvas["x"] + 200, canvas["y"] + 40)
+    page.wait_for_timeout(500)
+    at = page.locator(".place .dance").evaluate("v => v.currentTime")
+    assert at == pytest.approx(now["from"] + 200 / canvas["width"] * now["span"], abs=0.05)
+    speed = page.get_by_role("spinbutton", name=re.compile("Speed of the song"))
+    speed.fill("1.05")
+    speed.press("Enter")
+    fast = placed(page, speed=1.05)
+    assert fast["offset"] + 1.05 * at == pytest.approx(now["offset"] + at, abs=0.01)
+
+    # Both are heard at that place, the dance silent or with the song.
+    page.get_by_role("button", name="Listen together").click()
+    for _ in range(40):
+        page.wait_for_timeout(250)
+        state = page.locator(".place").evaluate(
+            "e => { const [d, r] = ['.dance', '.reference'].map(s => e.querySelector(s));"
+            " return {dance: d.currentTime, song: r.currentTime, muted: [d.muted, r.muted],"
+            " still: d.paused || r.paused}; }"
+        )
+        off = state["song"] - (1.05 * state["dance"] + fast["offset"])
+        if not state["still"] and abs(off) < 0.05:
+            break
+    assert not state["still"] and abs(off) < 0.05, state
+    assert state["muted"] == [True, False]
+    page.get_by_role("combobox", name="Hear").select_option(label="both")
+    assert not page.locator(".place .dance").evaluate("v => v.muted")
+    page.get_by_role("button", name="Stop").click()
+
+    shot(page, "place-zoomed", full=True)
+    save.click()
+    record = wait_status(server, page, task_id, "success")
+    assert record["options"]["hint"]["speed"] == 1.05
+    assert record["options"]["hint"]["offset"] == pytest.approx(fast["offset"], abs=1e-3)
+    at_middle = record["alignment"]["offset"] + record["alignment"]["speed"] * at
+    assert at_middle == pytest.approx(fast["offset"] + 1.05 * at, abs=0.31)
+
+
+def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    mute: Path,
+) -> None:
+    page = visit(server.url, width=390, height=844, locale="zh-CN", dark=True)
+    inputs = page.locator(".uploader input[type=file]")
+    inputs.nth(0).set_input_files(str(mute))
+    inputs.nth(1).set_input_files(str(pair[1]))
+    page.get_by_role("button", name="开始对齐", disabled=False).click()
+    page.locator(".st-key-detail", has_text="没有声音").wait_for(timeout=120_000)
+    task_id = open_place(server, page)
+    for name, moment in (("dance", 4.0), ("reference", 7.0)):
+        page.locator(f".place .{name}").evaluate("(v, at) => { v.currentTime = at; }", moment)
+        page.wait_for_timeout(500)
+        page.locator(f".place .mark-{name}").click()
+    found = placed(page, offset=3.0)
+
+    # A finger on a phone drags the song; the page does not scroll sideways.
+    song = page.locator(".place .song")
+    song.scroll_into_view_if_needed()
+    box = song.bounding_box()
+    touch = page.context.new_cdp_session(page)
+    x, y = box["x"] + 200, box["y"] + 20
+    for kind, by in (("Start", 0), *(("Move", by) for by in range(-10, -51, -10)), ("End", None)):
+        points = [] if by is None else [{"x": x + by, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    wanted = 3.0 + 50 / box["width"] * found["span"]
+    page.wait_for_timeout(500)
+    assert figures(page)["offset"] == pytest.approx(wanted, abs=0.1)
+    shot(page, "place-phone-zh-dark", full=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    song.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    offset = placed(page, offset=round(figures(page)["offset"], 3))["offset"]
+    page.get_by_role("button", name=re.compile("使用这个位置")).click()
+    record = wait_status(server, page, task_id, "success")
+    assert record["alignment"]["offset"] == pytest.approx(offset, abs=1e-3)
+
+
+def test_a_result_is_placed_anew_and_refined(
+    server: Server, visit: Callable[..., Any], shot: Callable[..., None], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], pair[1])
+    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+    task_id = open_place(server, page)
+    found = figures(page)["offset"]
+    assert found == pytest.approx(3.2, abs=0.02)
+    shot(page, "place-matched", full=True)
+    page.locator(".place .song").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    placed(page, offset=round(found - 0.2, 3))
+    page.get_by_role("button", name=re.compile("Use this place")).click()
+    page.locator("text=Rendering your adjustment").wait_for()
+    for _ in range(120):
+        record = records(server)[task_id]
+        if record.get("revision") == 1:
+            break
+        page.wait_for_timeout(500)
+    assert record["options"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
+    assert record["alignment"]["offset"] == pytest.approx(3.2, abs=0.02), "found again, exactly"

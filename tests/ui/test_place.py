@@ -1,0 +1,52 @@
+"""Placing by hand with the plain script, where no component of ours can be given files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.ui.test_page import FAILED, RECORDS, opened, outputs, words
+from ui.place import checked
+
+__all__ = ["outputs"]
+
+
+def test_the_same_moment_of_both_files_makes_the_place(
+    outputs: Path, sample_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = outputs / "uploads" / FAILED
+    folder.mkdir(parents=True)
+    paths = {}
+    for role, path in zip(("dance", "reference"), sample_pair, strict=True):
+        (folder / f"{role}{path.suffix}").write_bytes(path.read_bytes())
+        paths[f"{role}_file"] = f"outputs/uploads/{FAILED}/{role}{path.suffix}"
+    monkeypatch.setitem(RECORDS, FAILED, {**RECORDS[FAILED], **paths})
+    page = opened(outputs, FAILED)
+    assert "Or place the song by hand" in words(page)
+    page.session_state[f"section-{FAILED}"] = "place"
+    page.run()
+    page.number_input(key=f"place.moment-original-{FAILED}").set_value(4.0)
+    page.number_input(key=f"place.moment-reference-{FAILED}").set_value(9.5)
+    page.number_input(key=f"place.speed-{FAILED}").set_value(1.05).run()
+    page.button(key="place.save").click().run()
+    assert not page.exception
+    record = json.loads((outputs / "task_status.json").read_text())[FAILED]
+    assert record["options"]["hint"] == {"offset": pytest.approx(9.5 - 1.05 * 4), "speed": 1.05}
+    assert record["status"] in {"pending", "processing"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(None, {}, [3, 1], {"offset": "3"}, {"offset": 3}, {"offset": True, "speed": 1}),
+        *({"offset": 1e9, "speed": 1}, {"offset": float("nan"), "speed": 1}),
+    ],
+)
+def test_what_is_no_place_is_not_taken(given: object) -> None:
+    assert checked(given) is None
+
+
+def test_a_place_is_kept_within_the_speeds_that_are_looked_for() -> None:
+    assert checked({"offset": -3, "speed": 9}) == {"offset": -3.0, "speed": 1.4}
