@@ -29,7 +29,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
         t("history.days"),
         DAYS,
         default=7,
-        format_func=lambda n: t("history.last", n=n),
+        format_func=lambda n: t("history.last", n=n) if n > 1 else t("history.last_one"),
         key="history.days",
         required=True,
     )

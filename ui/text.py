@@ -14,6 +14,7 @@ LANGUAGES = {"en": "English", "zh": "简体中文"}
 """Each language by its own name, as in every language menu."""
 
 _STATE = "language"
+_ADDRESS = "lang"
 
 
 def language_of(locale: str | None) -> str:
@@ -22,11 +23,20 @@ def language_of(locale: str | None) -> str:
 
 
 def choose_language() -> str:
-    """Settle this session's language: the address, then the switch, then the browser."""
-    asked = st.query_params.get("lang")
+    """Settle this session's language: the switch, then the address, then the browser.
+
+    A choice against the browser is kept in the address (``?lang=``): a reload is a new session.
+    """
+    asked = st.query_params.get(_ADDRESS)
+    browsers = language_of(st.context.locale)
     if _STATE not in st.session_state:
-        st.session_state[_STATE] = asked if asked in CATALOGUES else language_of(st.context.locale)
-    return current()
+        st.session_state[_STATE] = asked if asked in CATALOGUES else browsers
+    chosen = current()
+    if chosen == browsers:
+        st.query_params.pop(_ADDRESS, None)
+    elif asked != chosen:
+        st.query_params[_ADDRESS] = chosen
+    return chosen
 
 
 def current() -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from pipeline.sample import make_sample
 from tests.browser.serving import Server
+from tests.browser.steps import settled
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -45,14 +47,21 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def serve(
     tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]
 ) -> Iterator[Callable[..., Server]]:
-    """Starts servers that stop at the end; the sample pair is there already."""
+    """Starts servers that stop at the end; the sample pair is there already.
+
+    ``tasks`` is what the task file holds before the start.
+    """
     servers: list[Server] = []
 
-    def start(script: str = "asgi_app.py", **settings: str) -> Server:
+    def start(
+        script: str = "asgi_app.py", *, tasks: Mapping[str, Any] | None = None, **settings: str
+    ) -> Server:
         outputs = tmp_path_factory.mktemp("served") / "outputs"
         (outputs / "sample").mkdir(parents=True)
         for path in pair:
             shutil.copy(path, outputs / "sample" / path.name)
+        if tasks is not None:
+            (outputs / "task_status.json").write_text(json.dumps(tasks))
         servers.append(Server(outputs, script, **settings).start())
         return servers[-1]
 
@@ -83,15 +92,18 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         height: int = 1000,
         locale: str = "en-US",
         dark: bool = False,
+        timezone: str = "Asia/Shanghai",
+        before: Callable[[Any], None] = lambda context: None,
     ) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             locale=locale,
-            timezone_id="Asia/Shanghai",
+            timezone_id=timezone,
             color_scheme="dark" if dark else "light",
             accept_downloads=True,
         )
         contexts.append(context)
+        before(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -106,18 +118,19 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
-    """Takes a screenshot for a person to look at, into RETRACK_SHOTS or pytest's folder."""
+def shot() -> Callable[..., None]:
+    """Takes a screenshot for a person to look at into the folder ``RETRACK_SHOTS``, if given."""
     given = os.environ.get("RETRACK_SHOTS")
-    folder = Path(given) if given else tmp_path_factory.mktemp("shots")
-    folder.mkdir(parents=True, exist_ok=True)
 
     def take(page: Any, name: str, *, full: bool = False) -> None:
+        if not given:
+            return
+        Path(given).mkdir(parents=True, exist_ok=True)
         size = page.viewport_size
         if full:  # the page scrolls inside, so the window has to be as long as it is
             page.set_viewport_size({"width": size["width"], "height": 2400})
-        page.wait_for_timeout(700)
-        page.screenshot(path=str(folder / f"{name}.png"))
+        settled(page)
+        page.screenshot(path=str(Path(given) / f"{name}.png"))
         page.set_viewport_size(size)
 
     return take

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,27 +10,17 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
+from tests.browser.steps import (
+    choose_files,
+    hand_in,
+    players,
+    records,
+    task_of,
+    until,
+    wait_done,
+)
 
 pytestmark = pytest.mark.browser
-
-DONE = "text=/Both methods agree/"
-
-
-def wait_done(page: Any) -> None:
-    page.locator(DONE).wait_for(timeout=120_000)
-
-
-def records(server: Server) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((server.outputs / "task_status.json").read_text())
-    return found
-
-
-def hand_in(page: Any, dances: list[Path], reference: Path) -> None:
-    inputs = page.locator(".uploader input[type=file]")
-    inputs.nth(0).set_input_files([str(dance) for dance in dances])
-    inputs.nth(1).set_input_files(str(reference))
-    page.locator(".uploader li[data-state=done]").nth(len(dances)).wait_for()
-    page.get_by_role("button", name=re.compile("Put the music under")).click()
 
 
 def test_upload_to_download(
@@ -42,27 +31,26 @@ def test_upload_to_download(
 ) -> None:
     page = visit(server.url)
     shot(page, "empty")
-    inputs = page.locator(".uploader input[type=file]")
-    inputs.nth(0).set_input_files(str(pair[0]))
-    inputs.nth(1).set_input_files(str(pair[1]))
-    page.locator(".uploader li[data-state=done]").nth(1).wait_for()
+    choose_files(page, [pair[0]], pair[1])
     page.locator(".uploader .text", has_text="fps").wait_for()
     shot(page, "uploaded")
     page.get_by_role("button", name="Put the music under it").click()
     page.wait_for_url(re.compile(r"task="))
+    # It tells how far it is, below the table and in the window's title.
+    page.locator(".st-key-detail [data-testid=stProgress]").wait_for()
+    page.wait_for_function("() => /^\\d+%/.test(document.title)")
     wait_done(page)
     assert "task=" in page.url
 
     # The three players run in step, and the keys change what is heard.
     page.locator(".compare .play").click()
-    for _ in range(20):  # a busy machine starts them one after the other
-        page.wait_for_timeout(500)
-        state = players(page)
-        times = [p["time"] for p in state]
-        if min(times) > 0.5 and max(times) - min(times) < 0.05:
-            break
-    assert min(times) > 0.5 and max(times) - min(times) < 0.05, state
-    assert [p["muted"] for p in state].count(False) == 1
+
+    def in_step() -> bool:  # a busy machine starts them one after the other
+        times = [player["time"] for player in players(page)]
+        return bool(min(times) > 0.5 and max(times) - min(times) < 0.05)
+
+    until(page, in_step, "the players in step", seconds=20)
+    assert [p["muted"] for p in players(page)].count(False) == 1
     for key, track in (("1", "original"), ("2", "modular"), ("3", "v2")):
         page.keyboard.press(key)
         assert page.locator(".compare").get_attribute("data-active") == track
@@ -70,12 +58,11 @@ def test_upload_to_download(
         assert [p["muted"] for p in state].count(False) == 1
         assert not any(p["paused"] for p in state), "switching must not stop anything"
     page.locator(".compare").press(" ")
-    page.wait_for_timeout(300)
+    until(page, lambda: all(p["paused"] for p in players(page)), "the pause", seconds=10)
     before = players(page)[2]["time"]
     page.locator("body").press("ArrowRight")
-    page.wait_for_timeout(500)
-    step = players(page)[2]["time"] - before
-    assert 0.01 < step < 0.08, "one frame"
+    until(page, lambda: players(page)[2]["time"] != before, "a step", seconds=10)
+    assert 0.01 < players(page)[2]["time"] - before < 0.08, "one frame"
     assert "track=v2" in page.url and "&t=" in page.url
     shot(page, "compare", full=True)
 
@@ -94,28 +81,22 @@ def test_upload_to_download(
     page.locator(".adjust [data-by='10']").click()
     page.locator(".adjust [data-by='10']").click()
     page.locator(".adjust .play").click()
-    page.wait_for_timeout(1500)
-    assert page.locator(".adjust").get_attribute("data-nudge") == "20"
-    delay = page.locator(".adjust").get_attribute("data-delay")
-    assert delay is not None and abs(float(delay) - 0.62) < 1e-3
+    adjust = page.locator(".adjust")
+    assert adjust.get_attribute("data-nudge") == "20"
+    delay = until(page, lambda: adjust.get_attribute("data-delay"), "the sound", seconds=10)
+    assert abs(float(delay) - 0.62) < 1e-3
     shot(page, "adjust", full=True)
-    save = page.get_by_role("button", name="Save")
-    page.wait_for_timeout(1000)
-    save.click()
-    page.wait_for_function("() => document.body.innerText.includes('the new result is being made')")
-    task_id = re.search(r"task=([0-9a-f-]+)", page.url)
-    assert task_id is not None
-    for _ in range(120):
-        record = records(server)[task_id.group(1)]
-        if record.get("revision") == 1:
-            break
-        page.wait_for_timeout(500)
+    page.get_by_role("button", name="Save").click()  # when it is enabled
+    page.locator("text=the new result is being made").wait_for()
+    task_id = task_of(page)
+    until(page, lambda: records(server)[task_id].get("revision") == 1, "the new result")
+    record = records(server)[task_id]
     assert record["plans"]["modular"]["options"]["nudge_ms"] == 20
     assert record["status"] == "success"
 
     page.get_by_role("radio", name="Evidence").click()
     page.locator("text=/waveforms|time line/i").first.wait_for()
-    page.wait_for_timeout(4000)
+    page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").nth(2).wait_for()
     shot(page, "evidence", full=True)
     page.get_by_role("radio", name="Place by hand").click()
     page.locator(".place .listen").wait_for()
@@ -129,14 +110,6 @@ def test_upload_to_download(
     path = Path(download.value.path())
     assert path.stat().st_size > 100_000
     assert download.value.suggested_filename.endswith("_modular.mp4")
-
-
-def players(page: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.locator(".compare video").evaluate_all(
-        "videos => videos.map(v => ({time: v.currentTime, muted: v.muted, paused: v.paused,"
-        " failed: !!v.error}))"
-    )
-    return found
 
 
 def test_a_whole_class_in_one_go(

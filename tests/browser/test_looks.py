@@ -1,15 +1,17 @@
-"""How it looks and reads: both languages, light and dark, a phone; axe finds nothing serious."""
+"""How it looks and reads: both languages, light and dark, a phone, a picture made playable."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.test_dancer import wait_done
+from tests.browser.steps import hand_in, settled, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +42,7 @@ def test_a_phone_in_chinese_and_in_the_dark(
     assert shown == 1, "a phone shows the picture that is heard"
     for tab in ("微调", "依据", "手动定位", "事件"):
         page.get_by_role("radio", name=tab).click()
-        page.wait_for_timeout(1500)
+        settled(page)
         shot(page, f"phone-{tab}", full=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # The choice of language outlives a change of page.
@@ -67,49 +69,9 @@ def test_every_page_in_both_languages(
         shot(dark, f"dark-{locale}")
 
 
-def test_axe_finds_nothing_serious(seen: Server, visit: Callable[..., Any]) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = visit(seen.url)
-    sample(page, "Try the sample pair", "text=/Both methods agree/")
-    findings: list[str] = []
-
-    def check(place: str) -> None:
-        page.wait_for_timeout(2500)  # toasts and fades have their own contrast
-        for found in axe.run(page).response["violations"]:
-            if found["impact"] not in {"serious", "critical"}:
-                continue
-            nodes = [node for node in found["nodes"] if not _streamlits_own(node)]
-            if nodes:
-                findings.append(f"{place}: {found['id']}: {nodes[0]['html'][:200]}")
-
-    wait_done(page)
-    for tab in ("Watch and compare", "Adjust", "Place by hand", "Evidence", "Events"):
-        page.get_by_role("radio", name=tab).click()
-        check(tab)
-    for name in ("history", "health"):
-        page.goto(f"{seen.url}/{name}")
-        page.locator("[data-testid=stDataFrame]").first.wait_for()
-        check(name)
-    assert not findings, "\n".join(findings)
-
-
-def _streamlits_own(node: dict[str, Any]) -> bool:
-    """Parts of Streamlit that the page cannot change: its grid, its charts, its toasts."""
-    where = " ".join(map(str, node["target"]))
-    return any(
-        part in where or part in node["html"] for part in ("stDataFrame", "gdg-", "vega", "stToast")
-    )
-
-
 def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(
     seen: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    import subprocess
-
-    import imageio_ffmpeg
-
-    from tests.browser.test_dancer import hand_in
-
     dance = tmp_path / "phone.mov"
     subprocess.run(
         [

@@ -238,6 +238,7 @@ TEXT: dict[str, str] = {
     "event.id": "Task",
     "history.days": "Time span",
     "history.last": "Last {n} days",
+    "history.last_one": "Last day",
     "history.empty": "Nothing was finished in this time.",
     "history.total": "Finished",
     "history.rate": "Success rate",

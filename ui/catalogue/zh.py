@@ -238,6 +238,7 @@ TEXT: dict[str, str] = {
     "event.id": "任务",
     "history.days": "时间范围",
     "history.last": "最近 {n} 天",
+    "history.last_one": "最近一天",
     "history.empty": "这段时间没有完成的任务。",
     "history.total": "已结束",
     "history.rate": "成功率",

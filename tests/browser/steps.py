@@ -1,0 +1,147 @@
+"""What a person, or another program, does again and again in these tests."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings import Settings
+from pipeline.submit import submit
+from store import Store
+from store.settings import StoreSettings
+from tests.browser.serving import Server
+
+GRID = "[data-testid=stDataFrame] canvas"
+
+
+def records(server: Server) -> dict[str, Any]:
+    """The task file as it is now."""
+    found: dict[str, Any] = json.loads((server.outputs / "task_status.json").read_text())
+    return found
+
+
+def until(page: Any, found: Callable[[], Any], what: str, *, seconds: float = 120.0) -> Any:
+    """Wait for ``found`` to give something true; the browser goes on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := found():
+            return value
+        page.wait_for_timeout(100)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def wait_status(server: Server, page: Any, task_id: str, *statuses: str) -> dict[str, Any]:
+    """Wait for a task's record to have one of these statuses."""
+
+    def found() -> dict[str, Any] | None:
+        record = records(server).get(task_id, {})
+        return dict(record) if record.get("status") in statuses else None
+
+    record: dict[str, Any] = until(page, found, f"{task_id} to be {' or '.join(statuses)}")
+    return record
+
+
+def put_in(
+    server: Server,
+    pair: tuple[Path, Path],
+    name: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    visitor: str | None = None,
+) -> str:
+    """Another program hands a task in, as ``python -m pipeline submit`` does."""
+    store = Store(StoreSettings(outputs=server.outputs))
+    store.start()
+    try:
+        return submit(
+            store,
+            Settings(outputs=server.outputs),
+            *pair,
+            dance_name=name,
+            reference_name="song.m4a",
+            options=options,
+            visitor=visitor,
+        ).id
+    finally:
+        store.close()
+
+
+def choose_files(page: Any, dances: list[Path], reference: Path | None) -> None:
+    """Choose files in both zones and wait until they are whole on the server."""
+    inputs = page.locator(".uploader input[type=file]")
+    inputs.nth(0).set_input_files([str(dance) for dance in dances])
+    if reference is not None:
+        inputs.nth(1).set_input_files(str(reference))
+    count = len(dances) + (reference is not None)
+    page.locator(".uploader li[data-state=done]").nth(count - 1).wait_for()
+
+
+def hand_in(page: Any, dances: list[Path], reference: Path) -> None:
+    """Upload and press the button."""
+    choose_files(page, dances, reference)
+    page.get_by_role("button", name=re.compile("Put the music under")).click()
+
+
+def wait_done(page: Any) -> None:
+    """Wait for the opened task's verdict."""
+    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+
+
+def task_of(page: Any) -> str:
+    """The id of the task that the address names."""
+    found = re.search(r"task=([0-9a-f-]+)", page.url)
+    assert found is not None, page.url
+    return found.group(1)
+
+
+def cells(page: Any) -> list[list[str]]:
+    """The rows in sight of the first table: the canvas carries an HTML table for screen readers."""
+    found: list[list[str]] = page.locator(GRID).first.evaluate(
+        "canvas => [...canvas.querySelectorAll('tbody tr')].map("
+        "row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
+    )
+    return found
+
+
+def wait_rows(page: Any, count: int) -> list[list[str]]:
+    """Wait until the first table has this many rows; gives those in sight."""
+    whole = f"table[aria-rowcount='{count + 1}']"  # the line of titles counts as well
+    page.locator(GRID).first.locator(whole).wait_for(state="attached")
+    found: list[list[str]] = until(page, lambda: cells(page), "rows", seconds=10)
+    return found
+
+
+def select_row(page: Any, row: int) -> None:
+    """Click the check box of a row of the canvas table."""
+    page.locator(GRID).first.click(position={"x": 16, "y": 35 + 40 * row + 20}, force=True)
+
+
+def players(page: Any) -> list[dict[str, Any]]:
+    """Time, mute and pause of the compare players."""
+    found: list[dict[str, Any]] = page.locator(".compare video").evaluate_all(
+        "videos => videos.map(v => ({time: v.currentTime, muted: v.muted, paused: v.paused,"
+        " failed: !!v.error}))"
+    )
+    return found
+
+
+SETTLED = """
+() => {
+  const roots = [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean);
+  const filled = root => {
+    const buttons = [...root.querySelectorAll('.root button')];
+    return !buttons.length || buttons.some(button => button.textContent); };
+  return !document.querySelector('[data-stale=true]') && roots.every(filled) &&
+    document.getAnimations().every(animation => animation.playState !== 'running' ||
+      animation.effect.getComputedTiming().endTime === Infinity); }
+"""
+
+
+def settled(page: Any) -> None:
+    """Wait until the script has run, the components have their words and nothing fades."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function(SETTLED)

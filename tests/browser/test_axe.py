@@ -1,0 +1,94 @@
+"""Nothing serious for axe-core on any page: light and dark, both languages, wide and phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import put_in, settled, wait_status
+from ui.routes.visitor import COOKIE, new_key, visitor_name
+from ui.text import say
+
+pytestmark = pytest.mark.browser
+
+SECTIONS = ("compare", "adjust", "place", "evidence", "events")
+WIDTHS = {"wide": (1280, 1000), "phone": (390, 844)}
+KEY = new_key()
+
+
+@pytest.fixture(scope="module")
+def busy(
+    serve: Callable[..., Server], pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Server, dict[str, str]]:
+    """A server with a task of each kind, which only one visitor sees."""
+    server = serve(visibility="private")
+    text = tmp_path_factory.mktemp("text") / "words.mp4"
+    text.write_text("no film")
+    me = visitor_name(KEY)
+    return server, {
+        "done": put_in(server, pair, "dance.mp4", visitor=me),
+        "failed": put_in(server, (text, pair[1]), "words.mp4", visitor=me),
+    }
+
+
+def known(context: Any, server: Server) -> None:
+    context.add_cookies([{"name": COOKIE, "value": KEY, "url": server.url}])
+
+
+def findings(page: Any, axe: Any, place: str) -> list[str]:
+    """What is found and stays: a script's run may begin while axe looks, and fades for a moment."""
+    found: list[str] = []
+    for _ in range(3):
+        settled(page)
+        answer = axe.run(page, options={"resultTypes": ["violations"]}).response
+        found = [
+            f"{place}: {violation['id']}: {node['html'][:300]} at {node['target']}"
+            for violation in answer["violations"]
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"]
+        ]
+        if not found:
+            break
+    return found
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious(
+    busy: tuple[Server, dict[str, str]], visit: Callable[..., Any], locale: str, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    server, tasks = busy
+    language = locale[:2]
+    page = visit(server.url, locale=locale, dark=dark, before=lambda c: known(c, server))
+    wait_status(server, page, tasks["done"], "success")
+    wait_status(server, page, tasks["failed"], "failed")
+    found: list[str] = []
+
+    def check(place: str, page: Any = page) -> None:
+        for name, (width, height) in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            found.extend(findings(page, axe, f"{place}, {name}"))
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                found.append(f"{place}, {name}: scrolls sideways ({wide} px)")
+
+    page.goto(f"{server.url}/?task={tasks['failed']}")
+    page.locator(".st-key-detail", has_text=say(language, "reason.not_media")).wait_for()
+    check("table and a failed task")
+    page.goto(f"{server.url}/?task={tasks['done']}")
+    for section in SECTIONS:
+        page.get_by_role("radio", name=say(language, f"section.{section}")).click()
+        check(section)
+    for path in ("history", "health"):
+        page.goto(f"{server.url}/{path}")
+        page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+        check(path)
+    empty = visit(server.url, locale=locale, dark=dark)
+    empty.get_by_text(say(language, "table.empty")).wait_for()
+    check("empty", empty)
+    assert not found, "\n".join(found)

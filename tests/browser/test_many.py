@@ -1,0 +1,202 @@
+"""Many tasks: bulk actions, search, filter, order, pages, the CSV, times in the viewer's zone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import uuid
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import (
+    GRID,
+    cells,
+    put_in,
+    records,
+    select_row,
+    until,
+    wait_rows,
+    wait_status,
+)
+from ui.text import say
+
+pytestmark = pytest.mark.browser
+
+BEGIN = datetime.now(UTC).replace(hour=16, minute=30, second=0, microsecond=0) - timedelta(days=1)
+"""Half past midnight of the next day in Shanghai, half past eleven or noon in New York."""
+OLD = str(uuid.UUID(int=99, version=4))
+FORMULA = "=HYPERLINK(1).mp4"
+
+
+def ended(number: int, **more: Any) -> dict[str, Any]:
+    """A task that ended well, an hour of the day before for each number."""
+    at = BEGIN + timedelta(seconds=number)
+    return {
+        "status": "success",
+        "message": "处理成功",
+        "created_at": at.isoformat(),
+        "started_at": at.isoformat(),
+        "completed_at": (at + timedelta(seconds=40)).isoformat(),
+        "modular_output": None,
+        "v2_output": None,
+        "dance_name": f"class {number:02d}.mp4",
+        "reference_name": "song.m4a",
+        "alignment": {"matched": True, "confidence": (number % 10) / 10, "agreement_ms": 2.5},
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def crowded(serve: Callable[..., Server]) -> Server:
+    tasks = {str(uuid.UUID(int=n, version=4)): ended(n) for n in range(30)}
+    for number in (3, 4):
+        tasks[str(uuid.UUID(int=number, version=4))] |= {
+            "status": "failed",
+            "message": "处理失败",
+            "reason": "no_sound",
+            "dance_name": FORMULA if number == 3 else "mute 四.mp4",
+        }
+    tasks[OLD] = ended(0, dance_name="expired.mp4")
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    tasks[OLD] |= {"created_at": long_ago.isoformat(), "completed_at": long_ago.isoformat()}
+    return serve(tasks=tasks, keep_hours="36")
+
+
+def test_search_filter_order_and_pages(crowded: Server, visit: Callable[..., Any]) -> None:
+    page = visit(crowded.url)
+    page.locator("text=Tasks: 30").wait_for()
+    assert [row[1] for row in wait_rows(page, 25)][:2] == ["class 29.mp4", "class 28.mp4"]
+    page.get_by_role("button", name="Next page").click()
+    assert [row[1] for row in wait_rows(page, 5)][-1] == "class 00.mp4"
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("CLASS 1")
+    search.press("Enter")
+    assert {row[1] for row in wait_rows(page, 10)} == {f"class {n}.mp4" for n in range(10, 20)}
+    search.fill("nothing of this name")
+    search.press("Enter")
+    page.locator("text=No task matches").wait_for()
+    search.fill("")
+    search.press("Enter")
+    page.get_by_role("button", name="Failed", exact=True).click()
+    assert {row[1] for row in wait_rows(page, 2)} == {FORMULA, "mute 四.mp4"}
+    page.get_by_role("button", name="Failed", exact=True).click()
+    page.locator("text=Tasks: 30").wait_for()
+    page.get_by_role("combobox", name=re.compile("Sort by")).click()
+    page.get_by_role("option", name="Oldest first").click()
+    until(page, lambda: [row[1] for row in cells(page)][:1] == ["class 00.mp4"], "the oldest first")
+
+
+def test_an_expired_link_says_so_and_the_history_remembers(
+    crowded: Server, visit: Callable[..., Any]
+) -> None:
+    page = visit(f"{crowded.url}/?task={OLD}")
+    page.locator("text=may have expired").wait_for()
+    assert OLD not in records(crowded)
+    page.get_by_role("button", name="Close").click()
+    page.locator("text=may have expired").wait_for(state="detached")
+    assert "task=" not in page.url
+    page.get_by_role("link", name="History").click()
+    wait_rows(page, 31)
+    page.locator(GRID).first.hover(force=True)  # an empty layer above it takes the wheel
+    page.mouse.wheel(0, 5000)
+    until(page, lambda: "expired.mp4" in {row[1] for row in cells(page)}, "the oldest in sight")
+
+
+def test_the_csv_is_whole_and_harmless(crowded: Server, visit: Callable[..., Any]) -> None:
+    page = visit(f"{crowded.url}/history")
+    with page.expect_download() as download:
+        page.locator("[data-testid=stDownloadButton] button").click()
+    data = Path(download.value.path()).read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf"), "spreadsheets then read Chinese names"
+    found = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+    assert len(found) == 31
+    assert {row["id"] for row in found} == {OLD, *records(crowded)}
+    names = {row["dance"] for row in found}
+    assert "mute 四.mp4" in names
+    assert f"'{FORMULA}" in names and FORMULA not in names, "no cell is a formula"
+    [mute] = [row for row in found if row["dance"] == "mute 四.mp4"]
+    assert mute["status"] == "failed" and mute["reason"] == "The file has no sound."
+
+
+@pytest.mark.parametrize(
+    ("timezone", "hour", "days"), [("Asia/Shanghai", 0, 1), ("America/Sao_Paulo", 13, 0)]
+)
+def test_times_are_the_viewers_own(
+    crowded: Server, visit: Callable[..., Any], timezone: str, hour: int, days: int
+) -> None:
+    page = visit(crowded.url, timezone=timezone)
+    row = wait_rows(page, 25)[0]
+    day = BEGIN + timedelta(days=days)
+    assert any(cell.startswith(f"{day:%Y-%m-%d} {hour:02d}:30:29") for cell in row), row
+
+
+def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable[..., Any]) -> None:
+    task_id = str(uuid.UUID(int=7, version=4))
+    page = visit(f"{crowded.url}/?task={task_id}")
+    page.locator(".st-key-detail", has_text="Confidence: medium").wait_for()
+    page.get_by_role("radio", name="简体中文").click()
+    page.locator(".st-key-detail", has_text="置信度：中").wait_for()
+    assert f"task={task_id}" in page.url, "the opened task stays open"
+    until(page, lambda: any("完成" in row[0] for row in cells(page)), "the table's words")
+    page.get_by_role("link", name="历史").click()
+    page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
+    page.reload()
+    page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
+    page.get_by_role("radio", name="English").click()
+    page.locator("[data-testid=stDownloadButton]", has_text="Download as CSV").wait_for()
+
+
+def test_bulk_actions(
+    server: Server, visit: Callable[..., Any], shot: Callable[..., None], pair: tuple[Path, Path]
+) -> None:
+    ids = [put_in(server, pair, f"bulk {n}.mp4") for n in range(3)]
+    page = visit(server.url)
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("bulk ")
+    search.press("Enter")
+    wait_rows(page, 3)
+    bulk = page.locator(".st-key-bulk")
+
+    def select(*rows: int) -> None:
+        for count, row in enumerate(rows, 1):
+            select_row(page, row)
+            bulk.locator(f"text={count} selected").wait_for()
+
+    # The newest stand on top: these two wait behind the first.
+    select(0, 1)
+    bulk.get_by_role("button", name="Cancel").click()
+    page.locator("text=Cancelled: 2").wait_for()
+    for task_id in ids[1:]:
+        assert wait_status(server, page, task_id, "failed")["reason"] == "cancelled"
+    bulk.get_by_role("button", name="Retry").click()
+    page.locator("text=Started again: 2").wait_for()
+    for task_id in ids:
+        wait_status(server, page, task_id, "success")
+    bulk.get_by_role("button", name="Clear the selection").click()
+    bulk.wait_for(state="detached")
+    select(0, 2)
+    shot(page, "bulk")
+    with page.expect_download() as download:
+        bulk.get_by_role("link", name="Download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["bulk 0_modular.mp4", "bulk 2_modular.mp4"]
+        for name, task_id in (("bulk 0", ids[0]), ("bulk 2", ids[2])):
+            result = server.outputs / "results" / task_id / f"{task_id}_modular.mp4"
+            assert archive.read(f"{name}_modular.mp4") == result.read_bytes()
+    bulk.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").locator("text=bulk 2.mp4").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    assert set(ids) <= set(records(server)), "Keep keeps"
+    bulk.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.locator("text=Deleted: 2").wait_for()
+    assert set(ids) & set(records(server)) == {ids[1]}
+    assert [row[1] for row in wait_rows(page, 1)] == ["bulk 1.mp4"]
