@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.test_dancer import hand_in, records
+from tests.browser.steps import hand_in, records
 
 pytestmark = pytest.mark.browser
 

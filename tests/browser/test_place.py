@@ -12,8 +12,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.test_dancer import hand_in, records
-from tests.browser.test_table import wait_status
+from tests.browser.steps import hand_in, records, wait_status
 
 pytestmark = pytest.mark.browser
 
