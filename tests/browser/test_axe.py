@@ -46,7 +46,8 @@ def findings(page: Any, axe: Any, place: str) -> list[str]:
         settled(page)
         answer = axe.run(page, options={"resultTypes": ["violations"]}).response
         found = [
-            f"{place}: {violation['id']}: {node['html'][:300]} at {node['target']}"
+            f"{place}: {violation['id']}: {node['html'][:300]} at {node['target']}:"
+            f" {node['failureSummary']}"
             for violation in answer["violations"]
             if violation["impact"] in {"serious", "critical"}
             for node in violation["nodes"]
