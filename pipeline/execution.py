@@ -180,9 +180,9 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
             "timings": outcome["seconds"],
             "warnings": list(outcome["warnings"]),
         }
+        _keep_evidence(attempt)  # of a failure too: people want to see what was heard
         if done:
             changes |= {"status": "success", "reason": None}
-            _keep_evidence(attempt)
         else:
             reason = outcome["reason"] or reasons.RENDER_FAILED
             changes |= {"status": "failed", "reason": reason}

@@ -20,6 +20,7 @@ _COMPARE = load("compare")
 TRACKS = ("original", "modular", "v2")
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
+    "at",
 )  # fmt: skip
 
 
@@ -89,6 +90,8 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
         },
         on_failed_change=lambda: None,
     )
+    if {"modular", "v2"} <= set(kinds):
+        st.caption(t("compare.variants"))
     copies.provide(service, task, result.failed)
 
 

@@ -22,19 +22,20 @@ _COLOURS = ["#c83349", "#2a78d6"]
 """Told apart by people who confuse red and green, on light and on dark."""
 RUNNER_UP_APART = 0.5
 """Seconds from the peak beyond which another one is the runner-up."""
+CLEAR = 1.3
+"""How many times the runner-up's height a peak has that stands out to the eye."""
+SMALLEST_DRIFT = 10.0
+"""Milliseconds that the drift's axis shows at least: less is nothing to worry about."""
 
 
 def show_plots(service: Service, task: Task) -> None:
     """The three plots and the figures behind them."""
     segments = segments_of(task)
     if segments:
-        longest = max(segments, key=lambda s: s["dance_end"] - s["dance_start"])
-        with st.container(horizontal=True):
-            st.metric(t("plot.offset"), f"{longest['offset']:+.4f} s")
-            st.metric(t("plot.speed"), f"{longest['speed']:.6f}")
-            st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
-            st.metric(t("plot.agreement"), milliseconds(rows.agreement_ms(task)) or "–")
+        _figures(task, max(segments, key=lambda s: s["dance_end"] - s["dance_start"]))
     evidence = _evidence(service, task)
+    if not evidence:
+        st.info(t("plot.nothing"))
     _waveforms(evidence, segments)
     curves = evidence.get("variants") or {}
     for method in ("modular", "v2"):
@@ -43,6 +44,24 @@ def show_plots(service: Service, task: Task) -> None:
             _correlation(method, curve)
     if segments:
         _drift(segments)
+
+
+def _figures(task: Task, longest: Mapping[str, float]) -> None:
+    offset = longest["offset"]
+    where = t(
+        "place.starts_before" if offset >= 0 else "place.starts_after",
+        s=f"{abs(offset) if offset >= 0 else -offset / longest['speed']:.3f}",
+    )
+    with st.container(horizontal=True):
+        st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
+        st.metric(t("plot.speed"), f"{longest['speed']:.6f}", help=t("plot.speed_help"))
+        st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
+        st.metric(
+            t("plot.agreement"),
+            milliseconds(rows.agreement_ms(task)) or "–",
+            help=t("column.agreement_help"),
+        )
+    st.caption(where)
 
 
 def segments_of(task: Task) -> list[dict[str, float]]:
@@ -81,6 +100,7 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
         return
     offset = segments[0]["offset"] if segments else 0.0
     speed = segments[0]["speed"] if segments else 1.0
+    names = [t("variant.original"), t("column.reference")]
     layers = []
     for kind, sign in (("dance", 1.0), ("reference", -1.0)):
         wave = waves.get(kind) or {}
@@ -99,7 +119,7 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
                     "time": times,
                     "level": [sign * value / loudest for value in peaks],
                     "zero": 0.0,
-                    "file": t("variant.original") if sign > 0 else t("column.reference"),
+                    "file": names[0] if sign > 0 else names[1],
                 }
             )
         )
@@ -112,7 +132,7 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
             x=alt.X("time:Q", title=t("plot.time")),
             y=alt.Y("level:Q", title=None, axis=None),
             y2="zero:Q",
-            color=alt.Color("file:N", title=None, legend=_LEGEND, scale=alt.Scale(range=_COLOURS)),
+            color=_two_colours("file", names),
         )
     )
     chart: alt.Chart | alt.LayerChart | alt.FacetChart = waves_chart
@@ -120,14 +140,26 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
         parts = pd.DataFrame(segments)
         matched = (
             alt.Chart(parts)
-            .mark_rect(opacity=0.15, color="green")
+            .mark_rect(opacity=0.22, color="green")
             .encode(x="dance_start:Q", x2="dance_end:Q")
         )
         chart = alt.layer(matched, waves_chart)
+    _title(t("plot.waveforms") if segments else t("plot.waveforms_apart"))
     st.altair_chart(
-        chart.properties(height=240, title=t("plot.waveforms")).interactive(bind_y=False),
+        chart.properties(height=300).interactive(bind_y=False),
         alt=t("plot.waveforms_alt", parts=_parts(segments)),
     )
+
+
+def _two_colours(field: str, names: Sequence[str]) -> alt.Color:
+    """The first name always gets the first colour, whatever language sorts first."""
+    scale = alt.Scale(domain=list(names), range=_COLOURS)
+    return alt.Color(f"{field}:N", title=None, legend=_LEGEND, scale=scale)
+
+
+def _title(text: str) -> None:
+    # Not the chart's own title: that is cut off on a phone.
+    st.markdown(f"**{text}**")
 
 
 def _parts(segments: Sequence[Mapping[str, float]]) -> str:
@@ -141,11 +173,13 @@ def _correlation(method: str, curve: Mapping[str, Any]) -> None:
     peak = frame.iloc[int(frame["score"].to_numpy().argmax())]
     others = frame[(frame["offset"] - peak["offset"]).abs() > RUNNER_UP_APART]
     marks = [{"offset": peak["offset"], "score": peak["score"], "what": t("plot.peak")}]
+    ratio = 0.0
     if not others.empty:
         second = others.iloc[int(others["score"].to_numpy().argmax())]
         marks.append(
             {"offset": second["offset"], "score": second["score"], "what": t("plot.runner_up")}
         )
+        ratio = float(peak["score"] / max(second["score"], 1e-9))
     title = t("plot.correlation", name=t(f"variant.{method}"))
     x = alt.X("offset:Q", title=t("plot.offset_axis"))
     y = alt.Y("score:Q", title=None)
@@ -156,29 +190,39 @@ def _correlation(method: str, curve: Mapping[str, Any]) -> None:
         .encode(
             x=x,
             y=y,
-            color=alt.Color("what:N", title=None, legend=_LEGEND, scale=alt.Scale(range=_COLOURS)),
+            color=_two_colours("what", [t("plot.peak"), t("plot.runner_up")]),
             tooltip=["what:N", alt.Tooltip("offset:Q", format="+.3f"), "score:Q"],
         )
     )
-    st.altair_chart(alt.layer(line, points).properties(height=240, title=title), alt=title)
+    _title(title)
+    st.altair_chart(alt.layer(line, points).properties(height=260), alt=title)
+    if ratio:
+        key = "plot.peak_clear" if ratio >= CLEAR else "plot.peak_close"
+        st.caption(t(key, n=f"{ratio:.1f}"))
 
 
 def _drift(segments: Sequence[Mapping[str, float]]) -> None:
     """How far the reference runs away from the dance's clock (milliseconds)."""
-    points = []
+    points: list[dict[str, Any]] = []
     base = segments[0]["offset"]
     for number, segment in enumerate(segments, 1):
         for at in (segment["dance_start"], segment["dance_end"]):
             moved = (segment["speed"] - 1.0) * at + segment["offset"] - base
             points.append({"time": at, "drift": 1000.0 * moved, "part": str(number)})
+    far: float = max(abs(point["drift"]) for point in points)
+    scale = alt.Scale(domain=[-SMALLEST_DRIFT, SMALLEST_DRIFT]) if far < SMALLEST_DRIFT else None
+    _title(t("plot.drift"))
     st.altair_chart(
-        alt.Chart(pd.DataFrame(points), title=t("plot.drift"))
+        alt.Chart(pd.DataFrame(points))
         .mark_line(point=True)
         .encode(
             x=alt.X("time:Q", title=t("plot.time")),
-            y=alt.Y("drift:Q", title=t("plot.drift_axis")),
+            y=alt.Y("drift:Q", title=t("plot.drift_axis"), scale=scale or alt.Undefined),
             color=alt.Color("part:N", title=t("plot.part"), legend=None),
         )
-        .properties(height=200),
+        .properties(height=220),
         alt=t("plot.drift"),
+    )
+    st.caption(
+        t("plot.drift_small" if far < SMALLEST_DRIFT else "plot.drift_large", ms=f"{far:.1f}")
     )

@@ -28,6 +28,8 @@ class Preview:
     made: float
     """Nudge that is in that file already (milliseconds)."""
     outline: Outline
+    cut_moves: bool
+    """Whether the video will be cut elsewhere than it is: only its frames say exactly where."""
     pieces: tuple[dict[str, Any], ...]
     """In order: ``song`` (or the dance's own sound), ``start``, ``end`` (dance time, seconds),
     and for the song ``at`` (the file's time at ``start`` before nudging), ``rate``,
@@ -37,7 +39,7 @@ class Preview:
     def leaves_out(self) -> tuple[str, ...]:
         """In which respects the saved result will differ: keys of the catalogue."""
         left = []
-        if not self.outline.exact:
+        if self.cut_moves:
             left.append("leaves_cut")
         music = [piece for piece in self.pieces if piece["song"]]
         if self.song == "reference" and any(piece["rate"] != 1.0 for piece in music):
@@ -85,5 +87,6 @@ def make_preview(record: Mapping[str, Any], options: RenderOptions) -> Preview |
         song=song,
         made=plan.options.nudge_ms if song == "result" else 0.0,
         outline=told,
+        cut_moves=not told.exact and not options.keep_all,
         pieces=tuple(piece_of(piece) for piece in told.pieces),
     )

@@ -34,7 +34,7 @@ function create(root) {
     return end && Number.isFinite(end.video.duration) ? end.video.duration + end.start : 0;
   };
   const own = (track, at) => clamp(at - track.start, 0, track.video.duration || Infinity);
-  const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
+  const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0")}`;
 
   function paint() {
     const at = place(), end = length();
@@ -44,6 +44,10 @@ function create(root) {
     time.textContent = `${clock(at)} / ${clock(end)}`;
     find("play").textContent = playing ? words.pause : words.play;
     root.dataset.playing = String(playing);
+    for (const track of tracks) {
+      const inside = at >= track.start - frame && at - track.start < (track.video.duration || Infinity) + frame;
+      track.figure.classList.toggle("outside", !inside);
+    }
   }
 
   function steer() {
@@ -115,8 +119,17 @@ function create(root) {
     window.history.replaceState(window.history.state, "", address);
   }
 
+  function tell(at) {
+    live.textContent = words.at.replace("{time}", clock(at, 2));
+  }
+
   function step(frames) {
-    setPlaying(false).then(() => { go(place() + frames * frame); setTimeout(remember, 200); });
+    setPlaying(false).then(() => {
+      const at = clamp(place() + frames * frame, 0, length());
+      go(at);
+      tell(at);
+      setTimeout(remember, 200);
+    });
   }
 
   function onKey(event) {
@@ -126,7 +139,7 @@ function create(root) {
     if (!inside && target !== document.body) return;
     const number = Number(event.key);
     if (number >= 1 && number <= tracks.length) hear(tracks[number - 1], true);
-    else if (event.key === " " && target.tagName !== "BUTTON") setPlaying(!playing);
+    else if (event.key === " " && target.tagName !== "BUTTON") setPlaying(!playing).then(() => playing || tell(place()));
     else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && target !== seek) {
       const on = event.key === "ArrowRight" ? 1 : -1;
       if (target.getAttribute && target.getAttribute("role") === "radio") {
@@ -147,18 +160,20 @@ function create(root) {
       track.video = document.createElement("video");
       Object.assign(track.video, { src: given.url, preload: "auto", playsInline: true, muted: true, tabIndex: -1 });
       track.video.setAttribute("aria-label", given.label);
-      const caption = document.createElement("figcaption");
-      caption.textContent = given.label;
-      track.figure.append(track.video, caption);
+      track.caption = document.createElement("figcaption");
+      track.caption.textContent = given.label;
+      track.figure.append(track.video, track.caption);
       track.figure.onclick = () => (active === track ? setPlaying(!playing) : hear(track, true));
       track.button = document.createElement("button");
       Object.assign(track.button, { type: "button", textContent: `${index + 1} · ${given.label}` });
       track.button.setAttribute("role", "radio");
+      track.button.setAttribute("aria-keyshortcuts", String(index + 1));
       track.button.dataset.track = given.id;
       track.button.onclick = () => hear(track, true);
       track.video.onloadedmetadata = () => {
         // Chromium plays the sound of an HEVC film without a word about the missing picture.
         if (!track.video.videoWidth) { fail(track); return; }
+        track.caption.textContent = `${track.label} · ${clock(track.video.duration, 0)}`;
         if (begin !== null) go(begin);
         paint();
       };
@@ -174,7 +189,7 @@ function create(root) {
     if (track.failed) return;
     track.failed = true;
     track.button.disabled = true;
-    track.figure.querySelector("figcaption").textContent = `${track.label}: ${words.undecodable}`;
+    track.caption.textContent = `${track.label}: ${words.undecodable}`;
     if (track === active) hear(tracks.find((x) => !x.failed), false);
     emit(tracks.filter((x) => x.failed).map((x) => x.id));
   }
@@ -191,6 +206,7 @@ function create(root) {
     update({ data, setStateValue }) {
       words = data.words;
       frame = data.frame || 1 / 30;
+      seek.step = String(frame);
       emit = (ids) => setStateValue("failed", ids);
       root.setAttribute("aria-label", words.title);
       find("tracks").setAttribute("aria-label", words.choose);
@@ -203,8 +219,10 @@ function create(root) {
       const now = JSON.stringify(data.tracks);
       if (now !== key) {
         // A new file (a saved adjustment, v2 while modular runs) keeps the place and the track.
-        const at = key ? place() : data.time || 0;
-        const was = chosen && active ? active.id : data.track;
+        // The address knows better than the server where somebody was who comes back.
+        const here = new URL(window.location.href).searchParams;
+        const at = key ? place() : Number(here.get("t")) || data.time || 0;
+        const was = chosen && active ? active.id : here.get("track") || data.track;
         playing = false;
         clearInterval(timer);
         key = now;

@@ -1,0 +1,115 @@
+"""The compare player by keys and for ears: what is said, where it stands, what the link keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.test_dancer import hand_in
+from tests.browser.test_place import stranger
+
+__all__ = ["stranger"]
+pytestmark = pytest.mark.browser
+
+
+def said(page: Any, text: str) -> None:
+    """Waits until the live region has told this to a screen reader."""
+    live = page.locator(".compare .live")
+    assert live.get_attribute("aria-live") == "polite"
+    for _ in range(40):
+        if re.fullmatch(text, live.text_content()):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{live.text_content()!r} is not {text!r}")
+
+
+def at(page: Any) -> float:
+    """Where the audible track stands (seconds of the dance)."""
+    return float(page.locator(".compare .active video").evaluate("v => v.currentTime"))
+
+
+def query(page: Any) -> dict[str, str]:
+    found: dict[str, str] = page.evaluate(
+        "() => Object.fromEntries(new URL(location.href).searchParams)"
+    )
+    return found
+
+
+def test_keys_are_announced_and_the_link_keeps_the_place(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], pair[1])
+    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
+        ".flatMap(s => [...s.querySelectorAll('.compare video')])"
+        ".filter(v => v.readyState > 0).length === 3"
+    )
+    tracks = page.get_by_role("radiogroup", name="Which sound to hear").get_by_role("radio")
+    for key, name in (("1", "Original"), ("3", "V2"), ("2", "Modular")):
+        page.keyboard.press(key)
+        said(page, f"Hearing {name}")
+        chosen = tracks.nth(int(key) - 1)
+        assert chosen.get_attribute("aria-checked") == "true"
+        assert chosen.get_attribute("aria-keyshortcuts") == key
+    # The arrows step by one frame of the film (25 a second) from anywhere on the page.
+    for number in range(1, 4):
+        page.keyboard.press("ArrowRight")
+        said(page, rf"At 0:00\.{4 * number:02d}")
+        assert at(page) == pytest.approx(0.04 * number, abs=0.005)
+    page.keyboard.press("ArrowLeft")
+    said(page, r"At 0:00\.08")
+    # Space plays and stops, and says where.
+    page.keyboard.press(" ")
+    page.wait_for_timeout(1500)
+    page.keyboard.press(" ")
+    said(page, r"At 0:0[0-9]\.\d\d")
+    stopped = at(page)
+    assert stopped > 0.3
+    # What is typed into a field is typing.
+    search = page.get_by_role("textbox", name="Search")
+    search.click()
+    page.keyboard.type("1 ")
+    page.wait_for_timeout(500)
+    assert page.locator(".compare").get_attribute("data-active") == "modular"
+    assert page.locator(".compare").get_attribute("data-playing") == "false"
+    search.fill("")
+    # The address has track and place: after another section, and in another window.
+    page.wait_for_timeout(500)
+    kept = query(page)
+    assert kept["track"] == "modular"
+    assert float(kept["t"]) == pytest.approx(stopped, abs=0.02)
+    page.get_by_role("radio", name="Events").click()
+    page.locator("[data-testid=stTable]").wait_for()
+    page.get_by_role("radio", name="Watch and compare").click()
+    other = visit(page.url)
+    for window in (page, other):
+        for _ in range(60):
+            window.wait_for_timeout(250)
+            video = window.locator(".compare .active video")
+            if video.count() and at(window) == pytest.approx(stopped, abs=0.05):
+                break
+        assert at(window) == pytest.approx(stopped, abs=0.05)
+        assert window.locator(".compare").get_attribute("data-active") == "modular"
+
+
+def test_the_evidence_of_a_failure_shows_what_was_heard(
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    stranger: Path,
+) -> None:
+    page = visit(server.url)
+    hand_in(page, [pair[0]], stranger)
+    page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
+    page.get_by_role("radio", name="Evidence").click()
+    page.locator("text=no common part was found").wait_for()
+    page.locator("[data-testid=stVegaLiteChart]").wait_for()
+    shot(page, "evidence-unmatched", full=True)
