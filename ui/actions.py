@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -129,10 +128,8 @@ def show_bulk(
         )
         have = [task for task in tasks if task.modular_output or task.v2_output]
         if service.routes and have:
-            query = urlencode({"ids": ",".join(task.id for task in have)})
-            st.link_button(
-                t("action.download"), f"/files/bundle?{query}", icon=":material/download:"
-            )
+            url = viewer.bundle_url(service, have)
+            st.link_button(t("action.download"), url, icon=":material/download:")
         st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=clear)
 
 

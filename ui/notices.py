@@ -15,7 +15,11 @@ from ui.text import t
 
 _NOTICE = load("notice")
 _SEEN = "notices.seen"
+_NOTES = "notices.notes"
 _OPENED = "notices.opened"
+_KEPT = 10
+"""Notes that stay in the component's data, which tells each once: a rerun of the page follows
+at once when a task ends, and the browser may never see what stood in one run alone."""
 
 
 def show_notices(tasks: Sequence[Task]) -> None:
@@ -36,18 +40,21 @@ def show_notices(tasks: Sequence[Task]) -> None:
             toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
         elif task.reason != "cancelled":
             toasts.toast(t("notice.failed", name=name), icon=":material/error:", long=True)
+    notes: list[dict[str, str]] = st.session_state.setdefault(_NOTES, [])
+    notes.extend(
+        {
+            "id": f"{task.id}:{task.completed_at}",
+            "title": t(f"notice.{task.status}", name=shown_name(task.dance_name)),
+            "body": words.verdict(task) or words.reason_text(task),
+        }
+        for task in ended
+    )
+    del notes[:-_KEPT]
     _NOTICE(
         key="notice",
         data={
             "title": _title(tasks),
-            "ended": [
-                {
-                    "id": f"{task.id}:{task.completed_at}",
-                    "title": t(f"notice.{task.status}", name=shown_name(task.dance_name)),
-                    "body": words.verdict(task) or words.reason_text(task),
-                }
-                for task in ended
-            ],
+            "ended": notes,
             "words": {"allow": t("notice.allow")},
             "busy": any(task.status in rows.ACTIVE for task in tasks),
         },

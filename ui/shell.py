@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import health, history, home, toasts
+from ui import health, history, home, login, toasts
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
@@ -65,3 +65,4 @@ def _header() -> None:
             label_visibility="collapsed",
             required=True,
         )
+        login.show_login()

@@ -45,7 +45,7 @@ class Picked:
 
 def show_upload(service: Service, viewer: Viewer) -> None:
     """The uploaders, what was found in the files, and the button."""
-    by_route = service.routes and viewer.by == "cookie" and viewer.name is not None
+    by_route = service.routes and viewer.browser is not None
     if by_route:
         checking = facts.unfinished(_component_files(service, viewer))
         every = WHILE_CHECKING if checking else None
@@ -67,13 +67,13 @@ def _component_files(service: Service, viewer: Viewer) -> list[Waiting]:
 
 def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     known = facts.facts_of(_component_files(service, viewer))
-    assert viewer.name is not None  # noqa: S101 - a viewer by cookie has a name
+    assert viewer.browser is not None  # noqa: S101 - asked for before
     result = _UPLOADER(
         key=_key(),
         data={
             "words": {name: t(f"upload.{name}") for name in WORDS},
             "url": f"{uploads.URL}/",
-            "token": uploads.upload_token(service, viewer.name),
+            "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
             "accept": {
@@ -98,9 +98,9 @@ def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
 
     def find(given: Any, role: str) -> Waiting | None:
         uid = given.get("id") if isinstance(given, dict) else None
-        if not isinstance(uid, str) or viewer.name is None:
+        if not isinstance(uid, str) or viewer.browser is None:
             return None
-        found = uploads.find_upload(service, viewer.name, uid)
+        found = uploads.find_upload(service, viewer.browser, uid)
         return Waiting(found.uid, found.path, found.name, found.size, role) if found else None
 
     if not isinstance(files, dict):

@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from store import Task
+from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
 from ui.routes.visitor import COOKIE, checked_key, new_key, visitor_name
 from ui.service import Service
@@ -22,6 +23,8 @@ class Viewer:
 
     name: str | None
     by: Literal["login", "cookie", "address", "nothing"]
+    browser: str | None = None
+    """The name by the cookie alone, which is how the upload route knows this browser."""
 
     def may_see(self, service: Service, task: Task) -> bool:
         """Whether this viewer may see the task, its files and its actions."""
@@ -33,7 +36,15 @@ class Viewer:
 
     def url(self, service: Service, task: Task, kind: str, **query: str) -> str:
         """The address of one of the task's files, which this viewer can open."""
-        return file_url(service, task, kind, link=service.private and self.by == "login", **query)
+        return file_url(service, task, kind, link=self._by_links(service), **query)
+
+    def bundle_url(self, service: Service, tasks: Iterable[Task]) -> str:
+        """The address of the tasks' results in one ZIP, which this viewer can open."""
+        return bundle_url(service, [task.id for task in tasks], link=self._by_links(service))
+
+    def _by_links(self, service: Service) -> bool:
+        """Whether the routes cannot know this viewer and need signed links."""
+        return service.private and self.by == "login"
 
 
 def current_viewer(service: Service) -> Viewer:
@@ -42,13 +53,14 @@ def current_viewer(service: Service) -> Viewer:
     Without our routes nothing can set a cookie; where tasks are private there, a fresh key
     goes into the address, which is then the viewer's bookmark.
     """
+    key = checked_key(st.context.cookies.get(COOKIE))
+    browser = visitor_name(key) if key is not None else None
     if getattr(st.user, "is_logged_in", False):
         identity = str(st.user.get("email") or st.user.get("sub") or "")
         if identity:
-            return Viewer(visitor_name(f"login:{identity}"), "login")
-    key = checked_key(st.context.cookies.get(COOKIE))
-    if key is not None:
-        return Viewer(visitor_name(key), "cookie")
+            return Viewer(visitor_name(f"login:{identity}"), "login", browser)
+    if browser is not None:
+        return Viewer(browser, "cookie", browser)
     key = checked_key(st.query_params.get(_KEY)) or st.session_state.get(_KEY)
     if key is None and service.private:
         key = new_key()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,11 @@ def serve(
     servers: list[Server] = []
 
     def start(
-        script: str = "asgi_app.py", *, tasks: Mapping[str, Any] | None = None, **settings: str
+        script: str = "asgi_app.py",
+        *,
+        tasks: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        **settings: str,
     ) -> Server:
         outputs = tmp_path_factory.mktemp("served") / "outputs"
         (outputs / "sample").mkdir(parents=True)
@@ -62,7 +66,7 @@ def serve(
             shutil.copy(path, outputs / "sample" / path.name)
         if tasks is not None:
             (outputs / "task_status.json").write_text(json.dumps(tasks))
-        servers.append(Server(outputs, script, **settings).start())
+        servers.append(Server(outputs, script, arguments=arguments, **settings).start())
         return servers[-1]
 
     yield start

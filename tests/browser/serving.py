@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,9 +24,17 @@ def free_port() -> int:
 class Server:
     """``streamlit run`` on a free port; ``start`` again after ``kill`` keeps the port."""
 
-    def __init__(self, outputs: Path, script: str = "asgi_app.py", **settings: str) -> None:
+    def __init__(
+        self,
+        outputs: Path,
+        script: str = "asgi_app.py",
+        *,
+        arguments: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
         self.outputs = outputs
         self.script = script
+        self.arguments = arguments
         self.settings = settings
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
@@ -45,6 +54,7 @@ class Server:
                     *(sys.executable, "-m", "streamlit", "run", self.script),
                     *("--server.address", "localhost", "--server.port", str(self.port)),
                     *("--server.headless", "true", "--server.fileWatcherType", "none"),
+                    *self.arguments,
                 ],
                 cwd=ROOT,
                 env=env,

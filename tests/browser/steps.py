@@ -117,7 +117,9 @@ def wait_rows(page: Any, count: int) -> list[list[str]]:
 
 def select_row(page: Any, row: int) -> None:
     """Click the check box of a row of the canvas table."""
-    page.locator(GRID).first.click(position={"x": 16, "y": 35 + 40 * row + 20}, force=True)
+    grid = page.locator(GRID).first
+    grid.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")  # not under the bar on top
+    grid.click(position={"x": 16, "y": 35 + 40 * row + 20}, force=True)
 
 
 def players(page: Any) -> list[dict[str, Any]]:

@@ -150,6 +150,15 @@ def test_a_bundle_holds_the_best_result_of_each(service: Service, app: Starlette
     assert names == ["my dance_modular.mp4", f"{two.id[:8]}_my dance_modular.mp4"]
 
 
+def test_a_login_opens_a_bundle_by_its_signed_link(service: Service, app: Starlette) -> None:
+    one, two = finished(service), finished(service)
+    link = bundle.bundle_url(service, [one.id], link=True)
+    assert client(app, None).get(link).status_code == 200
+    assert client(app, None).get(bundle.bundle_url(service, [one.id])).status_code == 404
+    other = link.replace(one.id, two.id)
+    assert client(app, None).get(other).status_code == 404, "the link is for these tasks alone"
+
+
 def test_the_cookie_is_set_once_and_out_of_reach_of_scripts(app: Starlette) -> None:
     fresh = client(app, None)
     first = fresh.get("/")

@@ -1,0 +1,67 @@
+"""The browser's own notification when a task is done, and the button that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import put_in, until, wait_status
+
+pytestmark = pytest.mark.browser
+
+RECORD = """
+window.shown = [];
+const permission = Object.getOwnPropertyDescriptor(Notification, 'permission');
+window.Notification = class {
+  constructor(title, options) { window.shown.push({title, ...options}); }
+  close() {}
+  static requestPermission() { return Promise.resolve('granted'); }
+};
+Object.defineProperty(window.Notification, 'permission', permission);
+"""
+"""Writes down what would be shown; the permission is the browser's own."""
+HIDDEN = "Object.defineProperty(document, 'visibilityState', {get: () => 'hidden'});"
+"""Chromium without a screen takes every tab for a visible one."""
+
+
+def test_a_hidden_page_notifies_where_it_may(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    def allowed(context: Any) -> None:
+        context.grant_permissions(["notifications"], origin=server.url)
+        context.add_init_script(RECORD)
+
+    def away(context: Any) -> None:
+        allowed(context)
+        context.add_init_script(HIDDEN)
+
+    def asked(context: Any) -> None:
+        context.add_init_script(
+            RECORD + "Object.defineProperty(Notification, 'permission', {get: () => 'default'});"
+        )
+
+    # Some work first, so that the last one is waiting when the pages come.
+    *_, last = [put_in(server, pair, f"noticed {n}.mp4") for n in range(4)]
+    hidden, watched, fresh = (
+        visit(server.url, before=before, locale=locale)
+        for before, locale in ((away, "zh-CN"), (allowed, "en-US"), (asked, "en-US"))
+    )
+    offer = fresh.get_by_role("button", name="Tell me when it is done")
+    offer.wait_for()  # who has not been asked yet
+    wait_status(server, hidden, last, "success")
+
+    def notes() -> list[dict[str, str]]:
+        shown: list[dict[str, str]] = hidden.evaluate("window.shown")
+        return [note for note in shown if note["title"] == "已完成：noticed 3.mp4"]
+
+    [note] = until(hidden, notes, "the notification", seconds=30)
+    assert "置信度" in note["body"]
+    # Who looks at the page gets the toast alone.
+    watched.locator("[data-testid=stToast]", has_text="Done: noticed 3.mp4").wait_for()
+    assert watched.evaluate("window.shown") == []
+    offer.wait_for(state="hidden")  # the page was drawn again meanwhile
+    assert len(notes()) == 1, "once"
