@@ -28,8 +28,10 @@ HDR_TRANSFERS = {16, 18}
 """Perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2)."""
 TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
-    "tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
+    "tonemap=mobius:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
 )
+"""203 cd/m² is the white of standard range (ITU-R BT.2408). The Möbius curve leaves all below a
+third of it as it is and bends only what is brighter; ``hable`` darkened the whole picture."""
 
 
 @contextmanager
