@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.test_dancer import hand_in
+from tests.browser.steps import hand_in
 from tests.browser.test_place import stranger
 
 __all__ = ["stranger"]
