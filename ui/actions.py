@@ -50,7 +50,7 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
     """What a click in a row's menu means; a callback."""
     name = next((name for name in ROW_ACTIONS if _label(name) == label), None)
     if name == "open":
-        open_task(task_id)
+        open_task(task_id, reach=True)
     elif name == "delete":
         st.session_state["delete"] = [task_id]
         st.session_state["open"] = True
@@ -58,8 +58,14 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
         do(service, viewer, name, [task_id])
 
 
-def open_task(task_id: str | None) -> None:
-    """Show a task below the table, or none; a callback."""
+def open_task(task_id: str | None, *, reach: bool = False) -> None:
+    """Show a task below the table, or none; a callback.
+
+    With ``reach`` the page scrolls to it: who handed a file in, or asked to see a task, has
+    it before their eyes and not below the edge of a phone.
+    """
+    if reach:
+        st.session_state["reach"] = st.session_state.get("reach", 0) + 1
     if task_id is None:
         st.query_params.pop("task", None)
     else:

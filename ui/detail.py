@@ -9,6 +9,7 @@ import streamlit as st
 from store import Task
 from store.model import is_task_id
 from ui import actions, adjust, compare, place, plots, rows, timeline, words
+from ui.components import load
 from ui.format import as_time, duration, seconds_spent, size
 from ui.names import plain, shown_name
 from ui.part import part
@@ -17,6 +18,7 @@ from ui.service import Service
 from ui.text import t
 from ui.viewer import Viewer
 
+_REACH = load("reach")
 WHILE_RUNNING = 2.5
 SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 
@@ -44,6 +46,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
             if sentence:
                 (st.warning if rows.ambiguous(task) else st.success)(sentence)
         _sections(service, viewer, task)
+        _REACH(key="reach", data={"asked": st.session_state.get("reach", 0)})
 
 
 def _head(service: Service, viewer: Viewer, task: Task) -> None:

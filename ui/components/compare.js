@@ -114,7 +114,7 @@ function create(root) {
   function remember() {
     if (playing || !active) return;
     const address = new URL(window.location.href);
-    address.searchParams.set("track", active.id);
+    if (chosen) address.searchParams.set("track", active.id);
     address.searchParams.set("t", place().toFixed(2));
     window.history.replaceState(window.history.state, "", address);
   }
@@ -222,7 +222,8 @@ function create(root) {
         // The address knows better than the server where somebody was who comes back.
         const here = new URL(window.location.href).searchParams;
         const at = key ? place() : Number(here.get("t")) || data.time || 0;
-        const was = chosen && active ? active.id : here.get("track") || data.track;
+        if (!key && here.get("track")) chosen = true;  // a link names it: no result takes its place
+        const was = !chosen ? data.track : key ? active?.id : here.get("track");
         playing = false;
         clearInterval(timer);
         key = now;
