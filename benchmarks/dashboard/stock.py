@@ -79,7 +79,11 @@ class Stock:
         self._browser.close()
         self._playwright.stop()
         self._process.terminate()
-        self._process.wait(timeout=20)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:  # busy with a gigabyte
+            self._process.kill()
+            self._process.wait()
 
     @property
     def pid(self) -> int:
