@@ -115,9 +115,13 @@ class Stock:
         return str(self._page.locator("video").evaluate("video => video.currentSrc || video.src"))
 
     def download(self) -> None:
-        """Press ``st.download_button`` and wait for the whole file."""
+        """Press ``st.download_button`` and wait for the whole file.
+
+        Streamlit's server compresses it first, which takes minutes where the processor is busy.
+        Raises Playwright's ``TimeoutError`` after twenty.
+        """
         self._page.goto(f"{self._url}/?what=download")
-        with self._page.expect_download() as download:
+        with self._page.expect_download(timeout=1_200_000) as download:
             self._page.get_by_role("button", name="get").click()
         if Path(download.value.path()).stat().st_size != self._size:
             raise RuntimeError("the download is not whole")
