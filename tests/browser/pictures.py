@@ -1,0 +1,75 @@
+"""Makes the pictures of the README anew: ``python -m tests.browser.pictures``.
+
+Needs Chromium. A server of its own works on the sample pair; the page is then opened in each
+language, at the finished task.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from pipeline.sample import make_sample
+from tests.browser.serving import ROOT, Server
+from tests.browser.steps import put_in, settled, wait_status
+
+FOLDER = ROOT / "docs" / "pictures"
+LOCALES = {"en-US": "dashboard.png", "zh-CN": "dashboard-zh-CN.png"}
+WIDTH = 1280
+
+
+def take(page: Any, target: Path) -> None:
+    """The whole page, from a window as long as it; few colours are enough and small."""
+    settled(page)
+    content = page.locator("[data-testid=stMainBlockContainer]")
+    page.set_viewport_size({"width": WIDTH, "height": 2400})
+    settled(page)
+    bottom = page.locator(".st-key-detail").evaluate("box => box.getBoundingClientRect().bottom")
+    content.evaluate("box => box.parentElement.scrollTo(0, 0)")
+    page.set_viewport_size({"width": WIDTH, "height": round(bottom) + 24})
+    settled(page)
+    page.screenshot(path=str(target))
+    with Image.open(target) as picture:
+        few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
+
+
+def main() -> None:
+    """Serve, wait for the sample's result, take a picture for each language."""
+    with tempfile.TemporaryDirectory() as folder:
+        pair = make_sample(Path(folder) / "pair")
+        server = Server(Path(folder) / "outputs", visibility="shared")
+        server.outputs.mkdir()
+        server.start()
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+                )
+                page = browser.new_page()
+                names = ("群舞 彩排.mp4", "hall, second take.mp4", "hall, third take.mp4")
+                ids = [put_in(server, pair, name) for name in names]
+                for task_id in ids:
+                    wait_status(server, page, task_id, "success")
+                for locale, name in LOCALES.items():
+                    context = browser.new_context(
+                        viewport={"width": WIDTH, "height": 1000},
+                        locale=locale,
+                        timezone_id="Asia/Shanghai",
+                    )
+                    page = context.new_page()
+                    page.goto(f"{server.url}/?task={ids[1]}")
+                    page.locator(".compare video").nth(2).wait_for(timeout=60_000)
+                    take(page, FOLDER / name)
+                browser.close()
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
