@@ -211,4 +211,6 @@ def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]
                     found.append(
                         Peak(place - zero, middle + length / 2, drift, score, other, high - low)
                     )
+                del stacks, highs, curve
+        del lined  # else these curves are still there while the next ones are made
     return sorted(found, key=lambda peak: -peak.score)

@@ -83,3 +83,33 @@ def test_cutting_the_dance_changes_nothing(name: str, start: float, seconds: flo
     first = round(start * 8000)
     after = placed(name, dance[first : first + round(seconds * 8000)], reference)
     assert after.offset - first / 8000 == pytest.approx(before.offset, abs=0.002)
+
+
+@BOTH
+@given(before=samples_of, after=samples_of)
+@few
+def test_silence_around_both_files_only_shifts(name: str, before: int, after: int) -> None:
+    dance, reference = pair()
+    plain = placed(name, dance, reference)
+    around = placed(
+        name,
+        np.concatenate([silence(after / 8000), dance, silence(before / 8000)]),
+        np.concatenate([silence(before / 8000), reference, silence(after / 8000)]),
+    )
+    lead = len(silence(before / 8000)) - len(silence(after / 8000))
+    assert around.offset == pytest.approx(plain.offset + lead / 8000, abs=0.001)
+    assert around.dance_end - around.dance_start == pytest.approx(
+        plain.dance_end - plain.dance_start, abs=0.2
+    )
+
+
+@BOTH
+@given(gain=st.floats(0.02, 20.0), sign=st.sampled_from([1, -1]))
+@few
+def test_gain_and_polarity_of_the_reference_change_nothing(
+    name: str, gain: float, sign: int
+) -> None:
+    dance, reference = pair()
+    before = placed(name, dance, reference)
+    after = placed(name, dance, (reference * gain * sign).astype(np.float32))
+    assert after.offset == pytest.approx(before.offset, abs=0.0005)
