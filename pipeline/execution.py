@@ -180,7 +180,6 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
             "timings": outcome["seconds"],
             "warnings": list(outcome["warnings"]),
         }
-        _keep_evidence(attempt)  # of a failure too: people want to see what was heard
         if done:
             changes |= {"status": "success", "reason": None}
         else:
@@ -270,6 +269,10 @@ def run_task(
         store.release(task.id, attempt=task.attempts, owner=task.owner)
         log.info("[%s] given back at shutdown", task.id)
     else:
+        if result.outcome is not None:
+            _keep_evidence(attempt)  # of a failure too: people want to see what was heard
+        # Before the end is saved: on a full disk this may be what makes the room for it.
+        shutil.rmtree(work, ignore_errors=True)
         _finish(attempt, result)
     shutil.rmtree(work, ignore_errors=True)
     log.info("[%s] attempt %d ended", task.id, task.attempts)

@@ -92,7 +92,7 @@ def test_no_ffmpeg_outlives_a_killed_service(with_worker: bool, tmp_path: Path) 
     subprocess.run(
         [
             *(executable(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x480:r=30"),
-            *("-f", "lavfi", "-i", "sine", "-t", "300", "-c:v", "mjpeg", "-y", str(source)),
+            *("-f", "lavfi", "-i", "sine", "-t", "120", "-c:v", "mjpeg", "-y", str(source)),
         ],
         check=True,
         timeout=100,
