@@ -202,6 +202,7 @@ TEXT: dict[str, str] = {
     "place.drawing": "正在绘制波形…现在就可以在两个播放器里标记同一时刻。",
     "place.not_drawn": "无法绘制波形，请改为在两个播放器里标记同一时刻。",
     "place.unplaced": "尚未定位",
+    "place.apart": "在这个位置，视频里听不到歌曲",
     "place.starts_after": "歌曲在视频开始 {s} 秒后响起",
     "place.starts_before": "视频从歌曲的第 {s} 秒开始",
     "place.earlier": "歌曲提前 {ms} 毫秒",
