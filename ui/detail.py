@@ -149,7 +149,7 @@ def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
             else:
                 _plain_download(label, task, kind)
     until = as_time(task.completed_at)
-    if until is not None:
+    if until is not None and task.status == "success":
         st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
 
 

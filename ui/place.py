@@ -20,8 +20,8 @@ from ui.viewer import Viewer
 _PLACE = load("place", "place_line")
 WORDS = (
     "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "drag", "drawing",
-    "unplaced", "starts_after", "starts_before", "earlier", "later", "closer", "wider", "whole",
-    "hear", "hear_song", "hear_both", "hear_video", "speed",
+    "unplaced", "apart", "starts_after", "starts_before", "earlier", "later", "closer", "wider",
+    "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
 )  # fmt: skip
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""

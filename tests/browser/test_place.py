@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in, records, wait_status
+from tests.browser.steps import hand_in, records, until, wait_status
 
 pytestmark = pytest.mark.browser
 
@@ -125,6 +125,18 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
         placed(page, offset=round(before, 3))
     page.get_by_role("button", name="Song 10 ms later").click()
     offset = placed(page, offset=round(before - 0.01, 3))["offset"]
+
+    # Where the song would begin after the video, there is nothing to save.
+    song.focus()
+    for _ in range(30):
+        page.keyboard.press("PageUp")
+    page.locator(".place .value", has_text="not heard in the video at all").wait_for()
+    until(page, save.is_disabled, "nothing to save", seconds=20)
+    song.focus()
+    for _ in range(30):
+        page.keyboard.press("PageDown")
+    placed(page, offset=offset)
+    until(page, save.is_enabled, "a place to save", seconds=20)
 
     # Zoomed in, the same stretch of the mouse is a finer move.
     for _ in range(3):

@@ -202,6 +202,7 @@ TEXT: dict[str, str] = {
     "place.drawing": "Drawing the waveforms… you can already mark the same moment in both players.",
     "place.not_drawn": "The waveforms could not be drawn. Please mark the same moment in both players instead.",
     "place.unplaced": "Not placed yet",
+    "place.apart": "Here the song is not heard in the video at all",
     "place.starts_after": "The song begins {s} s after the video",
     "place.starts_before": "The video begins {s} s into the song",
     "place.earlier": "Song {ms} ms earlier",

@@ -3,7 +3,7 @@
 // reference_time = speed * dance_time + offset (seconds)
 // data: { words, dance, reference, waves, offset, speed }
 //   dance, reference, waves: addresses (waves null while the waveforms are being made)
-// State sent back: "placed" { offset, speed }; "failed", the files this browser cannot play.
+// State sent back: "placed" { offset, speed }, null where the two do not meet; "failed", the files this browser cannot play.
 
 const views = new WeakMap();
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
@@ -42,9 +42,15 @@ function create(root) {
     },
   });
 
+  function apart() {
+    const start = -offset / speed;
+    return start >= dance.duration || start + reference.duration / speed <= 0;
+  }
+
   function said() {
     const start = -offset / speed, words = data.words;
     if (!placed) return words.unplaced;
+    if (apart()) return words.apart;
     return (start >= 0 ? words.starts_after : words.starts_before).replace("{s}", (start >= 0 ? start : offset).toFixed(3));
   }
 
@@ -70,7 +76,7 @@ function create(root) {
   function emit() {
     clearTimeout(sending);
     unsent = false;
-    send("placed", { offset: Number(offset.toFixed(4)), speed: Number(speed.toFixed(5)) });
+    send("placed", apart() ? null : { offset: Number(offset.toFixed(4)), speed: Number(speed.toFixed(5)) });
   }
 
   function set(newOffset, newSpeed, later) {
