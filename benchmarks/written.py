@@ -150,9 +150,9 @@ def late(own: Samples, wanted: Samples, length: float) -> list[float]:
     found = []
     for first, last in windows(len(own) / clips.RATE, length):
         if np.sqrt(np.mean(wanted[first:last] ** 2)) >= QUIET:
-            # The cases' sound has nothing above 8 kHz.
-            thin, heard = (signal.resample_poly(x[first:last], 1, 3) for x in (wanted, own))
-            found.append(warp.phase_lag(thin, heard, clips.RATE // 3, 0.25)[0])
+            # Up to 4 kHz: above, some music has nothing, and rounding agrees at any lag.
+            thin, heard = (signal.resample_poly(x[first:last], 1, 6) for x in (wanted, own))
+            found.append(warp.phase_lag(thin, heard, clips.RATE // 6, 0.25)[0])
     return found
 
 
