@@ -172,11 +172,12 @@ def phase_lag(
 ) -> tuple[float, float]:
     """How late ``dance`` is (seconds, ±``reach``), and by how many deviations that is clear.
 
-    Every frequency from 60 Hz up counts alike (GCC-PHAT).
+    Every frequency from 60 Hz up counts alike (GCC-PHAT), but those in which there is nothing:
+    the rounding of two sounds that were made in the same way agrees as well.
     """
     size = fft.next_fast_len(len(reference) + len(dance), real=True)
     cross = fft.rfft(dance, size) * np.conj(fft.rfft(reference, size))
-    cross /= np.abs(cross) + 1e-12 * np.max(np.abs(cross), initial=1e-12)
+    cross /= np.abs(cross) + 1e-9 * np.max(np.abs(cross), initial=1e-12)
     cross[: int(size * 60 / rate)] = 0
     curve = fft.irfft(cross, size)
     width = int(reach * rate)
