@@ -78,6 +78,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
             )
     elif len(said) > 1:
         confidence = min(confidence, 0.85)
+    # What makes one method doubt that the whole reference is heard is no matter of chance,
+    # which a second method would make less likely: it holds for the answer.
+    confidence = min(confidence, *(a.evidence.details.get("trust", 1.0) for a in matched), 1.0)
     if ambiguous:
         confidence = min(confidence, 0.5)
     errors = [a.error_ms for a in matched if a.error_ms is not None]

@@ -14,8 +14,11 @@ import numpy as np
 from pipeline import reasons
 from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint, as_given, refined
+from pipeline.align.modular_extend import extended
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_follow import Line
+from pipeline.align.modular_gain import LACKING, WHOLE, doubt, trust
 from pipeline.align.modular_hint import near
 from pipeline.align.modular_limits import Ear, limits, whole
 from pipeline.align.modular_rest import (
@@ -30,7 +33,14 @@ from pipeline.align.modular_rest import (
 )
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
-from pipeline.align.modular_takes import Take, find_takes, tracks_of
+from pipeline.align.modular_takes import (
+    Take,
+    Track,
+    find_takes,
+    genuine,
+    track,
+    tracks_of,
+)
 from pipeline.align.modular_tonal import TonalMatch, Tones
 from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
@@ -42,6 +52,12 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
+UNLOCKED = 0.85
+"""The most confidence in a line at the same pitch on which waveforms do not agree."""
+MOST_TURNS = 4
+"""How often a segment is followed outwards, each time by up to its own length."""
+END = 300
+"""Frames from a take's end to a file's from which it breaks off."""
 SHORT_TAKE = 20.0
 """Seconds of a take that tells nothing certain about drift."""
 MOST_REST = 3
@@ -125,12 +141,76 @@ def at_speed(
     """The answer at one speed."""
     peaks = search(heard, listening)
     lines = tracks_of(heard, listening, peaks, most=12)
-    takes = find_takes(heard, listening, lines)
+    found = find_takes(heard, listening, lines)
+    if not heard.stretched and (len(found) > 1 or broken_off(heard, listening, found)):
+        lines = sharpened(dance, reference, heard, listening, lines, found)
+        found = find_takes(heard, listening, lines)
+    if not heard.stretched and len(found) > 1:
+        found = honest(dance, reference, found, heard.speed)
+    takes = genuine(heard, listening, found)
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
     own = modular_tonal.extract(dance, heard.speed, heard.pitch)
     verdicts = [judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes]
     return assemble(dance, reference, heard, takes, verdicts)
+
+
+def broken_off(heard: Features, listening: Features, takes: list[Take]) -> bool:
+    """Whether a take ends though its line goes on within both files."""
+    for take in takes:
+        low, high = take.line.overlap(heard, listening)
+        if take.start - low > END or high - take.stop > END:
+            return True
+    return False
+
+
+def sharpened(
+    dance: Sound,
+    reference: Sound,
+    heard: Features,
+    listening: Features,
+    lines: list[Track],
+    takes: list[Take],
+) -> list[Track]:
+    """The lines of long takes with the drift that waveforms tell, and their evidence anew.
+
+    A drift that is off by 100 millionths loses the line a minute further on, where a repeat of
+    the song then looks better.
+    """
+    result = list(lines)
+    for index, known in enumerate(lines):
+        own = [take for take in takes if take.line == known.line]
+        take = max(own, key=lambda t: t.stop - t.start, default=None)
+        if take is None or take.stop - take.start < SHORT_TAKE * PER_SECOND:
+            continue
+        exact = placed(
+            dance, reference, segment_of(take, None, heard.speed, pitch_moved=False), heard.speed
+        )
+        if exact is not None:
+            drift = exact.speed / heard.speed - 1
+            lag = known.line.lag + (known.line.drift - drift) * (take.start + take.stop) / 2
+            result[index] = track(heard, listening, Line(lag, drift))
+    return result
+
+
+def honest(dance: Sound, reference: Sound, takes: list[Take], speed: float) -> list[Take]:
+    """The takes without those that lack what the reference has, where others lack nothing.
+
+    However long an echo of a repetitive song is, a short take in which all of the reference
+    is heard is better evidence.
+    """
+    doubts: list[float | None] = []
+    for take in takes:
+        rough = segment_of(take, None, speed, pitch_moved=False)
+        exact = placed(dance, reference, rough, speed)
+        at = segment_of(take, exact, speed, pitch_moved=False)
+        floor, ceiling = whole(dance, reference, at.offset, at.speed)
+        start, stop = max(at.dance_start, floor), min(at.dance_end, ceiling)
+        said = None if exact is None else doubt(dance, reference, at.offset, at.speed, start, stop)
+        doubts.append(said)
+    if all(d is None or d > WHOLE for d in doubts):
+        return takes
+    return [t for t, d in zip(takes, doubts, strict=True) if d is None or d < LACKING]
 
 
 def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
@@ -169,15 +249,36 @@ def placed(dance: Sound, reference: Sound, rough: Segment, speed: float) -> Exac
     return max(found, key=lambda item: item[0])[1] if found else None
 
 
-def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
-    """A segment with its limits placed by coherence, where waveforms match."""
+def limited(
+    dance: Sound, reference: Sound, segment: Segment, between: tuple[float, float]
+) -> Segment:
+    """A segment of matching waveforms, followed to where its line ends, its limits exact.
+
+    ``between``: the dance times that other segments leave free.
+    """
+    floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
+    low, high = max(floor, between[0]), min(ceiling, between[1])
+    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
+    for _ in range(MOST_TURNS):
+        ear = Ear(dance, reference, segment.offset, segment.speed)
+        first, last = extended(ear, start, stop, low, high)
+        if (first, last) == (start, stop):
+            break
+        start, stop = first, last
+        exact = refine(dance, reference, segment.offset, segment.speed, start, stop, slack=2e-5)
+        if exact is not None:
+            segment = replace(segment, offset=exact.offset, speed=exact.speed)
+    ear = Ear(dance, reference, segment.offset, segment.speed)
+    exact_limits = limits(ear, start, stop, floor, ceiling)
+    if exact_limits is not None and exact_limits[1] - exact_limits[0] > 0.5 * (stop - start):
+        start, stop = exact_limits
+    return replace(segment, dance_start=float(start), dance_end=float(stop))
+
+
+def clipped(dance: Sound, reference: Sound, segment: Segment) -> Segment:
+    """A segment within what its line can cover."""
     floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
     start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
-    if coherent:
-        ear = Ear(dance, reference, segment.offset, segment.speed)
-        exact = limits(ear, start, stop, floor, ceiling)
-        if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
-            start, stop = exact
     return replace(segment, dance_start=float(start), dance_end=float(stop))
 
 
@@ -196,14 +297,26 @@ def assemble(
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
         return unmatched(reasons.NO_SHARED_MUSIC, best.evidence)
-    for take, verdict in zip(takes, verdicts, strict=True):
-        if not verdict.matched:
-            continue
+    doubts: list[float | None] = []
+    kept = [take for take, verdict in zip(takes, verdicts, strict=True) if verdict.matched]
+    per_second = PER_SECOND * speed
+    for index, take in enumerate(kept):
         rough = segment_of(take, None, speed, pitch_moved=False)
         exact = None if heard.stretched else placed(dance, reference, rough, speed)
         segment = segment_of(take, exact, speed, pitch_moved=heard.pitch != 1.0)
-        segments.append(limited(dance, reference, segment, exact is not None))
+        if exact is None:
+            segments.append(clipped(dance, reference, segment))
+        else:
+            before = segments[-1].dance_end if segments else 0.0
+            after = kept[index + 1].start / per_second if index + 1 < len(kept) else np.inf
+            segment = limited(dance, reference, segment, (before, after))
+            segments.append(segment)
+            span = segment.dance_start, segment.dance_end
+            doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
         errors.append(1.0 if exact is not None else 12.0)
+    trusted = trust(doubts)
+    if not doubts and not heard.stretched:
+        trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
     main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
     total = sum(
@@ -211,6 +324,9 @@ def assemble(
         for take, verdict in zip(takes, verdicts, strict=True)
         if verdict.matched
     )
+    details = {**main.evidence.details, "weight": float(total), "trust": trusted}
+    if any(d is not None for d in doubts):
+        details["missing"] = max(d for d in doubts if d is not None)
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
@@ -218,10 +334,10 @@ def assemble(
         NAME,
         True,
         ambiguous,
-        main.confidence,
+        min(main.confidence, trusted),
         tuple(segments),
         candidates if ambiguous else candidates[1:],
         float(np.max(errors)),
         None,
-        replace(main.evidence, details={**main.evidence.details, "weight": float(total)}),
+        replace(main.evidence, details=details),
     )

@@ -144,7 +144,7 @@ def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> in
 
 
 def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list[Take]:
-    """The takes in the order of the dance."""
+    """The takes in the order of the dance, echoes of a repetitive song among them."""
     if not lines:
         return []
     path = best_sequence(gains_of(lines))
@@ -158,7 +158,7 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
             takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
         second = end
     least = min(SHORTEST, dance.count // 2)
-    return genuine(dance, reference, [take for take in takes if take.stop - take.start >= least])
+    return [take for take in takes if take.stop - take.start >= least]
 
 
 def genuine(dance: Features, reference: Features, takes: list[Take]) -> list[Take]:

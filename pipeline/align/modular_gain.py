@@ -1,0 +1,151 @@
+"""Is all of the reference heard on a line, or only a loop that both places share?
+
+Through the room (H1, as in ``modular_limits``) every part of the reference is heard with the
+same gain, whatever else is heard. On a line where only loops of one song agree, the gain is
+high where they play alone and nil where the reference has something else. The gain is measured
+second by second and band by band, and the share of cells in which the reference should be heard
+and is not, less the share that noise alone explains, is the doubt about the line.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from pipeline.align.signal import Array, Complex, read_warped, window
+from pipeline.model import Sound
+
+FRAME = 2048
+HOP = 1024
+"""Samples: frames half over each other."""
+EDGES = (150.0, 250.0, 350.0, 500.0, 700.0, 1000.0, 1400.0, 2000.0, 2800.0, 3500.0)
+"""Hertz."""
+BLOCK = 1.0
+"""Seconds of a cell."""
+MOST = 60
+"""Seconds that are looked at, spread evenly."""
+MERGED = (1, 2, 4)
+"""Blocks taken together: the deeper in noise, the more of them are needed."""
+QUIET = 0.05
+"""Power of the reference in a band, relative to its mean, below which a cell says nothing."""
+SILENT = 1e-5
+"""Power of a band of the dance, relative to all, below which nothing is recorded there."""
+HALF = 0.5
+"""The share of the usual gain below which music is missing."""
+KNOWN = 0.3
+"""Relative variance of a gain from which it tells nothing."""
+FEWEST = 8
+
+WHOLE, LACKING = 0.03, 0.05
+"""Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
+CLEAN, DOUBTFUL = 0.04, 0.09
+"""Doubt up to which nothing is missing, and from which the line is as likely an echo."""
+
+Doubles = NDArray[np.float64]
+
+
+def trust(doubts: list[float | None]) -> float:
+    """The highest confidence that lines with these doubts allow: 1 to 0.5."""
+    worst = max((d for d in doubts if d is not None), default=0.0)
+    return float(np.interp(worst, [CLEAN, DOUBTFUL], [1.0, 0.5]))
+
+
+def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
+    """Short-time spectra of ``count`` samples at times ``start + n * step``."""
+    samples = read_warped(sound, start, step, count)
+    views = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+    result: Complex = np.fft.rfft(views * window(FRAME), axis=1).astype(np.complex64)
+    return result
+
+
+def pieces(start: float, stop: float) -> list[tuple[float, float]]:
+    """Stretches of four blocks, spread evenly, that hold at most ``MOST`` seconds."""
+    length = BLOCK * MERGED[-1]
+    if stop - start <= MOST:
+        return [(start, stop)]
+    begins = np.linspace(start, stop - length, int(MOST / length))
+    return [(float(b), float(b) + length) for b in begins]
+
+
+def doubt(
+    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
+) -> float | None:
+    """The share of cells without the music that should be there, at least: 0 to 1.
+
+    One standard error is taken off, so that what cannot be told raises no doubt. None where
+    too few cells tell anything: a very short stretch, or deep noise.
+    """
+    rate = dance.rate
+    heard: list[Complex] = []
+    played: list[Complex] = []
+    per = int(BLOCK * rate / HOP)
+    for low, high in pieces(start, stop):
+        count = int((high - low) * rate)
+        if count < FRAME + HOP * per:
+            continue
+        here = spectra(dance, low, 1 / rate, count)
+        there = spectra(reference, speed * low + offset, speed / rate, count)
+        whole = len(here) // per * per
+        heard.append(here[:whole])
+        played.append(there[:whole])
+    if not heard:
+        return None
+    own, other = np.concatenate(heard), np.concatenate(played)
+    power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
+    weight = 1 / (power + 0.05 * power.mean() + 1e-12)
+    auto = (np.square(np.abs(other)) * weight).sum(axis=0)
+    room = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
+    return missing(own, other * room, per, rate)
+
+
+def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
+    """The doubt, from spectra of the dance and of the reference as heard through the room."""
+    cuts = np.searchsorted(np.arange(FRAME // 2 + 1) * rate / FRAME, [*EDGES])
+    cuts = cuts[cuts < FRAME // 2]
+
+    def cells(values: Array) -> Doubles:
+        bands = np.add.reduceat(values, cuts, axis=1)[:, :-1]
+        return bands.reshape(-1, per, bands.shape[1]).sum(axis=1).astype(np.float64)
+
+    power, mine = np.square(np.abs(heard)), np.square(np.abs(own))
+    cross = cells(np.real(own * np.conj(heard)))
+    expected, total = cells(power), cells(mine)
+    # Frames half over each other are nearly independent; neighbouring bins are not.
+    variance = 0.75 * cells(power * mine)
+    recorded = total.sum(axis=0) > SILENT * total.sum()
+    said: list[float] = []
+    for number in MERGED:
+        rows = len(cross) // number * number
+        merged = [
+            v[:rows].reshape(-1, number, v.shape[1]).sum(axis=1)[:, recorded]
+            for v in (cross, expected, variance)
+        ]
+        found = share(*merged) if merged[0].size else None
+        if found is not None:
+            said.append(found)
+    return max(said, default=None)
+
+
+def share(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
+    """The share of cells with less than half of the usual gain, less chance and one error."""
+    expected = expected + 1e-12
+    gain, error = cross / expected, variance / np.square(expected)
+    use = expected > QUIET * expected.mean(axis=0)
+    weight = np.where(use, 1 / (error + 0.05), 0.0)
+    usual = float((weight * np.clip(gain, -1, 2.5)).sum() / (weight.sum() + 1e-12))
+    for _ in range(5):
+        limited = np.clip(gain, -abs(usual), 2.2 * abs(usual))
+        usual = float((weight * limited).sum() / (weight.sum() + 1e-12))
+    if usual <= 0:
+        return None
+    relative = error / usual**2
+    known = use & (relative < KNOWN)
+    if np.count_nonzero(known) < FEWEST:
+        return None
+    spread = relative[known] + 0.02
+    trust = 1 / (spread + 0.1)
+    lacking = (gain[known] < HALF * usual) - ndtr(-HALF / np.sqrt(spread))
+    mean = float((trust * lacking).sum() / trust.sum())
+    deviation = float(np.sqrt((trust**2 * np.maximum(lacking**2, 0.02)).sum()) / trust.sum())
+    return max(mean - deviation, 0.0)
