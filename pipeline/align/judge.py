@@ -11,6 +11,9 @@ VISIBLE_MS = 45.0
 """Methods further apart than this do not agree."""
 ALONE = 0.8
 """The confidence from which one method's word is taken against the other's "no match"."""
+ECHO = 0.5
+"""A match that no method trusts more than this is only a loop that two songs, or two parts of
+one, share."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -51,11 +54,22 @@ def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[C
     return tuple(chosen[:8])
 
 
+def trust(answer: MethodAlignment) -> float:
+    """The highest confidence that a method's look at what should be heard allows."""
+    return float(answer.evidence.details.get("trust", 1.0))
+
+
+def echo(answer: MethodAlignment) -> bool:
+    """Whether a method itself says that its place lacks what the reference has there."""
+    return trust(answer) <= ECHO
+
+
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     """The task's answer: the surer method's segments, with a confidence that knows of both."""
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=lambda a: -a.confidence)
-    if not matched or (len(matched) < len(said) and matched[0].confidence < ALONE):
+    alone = len(matched) < len(said)
+    if not matched or (alone and matched[0].confidence < ALONE) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5
@@ -80,7 +94,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = min(confidence, 0.85)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
-    confidence = min(confidence, *(a.evidence.details.get("trust", 1.0) for a in matched), 1.0)
+    confidence = min(confidence, *(trust(a) for a in matched))
     if ambiguous:
         confidence = min(confidence, 0.5)
     errors = [a.error_ms for a in matched if a.error_ms is not None]

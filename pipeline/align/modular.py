@@ -52,6 +52,8 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
+VERSION, NOTES = 0.6, 0.4
+"""The least trust in a take whose notes agree by this coefficient."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 MOST_TURNS = 4
@@ -297,6 +299,7 @@ def assemble(
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
         return unmatched(reasons.NO_SHARED_MUSIC, best.evidence)
+    main = max(standing, key=lambda v: v.score)
     doubts: list[float | None] = []
     kept = [take for take, verdict in zip(takes, verdicts, strict=True) if verdict.matched]
     per_second = PER_SECOND * speed
@@ -314,10 +317,13 @@ def assemble(
             span = segment.dance_start, segment.dance_end
             doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
         errors.append(1.0 if exact is not None else 12.0)
-    trusted = trust(doubts)
+    # The same notes in another arrangement are a version of the song, and no echo of it.
+    trusted = max(
+        trust(doubts),
+        VERSION if float(main.evidence.details.get("tonal_rho", 0.0)) >= NOTES else 0.0,
+    )
     if not doubts and not heard.stretched:
         trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
-    main = max(standing, key=lambda v: v.score)
     ambiguous = main.ambiguous
     total = sum(
         take.strength * float(np.sqrt((take.stop - take.start) / PER_SECOND))
