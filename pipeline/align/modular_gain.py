@@ -31,15 +31,17 @@ QUIET = 0.05
 """Power of the reference in a band, relative to its mean, below which a cell says nothing."""
 SILENT = 1e-5
 """Power of a band of the dance, relative to all, below which nothing is recorded there."""
-HALF = 0.5
-"""The share of the usual gain below which music is missing."""
+SIGNIFICANT = 4.0
+"""Deviations by which a band has to be heard at all."""
+HALF, DOUBLE = 0.5, 2.0
+"""Gains, relative to the usual one, beyond which a cell is not heard like the others."""
 KNOWN = 0.3
 """Relative variance of a gain from which it tells nothing."""
 FEWEST = 8
 
 WHOLE, LACKING = 0.03, 0.05
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
-CLEAN, DOUBTFUL = 0.04, 0.09
+CLEAN, DOUBTFUL = 0.05, 0.1
 """Doubt up to which nothing is missing, and from which the line is as likely an echo."""
 
 Doubles = NDArray[np.float64]
@@ -114,6 +116,8 @@ def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
     # Frames half over each other are nearly independent; neighbouring bins are not.
     variance = 0.75 * cells(power * mine)
     recorded = total.sum(axis=0) > SILENT * total.sum()
+    if not recorded.any():
+        return None
     said: list[float] = []
     for number in MERGED:
         rows = len(cross) // number * number
@@ -128,24 +132,21 @@ def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
 
 
 def share(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
-    """The share of cells with less than half of the usual gain, less chance and one error."""
+    """The share of cells whose gain is not their band's usual one, less chance and one error."""
     expected = expected + 1e-12
-    gain, error = cross / expected, variance / np.square(expected)
-    use = expected > QUIET * expected.mean(axis=0)
-    weight = np.where(use, 1 / (error + 0.05), 0.0)
-    usual = float((weight * np.clip(gain, -1, 2.5)).sum() / (weight.sum() + 1e-12))
-    for _ in range(5):
-        limited = np.clip(gain, -abs(usual), 2.2 * abs(usual))
-        usual = float((weight * limited).sum() / (weight.sum() + 1e-12))
-    if usual <= 0:
-        return None
-    relative = error / usual**2
-    known = use & (relative < KNOWN)
+    sums = cross.sum(axis=0)
+    heard = sums > SIGNIFICANT * np.sqrt(variance.sum(axis=0))
+    # By H1 the gain of a band is 1 on the whole, but for what was added to the auto spectrum.
+    usual = np.where(heard, sums / expected.sum(axis=0), 1.0)
+    gain, error = cross / expected / usual, variance / np.square(expected * usual)
+    known = heard & (expected > QUIET * expected.mean(axis=0)) & (error < KNOWN)
     if np.count_nonzero(known) < FEWEST:
         return None
-    spread = relative[known] + 0.02
+    spread = error[known] + 0.02
     trust = 1 / (spread + 0.1)
-    lacking = (gain[known] < HALF * usual) - ndtr(-HALF / np.sqrt(spread))
-    mean = float((trust * lacking).sum() / trust.sum())
-    deviation = float(np.sqrt((trust**2 * np.maximum(lacking**2, 0.02)).sum()) / trust.sum())
-    return max(mean - deviation, 0.0)
+    deviation = np.sqrt(spread)
+    odd = (gain[known] < HALF).astype(np.float64) - ndtr(-HALF / deviation)
+    odd += (gain[known] > DOUBLE) - ndtr((1 - DOUBLE) / deviation)
+    mean = float((trust * odd).sum() / trust.sum())
+    doubtful = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
+    return max(mean - doubtful, 0.0)

@@ -92,6 +92,8 @@ def unexplained(
     power = np.square(np.abs(heard))
     loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
     bands = loud > 1e-5 * loud.sum()
+    if not bands.any():
+        return None
     said: list[float] = []
     for together in TOGETHER:
         groups = np.arange(0, number - together + 1, together)
