@@ -52,7 +52,7 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
-VERSION, NOTES = 0.6, 0.4
+VERSION, NOTES = 0.6, 0.36
 """The least trust in a take whose notes agree by this coefficient."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""

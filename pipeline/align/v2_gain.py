@@ -10,6 +10,7 @@ loop, they are nil wherever the reference has something else.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import ndtr
 
@@ -26,15 +27,19 @@ ROOM = (0.010, 0.100)
 """Seconds of the impulse response before and after the line that are the room's."""
 TOGETHER = (1, 4, 8)
 """Windows taken together."""
-LOW = 0.5
-"""Share of the usual gain from which music is missing."""
+LOW, HIGH = 0.5, 2.0
+"""Gains, relative to the band's usual one, beyond which a cell is not like the others."""
+SIGNIFICANT = 4.0
+"""Deviations by which a band has to be heard."""
 UNKNOWN = 0.3
 """Relative variance of a gain that tells nothing."""
 LEAST = 8
 NOTHING, MUCH = 0.04, 0.08
 """Up to the first a piece is beyond suspicion; from the second on another one then is an echo."""
-FULL, NONE = 0.09, 0.16
+FULL, NONE = 0.08, 0.15
 """Up to the first a line lacks nothing; from the second on it is as likely an echo."""
+
+Doubles = NDArray[np.float64]
 
 
 def ceiling(lacks: list[float | None]) -> float:
@@ -88,52 +93,47 @@ def unexplained(
     own, other = cross_and_auto(dance, reference, offset, speed, times)
     heard = through_room(own, other, dance.rate)
     edges = np.rint(BANDS * LENGTH).astype(int)
-    product = np.real(own * np.conj(heard))
-    power = np.square(np.abs(heard))
+    product, power = np.real(own * np.conj(heard)), np.square(np.abs(heard))
+    values = (product, power, product * product, product * power, power * power)
+    cells = [np.add.reduceat(v, edges, axis=1)[:, :-1].astype(np.float64) for v in values]
     loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
     bands = loud > 1e-5 * loud.sum()
-    if not bands.any():
-        return None
-    said: list[float] = []
-    for together in TOGETHER:
-        groups = np.arange(0, number - together + 1, together)
-        if not len(groups):
-            break
-        rows = groups[-1] + together
-
-        def sums(values: Array, groups: np.ndarray = groups, rows: int = rows) -> Array:
-            """Cells of a group of windows and a band."""
-            columns = np.add.reduceat(values[:rows], edges, axis=1)[:, :-1][:, bands]
-            return np.add.reduceat(columns, groups, axis=0)
-
-        expected = sums(power) + 1e-20
-        gain = sums(product) / expected
-        usual = typical(gain, expected)
-        if usual <= 0:
-            continue
-        # Residuals about the usual gain; windows and bins overlap by half (Hann).
-        error = 1.5 * sums(np.square(product - usual * power)) / np.square(expected)
-        share = lacking(gain / usual, error / usual**2, expected)
-        if share is not None:
-            said.append(share)
-    return max(said, default=None)
+    said = [
+        odd_share([grouped(cell[:, bands], together) for cell in cells])
+        for together in TOGETHER
+        if number >= together and bands.any()
+    ]
+    return max((share for share in said if share is not None), default=None)
 
 
-def typical(gain: Array, weight: Array) -> float:
-    """The gain of most of the music: its median, cells counted by the reference's power."""
-    order = np.argsort(gain, axis=None)
-    sums = np.cumsum(np.sqrt(weight).ravel()[order])
-    return float(gain.ravel()[order[int(np.searchsorted(sums, 0.6 * sums[-1]))]])
+def grouped(cells: Doubles, together: int) -> Doubles:
+    """Sums over so many windows each."""
+    rows = len(cells) // together * together
+    return np.asarray(cells[:rows].reshape(-1, together, cells.shape[1]).sum(axis=1))
 
 
-def lacking(gain: Array, error: Array, expected: Array) -> float | None:
-    """The share of known cells with less than half the gain, less chance and one error."""
-    known = (expected > 0.05 * expected.mean(axis=0)) & (error < UNKNOWN)
+def odd_share(cells: list[Doubles]) -> float | None:
+    """The share of cells that are not heard like the rest of their band, at least.
+
+    ``cells``: sums, over the bins of each cell, of cross spectrum and power, of the former's
+    square, of their product and of the latter's square. What chance explains is taken off,
+    and one standard error.
+    """
+    cross, power, cross2, both, power2 = cells
+    power = power + 1e-20
+    # Of a whole band the gain is 1, but for what keeps the division in order.
+    level = cross.sum(axis=0) / power.sum(axis=0)
+    usual = np.where(level > 0, level, 1.0)
+    # White's error of a slope; windows and bins overlap by half (Hann).
+    error = 1.5 * (cross2 - 2 * usual * both + usual**2 * power2) / np.square(power * usual)
+    sure = np.square(cross.sum(axis=0)) > SIGNIFICANT**2 * 1.5 * cross2.sum(axis=0)
+    known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < UNKNOWN)
     if np.count_nonzero(known) < LEAST:
         return None
-    spread = error[known] + 0.02
-    trust = 1 / (spread + 0.1)
-    below = (gain[known] < LOW) - ndtr(-LOW / np.sqrt(spread))
-    mean = float((trust * below).sum() / trust.sum())
-    deviation = float(np.sqrt((trust**2 * np.maximum(below**2, 0.02)).sum()) / trust.sum())
-    return max(mean - deviation, 0.0)
+    gain, spread = (cross / power / usual)[known], error[known] + 0.02
+    trust, deviation = 1 / (spread + 0.1), np.sqrt(spread)
+    odd = (gain < LOW).astype(np.float64) - ndtr(-LOW / deviation)
+    odd += (gain > HIGH) - ndtr((1 - HIGH) / deviation)
+    mean = float((trust * odd).sum() / trust.sum())
+    doubtful = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
+    return max(mean - doubtful, 0.0)
