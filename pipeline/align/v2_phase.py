@@ -111,9 +111,8 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
 
     An earlier peak counts when it stands out of the noise and of the strongest peak's own
     side lobes, which lie alike on both sides of it. Below ``STRONG`` it has to stand out
-    more; its mirror image may then be there with the other sign: where a reflection is the
-    stronger one, making all magnitudes equal leaves half of the direct sound before it and
-    half, negative, behind it.
+    more, and both sides have to be there: with all magnitudes made equal, a reflection that
+    is weaker than the direct sound leaves a ghost before it as well, but a smaller one.
     """
     size = np.abs(curve)
     top = int(size.argmax())
@@ -124,13 +123,10 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
         value = float(size[place])
         if value < least or value < size[place - 1] or value < size[place + 1]:
             continue
-        around = slice(2 * top - place - 2, 2 * top - place + 3)
-        if value >= STRONG * float(size[top]):
-            mirror = size[around]
-        else:
-            mirror = curve[around] * np.sign(curve[place])
-            if value < FAINT * noise or len(mirror) == 0:
-                continue
+        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        strong = value >= STRONG * float(size[top])
+        if not strong and (value < FAINT * noise or len(mirror) == 0):
+            continue
         if len(mirror) and value < 1.3 * float(mirror.max()):
             continue
         first = place
