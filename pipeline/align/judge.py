@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline import reasons
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
@@ -14,6 +15,8 @@ ALONE = 0.8
 ECHO = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
+SHORT = 0.3
+"""Seconds by which one method's limits may fall short of the other's."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -39,6 +42,30 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
             gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
             worst = gap if worst is None else max(worst, gap)
     return worst
+
+
+def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments carried on to where the other method heard the same line go on.
+
+    A quiet start or end is more easily missed than heard where there is none; small
+    differences are left alone.
+    """
+    result: list[Segment] = []
+    for index, segment in enumerate(mine):
+        start, stop = segment.dance_start, segment.dance_end
+        for two in other:
+            if min(stop, two.dance_end) - max(start, two.dance_start) < 1.0:
+                continue
+            if (distance([segment], [two]) or 0.0) > VISIBLE_MS:
+                continue
+            if start - two.dance_start > SHORT:
+                start = max(two.dance_start, result[-1].dance_end if result else 0.0)
+            if two.dance_end - stop > SHORT:
+                stop = two.dance_end
+                if index + 1 < len(mine):
+                    stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
+        result.append(replace(segment, dance_start=min(start, segment.dance_start), dance_end=stop))
+    return tuple(result)
 
 
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
@@ -75,6 +102,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = 0.0 if best is None else best.confidence * 0.5
         return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
+    segments = first.segments
+    for other in matched[1:]:
+        segments = completed(segments, other.segments)
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)
@@ -105,7 +135,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         True,
         ambiguous,
         confidence,
-        first.segments,
+        segments,
         candidates,
         agreement,
         error,

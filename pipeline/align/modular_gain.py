@@ -39,7 +39,7 @@ KNOWN = 0.3
 """Relative variance of a gain from which it tells nothing."""
 FEWEST = 8
 
-WHOLE, LACKING = 0.03, 0.05
+WHOLE, LACKING = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
 CLEAN, DOUBTFUL = 0.05, 0.1
 """Doubt up to which nothing is missing, and from which the line is as likely an echo."""
@@ -108,7 +108,8 @@ def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
 
     def cells(values: Array) -> Doubles:
         bands = np.add.reduceat(values, cuts, axis=1)[:, :-1]
-        return bands.reshape(-1, per, bands.shape[1]).sum(axis=1).astype(np.float64)
+        rows: Doubles = bands.reshape(-1, per, bands.shape[1]).sum(axis=1).astype(np.float64)
+        return rows
 
     power, mine = np.square(np.abs(heard)), np.square(np.abs(own))
     cross = cells(np.real(own * np.conj(heard)))

@@ -156,23 +156,33 @@ def lacking(dance: Sound, reference: Sound, segment: Segment) -> float | None:
     return unexplained(dance, reference, segment.offset, segment.speed, *span)
 
 
-def complete(dance: Sound, reference: Sound, heard: Bits, pieces: list[Piece]) -> list[Piece]:
-    """The pieces without those that lack much of the reference, where others lack nothing.
+def complete(
+    dance: Sound, reference: Sound, heard: Bits, pieces: list[Piece]
+) -> tuple[list[Piece], list[Piece]]:
+    """The pieces, and those of them that explain all of the reference.
 
-    However long an echo of a repetitive song is, a short piece that explains all is the place.
+    Where there are such, pieces that lack much are left out: however long an echo of a
+    repetitive song is, a short piece that explains all is the place.
     """
     lacks: list[float | None] = []
     for piece in pieces:
-        start, stop = piece.start / heard.speed, min(piece.stop / heard.speed, duration(dance))
+        start = max(piece.start / heard.speed, 0.0)
+        stop = min(piece.stop / heard.speed, duration(dance))
         offset, speed = piece.path.lag / PER_SECOND, heard.speed * (1 + piece.path.drift)
         exact = lock(dance, reference, offset, speed, start, stop, slack=2e-4)
         said = None
         if exact.height >= LOCKED:
-            said = lacking(dance, reference, Segment(start, stop, exact.offset, exact.speed))
+            at = exact.offset, exact.speed
+            low = max(-exact.offset / exact.speed, 0.0)
+            high = min((duration(reference) - exact.offset) / exact.speed, duration(dance))
+            start, stop = max(start, low), min(stop, high)
+            start, stop = limits(dance, reference, *at, start, stop, (low, high))
+            said = unexplained(dance, reference, *at, start, stop)
         lacks.append(said)
-    if all(share is None or share > NOTHING for share in lacks):
-        return pieces
-    return [p for p, share in zip(pieces, lacks, strict=True) if share is None or share < MUCH]
+    whole = [p for p, s in zip(pieces, lacks, strict=True) if s is not None and s <= NOTHING]
+    if not whole:
+        return pieces, []
+    return [p for p, s in zip(pieces, lacks, strict=True) if s is None or s < MUCH], whole
 
 
 def answer(
@@ -181,9 +191,10 @@ def answer(
     """Takes, verdicts and exact places of paths."""
     locked = [p for p in paths if p.height >= LOCKED]
     peeled = peel(heard, listening, paths)
+    clean: list[Piece] = []
     if len(peeled) > 1 and not heard.stretched:
-        peeled = complete(dance, reference, heard, peeled)
-    pieces = genuine(dance, heard, listening, peeled)
+        peeled, clean = complete(dance, reference, heard, peeled)
+    pieces = genuine(dance, heard, listening, peeled, clean)
     if not pieces and locked:
         path = locked[0]
         pieces = [Piece(path, *path.limits(heard, listening), path.height)]
