@@ -103,8 +103,8 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
     segments = first.segments
-    for other in matched[1:]:
-        segments = completed(segments, other.segments)
+    for second in matched[1:]:
+        segments = completed(segments, second.segments)
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)
