@@ -196,8 +196,9 @@ def assemble(
             doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
         errors.append(1.0 if exact is not None else 12.0)
     # The same notes in another arrangement are a version of the song, and no echo of it.
+    seconds = max(s.dance_end - s.dance_start for s in segments)
     trusted = max(
-        trust(doubts),
+        trust(doubts, main.score, seconds),
         VERSION if float(main.evidence.details.get("tonal_rho", 0.0)) >= NOTES else 0.0,
     )
     if not doubts and not heard.stretched:

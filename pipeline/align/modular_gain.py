@@ -47,10 +47,16 @@ CLEAN, DOUBTFUL = 0.05, 0.1
 Doubles = NDArray[np.float64]
 
 
-def trust(doubts: list[float | None]) -> float:
-    """The highest confidence that lines with these doubts allow: 1 to 0.5."""
+def trust(doubts: list[float | None], score: float, seconds: float) -> float:
+    """The highest confidence that lines with these doubts allow: 1 to 0.5.
+
+    ``score`` is the features' evidence in deviations of chance over ``seconds``: where nearly
+    every event agrees, as another player's version does, doubt weighs less.
+    """
     worst = max((d for d in doubts if d is not None), default=0.0)
-    return float(np.interp(worst, [CLEAN, DOUBTFUL], [1.0, 0.5]))
+    allowed = float(np.interp(worst, [CLEAN, DOUBTFUL], [1.0, 0.5]))
+    usual = score / max(1.0, float(np.sqrt(min(seconds, 100) / 40)))
+    return max(allowed, float(np.interp(usual, [30.0, 60.0], [0.5, 0.85])))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:

@@ -27,6 +27,8 @@ CLEAR, EQUAL, BETTER = 0.82, 0.91, 1.1
 from here so much better that this is not the place."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which phases do not agree."""
+AS_GOOD, CLOSE = 0.95, 0.75
+"""A next place with this share of the evidence of bits leaves this confidence at most."""
 SAME = 6
 """So many equally good places are a rhythm that many songs have, and no match."""
 
@@ -228,14 +230,16 @@ def answer(
     ambiguous = ratio >= EQUAL
     height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
     confidence = float(min(height, np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))) * 0.995
-    trust = ceiling(lacks)
+    if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
+        confidence = min(confidence, CLOSE)
+    main = max(segments, key=lambda s: s.dance_end - s.dance_start)
+    trust = ceiling(lacks, strength, main.dance_end - main.dance_start)
     if not lacks and not heard.stretched:
         trust = UNLOCKED  # at one speed phases agree, but for another player's version
     confidence = min(confidence, trust)
     details = {**evidence.details, "weight": total, "trust": trust}
     if any(share is not None for share in lacks):
         details["missing"] = max(share for share in lacks if share is not None)
-    main = max(segments, key=lambda s: s.dance_end - s.dance_start)
     places = [(main.offset, 1.0)] + [
         (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
     ]

@@ -42,10 +42,16 @@ FULL, NONE = 0.08, 0.15
 Doubles = NDArray[np.float64]
 
 
-def ceiling(lacks: list[float | None]) -> float:
-    """The highest confidence that pieces which lack such shares allow: 1 to 0.5."""
+def ceiling(lacks: list[float | None], score: float, seconds: float) -> float:
+    """The highest confidence that pieces which lack such shares allow: 1 to 0.5.
+
+    Lacking weighs less where bits agree (``score``, deviations of chance over ``seconds``) as
+    they hardly do by a shared loop.
+    """
     worst = max((share for share in lacks if share is not None), default=0.0)
-    return float(np.interp(worst, [FULL, NONE], [1.0, 0.5]))
+    allowed = float(np.interp(worst, [FULL, NONE], [1.0, 0.5]))
+    usual = score / max(1.0, float(np.sqrt(seconds / 40)))
+    return max(allowed, float(np.interp(usual, [15.0, 35.0], [0.5, 0.85])))
 
 
 def cross_and_auto(
