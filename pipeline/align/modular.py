@@ -50,8 +50,6 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
-VERSION, NOTES = 0.6, 0.36
-"""The least trust in a take whose notes agree by this coefficient."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 MOST_REST = 3
@@ -195,12 +193,7 @@ def assemble(
             span = segment.dance_start, segment.dance_end
             doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
         errors.append(1.0 if exact is not None else 12.0)
-    # The same notes in another arrangement are a version of the song, and no echo of it.
-    seconds = max(s.dance_end - s.dance_start for s in segments)
-    trusted = max(
-        trust(doubts, main.score, seconds),
-        VERSION if float(main.evidence.details.get("tonal_rho", 0.0)) >= NOTES else 0.0,
-    )
+    trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
     if not doubts and not heard.stretched:
         trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
     ambiguous = main.ambiguous

@@ -44,19 +44,21 @@ WHOLE, LACKING = 0.03, 0.15
 CLEAN, DOUBTFUL = 0.05, 0.1
 """Doubt up to which nothing is missing, and from which the line is as likely an echo."""
 
+SAME_NOTES = (0.34, 0.6)
+"""Tonal coefficients from which doubt weighs less, and little; echoes come to 0.31."""
+
 Doubles = NDArray[np.float64]
 
 
-def trust(doubts: list[float | None], score: float, seconds: float) -> float:
+def trust(doubts: list[float | None], rho: float) -> float:
     """The highest confidence that lines with these doubts allow: 1 to 0.5.
 
-    ``score`` is the features' evidence in deviations of chance over ``seconds``: where nearly
-    every event agrees, as another player's version does, doubt weighs less.
+    Doubt weighs less where the notes agree (``rho``, the tonal match's coefficient): the same
+    notes in another arrangement, or in a moving room, are no echo.
     """
     worst = max((d for d in doubts if d is not None), default=0.0)
     allowed = float(np.interp(worst, [CLEAN, DOUBTFUL], [1.0, 0.5]))
-    usual = score / max(1.0, float(np.sqrt(min(seconds, 100) / 40)))
-    return max(allowed, float(np.interp(usual, [30.0, 60.0], [0.5, 0.85])))
+    return max(allowed, float(np.interp(rho, SAME_NOTES, [0.5, 0.85])))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:

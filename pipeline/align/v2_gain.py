@@ -51,7 +51,7 @@ def ceiling(lacks: list[float | None], score: float, seconds: float) -> float:
     worst = max((share for share in lacks if share is not None), default=0.0)
     allowed = float(np.interp(worst, [FULL, NONE], [1.0, 0.5]))
     usual = score / max(1.0, float(np.sqrt(seconds / 40)))
-    return max(allowed, float(np.interp(usual, [15.0, 35.0], [0.5, 0.85])))
+    return max(allowed, float(np.interp(usual, [22.0, 52.0], [0.5, 0.85])))
 
 
 def cross_and_auto(
