@@ -67,6 +67,7 @@ def report(scores: Sequence[Score], methods: Sequence[str]) -> str:
         parts += [
             f"## {method}: by kind\n", tables.by_kind(scores, method),
             f"## {method}: confidence\n", tables.reliability(scores, method),
+            f"## {method}: stated errors\n", tables.estimates(scores, method),
             f"## {method}: failures\n", "```\n" + tables.failures(scores, method) + "```\n",
         ]  # fmt: skip
     return "\n".join(parts)

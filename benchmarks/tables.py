@@ -135,6 +135,30 @@ def reliability(scores: Sequence[Score], method: str) -> str:
     return _table(["confidence", "answers", "mean", "right, %"], rows)
 
 
+def estimates(scores: Sequence[Score], method: str) -> str:
+    """How far the error can be trusted that answers state themselves, where the place is right."""
+    own = [
+        (s.estimated_ms, s.error_ms)
+        for s in scores
+        if s.method == method and s.estimated_ms is not None
+        if s.matched and s.error_ms is not None and s.error_ms <= 100
+    ]
+    rows = []
+    edges = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0, np.inf)
+    for low, high in pairwise(edges):
+        inside = [true for stated, true in own if low < stated <= high]
+        if inside:
+            kept = sum(true <= stated for stated, true in own if low < stated <= high)
+            name = f"{low:g}–{high:g}" if np.isfinite(high) else f"over {low:g}"
+            spread = [float(np.median(inside)), float(np.quantile(inside, 0.95)), max(inside)]
+            cells = [f"{error:.1f}" for error in spread]
+            rows.append([name, str(len(inside)), *cells, _share(kept, len(inside))])
+    kept = sum(true <= stated for stated, true in own)
+    rows.append(["all", str(len(own)), "", "", "", _share(kept, len(own))])
+    head = ["stated error, ms", "answers", "true: median", "95 %", "largest"]
+    return _table([*head, "true ≤ stated, %"], rows)
+
+
 def failures(scores: Sequence[Score], method: str) -> str:
     """Every case that missed its goal, the worst kinds of failure first."""
     lines = []

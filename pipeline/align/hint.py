@@ -38,7 +38,7 @@ def as_given(method: str, dance: Sound, reference: Sound, hint: Hint) -> MethodA
 
 def refined(answer: MethodAlignment) -> MethodAlignment:
     """An answer near a hint: a person said where, so it is the one place there is."""
-    details = {**answer.evidence.details, "hint": 1.0, "refined": 1.0}
+    details = {**answer.evidence.details, "hint": 1.0, "refined": 1.0, "trust": 1.0}
     return replace(
         answer,
         matched=True,

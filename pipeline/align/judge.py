@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline import reasons
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
@@ -11,6 +12,11 @@ VISIBLE_MS = 45.0
 """Methods further apart than this do not agree."""
 ALONE = 0.8
 """The confidence from which one method's word is taken against the other's "no match"."""
+ECHO = 0.5
+"""A match that no method trusts more than this is only a loop that two songs, or two parts of
+one, share."""
+SHORT = 0.3
+"""Seconds by which one method's limits may fall short of the other's."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -38,6 +44,30 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
     return worst
 
 
+def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments carried on to where the other method heard the same line go on.
+
+    A quiet start or end is more easily missed than heard where there is none; small
+    differences are left alone.
+    """
+    result: list[Segment] = []
+    for index, segment in enumerate(mine):
+        start, stop = segment.dance_start, segment.dance_end
+        for two in other:
+            if min(stop, two.dance_end) - max(start, two.dance_start) < 1.0:
+                continue
+            if (distance([segment], [two]) or 0.0) > VISIBLE_MS:
+                continue
+            if start - two.dance_start > SHORT:
+                start = max(two.dance_start, result[-1].dance_end if result else 0.0)
+            if two.dance_end - stop > SHORT:
+                stop = two.dance_end
+                if index + 1 < len(mine):
+                    stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
+        result.append(replace(segment, dance_start=min(start, segment.dance_start), dance_end=stop))
+    return tuple(result)
+
+
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
     """The candidates of all answers, each place once, best first."""
     middle = (main.dance_start + main.dance_end) / 2
@@ -51,16 +81,30 @@ def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[C
     return tuple(chosen[:8])
 
 
+def trust(answer: MethodAlignment) -> float:
+    """The highest confidence that a method's look at what should be heard allows."""
+    return float(answer.evidence.details.get("trust", 1.0))
+
+
+def echo(answer: MethodAlignment) -> bool:
+    """Whether a method itself says that its place lacks what the reference has there."""
+    return trust(answer) <= ECHO
+
+
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     """The task's answer: the surer method's segments, with a confidence that knows of both."""
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=lambda a: -a.confidence)
-    if not matched or (len(matched) < len(said) and matched[0].confidence < ALONE):
+    alone = len(matched) < len(said)
+    if not matched or (alone and matched[0].confidence < ALONE) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5
         return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
+    segments = first.segments
+    for second in matched[1:]:
+        segments = completed(segments, second.segments)
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)
@@ -78,6 +122,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
             )
     elif len(said) > 1:
         confidence = min(confidence, 0.85)
+    # What makes one method doubt that the whole reference is heard is no matter of chance,
+    # which a second method would make less likely: it holds for the answer.
+    confidence = min(confidence, *(trust(a) for a in matched))
     if ambiguous:
         confidence = min(confidence, 0.5)
     errors = [a.error_ms for a in matched if a.error_ms is not None]
@@ -88,7 +135,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         True,
         ambiguous,
         confidence,
-        first.segments,
+        segments,
         candidates,
         agreement,
         error,

@@ -15,9 +15,17 @@ from pipeline import reasons
 from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.modular_features import PER_SECOND, Features, extract
-from pipeline.align.modular_fine import Exact, refine
+from pipeline.align.modular_gain import doubt, trust
 from pipeline.align.modular_hint import near
-from pipeline.align.modular_limits import Ear, limits, whole
+from pipeline.align.modular_place import (
+    broken_off,
+    clipped,
+    honest,
+    limited,
+    placed,
+    segment_of,
+    sharpened,
+)
 from pipeline.align.modular_rest import (
     ENOUGH,
     apart,
@@ -30,7 +38,7 @@ from pipeline.align.modular_rest import (
 )
 from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
-from pipeline.align.modular_takes import Take, find_takes, tracks_of
+from pipeline.align.modular_takes import Take, find_takes, genuine, tracks_of
 from pipeline.align.modular_tonal import TonalMatch, Tones
 from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
@@ -42,8 +50,8 @@ FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
 """Confidence that a take at yet another speed needs."""
-SHORT_TAKE = 20.0
-"""Seconds of a take that tells nothing certain about drift."""
+UNLOCKED = 0.85
+"""The most confidence in a line at the same pitch on which waveforms do not agree."""
 MOST_REST = 3
 """Unexplained stretches that are searched."""
 
@@ -125,7 +133,14 @@ def at_speed(
     """The answer at one speed."""
     peaks = search(heard, listening)
     lines = tracks_of(heard, listening, peaks, most=12)
-    takes = find_takes(heard, listening, lines)
+    found = find_takes(heard, listening, lines)
+    if not heard.stretched and (len(found) > 1 or broken_off(heard, listening, found)):
+        lines = sharpened(dance, reference, heard, listening, lines, found)
+        found = find_takes(heard, listening, lines)
+    clean: list[Take] = []
+    if not heard.stretched and len(found) > 1:
+        found, clean = honest(dance, reference, found, heard.speed)
+    takes = genuine(heard, listening, found, clean)
     del peaks, lines  # evidence frame by frame: of two hours, 6 MB a line
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
@@ -146,42 +161,6 @@ def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
     )
 
 
-def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
-    """A take as a segment, in seconds of the dance's own clock."""
-    per_second = PER_SECOND * speed
-    offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
-    if exact is not None:
-        offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
-
-
-def placed(dance: Sound, reference: Sound, rough: Segment, speed: float) -> Exact | None:
-    """The exact line of a take. A short one tells its drift badly: there the line without
-    drift through its middle is taken unless another is clearly better."""
-    start, stop = rough.dance_start, rough.dance_end
-    exact = refine(dance, reference, rough.offset, rough.speed, start, stop, slack=4e-4)
-    if stop - start >= SHORT_TAKE:
-        return exact
-    middle = (start + stop) / 2
-    offset = rough.offset + (rough.speed - speed) * middle
-    plain = refine(dance, reference, offset, speed, start, stop, slack=6e-4)
-    steady = refine(dance, reference, offset, speed, start, stop, slack=0.0)
-    found = [(e.height * w, e) for e, w in ((steady, 1.25), (plain, 1.0), (exact, 1.0)) if e]
-    return max(found, key=lambda item: item[0])[1] if found else None
-
-
-def limited(dance: Sound, reference: Sound, segment: Segment, coherent: bool) -> Segment:
-    """A segment with its limits placed by coherence, where waveforms match."""
-    floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
-    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
-    if coherent:
-        ear = Ear(dance, reference, segment.offset, segment.speed)
-        exact = limits(ear, start, stop, floor, ceiling)
-        if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
-            start, stop = exact
-    return replace(segment, dance_start=float(start), dance_end=float(stop))
-
-
 def assemble(
     dance: Sound,
     reference: Sound,
@@ -197,21 +176,36 @@ def assemble(
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
         return unmatched(reasons.NO_SHARED_MUSIC, best.evidence)
-    for take, verdict in zip(takes, verdicts, strict=True):
-        if not verdict.matched:
-            continue
+    main = max(standing, key=lambda v: v.score)
+    doubts: list[float | None] = []
+    kept = [take for take, verdict in zip(takes, verdicts, strict=True) if verdict.matched]
+    per_second = PER_SECOND * speed
+    for index, take in enumerate(kept):
         rough = segment_of(take, None, speed, pitch_moved=False)
         exact = None if heard.stretched else placed(dance, reference, rough, speed)
         segment = segment_of(take, exact, speed, pitch_moved=heard.pitch != 1.0)
-        segments.append(limited(dance, reference, segment, exact is not None))
+        if exact is None:
+            segments.append(clipped(dance, reference, segment))
+        else:
+            before = segments[-1].dance_end if segments else 0.0
+            after = kept[index + 1].start / per_second if index + 1 < len(kept) else np.inf
+            segment = limited(dance, reference, segment, (before, after))
+            segments.append(segment)
+            span = segment.dance_start, segment.dance_end
+            doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
         errors.append(1.0 if exact is not None else 12.0)
-    main = max(standing, key=lambda v: v.score)
+    trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
+    if not doubts and not heard.stretched:
+        trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
     ambiguous = main.ambiguous
     total = sum(
         take.strength * float(np.sqrt((take.stop - take.start) / PER_SECOND))
         for take, verdict in zip(takes, verdicts, strict=True)
         if verdict.matched
     )
+    details = {**main.evidence.details, "weight": float(total), "trust": trusted}
+    if any(d is not None for d in doubts):
+        details["missing"] = max(d for d in doubts if d is not None)
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
@@ -219,10 +213,10 @@ def assemble(
         NAME,
         True,
         ambiguous,
-        main.confidence,
+        min(main.confidence, trusted),
         tuple(segments),
         candidates if ambiguous else candidates[1:],
         float(np.max(errors)),
         None,
-        replace(main.evidence, details={**main.evidence.details, "weight": float(total)}),
+        replace(main.evidence, details=details),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.align.hint import REACH, Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_follow import Line, chance, fit_stretch, products
-from pipeline.align.modular_takes import Take, find_takes, track
+from pipeline.align.modular_takes import Take, find_takes, genuine, track
 from pipeline.model import Sound
 
 SIGMAS = 5.5
@@ -39,5 +39,6 @@ def near(
     _, heard, line = best
     low, high = line.overlap(heard, listening)
     line = fit_stretch(heard, listening, line, low, high, 5e-4)
-    takes = find_takes(heard, listening, [track(heard, listening, line)])
+    found = find_takes(heard, listening, [track(heard, listening, line)])
+    takes = genuine(heard, listening, found)
     return heard, takes or [Take(line, low, high, best[0])]

@@ -61,11 +61,11 @@ class Ear:
     offset: float
     speed: float
 
-    def spectra(self, start: float, count: int) -> tuple[Array, Array]:
+    def spectra(self, start: float, count: int, step: float = HOP) -> tuple[Array, Array]:
         """Short-time spectra of both, ``(frames, bins)``, frames centred from ``start`` on."""
         rate = self.dance.rate
         size = frame_size(rate, FRAME)
-        hop = round(HOP * rate)
+        hop = round(step * rate)
         first = round(start * rate) - size // 2
         length = size + hop * (count - 1)
         own = self.dance.read(first, first + length)
@@ -94,10 +94,10 @@ class Ear:
         result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
         return result
 
-    def matched(self, start: float, stop: float, room: Array) -> Matched:
+    def matched(self, start: float, stop: float, room: Array, step: float = HOP) -> Matched:
         """Coherence between two times."""
-        count = max(int((stop - start) / HOP) + 1, 1)
-        here, there = self.spectra(start, count)
+        count = max(int((stop - start) / step + 1e-6) + 1, 1)
+        here, there = self.spectra(start, count, step)
         heard = there * room
         top = np.real(here * np.conj(heard)).sum(axis=1)
         own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))

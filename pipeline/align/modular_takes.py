@@ -7,6 +7,7 @@ then placed to the frame where the evidence turns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,7 +145,7 @@ def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> in
 
 
 def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list[Take]:
-    """The takes in the order of the dance."""
+    """The takes in the order of the dance, echoes of a repetitive song among them."""
     if not lines:
         return []
     path = best_sequence(gains_of(lines))
@@ -158,18 +159,21 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
             takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
         second = end
     least = min(SHORTEST, dance.count // 2)
-    return genuine(dance, reference, [take for take in takes if take.stop - take.start >= least])
+    return [take for take in takes if take.stop - take.start >= least]
 
 
-def genuine(dance: Features, reference: Features, takes: list[Take]) -> list[Take]:
+def genuine(
+    dance: Features, reference: Features, takes: list[Take], clean: Sequence[Take] = ()
+) -> list[Take]:
     """The takes without the echoes of a repetitive song.
 
     Where the reference lacks a part of what was danced to, that part may fit another place
     that sounds the same. Such a piece is short, its line also fits where a stronger take
-    is, and the music goes on without a pause in between; a real take starts after one.
+    is, and the music goes on without a pause in between; a real take starts after one. The
+    strongest take is no echo, but ``clean`` ones (all of the reference is heard) come first.
     """
     kept: list[Take] = []
-    for take in sorted(takes, key=lambda t: -t.strength):
+    for take in sorted(takes, key=lambda t: (t not in clean, -t.strength)):
         own = strength(dance, reference, take.line, take.start, take.stop)
         echo = False
         for other in kept:

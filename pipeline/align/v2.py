@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.signal import duration
-from pipeline.align.v2_answer import CHANCE, LOCKED, NAME, answer, on_grid, placed
+from pipeline.align.v2_answer import CHANCE, LOCKED, NAME, answer, around, on_grid, placed
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
 from pipeline.align.v2_echo import levels
@@ -130,7 +130,10 @@ def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> Meth
     path = followed(dance, reference, heard, listening, Guess(lag, low, high, CHANCE, 0.0))
     pieces = peel(heard, listening, [path])
     pieces = pieces or [Piece(path, *path.limits(heard, listening), CHANCE)]
-    placings = [placed(dance, reference, heard, piece) for piece in pieces]
+    placings = [
+        placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
+        for index, piece in enumerate(pieces)
+    ]
     segments = separated([segment for segment, _ in placings])
     locked = all(line.height >= LOCKED for _, line in placings)
     error = 1.0 if locked else 15.0

@@ -10,7 +10,8 @@ from pipeline import reasons
 from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_echo import genuine
-from pipeline.align.v2_limits import limits
+from pipeline.align.v2_gain import MUCH, NOTHING, ceiling, unexplained
+from pipeline.align.v2_limits import gone_on, limits
 from pipeline.align.v2_phase import Lock, lock
 from pipeline.align.v2_search import agreement, tops
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
@@ -24,12 +25,21 @@ CHANCE = 5.2
 CLEAR, EQUAL, BETTER = 0.82, 0.91, 1.1
 """The next place's share of the best: up to here a clear winner, from here as good, and
 from here so much better that this is not the place."""
+UNLOCKED = 0.85
+"""The most confidence in a line at the same pitch on which phases do not agree."""
+AS_GOOD, CLOSE = 0.95, 0.75
+"""A next place with this share of the evidence of bits leaves this confidence at most."""
 SAME = 6
 """So many equally good places are a rhythm that many songs have, and no match."""
 
 
-def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[Segment, Lock]:
-    """A piece as a segment of the dance's clock, locked over its whole length."""
+def placed(
+    dance: Sound, reference: Sound, heard: Bits, piece: Piece, between: tuple[float, float]
+) -> tuple[Segment, Lock]:
+    """A piece as a segment of the dance's clock, locked over its whole length.
+
+    ``between``: the dance times up to which its line may be followed.
+    """
     speed = heard.speed
     start, stop = piece.start / speed, min(piece.stop / speed, duration(dance))
     line = Lock(piece.path.lag / PER_SECOND, speed * (1 + piece.path.drift), 0.0)
@@ -42,6 +52,8 @@ def placed(dance: Sound, reference: Sound, heard: Bits, piece: Piece) -> tuple[S
     high = min((duration(reference) - kept.offset) / kept.speed, duration(dance))
     start, stop = max(start, low), min(stop, high)
     if exact.height >= LOCKED:
+        free = (max(low, between[0]), min(high, between[1]))
+        start, stop = gone_on(dance, reference, kept.offset, kept.speed, start, stop, free)
         start, stop = limits(dance, reference, kept.offset, kept.speed, start, stop, (low, high))
     return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
 
@@ -133,12 +145,58 @@ def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
     )
 
 
+def around(pieces: list[Piece], index: int, speed: float) -> tuple[float, float]:
+    """The dance times that the neighbours of a piece leave free."""
+    before = pieces[index - 1].stop / speed if index else 0.0
+    after = pieces[index + 1].start / speed if index + 1 < len(pieces) else np.inf
+    return before, float(after)
+
+
+def lacking(dance: Sound, reference: Sound, segment: Segment) -> float | None:
+    """The share of the reference that a segment promises and the dance lacks."""
+    span = segment.dance_start, segment.dance_end
+    return unexplained(dance, reference, segment.offset, segment.speed, *span)
+
+
+def complete(
+    dance: Sound, reference: Sound, heard: Bits, pieces: list[Piece]
+) -> tuple[list[Piece], list[Piece]]:
+    """The pieces, and those of them that explain all of the reference.
+
+    Where there are such, pieces that lack much are left out: however long an echo of a
+    repetitive song is, a short piece that explains all is the place.
+    """
+    lacks: list[float | None] = []
+    for piece in pieces:
+        start = max(piece.start / heard.speed, 0.0)
+        stop = min(piece.stop / heard.speed, duration(dance))
+        offset, speed = piece.path.lag / PER_SECOND, heard.speed * (1 + piece.path.drift)
+        exact = lock(dance, reference, offset, speed, start, stop, slack=2e-4)
+        said = None
+        if exact.height >= LOCKED:
+            at = exact.offset, exact.speed
+            low = max(-exact.offset / exact.speed, 0.0)
+            high = min((duration(reference) - exact.offset) / exact.speed, duration(dance))
+            start, stop = max(start, low), min(stop, high)
+            start, stop = limits(dance, reference, *at, start, stop, (low, high))
+            said = unexplained(dance, reference, *at, start, stop)
+        lacks.append(said)
+    whole = [p for p, s in zip(pieces, lacks, strict=True) if s is not None and s <= NOTHING]
+    if not whole:
+        return pieces, []
+    return [p for p, s in zip(pieces, lacks, strict=True) if s is None or s < MUCH], whole
+
+
 def answer(
     dance: Sound, reference: Sound, heard: Bits, listening: Bits, paths: list[Path]
 ) -> MethodAlignment:
     """Takes, verdicts and exact places of paths."""
     locked = [p for p in paths if p.height >= LOCKED]
-    pieces = genuine(dance, heard, listening, peel(heard, listening, paths))
+    peeled = peel(heard, listening, paths)
+    clean: list[Piece] = []
+    if len(peeled) > 1 and not heard.stretched:
+        peeled, clean = complete(dance, reference, heard, peeled)
+    pieces = genuine(dance, heard, listening, peeled, clean)
     if not pieces and locked:
         path = locked[0]
         pieces = [Piece(path, *path.limits(heard, listening), path.height)]
@@ -146,8 +204,9 @@ def answer(
     best: tuple[float, float, list[tuple[float, float]], Evidence] | None = None
     errors: list[float] = []
     total = 0.0
-    for piece in pieces:
-        segment, exact = placed(dance, reference, heard, piece)
+    lacks: list[float | None] = []
+    for index, piece in enumerate(pieces):
+        segment, exact = placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
         score, others, evidence = standing(heard, listening, piece)
         deep = score < CHANCE and exact.height >= LOCKED
         strength = 0.8 * exact.height if deep else score
@@ -158,6 +217,8 @@ def answer(
         if not deep and others and others[0][1] > BETTER:
             continue
         segments.append(segment)
+        if exact.height >= LOCKED:
+            lacks.append(lacking(dance, reference, segment))
         total += piece.score * float(np.sqrt(piece.stop - piece.start))
         errors.append(1.0 if exact.height >= LOCKED else 15.0)
         if best is None or strength > best[0]:
@@ -169,7 +230,16 @@ def answer(
     ambiguous = ratio >= EQUAL
     height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
     confidence = float(min(height, np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))) * 0.995
+    if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
+        confidence = min(confidence, CLOSE)
     main = max(segments, key=lambda s: s.dance_end - s.dance_start)
+    trust = ceiling(lacks, strength, main.dance_end - main.dance_start)
+    if not lacks and not heard.stretched:
+        trust = UNLOCKED  # at one speed phases agree, but for another player's version
+    confidence = min(confidence, trust)
+    details = {**evidence.details, "weight": total, "trust": trust}
+    if any(share is not None for share in lacks):
+        details["missing"] = max(share for share in lacks if share is not None)
     places = [(main.offset, 1.0)] + [
         (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
     ]
@@ -183,7 +253,7 @@ def answer(
         candidates if ambiguous else candidates[1:],
         max(errors),
         None,
-        replace(evidence, details={**evidence.details, "weight": total}),
+        replace(evidence, details=details),
     )
 
 

@@ -7,6 +7,8 @@ piece is weak or lies beyond an end of the reference; a new take starts after a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.align.signal import Array, spans
@@ -53,13 +55,24 @@ def evidence(piece: Piece, start: float, stop: float) -> float:
     return float(part.mean()) if len(part) else 0.0
 
 
-def genuine(dance: Sound, heard: Bits, listening: Bits, pieces: list[Piece]) -> list[Piece]:
-    """The pieces without echoes, in the order of the dance."""
+def genuine(
+    dance: Sound,
+    heard: Bits,
+    listening: Bits,
+    pieces: list[Piece],
+    clean: Sequence[Piece] = (),
+) -> list[Piece]:
+    """The pieces without echoes, in the order of the dance.
+
+    The strongest piece is no echo, but ``clean`` ones, which explain all of the reference,
+    come first.
+    """
     if len(pieces) < 2:
         return pieces
     level = levels(dance)
     kept: list[Piece] = []
-    for piece in sorted(pieces, key=lambda p: -p.score):
+    sure = {id(piece) for piece in clean}
+    for piece in sorted(pieces, key=lambda p: (id(p) not in sure, -p.score)):
         middle = (piece.start + piece.stop) / 2
         own = evidence(piece, piece.start, piece.stop)
         echo = False

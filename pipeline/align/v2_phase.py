@@ -24,6 +24,11 @@ BAND = (150.0, 3200.0)
 """Hertz."""
 BEFORE = 0.045
 """Seconds before the strongest peak in which an earlier arrival is looked for."""
+STRONG, WEAKEST = 0.2, 0.1
+"""Least height of a first arrival, relative to the strongest; the lower one is for a line on
+which the strongest lies in the middle, so that both sides of it can be compared."""
+FAINT = 7.0
+"""Deviations of chance by which an arrival below ``STRONG`` has to stand out."""
 WHOLE = 65536
 """Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
 WHOLE_FFT = 262144
@@ -101,22 +106,27 @@ def lined_up(curves: Array, away: Array, slopes: Array) -> tuple[Array, float]:
     return best[1], best[2]
 
 
-def arrival(curve: Array, rate: int) -> tuple[float, float]:
+def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, float]:
     """Lag of the first arrival in samples from the middle, and the peak's height.
 
     An earlier peak counts when it stands out of the noise and of the strongest peak's own
-    side lobes, which lie alike on both sides of it.
+    side lobes, which lie alike on both sides of it. Below ``STRONG`` it has to stand out
+    more, and both sides have to be there: with all magnitudes made equal, a reflection that
+    is weaker than the direct sound leaves a ghost before it as well, but a smaller one.
     """
     size = np.abs(curve)
     top = int(size.argmax())
     noise = 1.4826 * float(np.median(size)) + 1e-9
-    least = max(0.2 * float(size[top]), 4.2 * noise)
+    least = max(weakest * float(size[top]), 4.2 * noise)
     first = top
     for place in range(max(1, top - int(BEFORE * rate)), top - 1):
         value = float(size[place])
         if value < least or value < size[place - 1] or value < size[place + 1]:
             continue
         mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        strong = value >= STRONG * float(size[top])
+        if not strong and (value < FAINT * noise or len(mirror) == 0):
+            continue
         if len(mirror) and value < 1.3 * float(mirror.max()):
             continue
         first = place
@@ -156,7 +166,7 @@ def lock(
         steps = min(int(np.ceil(limit / step)), 300)
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
         curve, slope = lined_up(curves, away, slopes)
-        lag, height = arrival(curve, dance.rate)
+        lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
         middle = centre + LENGTH / 2
         drift = slope / dance.rate
         offset += -speed * lag / dance.rate + speed * drift * middle

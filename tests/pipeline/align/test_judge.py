@@ -56,6 +56,36 @@ def test_one_method_alone_is_judged_too() -> None:
     assert together.longest == SURE.segments[0]
 
 
+def doubted(answer: MethodAlignment, trust: float) -> MethodAlignment:
+    """An answer whose method misses a part of the reference in the dance."""
+    return replace(
+        answer,
+        confidence=min(answer.confidence, trust),
+        evidence=replace(answer.evidence, details={"trust": trust}),
+    )
+
+
+def test_what_one_method_misses_in_the_dance_limits_the_answer() -> None:
+    other = replace(SURE, method="modular", segments=(Segment(0, 30, 12.004),))
+    together = judge({"v2": doubted(SURE, 0.5), "modular": other})
+    assert together.matched and together.confidence == pytest.approx(0.5)
+
+
+def test_a_place_that_every_method_doubts_is_no_match() -> None:
+    other = replace(SURE, method="modular")
+    together = judge({"v2": doubted(SURE, 0.5), "modular": doubted(other, 0.5)})
+    assert not together.matched and together.reason == reasons.NO_SHARED_MUSIC
+    assert not judge({"v2": doubted(SURE, 0.5)}).matched
+
+
+def test_limits_reach_as_far_as_either_method_heard_the_line() -> None:
+    two = (Segment(2, 20, 12.0), Segment(24, 40, 30.0))
+    other = (Segment(0.5, 20.1, 12.001), Segment(24.0, 44.0, 55.0))
+    one = replace(SURE, segments=two)
+    together = judge({"v2": one, "modular": replace(SURE, method="modular", segments=other)})
+    assert [(s.dance_start, s.dance_end) for s in together.segments] == [(0.5, 20), (24, 40)]
+
+
 @pytest.mark.music
 @pytest.mark.parametrize("spoilt", ["v2", "modular"])
 def test_spoiling_one_method_leaves_the_other_unchanged(
