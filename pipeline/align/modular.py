@@ -141,7 +141,7 @@ def at_speed(
     if not heard.stretched and len(found) > 1:
         found, clean = honest(dance, reference, found, heard.speed)
     takes = genuine(heard, listening, found, clean)
-    del peaks, lines  # evidence frame by frame: of two hours, 6 MB a line
+    del peaks, lines, found  # evidence frame by frame: of two hours, 6 MB a line
     if not takes:
         return unmatched(reasons.NO_SHARED_MUSIC)
     own = modular_tonal.extract(dance, heard.speed, heard.pitch)
