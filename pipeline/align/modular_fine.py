@@ -25,8 +25,8 @@ REACH = 0.08
 """Seconds on either side of the line that are looked at."""
 BEFORE = 0.06
 """Seconds before the strongest arrival in which a first one is looked for."""
-WEAKEST = 0.17
-"""A first arrival's least height, relative to the strongest (-16 dB)."""
+WEAKEST = 0.2
+"""A first arrival's least height, relative to the strongest (-14 dB)."""
 SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
 BAND = (120.0, 3400.0)
