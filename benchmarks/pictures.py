@@ -243,7 +243,7 @@ def arrivals(target: Path) -> None:
     curve, _ = fine.line_up(curves, middles.astype(np.float32), RATE, 4e-4)
     none = np.zeros(len(curves), np.float32)
     halves = (fine.stacked(curves[::2], none[::2]), fine.stacked(curves[1::2], none[1::2]))
-    lag, _, early, _ = fine.first_arrival(curve, halves, RATE)
+    lag, _, early, _ = fine.first_arrival(curve, halves, fine.quartered(curves, none), RATE)
     times = (np.arange(len(curve)) - len(curve) // 2) * 1000 / RATE
     picture = Picture(1)
     size = np.abs(curve) / np.abs(curve).max()

@@ -37,6 +37,8 @@ STRETCHED = 12.0
 """Seconds of a window where the pitch was kept: onsets take longer to tell."""
 EDGE = 0.15
 """Seconds at the limits of a take that may be a cross-fade."""
+REACH = 0.25
+"""Seconds by which sound may be early or late."""
 PART = 0.5
 """Seconds of a part that is the music or is not."""
 LIKE = 0.5
@@ -146,14 +148,25 @@ def windows(seconds: float, length: float) -> list[tuple[int, int]]:
 
 
 def late(own: Samples, wanted: Samples, length: float) -> list[float]:
-    """How late each window is, by phase correlation."""
+    """How late each window is, by correlation: both sounds are clean, so that it is near 1 at the
+    right lag. (Phase correlation gives bands without music the same weight, in which the rounding
+    of two sounds that were made alike agrees at no lag.)"""
     found = []
     for first, last in windows(len(own) / clips.RATE, length):
         if np.sqrt(np.mean(wanted[first:last] ** 2)) >= QUIET:
-            # Up to 4 kHz: above, some music has nothing, and rounding agrees at any lag.
-            thin, heard = (signal.resample_poly(x[first:last], 1, 6) for x in (wanted, own))
-            found.append(warp.phase_lag(thin, heard, clips.RATE // 6, 0.25)[0])
+            found.append(correlation_lag(wanted[first:last], own[first:last]))
     return found
+
+
+def correlation_lag(wanted: Samples, own: Samples) -> float:
+    """How late ``own`` is (seconds, at most REACH either way), to a fraction of a sample."""
+    curve = signal.correlate(own, wanted, mode="full", method="fft")
+    middle, width = len(wanted) - 1, round(REACH * clips.RATE)
+    near = np.abs(curve[middle - width : middle + width + 1])
+    peak = int(np.argmax(near[1:-1])) + 1
+    left, top, right = near[peak - 1 : peak + 2]
+    part = 0.5 * (left - right) / (left - 2 * top + right)
+    return float((peak - width + part) / clips.RATE)
 
 
 def late_onsets(own: Samples, source: Samples, speed: float, length: float) -> list[float]:

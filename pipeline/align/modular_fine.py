@@ -27,6 +27,9 @@ BEFORE = 0.06
 """Seconds before the strongest arrival in which a first one is looked for."""
 WEAKEST = 0.2
 """A first arrival's least height, relative to the strongest (-14 dB)."""
+QUARTERS, STEADY = 4, 0.75
+"""Parts of a take, one after the other, and how much of its height over all of it a first arrival
+has, relative to the strongest, in the usual one of them."""
 SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
 BAND = (120.0, 3400.0)
@@ -126,14 +129,16 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
 
 
 def first_arrival(
-    curve: Array, halves: tuple[Array, Array], rate: int
+    curve: Array, halves: tuple[Array, Array], quarters: list[Array], rate: int
 ) -> tuple[float, float, float, float]:
     """Lag of the first arrival (samples, 0 at the middle), height, head start and spread.
 
     A first arrival is the earliest local top before the strongest that stands out of the
     noise and has no equal at the same distance behind the strongest (side lobes of a tone
     are symmetrical, arrivals are not). It has to be there in both halves of the windows
-    (``halves``: the stacks of the even and the odd ones), with the same sign.
+    (``halves``: the stacks of the even and the odd ones), with the same sign, and be as strong
+    in the usual one of the ``quarters`` of the take as in the whole: a room's response stays,
+    the side lobe of a passage goes with it.
     """
     size = np.abs(curve)
     top = int(size.argmax())
@@ -151,7 +156,7 @@ def first_arrival(
         if len(mirror) and value < 1.25 * float(mirror.max()):
             continue
         signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
-        if min(signed) < 0.55 * value:
+        if min(signed) < 0.55 * value or not _steady(curve, quarters, place, top):
             continue
         first = place
         break
@@ -163,6 +168,20 @@ def first_arrival(
     spread = float((weights * np.arange(len(early))).sum() / (weights.sum() + 1e-12)) / rate
     lag = first + part - len(curve) // 2
     return lag, float(size[top]) / noise, (top - first) / rate, spread
+
+
+def quartered(curves: Array, shifts: Array) -> list[Array]:
+    """The stacks of a take's quarters; none of a take of few windows."""
+    if len(curves) < 2 * QUARTERS:
+        return []
+    parts = np.array_split(np.arange(len(curves)), QUARTERS)
+    return [stacked(curves[part], shifts[part]) for part in parts]
+
+
+def _steady(curve: Array, quarters: list[Array], place: int, top: int) -> bool:
+    ratios = [float(q[place] / q[top]) for q in quarters if abs(float(q[top])) > 0]
+    whole = float(curve[place] / curve[top])
+    return not ratios or float(np.median(ratios)) * np.sign(whole) >= STEADY * abs(whole)
 
 
 def refine(
@@ -184,7 +203,7 @@ def refine(
     centre = float(middles.mean())
     away = ((middles - centre) * dance.rate * slope).astype(np.float32)
     halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
-    lag, height, early, spread = first_arrival(stack, halves, dance.rate)
+    lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), dance.rate)
     if height < SIGMAS:
         return None
     late = lag / dance.rate
