@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, grid, notices, rows, toasts
+from ui import actions, grid, notices, rows, selection, toasts
 from ui.banners import show_banners
 from ui.format import duration
 from ui.service import Service
@@ -28,8 +28,6 @@ OTHERWISE = 12.0
 PAGE_SIZES = (10, 25, 50, 100)
 
 _SHOWN = "table.shown"
-_SELECTED = "table.selected"
-_MOUNT = "table.mount"
 
 
 def show_table(service: Service, viewer: Viewer) -> None:
@@ -65,7 +63,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         return
     _grid(service, viewer, page.tasks, snapshot, queue, now)
     _footer(page)
-    actions.show_bulk(service, viewer, selected_tasks(visible), _clear)
+    actions.show_bulk(service, viewer, selected_tasks(visible))
 
 
 def _summary(queue: rows.Queue) -> None:
@@ -136,15 +134,16 @@ def _grid(
     now: datetime,
 ) -> None:
     ids = [task.id for task in tasks]
-    mount = st.session_state.get(_MOUNT, 0)
-    digest = hashlib.sha256("".join([current(), str(mount), *ids]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        "".join([current(), str(selection.mount()), *ids]).encode()
+    ).hexdigest()[:16]
     key = f"tasks-{digest}"
     shown = st.session_state.setdefault(_SHOWN, {})
     shown[key] = ids
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
     frame = grid.frame_of(service, tasks, snapshot, queue, now)
-    chosen = set(st.session_state.get(_SELECTED, ()))
+    chosen = set(selection.ids())
     st.dataframe(
         frame,
         key=key,
@@ -153,7 +152,7 @@ def _grid(
         placeholder="",
         column_config=grid.columns(f"act-{key}", lambda: _acted(service, viewer, key)),
         on_select=lambda: _selected(key),
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={
             "selection": {"rows": [i for i, task_id in enumerate(ids) if task_id in chosen]}
         },
@@ -163,12 +162,11 @@ def _grid(
 
 def _selected(key: str) -> None:
     """Turn the positions of a table's selection into ids, by the rows that it showed."""
-    ids = st.session_state[_SHOWN].get(key, [])
-    picked = [ids[row] for row in st.session_state[key].selection.rows if row < len(ids)]
-    before = st.session_state.get(_SELECTED, [])
-    st.session_state[_SELECTED] = [i for i in before if i not in ids] + picked
-    if len(picked) == 1 and st.query_params.get("task") != picked[0]:
-        actions.open_task(picked[0])
+    state = st.session_state[key].selection
+    shown = st.session_state[_SHOWN].get(key, [])
+    opened = selection.follow(key, shown, state.rows, state.cells)
+    if opened and st.query_params.get("task") != opened:
+        actions.open_task(opened, ticked=opened in selection.ids())
 
 
 def _acted(service: Service, viewer: Viewer, key: str) -> None:
@@ -180,10 +178,5 @@ def _acted(service: Service, viewer: Viewer, key: str) -> None:
 
 def selected_tasks(visible: Sequence[Task]) -> list[Task]:
     """The selected tasks that are still there and may be seen."""
-    chosen = set(st.session_state.get(_SELECTED, ()))
+    chosen = set(selection.ids())
     return [task for task in visible if task.id in chosen]
-
-
-def _clear() -> None:
-    st.session_state[_SELECTED] = []
-    st.session_state[_MOUNT] = st.session_state.get(_MOUNT, 0) + 1
