@@ -74,7 +74,8 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
     facts = [f"{t('column.reference')}: {plain(shown_name(task.reference_name))}"]
     spent = seconds_spent(task, datetime.now(UTC))
     if task.status == "success" and spent is not None:
-        facts.append(t("detail.spent", time=duration(spent)))
+        key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
+        facts.append(t(key, time=duration(spent)))
     st.caption(" · ".join(facts))
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from store import Snapshot, Task
 from ui import actions, rows, words
-from ui.format import duration, milliseconds, moments, seconds_spent, size
+from ui.format import duration, moments, seconds_spent, size
 from ui.names import shown_name
 from ui.routes.files import file_path
 from ui.service import Service
@@ -49,7 +49,7 @@ def frame_of(
             "progress": [progress(task) for task in tasks],
             "stage": [words.stage_text(task, queue) for task in tasks],
             "confidence": [rows.percent(task) for task in tasks],
-            "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
+            "agreement": [words.agreement_text(task) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
             "reference": [shown_name(task.reference_name) for task in tasks],
@@ -87,7 +87,7 @@ def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
         "created": config.DatetimeColumn(
             t("column.created"), timezone=st.context.timezone, format="MM-DD HH:mm", width=110
         ),
-        "spent": config.TextColumn(t("column.spent"), width=90),
+        "spent": config.TextColumn(t("column.spent"), help=t("column.spent_help"), width=90),
         "size": config.TextColumn(t("column.size"), width=150),
         "actions": config.ButtonColumn(
             t("column.actions"),

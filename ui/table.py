@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, grid, notices, rows, selection, toasts
+from ui import actions, adjust, grid, notices, rows, selection, toasts
 from ui.banners import show_banners
 from ui.format import duration
 from ui.service import Service
@@ -33,13 +33,9 @@ _SHOWN = "table.shown"
 def show_table(service: Service, viewer: Viewer) -> None:
     """The banners, the filters, the table and what can be done with the selected tasks."""
     snapshot = service.store.snapshot()
-    busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
+    busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
     st.fragment(_live, run_every=every)(service, viewer, busy)
-
-
-def _adjusting(task: Task) -> bool:
-    return task.adjust is not None and task.adjust.status in rows.ACTIVE
 
 
 def _live(service: Service, viewer: Viewer, busy: bool) -> None:
@@ -47,7 +43,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
     notices.show_notices(visible)
-    now_busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
+    now_busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     asked = st.session_state.pop("open", None) or toasts.waiting()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
