@@ -20,6 +20,7 @@ from ui.viewer import Viewer
 
 _REACH = load("reach")
 WHILE_RUNNING = 2.5
+UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
 SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 
 
@@ -105,8 +106,21 @@ def _failure(task: Task) -> None:
     st.error(f"**{who}{words.reason_text(task)}**\n\n{advice}", icon=":material/error:")
 
 
+def unplayable(task: Task) -> bool:
+    """Whether the dance itself is nothing to watch: then the reason is all there is to show."""
+    return (
+        task.status == "failed"
+        and task.extra.get("reason_role") == "dance"
+        and task.reason in UNPLAYABLE
+    )
+
+
 def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     """The players first; the rest only when somebody looks."""
+    if unplayable(task):
+        with st.expander(t("section.events")):
+            part(timeline.show_timeline, task)
+        return
     able = ["compare"] if any(file_path(service, task, kind) for kind in KINDS) else []
     if task.status == "success":
         able.append("adjust")
