@@ -175,7 +175,7 @@ def show_delete_dialog(service: Service, viewer: Viewer) -> None:
     @st.dialog(t("delete.title"))
     def ask() -> None:
         names = [task.dance_name for i in ids if (task := service.store.get(i))]
-        st.write(t("delete.question", n=len(ids)))
+        st.write(t("delete.question", n=len(ids)) if len(ids) > 1 else t("delete.question_one"))
         for name in names[:5]:
             st.text(f"• {shown_name(name)}")
         with st.container(horizontal=True):

@@ -61,12 +61,14 @@ def frame_of(
     return frame
 
 
-def progress(task: Task) -> float | None:
-    """0 to 1 for the bar; None for no bar."""
+def progress(task: Task) -> int | None:
+    """Whole per cents for the bar; None for no bar."""
     if task.status == "success":
-        return 1.0
+        return 100
     value = rows.number(task.progress)
-    return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
+    if value is None or task.status != "processing":
+        return None
+    return int(100 * min(max(value, 0.0), 1.0))
 
 
 def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
         "dance": config.TextColumn(t("column.dance"), width=190),
         "reference": config.TextColumn(t("column.reference"), width=150),
         "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=1, format="percent", width=105
+            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=105
         ),
         "stage": config.TextColumn(t("column.stage"), width=200),
         "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),

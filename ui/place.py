@@ -19,9 +19,9 @@ from ui.viewer import Viewer
 
 _PLACE = load("place", "place_line")
 WORDS = (
-    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "drag", "drawing",
-    "unplaced", "apart", "starts_after", "starts_before", "earlier", "later", "closer", "wider",
-    "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
+    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "help_touch",
+    "drag", "drawing", "unplaced", "apart", "starts_after", "starts_before", "earlier", "later",
+    "closer", "wider", "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
 )  # fmt: skip
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""

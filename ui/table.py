@@ -70,8 +70,8 @@ def _summary(queue: rows.Queue) -> None:
         parts.append(t("queue.waiting", n=len(queue.places)))
     if parts and queue.seconds_left is not None:
         parts.append(t("queue.left", time=duration(queue.seconds_left)))
-    if parts:
-        st.caption(" · ".join(parts))
+    # Never nothing: what is below must not jump away from under a click when the queue ends.
+    st.caption(" · ".join(parts) or t("queue.idle"))
 
 
 def _filters() -> rows.View:

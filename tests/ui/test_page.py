@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.settings import get_settings
 from store import Task
-from ui import rows
+from ui import grid, rows
 from ui import words as words_of
 from ui.service import stop_service
 
@@ -172,6 +172,19 @@ def test_the_file_is_looked_at_again(outputs: Path) -> None:
     (outputs / "task_status.json").write_text(json.dumps(more))
     page.run()
     assert len(page.dataframe[0].value) == 4
+
+
+def test_progress_is_in_whole_per_cents() -> None:
+    assert grid.progress(Task(DONE, "processing", progress=0.27493)) == 27
+    assert grid.progress(Task(DONE, "processing", progress=7.0)) == 100
+    assert grid.progress(Task(DONE, "success")) == 100
+    assert grid.progress(Task(DONE, "failed", progress=0.5)) is None
+
+
+def test_one_task_is_not_called_tasks(outputs: Path) -> None:
+    page = opened(outputs, DONE)
+    page.button(key="detail.delete").click().run()
+    assert "This task with its uploads" in words(page)
 
 
 def test_a_damaged_file_is_told(outputs: Path) -> None:
