@@ -65,11 +65,18 @@ def _answer_to_json(answer: MethodAlignment | Alignment) -> dict[str, Any]:
     }
 
 
+def by_hand(alignment: Alignment) -> bool:
+    """Whether the answer is a person's place alone: no method found anything to refine it by."""
+    matched = [answer for answer in alignment.variants.values() if answer.matched]
+    return bool(matched) and all(a.evidence.details.get("refined") == 0 for a in matched)
+
+
 def alignment_to_json(alignment: Alignment) -> dict[str, Any]:
     """The task's answer: the top-level offset and speed are those of the longest segment."""
     return {
         **_answer_to_json(alignment),
         "agreement_ms": _round(alignment.agreement_ms, 3),
+        "by_hand": by_hand(alignment),
         "variants": {name: _answer_to_json(a) for name, a in alignment.variants.items()},
     }
 

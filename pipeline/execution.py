@@ -194,7 +194,9 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
         reason = result.reason or reasons.CRASHED
         if reason in (SHUTDOWN, LOST):
             return
-        log.warning("[%s] failed (%s): %s\n%s", task_id, reason, result.text, result.detail)
+        # A refusal of somebody's file is no error of ours: a line, and the detail in the task.
+        trace = f"\n{result.detail}" if result.role is None and result.detail else ""
+        log.warning("[%s] failed (%s): %s%s", task_id, reason, result.text, trace)
         changes = {"status": "failed", "reason": reason, "reason_role": result.role}
         record = attempt.store.get(task_id)
         if record and (record.v2_output or record.modular_output) and reason != reasons.CANCELLED:

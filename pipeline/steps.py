@@ -13,7 +13,15 @@ from pipeline.alignment_json import evidence_to_json
 from pipeline.decode import PcmSound, decode_sound, silence
 from pipeline.job import Job, VariantOutcome, reason_of
 from pipeline.media import MediaInfo
-from pipeline.model import VARIANTS, Alignment, MethodAlignment, Progress, Segment, VariantName
+from pipeline.model import (
+    VARIANTS,
+    Alignment,
+    Evidence,
+    MethodAlignment,
+    Progress,
+    Segment,
+    VariantName,
+)
 from pipeline.plan import NO_TRACK
 from pipeline.probe import probe
 from pipeline.progress import StageClock
@@ -164,7 +172,8 @@ def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
         return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
     segment = Segment(start, end, hint.offset, hint.speed)
     # Half: nothing speaks against the place, and nothing but a person for it.
-    return MethodAlignment(name, True, False, 0.5, (segment,))
+    evidence = Evidence(details={"hint": 1.0, "refined": 0.0})
+    return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
 
 
 def _dance_sound(job: Job, files: Files, settings: Settings, progress: Progress) -> PcmSound:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from store import Task
-from ui import rows, toasts
+from ui import rows, selection, toasts
 from ui.names import plain, shown_name
 from ui.service import Service
 from ui.text import t
@@ -58,14 +58,19 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
         do(service, viewer, name, [task_id])
 
 
-def open_task(task_id: str | None, *, reach: bool = False) -> None:
+def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False) -> None:
     """Show a task below the table, or none; a callback.
+
+    What was ticked is ticked no more, unless ``ticked`` says that this is the task: the
+    buttons over a selection must not mean another task than the one that is looked at.
 
     With ``reach`` the page scrolls to it: who handed a file in, or asked to see a task, has
     it before their eyes and not below the edge of a phone.
     """
     if reach:
         st.session_state["reach"] = st.session_state.get("reach", 0) + 1
+    if not ticked:
+        selection.clear()
     if task_id is None:
         st.query_params.pop("task", None)
     else:
@@ -106,15 +111,17 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
         open_task(None)
 
 
-def show_bulk(
-    service: Service, viewer: Viewer, tasks: Sequence[Task], clear: Callable[[], None]
-) -> None:
+def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
     """The bar for the selected tasks."""
     if not tasks:
         return
     able = {name: [x.id for x in tasks if name in possible(x)] for name in ROW_ACTIONS}
     with st.container(horizontal=True, vertical_alignment="center", key="bulk"):
-        st.markdown(t("bulk.selected", n=len(tasks)))
+        if len(tasks) == 1:
+            name = plain(shown_name(tasks[0].dance_name, longest=40)) or tasks[0].id[:8]
+            st.markdown(t("bulk.selected_one", name=name))
+        else:
+            st.markdown(t("bulk.selected", n=len(tasks)))
         for name in ("cancel", "retry"):
             st.button(
                 t(f"action.{name}"),
@@ -135,8 +142,23 @@ def show_bulk(
         have = [task for task in tasks if task.modular_output or task.v2_output]
         if service.routes and have:
             url = viewer.bundle_url(service, have)
-            st.link_button(t("action.download"), url, icon=":material/download:")
-        st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=clear)
+            st.link_button(
+                _bundle_label(have), url, icon=":material/download:", help=t("bulk.download_help")
+            )
+        st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
+
+
+def _bundle_label(tasks: Sequence[Task]) -> str:
+    """What is in the ZIP: the results by name for one task, their number for several."""
+    kinds = [
+        kind
+        for task in tasks
+        for kind, path in (("modular", task.modular_output), ("v2", task.v2_output))
+        if path
+    ]
+    if len(tasks) == 1:
+        return t("bulk.download_one", names=" + ".join(t(f"variant.{kind}") for kind in kinds))
+    return t("bulk.download", n=len(kinds))
 
 
 def _ask_delete(ids: list[str]) -> None:
@@ -153,7 +175,7 @@ def show_delete_dialog(service: Service, viewer: Viewer) -> None:
     @st.dialog(t("delete.title"))
     def ask() -> None:
         names = [task.dance_name for i in ids if (task := service.store.get(i))]
-        st.write(t("delete.question", n=len(ids)))
+        st.write(t("delete.question", n=len(ids)) if len(ids) > 1 else t("delete.question_one"))
         for name in names[:5]:
             st.text(f"• {shown_name(name)}")
         with st.container(horizontal=True):

@@ -10,7 +10,6 @@ import streamlit as st
 from pipeline.plan import RenderOptions
 from store import StoreError, Task
 from ui import copies, rows, toasts
-from ui.compare import plan_of
 from ui.components import load
 from ui.preview import DUCKING, Preview, make_preview
 from ui.routes.files import file_path
@@ -35,19 +34,15 @@ _PLAIN: dict[str, Any] = {
 """What a result is made with when nobody says otherwise."""
 
 
-def options_of(task: Task) -> dict[str, Any]:
-    """The options that the present result was made with."""
-    for kind in ("modular", "v2"):
-        options = plan_of(task, kind).get("options")
-        if isinstance(options, Mapping):
-            return dict(options)
-    return dict(task.options or {})
+def adjusting(task: Task) -> bool:
+    """Whether an adjustment of the task is being made."""
+    return task.adjust is not None and task.adjust.status in rows.ACTIVE
 
 
 def show_state(service: Service, task: Task) -> None:
     """How an adjustment goes on that was asked for, or why it did not work."""
     state = task.adjust
-    if state is not None and state.status in rows.ACTIVE:
+    if adjusting(task):
         st.fragment(_saving, run_every=1.0)(service, task.id)
     elif state is not None and state.status == "failed":
         key = f"reason.{state.reason}"
@@ -58,9 +53,8 @@ def show_state(service: Service, task: Task) -> None:
 
 
 def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
-    """The controls, a live preview of them, and Save."""
-    show_state(service, task)
-    made = {**_PLAIN, **options_of(task)}
+    """The controls, a live preview of them, and Save with what became of it."""
+    made = {**_PLAIN, **rows.options_of(task)}
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]
     kind = st.segmented_control(
         t("adjust.preview"),
@@ -95,7 +89,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
         )
     heard = None
     if service.routes and kind:
-        heard = make_preview(plan_of(task, kind), _options(wanted_of(task)))
+        heard = make_preview(rows.plan_of(task, kind), _options(wanted_of(task)))
     if heard is not None and kind:
         _player(service, viewer, task, kind, heard)
     else:
@@ -113,11 +107,12 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
         t("adjust.save"),
         type="primary",
         icon=":material/save:",
-        disabled=wanted_of(task) == made,
+        disabled=adjusting(task) or wanted_of(task) == made,
         key="adjust.save",
         # What a click finds may be newer than what this run knows.
         on_click=lambda: save(service, viewer, task.id, wanted_of(task)),
     )
+    show_state(service, task)
 
 
 def _key(task: Task, name: str) -> str:
@@ -127,7 +122,7 @@ def _key(task: Task, name: str) -> str:
 
 def wanted_of(task: Task) -> dict[str, Any]:
     """The options that the controls show at this moment."""
-    made = {**_PLAIN, **options_of(task)}
+    made = {**_PLAIN, **rows.options_of(task)}
     state = st.session_state
     nudge = rows.number(state.get(_key(task, "nudge")))
     moved = state.get(_key(task, "player"))
@@ -155,7 +150,7 @@ def _options(wanted: Mapping[str, Any]) -> RenderOptions:
 
 def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Preview) -> None:
     """The player that mixes the wanted result, and what it leaves out."""
-    made = rows.number(options_of(task).get("nudge_ms")) or 0.0
+    made = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
     song = kind if heard.song == "result" else "reference"
     result = _ADJUST(
         key=_key(task, "player"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import streamlit as st
 
 from store import Task
-from ui import copies
+from ui import copies, rows
 from ui.components import load
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
@@ -24,16 +22,9 @@ WORDS = (
 )  # fmt: skip
 
 
-def plan_of(task: Task, kind: str) -> Mapping[str, Any]:
-    """The render plan of a variant as the file has it; empty when there is none."""
-    plans = task.plans if isinstance(task.plans, Mapping) else {}
-    plan = plans.get(kind)
-    return plan if isinstance(plan, Mapping) else {}
-
-
 def dance_start(task: Task, kind: str) -> float:
     """Seconds on the dance's time line at which a variant's first picture stands."""
-    plan = plan_of(task, kind)
+    plan = rows.plan_of(task, kind)
     try:
         picture = plan["picture"]
         return float(picture["start"] * Fraction(picture["time_base"])) - float(
@@ -47,7 +38,7 @@ def frame_seconds(task: Task) -> float:
     """Seconds of one frame of the dance; a thirtieth when the file does not say."""
     for kind in ("v2", "modular"):
         try:
-            rate = float(Fraction(plan_of(task, kind)["dance"]["video"]["average_rate"]))
+            rate = float(Fraction(rows.plan_of(task, kind)["dance"]["video"]["average_rate"]))
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             continue
         if rate > 1:

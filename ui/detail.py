@@ -20,6 +20,7 @@ from ui.viewer import Viewer
 
 _REACH = load("reach")
 WHILE_RUNNING = 2.5
+UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
 SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 
 
@@ -74,7 +75,8 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
     facts = [f"{t('column.reference')}: {plain(shown_name(task.reference_name))}"]
     spent = seconds_spent(task, datetime.now(UTC))
     if task.status == "success" and spent is not None:
-        facts.append(t("detail.spent", time=duration(spent)))
+        key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
+        facts.append(t(key, time=duration(spent)))
     st.caption(" · ".join(facts))
 
 
@@ -104,8 +106,21 @@ def _failure(task: Task) -> None:
     st.error(f"**{who}{words.reason_text(task)}**\n\n{advice}", icon=":material/error:")
 
 
+def unplayable(task: Task) -> bool:
+    """Whether the dance itself is nothing to watch: then the reason is all there is to show."""
+    return (
+        task.status == "failed"
+        and task.extra.get("reason_role") == "dance"
+        and task.reason in UNPLAYABLE
+    )
+
+
 def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     """The players first; the rest only when somebody looks."""
+    if unplayable(task):
+        with st.expander(t("section.events")):
+            part(timeline.show_timeline, task)
+        return
     able = ["compare"] if any(file_path(service, task, kind) for kind in KINDS) else []
     if task.status == "success":
         able.append("adjust")

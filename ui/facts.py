@@ -14,11 +14,26 @@ if TYPE_CHECKING:
     from ui.stock_upload import Waiting
 
 TIMEOUT = 300.0
+USELESS = frozenset({"not_media", "empty_file", "no_picture"})
+"""Reasons for which a file is not handed in."""
 
 
 def unfinished(files: Iterable[Waiting]) -> bool:
     """Whether a file is still being looked at."""
     return any(file.path.is_file() and _look(file) is None for file in files)
+
+
+def unusable(file: Waiting) -> bool:
+    """Whether a file is known to be of no use; not while it is still being looked at.
+
+    A film without sound may be placed by hand, and what broke on the way may yet be read.
+    """
+    result = _look(file) if file.path.is_file() else None
+    if result is None or result.outcome is not None:
+        return False
+    return result.reason in USELESS or (
+        file.role == "reference" and result.reason in {"no_sound", "silent"}
+    )
 
 
 def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
@@ -31,9 +46,11 @@ def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
         elif result.outcome is None:
             key = f"reason.{result.reason}"
             warning = t(key) if has(key) else t("reason.unreadable")
+            if file.role == "dance" and result.reason in {"no_sound", "silent"}:
+                warning = t("facts.place_by_hand")
             found[file.uid] = {"text": size(file.size), "warning": warning}
         else:
-            found[file.uid] = _describe(result.outcome, file.size)
+            found[file.uid] = _describe(result.outcome, file.size, file.role)
     return found
 
 
@@ -43,7 +60,7 @@ def _look(file: Waiting) -> Any:
     )
 
 
-def _describe(info: Mapping[str, Any], count: int) -> dict[str, Any]:
+def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     parts = []
     seconds = rows.number(info.get("duration"))
     if seconds is not None:
@@ -62,7 +79,7 @@ def _describe(info: Mapping[str, Any], count: int) -> dict[str, Any]:
         parts.append(t("facts.level", db=f"{level:.0f}"))
     warning = ""
     if not info.get("sounds"):
-        warning = t("facts.no_sound")
+        warning = t("facts.place_by_hand" if role == "dance" else "facts.no_sound")
     elif level is not None and level < -60:
         warning = t("facts.quiet")
     elif info.get("cut_off"):

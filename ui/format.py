@@ -10,6 +10,9 @@ import pandas as pd
 from store import Task
 from ui.text import t
 
+CLOSEST_MS = 0.1
+"""Below this a difference is shown as less than this."""
+
 
 def as_time(value: str | datetime | None) -> datetime | None:
     """A moment of the task file; naive ones are UTC; None for what is no date."""
@@ -75,4 +78,6 @@ def milliseconds(value: float | None) -> str:
     """Milliseconds without false precision."""
     if value is None:
         return ""
+    if abs(value) < CLOSEST_MS:
+        return t("time.ms", ms=f"< {CLOSEST_MS:g}")
     return t("time.ms", ms=f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}")

@@ -11,7 +11,7 @@ import streamlit as st
 
 from store import Snapshot, Task
 from ui import actions, rows, words
-from ui.format import duration, milliseconds, moments, seconds_spent, size
+from ui.format import duration, moments, seconds_spent, size
 from ui.names import shown_name
 from ui.routes.files import file_path
 from ui.service import Service
@@ -49,7 +49,7 @@ def frame_of(
             "progress": [progress(task) for task in tasks],
             "stage": [words.stage_text(task, queue) for task in tasks],
             "confidence": [rows.percent(task) for task in tasks],
-            "agreement": [milliseconds(rows.agreement_ms(task)) for task in tasks],
+            "agreement": [words.agreement_text(task) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
             "reference": [shown_name(task.reference_name) for task in tasks],
@@ -61,12 +61,14 @@ def frame_of(
     return frame
 
 
-def progress(task: Task) -> float | None:
-    """0 to 1 for the bar; None for no bar."""
+def progress(task: Task) -> int | None:
+    """Whole per cents for the bar; None for no bar."""
     if task.status == "success":
-        return 1.0
+        return 100
     value = rows.number(task.progress)
-    return min(max(value, 0.0), 1.0) if value is not None and task.status == "processing" else None
+    if value is None or task.status != "processing":
+        return None
+    return int(100 * min(max(value, 0.0), 1.0))
 
 
 def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
         "dance": config.TextColumn(t("column.dance"), width=190),
         "reference": config.TextColumn(t("column.reference"), width=150),
         "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=1, format="percent", width=105
+            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=105
         ),
         "stage": config.TextColumn(t("column.stage"), width=200),
         "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),
@@ -87,7 +89,7 @@ def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
         "created": config.DatetimeColumn(
             t("column.created"), timezone=st.context.timezone, format="MM-DD HH:mm", width=110
         ),
-        "spent": config.TextColumn(t("column.spent"), width=90),
+        "spent": config.TextColumn(t("column.spent"), help=t("column.spent_help"), width=90),
         "size": config.TextColumn(t("column.size"), width=150),
         "actions": config.ButtonColumn(
             t("column.actions"),

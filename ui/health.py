@@ -24,6 +24,7 @@ PACKAGES = ("streamlit", "av", "imageio-ffmpeg", "numpy", "scipy", "tuspyserver"
 
 def show_health(service: Service, viewer: Viewer) -> None:
     """The state of the service, with a banner for what is wrong."""
+    st.subheader(t("page.health"), anchor=False)
     snapshot = service.store.snapshot()
     show_banners(service, snapshot)
     if running_well(service) and not snapshot.problems and not snapshot.unsaved:

@@ -25,6 +25,7 @@ MOST = 5000
 
 def show_history(service: Service, viewer: Viewer) -> None:
     """Finished tasks, those that have left the table included."""
+    st.subheader(t("page.history"), anchor=False)
     days = st.segmented_control(
         t("history.days"),
         DAYS,
@@ -46,7 +47,10 @@ def show_history(service: Service, viewer: Viewer) -> None:
     shown = frame.tail(MOST).iloc[::-1]
     config = st.column_config
     st.dataframe(
-        shown.assign(status=[t(f"status.{status}") for status in shown["status"]]),
+        shown.assign(
+            status=[t(f"status.{status}") for status in shown["status"]],
+            confidence=100 * pd.to_numeric(shown["confidence"]),
+        ),
         hide_index=True,
         placeholder="",
         column_config={
@@ -58,9 +62,15 @@ def show_history(service: Service, viewer: Viewer) -> None:
                 t("event.completed"), timezone=st.context.timezone, format="YYYY-MM-DD HH:mm"
             ),
             "day": None,
-            "seconds": config.NumberColumn(t("column.seconds"), format="%.0f"),
-            "confidence": config.NumberColumn(t("column.confidence"), format="%.2f"),
-            "agreement_ms": config.NumberColumn(t("column.agreement"), format="%.1f"),
+            "seconds": config.NumberColumn(
+                t("column.spent"), format=t("time.s", s="%.0f"), help=t("column.spent_help")
+            ),
+            "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%"),
+            "agreement_ms": config.NumberColumn(
+                t("column.agreement"),
+                format=t("time.ms", ms="%.1f"),
+                help=t("column.agreement_help"),
+            ),
             "reason": config.TextColumn(t("column.reason")),
         },
         alt=t("page.history"),

@@ -19,9 +19,9 @@ from ui.viewer import Viewer
 
 _PLACE = load("place", "place_line")
 WORDS = (
-    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "drag", "drawing",
-    "unplaced", "apart", "starts_after", "starts_before", "earlier", "later", "closer", "wider",
-    "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
+    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "help_touch",
+    "drag", "drawing", "unplaced", "apart", "starts_after", "starts_before", "earlier", "later",
+    "closer", "wider", "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
 )  # fmt: skip
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""
@@ -31,6 +31,7 @@ WAVEFORMS_TIMEOUT = 600.0
 """Seconds."""
 BY_HAND = frozenset({"no_shared_music", "no_sound", "silent"})
 """Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
+NO_SOUND = frozenset({"no_sound", "silent"})
 
 Place = Mapping[str, float]
 """``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
@@ -47,9 +48,13 @@ def can_place(task: Task) -> bool:
     )
 
 
+def mute(task: Task) -> bool:
+    """Whether the dance has no sound by which a place could be refined."""
+    return rows.by_hand(task) or (task.status == "failed" and task.reason in NO_SOUND)
+
+
 def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     """The candidates of an ambiguous task, the time line to drag on, and Save."""
-    adjust.show_state(service, task)
     _candidates(task)
     listened: Place | None = st.session_state.get(f"place-{task.id}")
     answer = rows.answer(task)
@@ -199,10 +204,11 @@ def _save_button(
         type="primary",
         icon=":material/save:",
         key="place.save",
-        disabled=place is None,
+        disabled=place is None or adjust.adjusting(task),
         on_click=lambda: save_hint(service, viewer, task.id, now()),
     )
-    st.caption(t("place.refined"))
+    adjust.show_state(service, task)
+    st.caption(t("place.as_given" if mute(task) else "place.refined"))
 
 
 def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place | None) -> None:

@@ -12,8 +12,8 @@ import streamlit as st
 
 from store import Task
 from store.model import is_task_id
-from ui import rows
-from ui.format import clock, milliseconds
+from ui import rows, words
+from ui.format import clock
 from ui.service import Service
 from ui.text import t
 
@@ -55,12 +55,18 @@ def _figures(task: Task, longest: Mapping[str, float]) -> None:
     with st.container(horizontal=True):
         st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
         st.metric(t("plot.speed"), f"{longest['speed']:.6f}", help=t("plot.speed_help"))
-        st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
-        st.metric(
-            t("plot.agreement"),
-            milliseconds(rows.agreement_ms(task)) or "–",
-            help=t("column.agreement_help"),
-        )
+        if rows.by_hand(task):
+            st.metric(t("plot.found"), t("agreement.by_hand"))
+        else:
+            st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
+            st.metric(
+                t("plot.agreement"),
+                words.agreement_text(task) or "–",
+                help=t("column.agreement_help"),
+            )
+        nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
+        if nudge:
+            st.metric(t("plot.nudge"), f"{nudge:+g} ms", help=t("plot.nudge_help"))
     st.caption(where)
 
 

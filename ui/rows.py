@@ -15,6 +15,8 @@ STATUSES: tuple[Status, ...] = ("pending", "processing", "success", "failed")
 ORDERS = ("newest", "oldest", "name", "status", "confidence")
 ACTIVE = frozenset({"pending", "processing"})
 
+_ANSWERED = frozenset({"render_v2", "render_modular", "verify"})
+"""Stages of a run in which both methods have answered."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -103,13 +105,36 @@ def number(value: Any) -> float | None:
 
 
 def answer(task: Task) -> Mapping[str, Any]:
-    """The task's alignment; empty when there is none."""
+    """The task's alignment; empty when there is none, or only that of an earlier attempt."""
+    if task.status == "pending" or (task.status == "processing" and task.stage not in _ANSWERED):
+        return {}
     return task.alignment if isinstance(task.alignment, Mapping) else {}
 
 
+def plan_of(task: Task, kind: str) -> Mapping[str, Any]:
+    """The render plan of a variant as the file has it; empty when there is none."""
+    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    plan = plans.get(kind)
+    return plan if isinstance(plan, Mapping) else {}
+
+
+def options_of(task: Task) -> dict[str, Any]:
+    """The options that the present result was made with."""
+    for kind in ("modular", "v2"):
+        options = plan_of(task, kind).get("options")
+        if isinstance(options, Mapping):
+            return dict(options)
+    return dict(task.options or {})
+
+
+def by_hand(task: Task) -> bool:
+    """Whether a person placed the song and nothing was found to refine that by."""
+    return answer(task).get("by_hand") is True
+
+
 def confidence(task: Task) -> float | None:
-    """0 to 1, or None before the answer."""
-    return number(answer(task).get("confidence"))
+    """0 to 1; None before the answer, and for a person's place, which nothing speaks for."""
+    return None if by_hand(task) else number(answer(task).get("confidence"))
 
 
 def percent(task: Task) -> float | None:
@@ -119,8 +144,8 @@ def percent(task: Task) -> float | None:
 
 
 def agreement_ms(task: Task) -> float | None:
-    """How far the two methods are apart (milliseconds), or None with one answer."""
-    return number(answer(task).get("agreement_ms"))
+    """How far the two methods are apart (milliseconds), or None with one answer or none."""
+    return None if by_hand(task) else number(answer(task).get("agreement_ms"))
 
 
 def ambiguous(task: Task) -> bool:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, grid, notices, rows, toasts
+from ui import actions, adjust, grid, notices, rows, selection, toasts
 from ui.banners import show_banners
 from ui.format import duration
 from ui.service import Service
@@ -28,20 +28,14 @@ OTHERWISE = 12.0
 PAGE_SIZES = (10, 25, 50, 100)
 
 _SHOWN = "table.shown"
-_SELECTED = "table.selected"
-_MOUNT = "table.mount"
 
 
 def show_table(service: Service, viewer: Viewer) -> None:
     """The banners, the filters, the table and what can be done with the selected tasks."""
     snapshot = service.store.snapshot()
-    busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
+    busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
     st.fragment(_live, run_every=every)(service, viewer, busy)
-
-
-def _adjusting(task: Task) -> bool:
-    return task.adjust is not None and task.adjust.status in rows.ACTIVE
 
 
 def _live(service: Service, viewer: Viewer, busy: bool) -> None:
@@ -49,7 +43,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
     notices.show_notices(visible)
-    now_busy = any(task.status in rows.ACTIVE or _adjusting(task) for task in snapshot.tasks)
+    now_busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     asked = st.session_state.pop("open", None) or toasts.waiting()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
@@ -65,7 +59,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         return
     _grid(service, viewer, page.tasks, snapshot, queue, now)
     _footer(page)
-    actions.show_bulk(service, viewer, selected_tasks(visible), _clear)
+    actions.show_bulk(service, viewer, selected_tasks(visible))
 
 
 def _summary(queue: rows.Queue) -> None:
@@ -76,8 +70,8 @@ def _summary(queue: rows.Queue) -> None:
         parts.append(t("queue.waiting", n=len(queue.places)))
     if parts and queue.seconds_left is not None:
         parts.append(t("queue.left", time=duration(queue.seconds_left)))
-    if parts:
-        st.caption(" · ".join(parts))
+    # Never nothing: what is below must not jump away from under a click when the queue ends.
+    st.caption(" · ".join(parts) or t("queue.idle"))
 
 
 def _filters() -> rows.View:
@@ -136,15 +130,16 @@ def _grid(
     now: datetime,
 ) -> None:
     ids = [task.id for task in tasks]
-    mount = st.session_state.get(_MOUNT, 0)
-    digest = hashlib.sha256("".join([current(), str(mount), *ids]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        "".join([current(), str(selection.mount()), *ids]).encode()
+    ).hexdigest()[:16]
     key = f"tasks-{digest}"
     shown = st.session_state.setdefault(_SHOWN, {})
     shown[key] = ids
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
     frame = grid.frame_of(service, tasks, snapshot, queue, now)
-    chosen = set(st.session_state.get(_SELECTED, ()))
+    chosen = set(selection.ids())
     st.dataframe(
         frame,
         key=key,
@@ -153,7 +148,7 @@ def _grid(
         placeholder="",
         column_config=grid.columns(f"act-{key}", lambda: _acted(service, viewer, key)),
         on_select=lambda: _selected(key),
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={
             "selection": {"rows": [i for i, task_id in enumerate(ids) if task_id in chosen]}
         },
@@ -163,12 +158,11 @@ def _grid(
 
 def _selected(key: str) -> None:
     """Turn the positions of a table's selection into ids, by the rows that it showed."""
-    ids = st.session_state[_SHOWN].get(key, [])
-    picked = [ids[row] for row in st.session_state[key].selection.rows if row < len(ids)]
-    before = st.session_state.get(_SELECTED, [])
-    st.session_state[_SELECTED] = [i for i in before if i not in ids] + picked
-    if len(picked) == 1 and st.query_params.get("task") != picked[0]:
-        actions.open_task(picked[0])
+    state = st.session_state[key].selection
+    shown = st.session_state[_SHOWN].get(key, [])
+    opened = selection.follow(key, shown, state.rows, state.cells)
+    if opened and st.query_params.get("task") != opened:
+        actions.open_task(opened, ticked=opened in selection.ids())
 
 
 def _acted(service: Service, viewer: Viewer, key: str) -> None:
@@ -180,10 +174,5 @@ def _acted(service: Service, viewer: Viewer, key: str) -> None:
 
 def selected_tasks(visible: Sequence[Task]) -> list[Task]:
     """The selected tasks that are still there and may be seen."""
-    chosen = set(st.session_state.get(_SELECTED, ()))
+    chosen = set(selection.ids())
     return [task for task in visible if task.id in chosen]
-
-
-def _clear() -> None:
-    st.session_state[_SELECTED] = []
-    st.session_state[_MOUNT] = st.session_state.get(_MOUNT, 0) + 1

@@ -31,7 +31,8 @@ _ROUND = "upload.round"
 _ASKED = "upload.asked"
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
-    "uploading", "resuming", "done", "failed", "too_large", "disk_full", "left", "retry",
+    "choose_one", "uploading", "resuming", "done", "failed", "too_large", "disk_full", "left",
+    "retry",
 )  # fmt: skip
 
 
@@ -41,6 +42,23 @@ class Picked:
 
     dances: Sequence[Waiting]
     reference: Waiting | None
+    left_out: Sequence[Waiting] = ()
+    """Files that are known to be of no use."""
+
+    @property
+    def files(self) -> list[Waiting]:
+        """All of them."""
+        return [*self.dances, *([self.reference] if self.reference else []), *self.left_out]
+
+
+def usable(dances: Sequence[Waiting], reference: Waiting | None) -> Picked:
+    """What can be handed in, and what is left out."""
+    left_out = [one for one in (*dances, reference) if one is not None and facts.unusable(one)]
+    return Picked(
+        [one for one in dances if one not in left_out],
+        None if reference in left_out else reference,
+        left_out,
+    )
 
 
 def show_upload(service: Service, viewer: Viewer) -> None:
@@ -51,7 +69,7 @@ def show_upload(service: Service, viewer: Viewer) -> None:
         every = WHILE_CHECKING if checking else None
         st.fragment(_routed, run_every=every)(service, viewer, checking)
     else:
-        picked = Picked(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
+        picked = usable(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
         _do_asked(service, viewer, picked)
         _buttons(picked)
 
@@ -61,8 +79,7 @@ def _key() -> str:
 
 
 def _component_files(service: Service, viewer: Viewer) -> list[Waiting]:
-    picked = _picked(service, viewer, st.session_state.get(_key(), {}).get("files"))
-    return [*picked.dances, *([picked.reference] if picked.reference else [])]
+    return _picked(service, viewer, st.session_state.get(_key(), {}).get("files")).files
 
 
 def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
@@ -87,8 +104,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     )
     picked = _picked(service, viewer, result.files)
     _do_asked(service, viewer, picked)
-    everything = [*picked.dances, *([picked.reference] if picked.reference else [])]
-    if facts.unfinished(everything) != was_checking:
+    if facts.unfinished(picked.files) != was_checking:
         st.rerun()
     _buttons(picked)
 
@@ -109,7 +125,7 @@ def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     dances = (
         [found for one in given if (found := find(one, "dance"))] if isinstance(given, list) else []
     )
-    return Picked(dances, find(files.get("reference"), "reference"))
+    return usable(dances, find(files.get("reference"), "reference"))
 
 
 def _buttons(picked: Picked) -> None:
@@ -133,7 +149,16 @@ def _buttons(picked: Picked) -> None:
             args=("sample",),
         )
         if not ready:
-            st.caption(t("upload.missing_reference") if count else t("upload.missing_both"))
+            st.caption(t(_missing(picked)))
+    if picked.left_out:
+        names = ", ".join(plain(shown_name(one.name)) for one in picked.left_out)
+        st.caption(t("upload.left_out", names=names))
+
+
+def _missing(picked: Picked) -> str:
+    if picked.dances:
+        return "upload.missing_reference"
+    return "upload.missing_dance" if picked.reference is not None else "upload.missing_both"
 
 
 def _ask(what: str) -> None:
@@ -169,12 +194,12 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
                 keep_reference=number < len(picked.dances),
             )
         except (JobError, StoreError, OSError) as error:
-            log.exception("cannot hand in %s", dance.path)
             reason = getattr(error, "reason", None)
+            log.warning("cannot hand in %s: %s", dance.path, error, exc_info=reason is None)
             why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
             st.error(f"{plain(shown_name(dance.name))}: {why}", icon=":material/warning:")
             return
-    for one in (*picked.dances, picked.reference):
+    for one in picked.files:
         one.path.unlink(missing_ok=True)
         one.path.with_name(f"{one.path.name}.info").unlink(missing_ok=True)
     _handed_in(service, last, len(picked.dances))

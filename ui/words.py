@@ -7,7 +7,7 @@ from typing import Any
 
 from store import Task
 from ui import rows
-from ui.format import clock, duration, milliseconds
+from ui.format import CLOSEST_MS, clock, duration, milliseconds
 from ui.text import has, t
 
 ICONS = {"pending": "⏳", "processing": "⚙️", "success": "✅", "failed": "❌"}
@@ -80,7 +80,11 @@ def confidence_word(value: float) -> str:
 
 
 def verdict(task: Task) -> str:
-    """One sentence that a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
+    """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
+    nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
+    moved = f" {t('verdict.nudged', ms=f'{nudge:+g}')}" if nudge else ""
+    if rows.by_hand(task):
+        return t("verdict.by_hand") + moved
     confidence = rows.confidence(task)
     if confidence is None:
         return ""
@@ -90,11 +94,18 @@ def verdict(task: Task) -> str:
     elif agreement is None:
         have = [name for name, path in _outputs(task).items() if path]
         first = t("verdict.one", name=t(f"variant.{have[0]}")) if have else t("verdict.none")
+    elif agreement < CLOSEST_MS:
+        first = t("verdict.agree_closely")
     elif agreement <= AGREE_MS:
         first = t("verdict.agree", ms=milliseconds(agreement))
     else:
         first = t("verdict.differ", ms=milliseconds(agreement))
-    return f"{first} {t('verdict.confidence', word=confidence_word(confidence))}"
+    return f"{first} {t('verdict.confidence', word=confidence_word(confidence))}{moved}"
+
+
+def agreement_text(task: Task) -> str:
+    """How far the two methods are apart, or who placed the song."""
+    return t("agreement.by_hand") if rows.by_hand(task) else milliseconds(rows.agreement_ms(task))
 
 
 def warning_texts(task: Task) -> list[str]:

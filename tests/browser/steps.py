@@ -122,6 +122,13 @@ def select_row(page: Any, row: int) -> None:
     grid.click(position={"x": 16, "y": 35 + 40 * row + 20}, force=True)
 
 
+def click_row(page: Any, row: int) -> None:
+    """Click the name in a row of the canvas table."""
+    grid = page.locator(GRID).first
+    grid.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")
+    grid.click(position={"x": 230, "y": 35 + 40 * row + 20}, force=True)
+
+
 def players(page: Any) -> list[dict[str, Any]]:
     """Time, mute and pause of the compare players."""
     found: list[dict[str, Any]] = page.locator(".compare video").evaluate_all(

@@ -226,6 +226,8 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     page.get_by_role("button", name=re.compile("使用这个位置")).click()
     record = wait_status(server, page, task_id, "success")
     assert record["alignment"]["offset"] == pytest.approx(offset, abs=1e-3)
+    page.locator(".st-key-detail").locator("text=手动放置。").wait_for()
+    assert page.locator("text=置信度：").count() == 0
 
 
 def test_a_result_is_placed_anew_and_refined(
@@ -251,3 +253,4 @@ def test_a_result_is_placed_anew_and_refined(
         page.wait_for_timeout(500)
     assert record["options"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
     assert record["alignment"]["offset"] == pytest.approx(3.2, abs=0.02), "found again, exactly"
+    assert record["alignment"]["by_hand"] is False

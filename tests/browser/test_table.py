@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import (
+    click_row,
     put_in,
     records,
     select_row,
+    settled,
     task_of,
     until,
     wait_done,
@@ -97,6 +100,46 @@ def test_the_selection_follows_the_task(
     assert first not in left
     assert len(left) == 1, "the task in front was not touched"
     wait_done(other)
+
+
+def test_a_click_opens_a_row_and_takes_the_tick_along(
+    serve: Callable[..., Server], visit: Callable[..., Any]
+) -> None:
+    tasks = {str(uuid.UUID(int=n, version=4)): finished(f"dance {n}.mp4", n) for n in (1, 2)}
+    server = serve(tasks=tasks)
+    page = visit(server.url)
+    wait_rows(page, 2)
+    detail, bulk = page.locator(".st-key-detail"), page.locator(".st-key-bulk")
+    select_row(page, 0)
+    bulk.locator("text=1 selected: dance 2.mp4").wait_for()
+    detail.get_by_role("heading", name="dance 2.mp4").wait_for()
+    for row, name in ((1, "dance 1.mp4"), (0, "dance 2.mp4")):
+        click_row(page, row)
+        detail.get_by_role("heading", name=name).wait_for()
+        bulk.wait_for(state="detached")
+    detail.get_by_role("button", name="Close").click()
+    detail.wait_for(state="detached")
+    settled(page)
+    click_row(page, 0)  # the very cell that was clicked last
+    detail.get_by_role("heading", name="dance 2.mp4").wait_for()
+    select_row(page, 0)
+    bulk.locator("text=1 selected").wait_for()
+    detail.get_by_role("button", name="Close").click()
+    bulk.wait_for(state="detached")
+
+
+def finished(name: str, minute: int) -> dict[str, Any]:
+    at = f"2999-11-18T03:0{minute}:00+00:00"
+    return {
+        "status": "success",
+        "message": "处理成功",
+        "created_at": at,
+        "started_at": at,
+        "completed_at": at,
+        "modular_output": None,
+        "v2_output": None,
+        "dance_name": name,
+    }
 
 
 def test_a_private_visitor_cannot_reach_anothers_task(

@@ -222,6 +222,7 @@ def test_a_mute_dance_can_be_placed_by_hand(
     assert done.returncode == 0, done.stderr
     result = answer(done)
     assert result["alignment"]["offset"] == pytest.approx(-4.0)
+    assert result["alignment"]["by_hand"] is True
     for key in ("modular_output", "v2_output"):
         heard = measure.sound(Path(result[key]))
         assert np.abs(heard[: 3 * 48_000]).max() < 0.01, "before the music there is silence"

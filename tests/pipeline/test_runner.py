@@ -102,7 +102,11 @@ def test_tasks_run_in_order(
 
 
 def test_bad_input_fails_with_its_reason_and_the_others_go_on(
-    service: Runner, settings: Settings, sample_pair: tuple[Path, Path], tmp_path: Path
+    service: Runner,
+    settings: Settings,
+    sample_pair: tuple[Path, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = service.store
     text = tmp_path / "text.mp4"
@@ -125,6 +129,9 @@ def test_bad_input_fails_with_its_reason_and_the_others_go_on(
         assert tasks[task_id].status == "failed"
         assert tasks[task_id].message.startswith("处理失败（舞蹈视频）：")
     assert tasks[good].status == "success"
+    refusals = [r.getMessage() for r in caplog.records if "failed (" in r.getMessage()]
+    assert len(refusals) == 3
+    assert not any("\n" in line for line in refusals), "a line each, without a traceback"
 
 
 def test_a_cancel_ends_the_child_and_leaves_nothing(

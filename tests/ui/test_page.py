@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.settings import get_settings
+from store import Task
+from ui import grid, rows
+from ui import words as words_of
 from ui.service import stop_service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +121,43 @@ def test_the_verdict_and_the_reason_are_in_the_viewers_language(
     assert failure in words(opened(outputs, FAILED, locale))
 
 
+@pytest.mark.parametrize(
+    ("locale", "place"),
+    [
+        ("en-US", "Placed by hand. You moved the music by +100 ms."),
+        ("zh-CN", "手动放置。 你把音乐移动了 +100 毫秒。"),
+    ],
+)
+def test_a_place_by_hand_claims_no_agreement(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, locale: str, place: str
+) -> None:
+    alignment = {"confidence": 0.68, "agreement_ms": 0.0, "matched": True, "by_hand": True}
+    options = {"nudge_ms": 100.0, "hint": {"offset": 2.0, "speed": 1.0}}
+    monkeypatch.setitem(
+        RECORDS, DONE, {**RECORDS[DONE], "alignment": alignment, "options": options}
+    )
+    page = opened(outputs, DONE, locale)
+    assert place in words(page)
+    assert not {"68", "0.0"} & set(words(page).split())
+    row = page.dataframe[0].value.set_index("dance").loc["done.mp4"]
+    assert row["agreement"] == place[: len(row["agreement"])] != ""
+    assert pd.isna(row["confidence"])
+
+
+def test_an_earlier_attempts_answer_is_not_shown_while_another_runs() -> None:
+    fields = {"alignment": RECORDS[DONE]["alignment"], "message": ""}
+    for stage, shown in (("decode", None), ("align_modular", None), ("render_v2", 3.2)):
+        task = Task(DONE, "processing", stage=stage, **fields)
+        assert rows.agreement_ms(task) == shown, stage
+    assert rows.confidence(Task(DONE, "pending", **fields)) is None
+
+
+def test_a_tiny_difference_is_not_called_none() -> None:
+    task = Task(DONE, "success", alignment={"confidence": 0.9, "agreement_ms": 0.03})
+    assert words_of.verdict(task) == "Both methods agree to less than 0.1 ms. Confidence: high."
+    assert words_of.agreement_text(task) == "< 0.1 ms"
+
+
 @pytest.mark.parametrize("task_id", [ODD, "../x", str(uuid.UUID(int=9, version=4))])
 def test_odd_records_and_links_show_no_traceback(outputs: Path, task_id: str) -> None:
     page = opened(outputs, task_id)
@@ -131,6 +172,19 @@ def test_the_file_is_looked_at_again(outputs: Path) -> None:
     (outputs / "task_status.json").write_text(json.dumps(more))
     page.run()
     assert len(page.dataframe[0].value) == 4
+
+
+def test_progress_is_in_whole_per_cents() -> None:
+    assert grid.progress(Task(DONE, "processing", progress=0.27493)) == 27
+    assert grid.progress(Task(DONE, "processing", progress=7.0)) == 100
+    assert grid.progress(Task(DONE, "success")) == 100
+    assert grid.progress(Task(DONE, "failed", progress=0.5)) is None
+
+
+def test_one_task_is_not_called_tasks(outputs: Path) -> None:
+    page = opened(outputs, DONE)
+    page.button(key="detail.delete").click().run()
+    assert "This task with its uploads" in words(page)
 
 
 def test_a_damaged_file_is_told(outputs: Path) -> None:

@@ -27,6 +27,7 @@ def test_the_same_moment_of_both_files_makes_the_place(
     assert "Or place the song by hand" in words(page)
     page.session_state[f"section-{FAILED}"] = "place"
     page.run()
+    assert "exactly as you give it" in words(page), "no search is promised for a mute dance"
     page.number_input(key=f"place.moment-original-{FAILED}").set_value(4.0)
     page.number_input(key=f"place.moment-reference-{FAILED}").set_value(9.5)
     page.number_input(key=f"place.speed-{FAILED}").set_value(1.05).run()

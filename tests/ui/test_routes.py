@@ -78,15 +78,18 @@ def client(app: Starlette, key: str | None = MINE) -> TestClient:
     return TestClient(app, cookies=cookies)
 
 
-def finished(service: Service, visitor: str = MINE) -> Task:
+def finished(service: Service, visitor: str = MINE, kinds: tuple[str, ...] = ("modular",)) -> Task:
     task = service.store.create({"dance_name": "my dance.mov", "visitor": visitor_name(visitor)})
     folder = service.settings.outputs / "results" / task.id
     folder.mkdir(parents=True)
-    path = folder / f"{task.id}_modular.mp4"
-    path.write_bytes(bytes(range(256)) * 400)
-    relative = path.relative_to(service.settings.outputs.parent).as_posix()
+    outputs = {}
+    for kind in kinds:
+        path = folder / f"{task.id}_{kind}.mp4"
+        path.write_bytes(bytes(range(256)) * 400)
+        relative = path.relative_to(service.settings.outputs.parent).as_posix()
+        outputs[f"{kind}_output"] = relative
     service.store.update(task.id, {"status": "processing"})
-    return service.store.update(task.id, {"status": "success", "modular_output": relative})
+    return service.store.update(task.id, {"status": "success", **outputs})
 
 
 def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:
@@ -141,13 +144,14 @@ def test_a_path_outside_outputs_is_never_served(
     assert client(app).get("/files/..%2f..%2f/modular").status_code == 404
 
 
-def test_a_bundle_holds_the_best_result_of_each(service: Service, app: Starlette) -> None:
-    one, two = finished(service), finished(service)
+def test_a_bundle_holds_all_results_of_each(service: Service, app: Starlette) -> None:
+    one, two = finished(service, kinds=("modular", "v2")), finished(service)
     answer = client(app).get(f"/files/bundle?ids={one.id},{two.id},nothing")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
-    assert names == ["my dance_modular.mp4", f"{two.id[:8]}_my dance_modular.mp4"]
+    again = f"{two.id[:8]}_my dance_modular.mp4"
+    assert names == ["my dance_modular.mp4", "my dance_v2.mp4", again]
 
 
 def test_a_login_opens_a_bundle_by_its_signed_link(service: Service, app: Starlette) -> None:

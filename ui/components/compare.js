@@ -85,7 +85,7 @@ function create(root) {
     active.video.playbackRate = 1;
     root.dataset.active = track.id;
     if (playing && active.video.paused) active.video.play().catch(() => {});
-    if (said) chosen = true;
+    if (said && tracks.length > 1) chosen = true;  // of one there is no choice
     if (said) live.textContent = words.hearing.replace("{name}", track.label);
     steer();
     remember();

@@ -178,7 +178,7 @@ function create(root) {
     root.setAttribute("aria-label", words.title);
     song.setAttribute("aria-label", words.drag);
     for (const [name, text] of [
-      ["help", words.help], ["dance-name", words.dance], ["reference-name", words.reference],
+      ["help", window.matchMedia("(pointer: coarse)").matches ? words.help_touch : words.help], ["dance-name", words.dance], ["reference-name", words.reference],
       ["dance-label", words.dance], ["song-label", `⇔ ${words.reference}`], ["whole", words.whole],
       ["hear-name", words.hear], ["speed-name", words.speed],
     ]) find(name).textContent = text;

@@ -175,10 +175,10 @@ function create(root, round) {
       for (const [role, zone] of zones) {
         zone.querySelector("h4").textContent = data.words[role];
         zone.querySelector("p").textContent = data.words[`${role}_hint`];
-        zone.querySelector(".pick span").textContent = data.words.choose;
+        zone.querySelector(".pick span").textContent = role === "dance" ? data.words.choose : data.words.choose_one;
         const input = zone.querySelector("input");
         input.accept = data.accept[role];
-        input.setAttribute("aria-label", `${data.words[role]}: ${data.words.choose}`);
+        input.setAttribute("aria-label", `${data.words[role]}: ${role === "dance" ? data.words.choose : data.words.choose_one}`);
       }
       paint();
       tell();

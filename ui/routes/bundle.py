@@ -64,7 +64,7 @@ def bundle_url(service: Service, ids: Sequence[str], *, link: bool = False) -> s
 
 
 async def serve_bundle(request: Request) -> Response:
-    """``GET /files/bundle?ids=a,b``: the best result of each task that the visitor may see."""
+    """``GET /files/bundle?ids=a,b``: all results of each task that the visitor may see."""
     service = get_service()
     given = request.query_params.get("ids", "")
     ids = given.split(",")[:MOST]
@@ -84,7 +84,6 @@ async def serve_bundle(request: Request) -> Response:
                     name = name if name not in names else f"{task.id[:8]}_{name}"
                     names.add(name)
                     files.append((name, path))
-                    break
         return files
 
     files = await anyio.to_thread.run_sync(find)
