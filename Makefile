@@ -7,6 +7,8 @@ RETRACK_HOST ?= localhost
 RETRACK_PORT ?= 8501
 export RETRACK_HOST
 
+EVERYDAY := not faults and not media
+
 .DEFAULT_GOAL := help
 .PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check bench clean
 
@@ -32,15 +34,17 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 
+# The browser's tests come one by one: they wait for a page, and two of them wait for each other.
 # Tests that find no browser or no music say so in their skip.
 packages: ## Installs the Debian packages of tests/packages.txt where that is possible
 	@tests/install-packages.sh
 
 test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
-	$(BIN)/python -m pytest -m "not faults and not media" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "$(EVERYDAY) and browser" $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## The tests without the browser
-	$(BIN)/python -m pytest -m "not faults and not media and not browser" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
 	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store $(PYTEST_ARGS)

@@ -84,8 +84,11 @@ def test_upload_to_download(
     page.locator(".adjust .play").click()
     adjust = page.locator(".adjust")
     assert adjust.get_attribute("data-nudge") == "20"
-    delay = until(page, lambda: adjust.get_attribute("data-delay"), "the sound", seconds=10)
-    assert abs(float(delay) - 0.62) < 1e-3
+
+    def delayed() -> bool:  # 0 until the sound has begun
+        return abs(float(adjust.get_attribute("data-delay") or 0.0) - 0.62) < 1e-3
+
+    until(page, delayed, "the sound, 600 ms and the nudge late", seconds=10)
     shot(page, "adjust", full=True)
     page.get_by_role("button", name="Save").click()  # when it is enabled
     page.locator("text=the new result is being made").wait_for()
