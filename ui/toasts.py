@@ -3,15 +3,23 @@
 A toast made inside a fragment stands in a block that Streamlit makes for it. When a rerun
 follows at once, Streamlit keeps the toast and drops the block, and the browser's page breaks
 ("Cannot set a node at a delta path", 1.67). So toasts wait here for a full run.
+
+A toast's place in its run is its name in the browser: the first one of a run takes the place
+of the first one of the run before. What was shown a moment ago is therefore given again, in
+its old place, with what is new behind it.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 import streamlit as st
 
 _WAITING = "toasts.waiting"
+_SHOWN = "toasts.shown"
+AGAIN = 2.0
+"""Seconds for which a toast keeps its place: runs that follow each other come within these."""
 
 
 def toast(text: str, icon: str | None = None, *, long: bool = False) -> None:
@@ -28,5 +36,11 @@ def show_toasts() -> None:
     """Show what waits; called by the whole page, never by a fragment."""
     texts: list[tuple[str, str | None, Literal["short", "long"]]]
     texts = st.session_state.pop(_WAITING, [])
-    for text, icon, duration in texts:
+    if not texts:
+        return  # what is on the screen stays there
+    now = time.monotonic()
+    shown = [one for one in st.session_state.get(_SHOWN, []) if now - one[0] < AGAIN]
+    shown += [(now, *one) for one in texts]
+    st.session_state[_SHOWN] = shown
+    for _, text, icon, duration in shown:
         st.toast(text, icon=icon, duration=duration)
