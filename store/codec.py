@@ -79,6 +79,21 @@ def encode(records: dict[str, Any]) -> bytes:
         return (json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+def member(task_id: str, record: Any) -> bytes:
+    """One record with its id, as it stands in the file, without the comma behind it."""
+    return encode({task_id: record})[2:-3]
+
+
+def encode_members(records: dict[str, Any]) -> dict[str, bytes]:
+    """The :func:`member` of each record."""
+    return {task_id: member(task_id, record) for task_id, record in records.items()}
+
+
+def join_members(members: dict[str, bytes]) -> bytes:
+    """The file's bytes made of its members, in their order."""
+    return b"".join((b"{\n", b",\n".join(members.values()), b"\n}\n")) if members else b"{}\n"
+
+
 def detach(value: Any) -> Any:
     """A copy of a caller's value as it will be read back (tuples as lists, times as text).
 

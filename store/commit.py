@@ -8,10 +8,10 @@ the file is read or written, and everyone waits for a bounded time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,11 @@ from filelock import FileLock, Timeout
 from store import heal, history, reserve
 from store.cap import trim
 from store.clock import Clock
-from store.codec import encode
 from store.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
 from store.draft import Departure, Draft, Outdated, Patch, keep
+from store.encoded import Encoded
 from store.errors import NotSaved, StoreError
+from store.model import Record
 from store.settings import StoreSettings
 from store.view import State, View, state_of
 
@@ -36,7 +37,7 @@ _REREADS = 20
 _LONGEST_GATHERING = 0.002  # seconds
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Ticket:
     patch: Patch
     latch: threading.Lock = field(default_factory=threading.Lock)
@@ -60,6 +61,8 @@ class _Group:
     departures: list[Departure] = field(default_factory=list)
     outdated: list[Patch] = field(default_factory=list)
     replaced: bool = False
+    before: State | None = None
+    """The state before, whose file goes with it: that takes a while, and nobody waits for it."""
 
 
 class GroupCommit:
@@ -71,6 +74,9 @@ class GroupCommit:
         """Ids that left the file and whose files are still to be removed."""
         self.outdated: list[Patch] = []
         """Kept patches that must be computed again, without a lock, by the keeper."""
+        self.prepare: Callable[[str, Record], object] | None = None
+        """Called for each answer that is a task's record, before the waiting threads are woken:
+        in the leader's loop it costs a third of what it costs in a thread that was just woken."""
         self.version = 0
         """Counts the changes of ``kept`` and ``ticks``."""
         self.kept: tuple[Patch, ...] = ()
@@ -83,7 +89,9 @@ class GroupCommit:
         self._mutex = threading.Lock()  # for the queue and the lists; never while doing I/O
         self._queue: list[_Ticket] = []
         self._leading = False
+        self._gate: threading.Lock | None = None
         self._last_size = 0
+        self._encoded = Encoded()
         self._aside: dict[Signature, Path] = {}
         self._lock: tuple[int, FileLock] | None = None
 
@@ -103,6 +111,9 @@ class GroupCommit:
             self._queue.append(ticket)
             ticket.leads = not self._leading
             self._leading = True
+            if self._gate and len(self._queue) >= self._last_size:
+                self._gate.release()
+                self._gate = None
         if not ticket.leads and not ticket.latch.acquire(timeout=limit):
             with self._mutex:
                 if not ticket.settled and not ticket.leads:
@@ -158,6 +169,7 @@ class GroupCommit:
         try:
             self._write(group)
             error = None
+            self._prepare(group)
         except Timeout:
             error = NotSaved(
                 f"another process held {TASK_FILE}.lock for {self._settings.lock_timeout:g} s; "
@@ -169,11 +181,18 @@ class GroupCommit:
         finally:
             self._settle(group, error)
 
+    def _prepare(self, group: _Group) -> None:
+        # A record that is nested too deeply to be copied is the trouble of whoever asks for it.
+        with contextlib.suppress(RecursionError):
+            for ticket in group.tickets:
+                if self.prepare and ticket.patch.task_id and ticket.error is None:
+                    self.prepare(ticket.patch.task_id, ticket.answer)
+
     def _write(self, group: _Group) -> None:
         try:
+            self._gather()
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock():
-                self._gather()
                 for _ in range(_REREADS):
                     try:
                         self._write_locked(group)
@@ -193,9 +212,13 @@ class GroupCommit:
     def _gather(self) -> None:
         # Threads woken by the last group are about to queue their next patches; a moment's
         # patience puts them into this group instead of leaving the queue in two halves.
-        deadline = time.perf_counter() + _LONGEST_GATHERING
-        while 1 < self._last_size > len(self._queue) and time.perf_counter() < deadline:
-            time.sleep(0)
+        with self._mutex:
+            if not 1 < self._last_size > len(self._queue):
+                return
+            self._gate = gate = threading.Lock()
+            gate.acquire()
+        gate.acquire(timeout=_LONGEST_GATHERING)
+        self._gate = None
 
     def _take(self, group: _Group) -> None:
         with self._mutex:
@@ -238,9 +261,9 @@ class GroupCommit:
         for ticket in group.tickets:
             _apply(ticket, draft)
         group.outdated = draft.outdated
-        data = encode(draft.records) if draft.changed or forced else b""
+        data = self._encoded.bytes_of(draft, state.records) if draft.changed or forced else b""
         if data and trim(draft, len(data), self._settings):
-            data = encode(draft.records)
+            data = self._encoded.bytes_of(draft, state.records)
         if not data:
             # What is acknowledged as already so must be synced, whoever wrote it.
             sync_file(self.view.path)
@@ -256,7 +279,7 @@ class GroupCommit:
             self.view.announce(written[0])
 
         def replaced() -> None:
-            group.replaced = True
+            group.replaced, group.before = True, self.view.last
             self.view.accept(written[0])
 
         path = self.view.path
@@ -276,7 +299,10 @@ class GroupCommit:
                 self.unsynced = frozenset()
                 self.view.problems.pop("not_saved", None)
             for ticket in group.tickets:
-                self._settle_ticket(ticket, group, error, undone)
+                if error is None and ticket.error is None and not ticket.abandoned:
+                    ticket.settled = True
+                else:
+                    self._settle_ticket(ticket, group, error, undone)
             if error is not None:
                 self.view.problems["not_saved"] = str(error)
                 log.warning("not saved: %s", str(error))  # no frames kept alive

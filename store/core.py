@@ -50,6 +50,7 @@ class Store(Adjusting):
         self._owner = Owner(self.path.parent / ".owners")
         self._liveness = Liveness(self.path.parent / ".owners", self.settings.stale_seconds)
         self._tasks = Tasks(self._view, self._commit, clock)
+        self._commit.prepare = self._tasks.task
         self._guard = cleanup.JumpGuard(clock)
         self._claims = 0
         self._counting = threading.Lock()

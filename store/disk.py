@@ -127,9 +127,10 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def _mode_of(path: Path) -> int:
     try:
-        return stat.S_IMODE(os.lstat(path).st_mode) if not path.is_symlink() else 0o644
+        mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return 0o644
+    return 0o644 if stat.S_ISLNK(mode) else stat.S_IMODE(mode)
 
 
 def _write_temporary(temporary: Path, data: bytes, mode: int) -> Signature:

@@ -31,12 +31,16 @@ class Draft:
     """How many finished tasks there are."""
     changed: bool = False
     departures: list[Departure] = field(default_factory=list)
+    touched: dict[str, None] | None = field(default_factory=dict)
+    """Ids whose record was put, new ones in the order of the file; None: they may all differ."""
+    removed: set[str] = field(default_factory=set)
     outdated: list[Patch] = field(default_factory=list)
     """Kept patches that must be computed again from the present record."""
 
     def recount(self) -> None:
         """Counts the finished tasks anew, after the records were replaced as a whole."""
         self.finished = count_finished(self.records)
+        self.touched = None
 
     def task(self, task_id: str) -> Record:
         """The record of a task; raises NoSuchTask."""
@@ -49,9 +53,12 @@ class Draft:
         """Makes ``record`` that of the task."""
         before = self.records.get(task_id)
         if before != record or list(before) != list(record):
-            self.finished += is_finished(record) - is_finished(before)
+            if not isinstance(before, dict) or before.get("status") != record["status"]:
+                self.finished += is_finished(record) - is_finished(before)
             self.records[task_id] = record
             self.changed = True
+            if self.touched is not None:
+                self.touched[task_id] = None
         return record
 
     def remove(self, task_id: str, because: str) -> None:
@@ -59,6 +66,9 @@ class Draft:
         record = self.records.pop(task_id)
         self.finished -= is_finished(record)
         self.changed = True
+        self.removed.add(task_id)
+        if self.touched is not None:
+            self.touched.pop(task_id, None)
         self.departures.append(Departure(task_id, record, because))
 
 
@@ -72,7 +82,7 @@ def count_finished(records: Mapping[str, Any]) -> int:
     return sum(map(is_finished, records.values()))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)  # as good as frozen, which would cost a call for each field
 class Patch:
     """One change of the store's own making, applied under the lock between processes.
 

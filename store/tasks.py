@@ -65,7 +65,7 @@ class Tasks:
         made = self._made.get(task_id)
         if made and made[0] is record:
             return made[1]
-        task = to_task(task_id, record)
+        task = to_task(task_id, record, made)
         self._made[task_id] = (record, task)
         return task
 

@@ -25,6 +25,7 @@ from store.settings import StoreSettings
 
 _MESSAGES = {PENDING: "等待处理...", PROCESSING: "正在处理，请稍候..."}
 _FAILURES = {CANCELLED: "已取消", INTERRUPTED: "处理失败：服务多次中断，已停止重试"}
+_TIMES = frozenset(("created_at", "started_at", "completed_at", "not_before"))
 _OF_A_RUN = ("owner", "stage", "seconds_left", "not_before", "cancel_requested")
 """Keys that mean nothing once the task no longer runs."""
 _OF_A_RESULT = ("modular_status", "v2_status", "progress", "reason", "detail", "warnings")
@@ -52,8 +53,8 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise BadPatch(f"these fields cannot be stored as JSON: {error}") from error
     if "status" in result and result["status"] not in STATUSES:
         raise BadPatch(f"status must be one of {', '.join(STATUSES)}, not {result['status']!r}")
-    for key in ("created_at", "started_at", "completed_at", "not_before"):
-        if result.get(key) is not None and from_text(result[key]) is None:
+    for key in _TIMES & result.keys():
+        if result[key] is not None and from_text(result[key]) is None:
             raise BadPatch(f"{key} must be an ISO 8601 time, not {result[key]!r}")
     return result
 
