@@ -199,7 +199,7 @@ def to_task(task_id: str, record: Record, before: tuple[Record, Task] | None = N
     for key, value in record.items():
         read = _READ.get(key)
         if read is None:
-            extra[key] = copy.deepcopy(value)
+            extra[key] = value if type(value) in _ATOMS else copy.deepcopy(value)
         elif key in earlier and earlier[key] is value:
             values[key] = known[key]
         else:
@@ -212,3 +212,5 @@ def to_task(task_id: str, record: Record, before: tuple[Record, Task] | None = N
 
 
 _NOTHING: Record = {}
+_ATOMS = frozenset((str, int, float, bool, type(None)))
+"""Types of which a copy is the thing itself."""
