@@ -32,7 +32,8 @@ class Draft:
     changed: bool = False
     departures: list[Departure] = field(default_factory=list)
     touched: dict[str, None] | None = field(default_factory=dict)
-    """Ids whose record was put, new ones in the order of the file; None: they may all differ."""
+    """Ids whose record was put since the bytes were last made, new ones in the order of the file;
+    None: they may all differ."""
     removed: set[str] = field(default_factory=set)
     outdated: list[Patch] = field(default_factory=list)
     """Kept patches that must be computed again from the present record."""

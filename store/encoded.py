@@ -34,5 +34,6 @@ class Encoded:
             for task_id in draft.touched or ():
                 members[task_id] = member(task_id, draft.records[task_id])
             data = join_members(members)
+        draft.touched, draft.removed = {}, set()  # what follows is on top of these bytes
         self._of, self._members = draft.records, members
         return data

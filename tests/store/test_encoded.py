@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from store.codec import Verbatim, decode, encode
@@ -26,6 +26,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 KEYS = st.sampled_from(
     ["message", "progress", "created_at", "options", "warnings", "own", "adjust"]
 )
+ONE = {"status": "pending"}
 RECORDS = st.dictionaries(KEYS, VALUES, max_size=4).map(lambda more: {"status": "pending", **more})
 STEPS = st.one_of(
     st.tuples(st.just("put"), IDS, RECORDS),
@@ -39,6 +40,12 @@ GROUPS = st.lists(
 
 
 @given(GROUPS)
+@example(
+    [
+        ("own", []),
+        ("own", [("put", "b", ONE), ("remove", "b", None), ("put", "b", ONE), ("put", "a", ONE)]),
+    ]
+)
 def test_the_bytes_of_each_group_are_those_of_the_whole(groups: list[Any]) -> None:
     encoded = Encoded()
     base: dict[str, Any] = {}
