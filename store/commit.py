@@ -13,7 +13,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,10 @@ from store import heal, history, reserve
 from store.cap import trim
 from store.clock import Clock
 from store.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
-from store.draft import Departure, Draft, Outdated, Patch, keep
+from store.draft import Draft, Outdated, Patch, keep
 from store.encoded import Encoded
 from store.errors import NotSaved, StoreError
+from store.group import Group, Ticket, apply, apply_kept
 from store.model import Record
 from store.settings import StoreSettings
 from store.view import State, View, state_of
@@ -35,34 +35,6 @@ log = logging.getLogger(__name__)
 _REREADS = 20
 """How often one group starts again because a person saved the file at that very moment."""
 _LONGEST_GATHERING = 0.002  # seconds
-
-
-@dataclass(eq=False, slots=True)
-class _Ticket:
-    patch: Patch
-    latch: threading.Lock = field(default_factory=threading.Lock)
-    answer: Any = None
-    error: BaseException | None = None
-    settled: bool = False
-    leads: bool = False
-    abandoned: bool = False
-
-    def __post_init__(self) -> None:
-        self.latch.acquire()
-
-
-@dataclass(eq=False)
-class _Group:
-    """One try to write; what it did is known here when it fails half-way."""
-
-    tickets: list[_Ticket] = field(default_factory=list)
-    kept: list[Patch] = field(default_factory=list)
-    ticks: dict[Any, Patch] = field(default_factory=dict)
-    departures: list[Departure] = field(default_factory=list)
-    outdated: list[Patch] = field(default_factory=list)
-    replaced: bool = False
-    before: State | None = None
-    """The state before, whose file goes with it: that takes a while, and nobody waits for it."""
 
 
 class GroupCommit:
@@ -87,7 +59,7 @@ class GroupCommit:
         self._clock = clock
         self._ticks: dict[Any, Patch] = {}
         self._mutex = threading.Lock()  # for the queue and the lists; never while doing I/O
-        self._queue: list[_Ticket] = []
+        self._queue: list[Ticket] = []
         self._leading = False
         self._gate: threading.Lock | None = None
         self._last_size = 0
@@ -105,7 +77,7 @@ class GroupCommit:
 
         Raises the patch's own StoreError, or NotSaved when it could not be written in time.
         """
-        ticket = _Ticket(patch)
+        ticket = Ticket(patch)
         limit = self._settings.lock_timeout + 1.0
         with self._mutex:
             self._queue.append(ticket)
@@ -142,7 +114,7 @@ class GroupCommit:
             left, self.left = self.left, []
         return left
 
-    def _abandon(self, ticket: _Ticket) -> None:
+    def _abandon(self, ticket: Ticket) -> None:
         ticket.abandoned = True
         if ticket in self._queue:
             self._queue.remove(ticket)
@@ -164,7 +136,7 @@ class GroupCommit:
         return self._lock[1]
 
     def _lead(self) -> None:
-        group = _Group()
+        group = Group()
         error: BaseException | None = NotSaved("the write was broken off")
         try:
             self._write(group)
@@ -181,14 +153,14 @@ class GroupCommit:
         finally:
             self._settle(group, error)
 
-    def _prepare(self, group: _Group) -> None:
+    def _prepare(self, group: Group) -> None:
         # A record that is nested too deeply to be copied is the trouble of whoever asks for it.
         with contextlib.suppress(RecursionError):
             for ticket in group.tickets:
                 if self.prepare and ticket.patch.task_id and ticket.error is None:
                     self.prepare(ticket.patch.task_id, ticket.answer)
 
-    def _write(self, group: _Group) -> None:
+    def _write(self, group: Group) -> None:
         try:
             self._gather()
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,7 +192,7 @@ class GroupCommit:
         gate.acquire(timeout=_LONGEST_GATHERING)
         self._gate = None
 
-    def _take(self, group: _Group) -> None:
+    def _take(self, group: Group) -> None:
         with self._mutex:
             group.tickets += self._queue
             self._queue.clear()
@@ -250,16 +222,16 @@ class GroupCommit:
         self.view.accept(state)
         return state, False
 
-    def _write_locked(self, group: _Group) -> None:
+    def _write_locked(self, group: Group) -> None:
         state, forced = self._base()
         self._take(group)
         draft = Draft(dict(state.records), self._clock(), state.finished)
         if forced:
             draft.recount()
         for patch in (*group.kept, *group.ticks.values()):
-            _apply_kept(patch, draft)
+            apply_kept(patch, draft)
         for ticket in group.tickets:
-            _apply(ticket, draft)
+            apply(ticket, draft)
         group.outdated = draft.outdated
         data = self._encoded.bytes_of(draft, state.records) if draft.changed or forced else b""
         if data and trim(draft, len(data), self._settings):
@@ -286,7 +258,7 @@ class GroupCommit:
         replace_whole(path, data, expected=state.signature, announce=announce, replaced=replaced)
         group.departures = draft.departures
 
-    def _settle(self, group: _Group, error: BaseException | None) -> None:
+    def _settle(self, group: Group, error: BaseException | None) -> None:
         undone: list[Patch] = []
         with self._mutex:
             if error is None or group.replaced:
@@ -318,7 +290,7 @@ class GroupCommit:
             ticket.latch.release() if not ticket.leads else None
 
     def _settle_ticket(
-        self, ticket: _Ticket, group: _Group, error: BaseException | None, undone: list[Patch]
+        self, ticket: Ticket, group: Group, error: BaseException | None, undone: list[Patch]
     ) -> None:
         ticket.settled = True
         patch = ticket.patch
@@ -337,24 +309,3 @@ class GroupCommit:
             taken_back = patch.undo(ticket.answer)
             if taken_back:
                 undone.append(taken_back)
-
-
-def _apply(ticket: _Ticket, draft: Draft) -> None:
-    ticket.answer, ticket.error = None, None
-    try:
-        ticket.answer = ticket.patch.apply(draft)
-    except (StoreError, Outdated) as refusal:
-        ticket.error = refusal
-    except Exception as fault:
-        log.exception("the patch %s failed", ticket.patch.name)
-        ticket.error = fault
-
-
-def _apply_kept(patch: Patch, draft: Draft) -> None:
-    try:
-        patch.apply(draft)
-    except Outdated:
-        if patch.redo:
-            draft.outdated.append(patch)
-    except StoreError as refusal:
-        log.warning("the unsaved change %s of %s is void: %s", patch.name, patch.task_id, refusal)

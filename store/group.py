@@ -1,0 +1,67 @@
+"""What a group commit works on: the patches that wait, and one try to write them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.draft import Departure, Draft, Outdated, Patch
+from store.errors import StoreError
+from store.view import State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One caller's patch, and the caller's sleep until it is settled."""
+
+    patch: Patch
+    latch: threading.Lock = field(default_factory=threading.Lock)
+    answer: Any = None
+    error: BaseException | None = None
+    settled: bool = False
+    leads: bool = False
+    abandoned: bool = False
+
+    def __post_init__(self) -> None:
+        self.latch.acquire()
+
+
+@dataclass(eq=False)
+class Group:
+    """One try to write; what it did is known here when it fails half-way."""
+
+    tickets: list[Ticket] = field(default_factory=list)
+    kept: list[Patch] = field(default_factory=list)
+    ticks: dict[Any, Patch] = field(default_factory=dict)
+    departures: list[Departure] = field(default_factory=list)
+    outdated: list[Patch] = field(default_factory=list)
+    replaced: bool = False
+    before: State | None = None
+    """The state before, whose file goes with it: that takes a while, and nobody waits for it."""
+
+
+def apply(ticket: Ticket, draft: Draft) -> None:
+    """The answer or the refusal of a patch on the draft; never raises."""
+    ticket.answer, ticket.error = None, None
+    try:
+        ticket.answer = ticket.patch.apply(draft)
+    except (StoreError, Outdated) as refusal:
+        ticket.error = refusal
+    except Exception as fault:
+        log.exception("the patch %s failed", ticket.patch.name)
+        ticket.error = fault
+
+
+def apply_kept(patch: Patch, draft: Draft) -> None:
+    """A patch that could not be saved before, once more; what is void by now is left out."""
+    try:
+        patch.apply(draft)
+    except Outdated:
+        if patch.redo:
+            draft.outdated.append(patch)
+    except StoreError as refusal:
+        log.warning("the unsaved change %s of %s is void: %s", patch.name, patch.task_id, refusal)
