@@ -1,6 +1,6 @@
 """Two hours of 4K, filmed and clean, and a run on them that is watched to its end.
 
-    python -m benchmarks.long_pair [--folder DIR] [--make] [--keep]
+    python -m benchmarks.long_pair [--folder DIR] [--bit-rate 0.5] [--make] [--keep]
 
 One minute of picture is encoded and repeated by copying; the sound is two hours of different
 pieces of music. The dance hears them in mono, quieter, without its high notes and under
@@ -39,19 +39,21 @@ CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
 SECONDS = 7200
 OFFSET = 12.345
 MINUTE = 60
+BIT_RATE = 8.0
+"""Of the picture (Mbit/s)."""
 BLOCK = 10 * RATE * 4
 """Bytes of 16-bit stereo handed on at a time (10 s)."""
 LOW_PASS = 5000
 NOISE = 0.03
 
 
-def make(folder: Path) -> tuple[Path, Path]:
-    """The pair, made once: ``dance.mp4`` and ``reference.mp4``."""
+def make(folder: Path, bit_rate: float = BIT_RATE) -> tuple[Path, Path]:
+    """The pair, made once: ``dance.mp4`` and ``reference.mp4``; ``bit_rate`` in Mbit/s."""
     dance, reference = folder / "dance.mp4", folder / "reference.mp4"
     if dance.exists() and reference.exists():
         return dance, reference
     folder.mkdir(parents=True, exist_ok=True)
-    picture = _minute_of_picture(folder)
+    picture = _minute_of_picture(folder, bit_rate)
     clean, heard = folder / "clean.m4a", folder / "heard.m4a"
     _sounds(clean, heard)
     _join(picture, heard, SECONDS, dance)
@@ -65,11 +67,11 @@ def _run(*arguments: str) -> None:
     subprocess.run([ffmpeg.executable(), "-loglevel", "error", "-y", *arguments], check=True)
 
 
-def _minute_of_picture(folder: Path) -> Path:
+def _minute_of_picture(folder: Path, bit_rate: float) -> Path:
     target = folder / "minute.mp4"
     _run(
         *("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=30,noise=alls=4:allf=t"),
-        *("-t", str(MINUTE), "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "8M"),
+        *("-t", str(MINUTE), "-c:v", "libx264", "-preset", "ultrafast", "-b:v", f"{bit_rate}M"),
         *("-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", str(target)),
     )
     return target
@@ -225,18 +227,19 @@ def main() -> None:
     """Makes the pair, runs, and prints what was seen as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=CACHE / "long")
+    parser.add_argument(
+        "--bit-rate", type=float, default=BIT_RATE, help="of the picture (Mbit/s); 0.5 takes 1.3 GB"
+    )
     parser.add_argument("--make", action="store_true", help="only make the pair")
     parser.add_argument("--keep", action="store_true", help="keep the results")
     arguments = parser.parse_args()
     folder = arguments.folder
     # In a process of its own: a child's recorded peak begins with its parent's.
     if arguments.make:
-        make(folder)
+        make(folder, arguments.bit_rate)
         return
-    subprocess.run(
-        [sys.executable, "-m", "benchmarks.long_pair", "--make", "--folder", str(folder)],
-        check=True,
-    )
+    maker = [sys.executable, "-m", "benchmarks.long_pair", "--make", "--folder", str(folder)]
+    subprocess.run([*maker, "--bit-rate", str(arguments.bit_rate)], check=True)
     sizes = {p.name: p.stat().st_size / 2**20 for p in sorted(folder.glob("*.mp4"))}
     found = run(folder)
     (folder / "answer.json").write_text(json.dumps(found.answer, indent=2))

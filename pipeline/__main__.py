@@ -1,7 +1,8 @@
 """The command line: ``python -m pipeline align|run|submit``.
 
 Results are one JSON object on standard output; progress and messages go to standard error.
-Exit codes: 0 done, 3 the two do not share music, 2 input that cannot be used.
+Exit codes: 0 done, 3 the two do not share music, 2 input that cannot be used, 128 and its number
+after a signal, which leaves nothing unfinished behind.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import reasons
+from pipeline import ending, reasons
 from pipeline.reasons import JobError
 
 OK, BAD_INPUT, NOT_MATCHED, FAILED = 0, 2, 3, 1
@@ -143,6 +145,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
     from pipeline import warning
     from pipeline.job import Job, run
     from pipeline.model import VARIANTS
+    from pipeline.scratch import scratch_folder
     from pipeline.settings import Settings
 
     align_only = arguments.command == "align"
@@ -157,16 +160,21 @@ def _job_command(arguments: argparse.Namespace) -> int:
             "room_sound": arguments.room_sound,
             "nudge_ms": arguments.nudge,
         }
-    report, close = _progress_bar(arguments.json)
+    draw_progress, close = _progress_bar(arguments.json)
+
+    def report(event: Mapping[str, Any]) -> None:
+        ending.check()
+        draw_progress(event)
+
     out = Path(tempfile.gettempdir()) if align_only else arguments.out
     try:
-        with tempfile.TemporaryDirectory(prefix="retrack-") as scratch:
+        with ending.orderly(), scratch_folder() as scratch:
             job = Job(
                 dance=arguments.dance,
                 reference=arguments.reference,
                 out=out,
                 stem=arguments.dance.stem,
-                scratch=Path(scratch),
+                scratch=scratch,
                 variants=variants,
                 options=options,
                 hint=_hint(arguments),
@@ -248,9 +256,9 @@ def main(argv: list[str] | None = None) -> int:
     except JobError as error:
         _say(str(error))
         return FAILED if error.reason == reasons.DISK_FULL else BAD_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         _say("cancelled")
-        return 130
+        return asked.code if isinstance(asked, ending.Ended) else 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import base64
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
 from pipeline.reasons import InputError
+from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 
 Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
@@ -64,15 +64,15 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     path, role = Path(arguments["path"]), arguments["role"]
     info = probe(path, role=role, settings=settings)
     value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
-    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+    with scratch_folder() as folder:
         if info.video is not None:
-            picture = Path(folder) / "thumbnail.jpg"
+            picture = folder / "thumbnail.jpg"
             make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
             value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
         if info.sounds:
             from pipeline.decode import decode_sound
 
-            sound = decode_sound(path, info, Path(folder), settings=settings)
+            sound = decode_sound(path, info, folder, settings=settings)
             value["level_db"] = round(20 * math.log10(max(sound.rms, 1e-6)), 1)
     return value
 
@@ -103,10 +103,10 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
         return {**asdict(drawn), "levels": base64.b64encode(drawn.levels).decode()}
 
     out = Path(arguments["out"])
-    with tempfile.TemporaryDirectory(prefix="retrack-") as folder:
+    with scratch_folder() as folder:
         value = {
-            "dance": envelope("dance", Path(folder)),
-            "reference": envelope("reference", Path(folder)),
+            "dance": envelope("dance", folder),
+            "reference": envelope("reference", folder),
         }
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.stem}.{os.getpid()}.part")

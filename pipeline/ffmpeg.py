@@ -26,6 +26,8 @@ import av.logging
 import imageio_ffmpeg
 from av.container import InputContainer
 
+from pipeline import ending
+
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mp3,aac,wav,flac,ogg"
 """The containers that are accepted, by ffmpeg's names."""
 PROTOCOLS = "file"
@@ -86,6 +88,16 @@ def open_input(path: Path, *, max_streams: int = 16) -> InputContainer:
     return opened
 
 
+def open_pipe(pipe: IO[bytes], form: str) -> InputContainer:
+    """Opens what our own ffmpeg writes into ``pipe`` (in the format ``form``) for demuxing.
+
+    libavformat reads the descriptor itself: through a Python object, an exception that a signal
+    raises meanwhile would be lost in its call back.
+    """
+    opened = av.open(f"pipe:{pipe.fileno()}", format=form, options={"protocol_whitelist": "pipe"})
+    return opened
+
+
 def command(arguments: Sequence[str]) -> list[str]:
     """A whole command line; ``-nostdin`` is left to the caller, who may write to its input."""
     return [executable(), "-hide_banner", "-nostats", "-loglevel", "error", *arguments]
@@ -108,8 +120,9 @@ def process(
     """Runs ffmpeg (in ``folder``) and gives its standard output, or its input with ``write``.
 
     At the end of the block the pipe is closed and the process awaited. Raises
-    ``FfmpegError`` when it ended with an error. Leaving the block by an exception kills it,
-    and so does leaving a ``partial`` reading before its end, which is no error.
+    ``FfmpegError`` when it ended with an error, and ``Ended`` when that was a signal's doing.
+    Leaving the block by an exception kills it, and so does leaving a ``partial`` reading before
+    its end, which is no error.
     """
     with tempfile.TemporaryFile() as log:
         running = subprocess.Popen(
@@ -129,6 +142,7 @@ def process(
                 pipe.close()
             except BrokenPipeError:
                 code = running.wait(timeout=60)
+                ending.check()
                 raise FfmpegError(_end(log) or f"ffmpeg ended with code {code}") from None
             code = running.wait(timeout=600)
         finally:
@@ -138,6 +152,7 @@ def process(
             if not pipe.closed:
                 _close_quietly(pipe)
         if code != 0:
+            ending.check()
             raise FfmpegError(_end(log) or f"ffmpeg ended with code {code}")
 
 

@@ -14,6 +14,7 @@ import errno
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,12 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
     The two methods answer first and are judged together, since that costs little beside
     the rendering and keeps a result that one of them would reject from being shown.
     """
+    with ExitStack() as meanwhile:
+        return _run(job, report, settings, meanwhile)
+
+
+def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> Outcome:
+    """``run``; what goes on beside it ends with ``meanwhile``."""
     from pipeline import warning
     from pipeline.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
 
@@ -147,7 +154,7 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
     evidence: dict[str, Any] = {}
     warnings: list[dict[str, Any]] = []
     if job.plans is None:
-        alignment, sounds, evidence = find_alignment(job, files, clock, settings)
+        alignment, sounds, evidence = find_alignment(job, files, clock, settings, meanwhile)
         summary: Mapping[str, Any] = alignment_to_json(alignment)
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})

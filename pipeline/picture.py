@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -51,7 +49,7 @@ def pictures(
         return
     with (
         ffmpeg.process(encode_arguments(plan, dance, settings)) as pipe,
-        cast(InputContainer, av.open(pipe, format="nut")) as encoded,
+        ffmpeg.open_pipe(pipe, "nut") as encoded,
     ):
         stream = encoded.streams.video[0]
         yield stream, _encoded(encoded, stream, plan.picture)

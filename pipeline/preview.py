@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import av
 import av.error
@@ -82,7 +81,7 @@ def make_preview(
     with (
         _appearing(out) as part,
         ffmpeg.process(arguments) as pipe,
-        cast(InputContainer, av.open(pipe, format="mp4")) as made,
+        ffmpeg.open_pipe(pipe, "mp4") as made,
     ):
         _with_index_in_front(made, part, duration, progress)
         while pipe.read(1 << 16):  # the muxer's trailer

@@ -1,7 +1,8 @@
 """From a plan to a file: the sound first, then both into an MP4 that appears only when whole.
 
-The result is written beside its final name, flushed to the disk and renamed; whoever kills
-this process leaves at most the temporary file behind, never a part under the final name.
+The result is written in a folder beside its final name, flushed to the disk and renamed; whoever
+kills this process leaves at most that folder behind, never a part under the final name, and the
+next rendering to the same place removes it (``pipeline.scratch``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pipeline.picture import pictures
 from pipeline.plan import RenderPlan
 from pipeline.probe import opened
 from pipeline.reasons import JobError, RenderError
+from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 from pipeline.sound import SoundFile, sound_file
 from pipeline.verify import verify
@@ -73,22 +75,21 @@ def render(
     started = time.monotonic()
     scratch = out.parent if scratch is None else scratch
     hear = progress or (lambda _: None)
-    part = out.with_name(f".{out.stem}.{os.getpid()}.part.mp4")
     share = 0.1 if plan.picture.action == "encode" else 0.7
     try:
         check_free(out.parent, expected_size(plan))
         sound = sound_file(
             plan, dance, reference, scratch, settings=settings, progress=lambda f: hear(f * share)
         )
-        _write(plan, dance, sound, part, settings, lambda f: hear(share + f * (1 - share)))
-        verify(part, plan, settings=settings)
-        _publish(part, out)
+        with scratch_folder(out.parent) as folder:
+            part = folder / out.name
+            _write(plan, dance, sound, part, settings, lambda f: hear(share + f * (1 - share)))
+            verify(part, plan, settings=settings)
+            _publish(part, out)
     except JobError:
         raise
     except (ffmpeg.FfmpegError, av.error.FFmpegError, OSError, ValueError) as error:
         raise _explained(error) from error
-    finally:
-        part.unlink(missing_ok=True)
     hear(1.0)
     return RenderReport(
         size=out.stat().st_size,

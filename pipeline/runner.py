@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.adjusting import run_adjustment
 from pipeline.execution import Execute, execute_in_child, run_task
 from pipeline.logs import set_up
+from pipeline.scratch import sweep
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
 
                 store = default_store(settings)
             store.start()
+            for left in sweep():
+                log.info("removed what a process that was killed left: %s", left)
             runner = Runner(store, settings)
             runner.start()
             _kept().runner = runner

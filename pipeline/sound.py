@@ -89,13 +89,14 @@ def encode_early(
     scratch: Path,
     *,
     settings: Settings,
+    progress: Progress | None = None,
 ) -> bool:
     """Encodes the whole reference into ``scratch`` while its place is still being looked for.
 
     Whatever the alignment says, music at its own speed is a cut from this encoding; on two
     cores it is there when the answer is. Nothing is done (False) when a plan could not use
-    it: for a mix, a portable result or packets that are copied. Raises ``FfmpegError``,
-    ``InputError`` (``disk_full``).
+    it: for a mix, a portable result or packets that are copied. What ``progress`` raises ends
+    the encoding. Raises ``FfmpegError``, ``InputError`` (``disk_full``).
     """
     gain = static_gain(sound.loudness, options, 0.0)
     piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
@@ -107,7 +108,7 @@ def encode_early(
     target = scratch / "sound-early.m4a"
     place = (reference, info, sound.stream)
     with _whole(target):
-        _encode_piece(piece, place, settings, target, round(sound.duration * RATE), None)
+        _encode_piece(piece, place, settings, target, round(sound.duration * RATE), progress)
     recipe = {
         "reference": [str(reference.absolute()), sound.stream],
         "gain_db": gain,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from pipeline.model import (
 from pipeline.plan import NO_TRACK
 from pipeline.probe import probe
 from pipeline.progress import StageClock
-from pipeline.reasons import InputError, JobError, RenderError
+from pipeline.reasons import InputError, RenderError
 from pipeline.settings import Settings
 from pipeline.waveform import peaks
 
@@ -71,9 +72,11 @@ def inspect(job: Job, settings: Settings) -> Files:
 
 
 def find_alignment(
-    job: Job, files: Files, clock: StageClock, settings: Settings
+    job: Job, files: Files, clock: StageClock, settings: Settings, meanwhile: ExitStack
 ) -> tuple[Alignment, Sounds, dict[str, Any]]:
     """Decodes both sounds once, asks both methods, and lets the judge make one answer.
+
+    What goes on beside it ends with ``meanwhile``.
 
     Also returns the evidence for the plots. A method that breaks counts as not matched, so
     that the other still answers; when both break, the first error is raised.
@@ -99,7 +102,12 @@ def find_alignment(
             raise InputError(
                 report.reason, f"the dance file does not serve: {report.detail}", role="dance"
             )
-    sounds = replace(sounds, early=_encode_meanwhile(job, files, sounds, settings))
+    if not job.align_only:
+        from pipeline import early
+
+        if early.worth_it(files.dance.duration, files.reference.duration):
+            encoding = early.encoding_meanwhile(job, files.reference, sounds.reference, settings)
+            sounds = replace(sounds, early=meanwhile.enter_context(encoding))
     hint = align.Hint(*job.hint) if job.hint else None
     wanted = job.variants if job.align_only else VARIANTS
     answers: dict[str, MethodAlignment] = {}
@@ -130,38 +138,6 @@ def find_alignment(
         },
     }
     return alignment, sounds, evidence
-
-
-def _encode_meanwhile(job: Job, files: Files, sounds: Sounds, settings: Settings) -> Thread | None:
-    """Encodes the clean sound while its place is looked for: on two cores it is then there.
-
-    Only where little of it can be in vain: when the reference is not much longer than the
-    dance. Whatever goes wrong here, the rendering does without it or says what is wrong.
-    """
-    from pipeline.ffmpeg import FfmpegError
-    from pipeline.plan import RenderOptions
-    from pipeline.sound import encode_early
-
-    if job.align_only or files.reference.duration > 1.5 * files.dance.duration + 30:
-        return None
-    options = RenderOptions.from_json(dict(job.options))
-
-    def work() -> None:
-        try:
-            encode_early(
-                job.reference,
-                files.reference,
-                sounds.reference,
-                options,
-                job.scratch,
-                settings=settings,
-            )
-        except (FfmpegError, JobError, OSError) as error:
-            log.info("the sound was not encoded in advance: %s", error)
-
-    thread = Thread(target=work, name="encode-early", daemon=True)
-    thread.start()
-    return thread
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:

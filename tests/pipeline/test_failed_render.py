@@ -38,7 +38,7 @@ def test_a_full_disk_is_a_clear_failure(
         render(plan, pair.dance, pair.reference, tmp_path / "b.mp4", settings=SETTINGS)
     assert caught.value.reason == reasons.DISK_FULL
     assert not (tmp_path / "b.mp4").exists()
-    assert not list(tmp_path.glob(".*part*"))
+    assert not list(tmp_path.glob(".retrack-*"))
 
 
 def test_a_result_that_is_not_the_plans_is_found_out(pair: Pair, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
         task = submit(store, settings, large.dance, large.reference,
                       dance_name="class.avi", reference_name="song.flac")  # fmt: skip
         results = outputs / "results" / task.id
-        until(lambda: any(results.glob("attempt-*/.*.part.mp4")), "the result being written")
+        until(lambda: any(results.glob("attempt-*/.retrack-*/*.mp4")), "the result being written")
         filler = fill(disk)
         until(lambda: (found := store.get(task.id)) and found.finished, "the task's end")
         done = store.get(task.id)

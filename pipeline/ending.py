@@ -1,0 +1,61 @@
+"""An orderly end of the command line: the first signal unwinds it, and nothing is left.
+
+A signal that ends Python at once would leave scratch files and partial results. As an exception
+it runs through every block that tidies up; later signals are ignored meanwhile.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_heard: list[int] = []
+"""The signal that asked for the end of the present block, if one did."""
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked for the end; ``code`` is the exit code that shells know it by."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """Raises ``Ended`` in the block at the first signal. One that is ignored already (``nohup``,
+    a job in the background) stays so. Only in the main thread."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+
+    def end(number: int, _: FrameType | None) -> None:
+        for each in taken:
+            signal.signal(each, signal.SIG_IGN)
+        _heard.append(number)
+        raise Ended(number)
+
+    _heard.clear()
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+        check()
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def check() -> None:
+    """Raises ``Ended`` once more when a signal was heard in ``orderly``; does nothing elsewhere.
+
+    Libraries may lose an exception that comes while they call back (libavformat takes a failed
+    read of a pipe for its end), and a terminal's Ctrl-C ends ffmpeg as well, whose failure
+    would be told instead.
+    """
+    if _heard and threading.current_thread() is threading.main_thread():
+        raise Ended(_heard[0])
