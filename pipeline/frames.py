@@ -55,6 +55,11 @@ class Stamps:
         self.hidden.append(hidden)
         self.duration.append(duration)
 
+    def drop_last(self) -> None:
+        """Takes the last packet away again."""
+        for column in (self.pts, self.key, self.hidden, self.duration):
+            del column[-1:]
+
 
 @dataclass(frozen=True)
 class FrameTimes:
@@ -109,6 +114,8 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
                 )
                 if len(stamps) > limit:
                     raise refuse(reasons.FRAME_RATE, info.role, "has too many pictures")
+        if info.container == "mpegts" and info.cut_off:
+            stamps.drop_last()  # no packet of it says that its rest is missing
         shown = shown_order(path, info, settings=settings) if rebuilt else None
         if shown is not None:
             ordered = len(shown) == len(stamps) and UNKNOWN not in stamps.pts

@@ -24,7 +24,7 @@ from pipeline import ffmpeg, reasons
 from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
-from pipeline.whole import cut_off
+from pipeline.whole import TRANSPORT_HEAD, cut_off, transport_packet
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
 """Pictures that MP4 carries and players take: never re-encoded."""
@@ -100,7 +100,7 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
         raise refuse(
             reasons.NOT_MEDIA,
             role,
-            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, MP3, "
+            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, TS, MP3, "
             "M4A, AAC, WAV, FLAC, OGG or Opus)",
             detail=str(error),
         ) from error
@@ -113,12 +113,13 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
 def _looks_like_media(path: Path) -> bool:
     """Whether the first bytes are those of an accepted container, so that it is only broken."""
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(TRANSPORT_HEAD)
     return (
         head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"}
         or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64"}
         or (head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"WAVE"})
         or head[:3] == b"ID3"
+        or transport_packet(head) > 0
     )
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from store import Store, Task
 
 EXTENSIONS = frozenset(
-    ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"]
+    [
+        *("mp4", "mov", "avi", "mkv", "webm", "m4v", "ts", "mts", "m2ts"),
+        *("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"),
+    ]
 )
 """What a stored upload may be called; the name is no evidence of what it holds."""
 

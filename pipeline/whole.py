@@ -6,11 +6,12 @@ that is compared with the size, so nothing is decoded; a container without such 
 AAC, MP3 without a Xing header, a live recording) cannot be told.
 
 Sources: ISO/IEC 14496-12 (MP4), the RIFF and RF64 specifications, RFC 8794 (Matroska), the
-Xing header as LAME writes it, RFC 3533 (Ogg).
+Xing header as LAME writes it, RFC 3533 (Ogg), ISO/IEC 13818-1 (MPEG-TS).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,10 @@ SLACK = 4096
 TAIL = 1 << 17
 """Where the last page of an Ogg file is looked for; a page has at most 65,307 bytes."""
 HEAD = 1 << 16
+SYNC = 0x47
+"""What each packet of an MPEG-TS begins with (ISO/IEC 13818-1)."""
+TRANSPORT_HEAD = 2000
+"""Bytes by which an MPEG-TS is known."""
 
 
 def cut_off(container: InputContainer, path: Path, size: int) -> bool:
@@ -30,16 +35,21 @@ def cut_off(container: InputContainer, path: Path, size: int) -> bool:
     name = container.format.name
     if "mp4" in name:
         return beyond_index(container, size)
+    look = next((PROMISES[part] for part in name.split(",") if part in PROMISES), None)
+    if look is None:
+        return False
     with path.open("rb") as file:
-        if name in {"avi", "wav"}:
-            return _riff(file, size)
-        if "matroska" in name:
-            return _segment(file, size)
-        if name == "mp3":
-            return _xing(file, size)
-        if name == "ogg":
-            return _unfinished(file, size)
-    return False
+        return look(file, size)
+
+
+def transport_packet(head: bytes) -> int:
+    """The size of an MPEG-TS's packets (bytes) by its first ones, each of which begins with a
+    sync byte: bare, with camcorders' time codes before or with parity behind; 0 for others."""
+    for length, before in ((188, 0), (192, 4), (204, 0)):
+        places = range(before, len(head), length)
+        if len(places) > 1 and all(head[place] == SYNC for place in places):
+            return length
+    return 0
 
 
 def ends_early(info: MediaInfo, end: float) -> bool:
@@ -113,6 +123,12 @@ def _xing(file: BinaryIO, size: int) -> bool:
     return False
 
 
+def _torn(file: BinaryIO, size: int) -> bool:
+    """MPEG-TS promises nothing, but consists of whole packets."""
+    length = transport_packet(file.read(TRANSPORT_HEAD))
+    return length > 0 and size % length > 0
+
+
 def _unfinished(file: BinaryIO, size: int) -> bool:
     """Ogg: the last page is marked as such, and is whole."""
     file.seek(max(0, size - TAIL))
@@ -123,3 +139,14 @@ def _unfinished(file: BinaryIO, size: int) -> bool:
     lacing = tail[at + 27 : at + 27 + tail[at + 26]]
     whole = len(lacing) == tail[at + 26] and at + 27 + len(lacing) + sum(lacing) <= len(tail)
     return not (whole and tail[at + 5] & 4)
+
+
+PROMISES: dict[str, Callable[[BinaryIO, int], bool]] = {
+    "avi": _riff,
+    "wav": _riff,
+    "matroska": _segment,
+    "mp3": _xing,
+    "ogg": _unfinished,
+    "mpegts": _torn,
+}
+"""By the container's name; each reads the file and compares with its size."""

@@ -24,7 +24,7 @@ from ui.viewer import Viewer
 log = logging.getLogger(__name__)
 
 _UPLOADER = load("uploader")
-DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi")
+DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts")
 SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
 WHILE_CHECKING = 1.5
 _ROUND = "upload.round"

@@ -77,10 +77,14 @@ ENCODERS = {
     "vp8": ["libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M"],
     "av1": ["libsvtav1", "-preset", "12", "-crf", "30"],
     "mpeg4": ["mpeg4", "-q:v", "4"],
+    "mpeg2video": ["mpeg2video", "-q:v", "4"],
     "mjpeg": ["mjpeg", "-q:v", "4"],
     "prores": ["prores_ks"],
 }
-SOUNDS = {"mp4": "aac", "mov": "aac", "m4v": "aac", "mkv": "libopus", "webm": "libopus"}
+SOUNDS = {
+    **{"mp4": "aac", "mov": "aac", "m4v": "aac", "mkv": "libopus", "webm": "libopus"},
+    **{"ts": "aac", "m2ts": "ac3"},
+}
 
 
 def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:

@@ -41,6 +41,8 @@ DOZEN = [
     Clip("m4v", fps=F(60), start=1.5, b_frames=2, extra="opengop"),
     Clip(extra="odd", pixel_format="yuv444p"),
     Clip("webm", "vp8"),
+    Clip("ts", b_frames=2, start=33.3),
+    Clip("m2ts", "hevc", b_frames=3, extra="opengop", fps=F(50)),
 ]
 
 
@@ -53,6 +55,7 @@ def all_pairs() -> list[Clip]:
         *(("mkv", c) for c in ("h264", "hevc", "vp9", "av1", "vp8")),
         *(("webm", c) for c in ("vp9", "av1", "vp8")),
         *(("avi", c) for c in ("h264", "mjpeg", "mpeg4")),
+        *(("ts", c) for c in ("h264", "hevc", "mpeg2video")),
     ]
     rates = [F(24000, 1001), F(25), F(30), F(60), F(240)]
     starts = [0.0, 0.7, 100.0]
@@ -60,7 +63,7 @@ def all_pairs() -> list[Clip]:
     for (container, codec), fps, turn, start, b in product(
         carried, rates, (0, 90, 180), starts, (0, 3)
     ):
-        if container in {"avi", "webm", "mkv"} and turn:
+        if container in {"avi", "webm", "mkv", "ts"} and turn:
             continue  # our way of writing a rotation exists in MP4 and MOV only
         if container == "avi" and start:
             continue  # AVI has no start time

@@ -47,6 +47,8 @@ CLIPS = {
     "vp8.webm": Clip("webm", "vp8", seconds=SECONDS),
     "h264.avi": Clip("avi", b_frames=2, seconds=SECONDS),
     "mpeg4.avi": Clip("avi", "mpeg4", seconds=SECONDS),
+    "h264.ts": Clip("ts", b_frames=2, seconds=SECONDS),
+    "h264.m2ts": Clip("m2ts", b_frames=2, seconds=SECONDS),
 }
 
 
@@ -120,7 +122,7 @@ def outcome(dance: Path, reference: Path, folder: Path) -> Outcome:
     return run(job, lambda event: None, Settings())
 
 
-@pytest.mark.parametrize("name", ["front.mp4", "h264.mkv", "h264.avi", "mpeg4.avi"])
+@pytest.mark.parametrize("name", ["front.mp4", "h264.mkv", "h264.avi", "mpeg4.avi", "h264.m2ts"])
 def test_what_is_there_of_a_dance_becomes_results(name: str, folder: Path, tmp_path: Path) -> None:
     made = outcome(cut(name, folder), whole("song.wav", folder), tmp_path)
     assert made.warnings[0]["code"] == "dance_cut_off"

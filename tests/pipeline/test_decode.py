@@ -50,7 +50,8 @@ def places(sound: PcmSound, wanted: tuple[float, ...] = CLICKS) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.m4a", "a.mp3", "a.wav", "a.flac", "a.ogg", "a.opus", "a.mov", "a.mkv", "a.webm"]
+    "name",
+    ["a.m4a", "a.mp3", "a.wav", "a.flac", "a.ogg", "a.opus", "a.mov", "a.mkv", "a.webm"],
 )
 def test_bursts_are_where_they_were_put(name: str, tmp_path: Path) -> None:
     codec = {"a.ogg": ["-c:a", "libvorbis"], "a.mkv": ["-c:a", "aac"]}.get(name, [])
@@ -59,7 +60,15 @@ def test_bursts_are_where_they_were_put(name: str, tmp_path: Path) -> None:
         assert found == pytest.approx(wanted, abs=1e-3)
 
 
-@pytest.mark.parametrize("clip", [Clip(start=1.5, seconds=4), Clip("mkv", start=7, seconds=4)])
+@pytest.mark.parametrize(
+    "clip",
+    [
+        Clip(start=1.5, seconds=4),
+        Clip("mkv", start=7, seconds=4),
+        Clip("ts", start=7, seconds=4),
+        Clip("m2ts", seconds=4),
+    ],
+)
 def test_time_is_counted_from_the_containers_start(clip: Clip, tmp_path: Path) -> None:
     sound = decoded(make_dance(clip, clicks(), tmp_path), tmp_path, "dance")
     # AAC's priming may lie before the first picture: then the container starts there.

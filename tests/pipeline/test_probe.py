@@ -22,7 +22,14 @@ SOUND = (np.random.default_rng(1).standard_normal((3 * RATE, 2)) * 0.1).astype(n
 
 @pytest.mark.parametrize(
     ("container", "codec"),
-    [("mp4", "h264"), ("mov", "hevc"), ("avi", "h264"), ("mkv", "vp9"), ("webm", "av1")],
+    [
+        ("mp4", "h264"),
+        ("mov", "hevc"),
+        ("avi", "h264"),
+        ("mkv", "vp9"),
+        ("webm", "av1"),
+        ("ts", "h264"),
+    ],
 )
 def test_dances(container: str, codec: str, tmp_path: Path) -> None:
     clip = Clip(container, codec, seconds=3, fps=Fraction(25))
