@@ -8,14 +8,13 @@ alignment's.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from pipeline.decode import PcmSound
 from pipeline.ffmpeg import FfmpegError
 from pipeline.job import Job
 from pipeline.media import MediaInfo
+from pipeline.model import Progress
 from pipeline.plan import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
@@ -31,31 +30,20 @@ SPARE = 30.0
 """The reference may be ``IN_VAIN`` times as long as the dance, and ``SPARE`` seconds."""
 
 
-class _Stopped(Exception):
-    """Nobody waits for the sound any more."""
-
-
 def worth_it(dance: float, reference: float) -> bool:
     """Whether to encode early, by the lengths of the two files (seconds)."""
     return max(dance, reference) <= LONGEST and reference <= IN_VAIN * dance + SPARE
 
 
-@contextmanager
-def encoding_meanwhile(
+def encoding(
     job: Job, reference: MediaInfo, sound: PcmSound, settings: Settings
-) -> Iterator[threading.Thread]:
-    """Encodes the whole reference into the job's scratch folder in a thread, to be joined before
-    the sound is needed. At the end of the block the encoding is over, finished or not.
+) -> Callable[[Progress], None]:
+    """The work of encoding the whole reference into the job's scratch folder, for ``beside``.
 
     Whatever goes wrong here, the rendering does without it or says what is wrong.
     """
-    unwanted = threading.Event()
 
-    def hear(_: float) -> None:
-        if unwanted.is_set():
-            raise _Stopped
-
-    def work() -> None:
+    def work(progress: Progress) -> None:
         try:
             encode_early(
                 job.reference,
@@ -64,17 +52,9 @@ def encoding_meanwhile(
                 RenderOptions.from_json(dict(job.options)),
                 job.scratch,
                 settings=settings,
-                progress=hear,
+                progress=progress,
             )
-        except _Stopped:
-            return
         except (FfmpegError, JobError, OSError) as error:
             log.info("the sound was not encoded in advance: %s", error)
 
-    thread = threading.Thread(target=work, name="encode-early", daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        unwanted.set()
-        thread.join()
+    return work

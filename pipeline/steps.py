@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from pipeline import align, reasons
 from pipeline.alignment_json import evidence_to_json
+from pipeline.beside import Beside, beside
 from pipeline.decode import PcmSound, decode_sound, silence
 from pipeline.job import Job, VariantOutcome, reason_of
 from pipeline.media import MediaInfo
@@ -53,8 +53,8 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
-    early: Thread | None = None
-    """Encodes the reference meanwhile; to be joined before rendering."""
+    early: Beside[None] | None = None
+    """Encodes the reference meanwhile; to be awaited before rendering."""
 
 
 def placed(job: Job) -> bool:
@@ -82,20 +82,7 @@ def find_alignment(
     that the other still answers; when both break, the first error is raised.
     """
     clock.start("decode")
-    share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
-    sounds = Sounds(
-        dance=_dance_sound(job, files, settings, lambda done: clock.step(share * done)),
-        reference=decode_sound(
-            job.reference,
-            files.reference,
-            job.scratch,
-            settings=settings,
-            # A place alone needs no loudness, and measuring it costs as much as decoding; a
-            # result needs it even where it is off now, since it may be switched on later.
-            loudness=not job.align_only,
-            progress=lambda done: clock.step(share + (1.0 - share) * done),
-        ),
-    )
+    sounds = _both_sounds(job, files, clock, settings)
     if job.hint is None:
         report = align.describe_sound(sounds.dance)
         if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
@@ -106,8 +93,8 @@ def find_alignment(
         from pipeline import early
 
         if early.worth_it(files.dance.duration, files.reference.duration):
-            encoding = early.encoding_meanwhile(job, files.reference, sounds.reference, settings)
-            sounds = replace(sounds, early=meanwhile.enter_context(encoding))
+            work = early.encoding(job, files.reference, sounds.reference, settings)
+            sounds = replace(sounds, early=meanwhile.enter_context(beside("encode-early", work)))
     hint = align.Hint(*job.hint) if job.hint else None
     wanted = job.variants if job.align_only else VARIANTS
     answers: dict[str, MethodAlignment] = {}
@@ -138,6 +125,32 @@ def find_alignment(
         },
     }
     return alignment, sounds, evidence
+
+
+def _both_sounds(job: Job, files: Files, clock: StageClock, settings: Settings) -> Sounds:
+    """Decodes both sounds at the same time."""
+
+    def listen(progress: Progress) -> PcmSound:
+        return decode_sound(
+            job.reference,
+            files.reference,
+            job.scratch,
+            settings=settings,
+            # A place alone needs no loudness, and measuring it costs as much as decoding; a
+            # result needs it even where it is off now, since it may be switched on later.
+            loudness=not job.align_only,
+            progress=progress,
+        )
+
+    share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
+
+    with beside("decode-reference", listen) as other:
+
+        def hear(done: float) -> None:
+            clock.step(share * done + (1.0 - share) * other.done)
+
+        dance = _dance_sound(job, files, settings, hear)
+        return Sounds(dance, other.result(lambda _: hear(1.0)))
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
@@ -188,7 +201,7 @@ def plan_answers(
     )
     options = RenderOptions.from_json(dict(job.options))
     if sounds.early is not None:
-        sounds.early.join()
+        sounds.early.result()
 
     def make(name: VariantName) -> RenderPlan:
         answer = alignment.variants.get(name)

@@ -47,7 +47,7 @@ def test_a_short_pair_is_encoded_early_and_a_long_one_is_not(
     with ExitStack() as meanwhile:
         sounds = listen(sample_pair, tmp_path / "short", meanwhile)
         assert sounds.early is not None
-        sounds.early.join()
+        sounds.early.result()
         assert (tmp_path / "short" / "sound-early.m4a").stat().st_size > 100_000
     monkeypatch.setattr(early, "LONGEST", 5.0)  # as if the pair were of two hours
     with ExitStack() as meanwhile:
