@@ -149,7 +149,7 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
     clock = StageClock(_stages(job), report)
     clock.start("probe")
     job.scratch.mkdir(parents=True, exist_ok=True)
-    files = inspect(job, settings)
+    files = inspect(job, settings, meanwhile)
 
     evidence: dict[str, Any] = {}
     warnings: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import align, reasons
+from pipeline import reasons
 from pipeline.alignment_json import evidence_to_json
 from pipeline.beside import Beside, beside
 from pipeline.decode import PcmSound, decode_sound, silence
@@ -31,6 +31,7 @@ from pipeline.settings import Settings
 from pipeline.waveform import peaks
 
 if TYPE_CHECKING:
+    from pipeline import align
     from pipeline.plan import RenderPlan
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Files:
 
     dance: MediaInfo
     reference: MediaInfo
+    listening: Beside[PcmSound] | None = None
+    """Decodes the reference meanwhile; None where no sound is needed."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,29 @@ def placed(job: Job) -> bool:
     return job.hint is not None or job.plans is not None
 
 
-def inspect(job: Job, settings: Settings) -> Files:
-    """Probes both files; raises ``InputError``."""
-    return Files(
-        # A dance that a person places by hand may be mute.
-        dance=probe(job.dance, role="dance", settings=settings, need_sound=not placed(job)),
-        reference=probe(job.reference, role="reference", settings=settings),
-    )
+def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
+    """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
+    the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
+    reference = probe(job.reference, role="reference", settings=settings)
+
+    def listen(progress: Progress) -> PcmSound:
+        return decode_sound(
+            job.reference,
+            reference,
+            job.scratch,
+            settings=settings,
+            # A place alone needs no loudness, and measuring it costs as much as decoding; a
+            # result needs it even where it is off now, since it may be switched on later.
+            loudness=not job.align_only,
+            progress=progress,
+        )
+
+    listening = None
+    if job.plans is None:
+        listening = meanwhile.enter_context(beside("decode-reference", listen))
+    # A dance that a person places by hand may be mute.
+    dance = probe(job.dance, role="dance", settings=settings, need_sound=not placed(job))
+    return Files(dance, reference, listening)
 
 
 def find_alignment(
@@ -83,18 +102,20 @@ def find_alignment(
     """
     clock.start("decode")
     sounds = _both_sounds(job, files, clock, settings)
-    if job.hint is None:
-        report = align.describe_sound(sounds.dance)
-        if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
-            raise InputError(
-                report.reason, f"the dance file does not serve: {report.detail}", role="dance"
-            )
     if not job.align_only:
         from pipeline import early
 
         if early.worth_it(files.dance.duration, files.reference.duration):
             work = early.encoding(job, files.reference, sounds.reference, settings)
             sounds = replace(sounds, early=meanwhile.enter_context(beside("encode-early", work)))
+    from pipeline import align  # SciPy, which takes a while: the encoder is at work already
+
+    if job.hint is None:
+        report = align.describe_sound(sounds.dance)
+        if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
+            raise InputError(
+                report.reason, f"the dance file does not serve: {report.detail}", role="dance"
+            )
     hint = align.Hint(*job.hint) if job.hint else None
     wanted = job.variants if job.align_only else VARIANTS
     answers: dict[str, MethodAlignment] = {}
@@ -128,29 +149,16 @@ def find_alignment(
 
 
 def _both_sounds(job: Job, files: Files, clock: StageClock, settings: Settings) -> Sounds:
-    """Decodes both sounds at the same time."""
-
-    def listen(progress: Progress) -> PcmSound:
-        return decode_sound(
-            job.reference,
-            files.reference,
-            job.scratch,
-            settings=settings,
-            # A place alone needs no loudness, and measuring it costs as much as decoding; a
-            # result needs it even where it is off now, since it may be switched on later.
-            loudness=not job.align_only,
-            progress=progress,
-        )
-
+    """The dance's sound, decoded beside the reference's."""
+    other = files.listening
+    assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
 
-    with beside("decode-reference", listen) as other:
+    def hear(done: float) -> None:
+        clock.step(share * done + (1.0 - share) * other.done)
 
-        def hear(done: float) -> None:
-            clock.step(share * done + (1.0 - share) * other.done)
-
-        dance = _dance_sound(job, files, settings, hear)
-        return Sounds(dance, other.result(lambda _: hear(1.0)))
+    dance = _dance_sound(job, files, settings, hear)
+    return Sounds(dance, other.result(lambda _: hear(1.0)))
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:

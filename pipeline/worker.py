@@ -95,6 +95,7 @@ def _load(kind: str) -> None:
     OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
     """
     if kind == "job":
+        import pipeline.align
         import pipeline.materials
         import pipeline.render
         import pipeline.steps  # noqa: F401
