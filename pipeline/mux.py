@@ -68,8 +68,8 @@ def write_mp4(
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
         heard = container.add_stream_from_template(sound, opaque=True)
         both: Iterator[tuple[float, int, Packet[Any]]] = heapq.merge(
-            ((float(p.dts * p.time_base), 0, p) for p in packets if p.dts is not None),
-            ((float(p.dts * p.time_base), 1, p) for p in sound_packets if p.dts is not None),
+            _timed(packets, 0),
+            _timed(sound_packets, 1),
             key=lambda item: item[:2],
         )
         for seconds, kind, packet in both:
@@ -77,6 +77,15 @@ def write_mp4(
             container.mux(packet)
             if not kind:
                 on_packet(seconds)
+
+
+def _timed(packets: Iterator[Packet[Any]], kind: int) -> Iterator[tuple[float, int, Packet[Any]]]:
+    """Packets of one time base with their decoding times (seconds)."""
+    unit: float | None = None  # made once: fractions are slow, and packets many
+    for packet in packets:
+        if packet.dts is not None:
+            unit = float(packet.time_base) if unit is None else unit
+            yield packet.dts * unit, kind, packet
 
 
 def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> dict[str, str]:
@@ -212,10 +221,13 @@ def sound_packets(
     unit = Fraction(1, rate)
     first = round(zero * rate)
     last = first + round(duration * rate)
+    assert stream.time_base is not None  # noqa: S101 # its packets have stamps
+    samples = stream.time_base * rate  # in one unit of the stamps
+    whole_samples = samples.numerator if samples.denominator == 1 else 0
     for packet in container.demux(stream):
         if packet.pts is None or packet.size == 0:
             continue
-        at = round(packet.pts * packet.time_base * rate)
+        at = packet.pts * whole_samples if whole_samples else round(packet.pts * samples)
         if at >= last:
             return
         if at + AAC_FRAME <= first - (0 if whole else AAC_FRAME):

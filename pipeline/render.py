@@ -33,6 +33,8 @@ from pipeline.verify import verify
 
 CHECK_EVERY = 8 * 2**20
 """The free space is looked at again after so many bytes."""
+LOOK_EVERY = 0.2
+"""How far the result has grown since is looked at once in so much of it (seconds)."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,13 @@ def _write(
         track = heard.streams[sound.stream]
         assert isinstance(track, AudioStream)  # noqa: S101
         duration = max(plan.duration, 1e-3)
-        written = 0
+        written = looked = 0.0
 
         def position(seconds: float) -> None:
-            nonlocal written
+            nonlocal written, looked
+            if abs(seconds - looked) < LOOK_EVERY:
+                return
+            looked = seconds
             size = part.stat().st_size if part.exists() else 0
             if size - written > CHECK_EVERY:
                 written = size
