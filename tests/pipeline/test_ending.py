@@ -154,3 +154,31 @@ def test_only_our_own_dead_are_swept(tmp_path: Path) -> None:
         [*(f"{PREFIX}{n}" for n in ("link", "unlocked", "file", "linked-lock")), other.name]
     )
     assert elsewhere.is_dir()
+
+
+def test_the_services_start_sweeps(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    for name in ("dead", "unlocked"):
+        (temporary / f"{PREFIX}{name}").mkdir(parents=True)
+    (temporary / f"{PREFIX}dead" / LOCK).write_bytes(b"")
+    with scratch_folder(temporary) as held:
+        mine = held.rename(temporary / f"{PREFIX}held")
+        service = subprocess.Popen(
+            [sys.executable, "-m", "tests.pipeline.service_process"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "TMPDIR": str(temporary),
+                "RETRACK_OUTPUTS": str(tmp_path / "outputs"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert service.stdout is not None
+        assert service.stdout.readline() == b"ready\n"
+        left = {path.name for path in temporary.glob(f"{PREFIX}*")}
+        service.terminate()
+        _, said = service.communicate(timeout=LIMIT)
+        mine.rename(held)
+    assert left == {f"{PREFIX}held", f"{PREFIX}unlocked"}
+    assert f"{PREFIX}dead" in said.decode()
