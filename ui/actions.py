@@ -16,6 +16,7 @@ from ui.viewer import Viewer
 
 log = logging.getLogger(__name__)
 
+_DELETE = "delete"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
 ICONS = {
     "open": ":material/visibility:",
@@ -52,8 +53,7 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
     if name == "open":
         open_task(task_id, reach=True)
     elif name == "delete":
-        st.session_state["delete"] = [task_id]
-        st.session_state["open"] = True
+        ask_delete([task_id])
     elif name is not None:
         do(service, viewer, name, [task_id])
 
@@ -81,14 +81,19 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
 
 
 def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
-    """Cancel, retry or delete tasks that the viewer may see; says how many, and what failed."""
+    """Cancel, retry or delete what of these tasks can be and the viewer may see; a callback.
+
+    It decides by the tasks as they are at the click: what the button's run knew may be older.
+    Says how many were done, what failed, or that nothing could be done any more.
+    """
     store = service.store
     act: Callable[[str], object] = {
         "cancel": store.cancel,
         "retry": store.retry,
         "delete": store.delete,
     }[name]
-    done = 0
+    done: list[str] = []
+    failed = False
     for task_id in ids:
         task = store.get(task_id)
         if task is None or not viewer.may_see(service, task) or name not in possible(task):
@@ -96,26 +101,34 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
         try:
             act(task_id)
         except Exception:  # one task's trouble must not keep the others from being done
+            failed = True
             log.exception("cannot %s task %s", name, task_id)
             toasts.toast(
                 t("action.failed", name=plain(shown_name(task.dance_name))),
                 icon=":material/warning:",
             )
         else:
-            done += 1
+            done.append(task_id)
     service.runner.wake()
     if done:
-        toasts.toast(t(f"done.{name}", n=done))
-        st.session_state["open"] = True
-    if name == "delete" and st.query_params.get("task") in ids:
+        toasts.toast(t(f"done.{name}", n=len(done)))
+    elif not failed:
+        toasts.toast(t("action.too_late"), icon=":material/info:")
+    st.session_state["open"] = True
+    if name == "delete" and st.query_params.get("task") in done:
         open_task(None)
 
 
 def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
-    """The bar for the selected tasks."""
+    """The bar for the selected tasks.
+
+    Its buttons carry all that is selected, and what can be done with which task is found out
+    at the click: a task may have ended since this was drawn.
+    """
     if not tasks:
         return
-    able = {name: [x.id for x in tasks if name in possible(x)] for name in ROW_ACTIONS}
+    able = {name for task in tasks for name in possible(task)}
+    ids = [task.id for task in tasks]
     with st.container(horizontal=True, vertical_alignment="center", key="bulk"):
         if len(tasks) == 1:
             name = plain(shown_name(tasks[0].dance_name, longest=40)) or tasks[0].id[:8]
@@ -127,17 +140,17 @@ def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
                 t(f"action.{name}"),
                 icon=ICONS[name],
                 key=f"bulk.{name}",
-                disabled=not able[name],
+                disabled=name not in able,
                 on_click=do,
-                args=(service, viewer, name, able[name]),
+                args=(service, viewer, name, ids),
             )
         st.button(
             t("action.delete"),
             icon=ICONS["delete"],
             key="bulk.delete",
-            disabled=not able["delete"],
-            on_click=_ask_delete,
-            args=(able["delete"],),
+            disabled="delete" not in able,
+            on_click=ask_delete,
+            args=(ids,),
         )
         have = [task for task in tasks if task.modular_output or task.v2_output]
         if service.routes and have:
@@ -161,28 +174,49 @@ def _bundle_label(tasks: Sequence[Task]) -> str:
     return t("bulk.download", n=len(kinds))
 
 
-def _ask_delete(ids: list[str]) -> None:
-    st.session_state["delete"] = ids
+def ask_delete(ids: Sequence[str]) -> None:
+    """Have the page ask before it deletes tasks; a callback."""
+    st.session_state[_DELETE] = list(ids)
     st.session_state["open"] = True
 
 
 def show_delete_dialog(service: Service, viewer: Viewer) -> None:
-    """Ask before deleting: a delete takes the files with it."""
-    ids = st.session_state.pop("delete", None)
-    if not ids:
-        return
+    """Ask before deleting: a delete takes the files with it.
 
-    @st.dialog(t("delete.title"))
+    The question stands until it is answered, and its buttons act in callbacks: the page may be
+    drawn anew under it, as when a task ends.
+    """
+    found = [service.store.get(task_id) for task_id in st.session_state.get(_DELETE, ())]
+    tasks = [task for task in found if task is not None and "delete" in possible(task)]
+    if not tasks:
+        st.session_state.pop(_DELETE, None)
+        return
+    ids = [task.id for task in tasks]
+
+    @st.dialog(t("delete.title"), on_dismiss=_answered)
     def ask() -> None:
-        names = [task.dance_name for i in ids if (task := service.store.get(i))]
         st.write(t("delete.question", n=len(ids)) if len(ids) > 1 else t("delete.question_one"))
-        for name in names[:5]:
-            st.text(f"• {shown_name(name)}")
+        for task in tasks[:5]:
+            st.text(f"• {shown_name(task.dance_name)}")
         with st.container(horizontal=True):
-            if st.button(t("action.delete"), type="primary", key="delete.yes"):
-                do(service, viewer, "delete", ids)
-                st.rerun()
-            if st.button(t("delete.keep"), key="delete.no"):
-                st.rerun()
+            yes = st.button(
+                t("action.delete"),
+                type="primary",
+                key="delete.yes",
+                on_click=_delete,
+                args=(service, viewer, ids),
+            )
+            no = st.button(t("delete.keep"), key="delete.no", on_click=_answered)
+        if yes or no:
+            st.rerun()  # the page without the dialog
 
     ask()
+
+
+def _answered() -> None:
+    st.session_state.pop(_DELETE, None)
+
+
+def _delete(service: Service, viewer: Viewer, ids: Sequence[str]) -> None:
+    _answered()
+    do(service, viewer, "delete", ids)

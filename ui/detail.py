@@ -61,7 +61,7 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
                 t(f"action.{name}"),
                 icon=actions.ICONS[name],
                 key=f"detail.{name}",
-                on_click=_ask if name == "delete" else actions.do,
+                on_click=actions.ask_delete if name == "delete" else actions.do,
                 args=([task.id],) if name == "delete" else (service, viewer, name, [task.id]),
             )
         st.button(
@@ -78,10 +78,6 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
         key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
         facts.append(t(key, time=duration(spent)))
     st.caption(" · ".join(facts))
-
-
-def _ask(ids: list[str]) -> None:
-    st.session_state["delete"] = ids
 
 
 def _progress(service: Service, task_id: str) -> None:

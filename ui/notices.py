@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -10,11 +12,12 @@ import streamlit as st
 from store import Task
 from ui import rows, toasts, words
 from ui.components import load
+from ui.format import as_time
 from ui.names import plain, shown_name
 from ui.text import t
 
 _NOTICE = load("notice")
-_SEEN = "notices.seen"
+_LAST = "notices.last"
 _NOTES = "notices.notes"
 _OPENED = "notices.opened"
 _KEPT = 10
@@ -22,18 +25,39 @@ _KEPT = 10
 at once when a task ends, and the browser may never see what stood in one run alone."""
 
 
-def show_notices(tasks: Sequence[Task]) -> None:
-    """Toast what ended since the last look, and put the progress into the page's title."""
-    seen: dict[str, str] | None = st.session_state.get(_SEEN)
-    now = {task.id: task.status for task in tasks}
-    ended: list[Task] = []
-    if seen is not None:
-        ended = [
-            task
-            for task in tasks
-            if task.status in {"success", "failed"} and seen.get(task.id) in rows.ACTIVE
-        ]
-    st.session_state[_SEEN] = now
+@dataclass(frozen=True)
+class _Look:
+    """What a page saw when it last looked, and when that was."""
+
+    at: datetime
+    states: Mapping[str, tuple[str, datetime | None]]
+
+    def ended_since(self, task: Task) -> bool:
+        """Whether the task has ended since this look."""
+        if task.status not in {"success", "failed"}:
+            return False
+        before = self.states.get(task.id)
+        if before is not None and before[0] in rows.ACTIVE:
+            return True
+        completed = as_time(task.completed_at)
+        return before != _state(task) and completed is not None and completed > self.at
+
+
+def _state(task: Task) -> tuple[str, datetime | None]:
+    return task.status, as_time(task.completed_at)
+
+
+def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
+    """Note what ended since the last look: toasts for the next full run, notes for the browser.
+
+    ``looked`` is a moment before ``tasks`` were read. What had been waiting or running at the
+    last look has ended since; so has what ended after that look, though it was never seen at
+    work. Tasks that were brought in from elsewhere ended before, and nothing is announced to
+    a page that has just been opened.
+    """
+    last: _Look | None = st.session_state.get(_LAST)
+    st.session_state[_LAST] = _Look(looked, {task.id: _state(task) for task in tasks})
+    ended = [task for task in tasks if last is not None and last.ended_since(task)]
     for task in ended[:3]:
         name = plain(shown_name(task.dance_name, longest=40))
         if task.status == "success":
@@ -50,11 +74,16 @@ def show_notices(tasks: Sequence[Task]) -> None:
         for task in ended
     )
     del notes[:-_KEPT]
+
+
+def show_notices(tasks: Sequence[Task]) -> None:
+    """The progress in the page's title, the browser's own notices, and the offer to send them."""
     _NOTICE(
         key="notice",
+        width="content",
         data={
             "title": _title(tasks),
-            "ended": notes,
+            "ended": st.session_state.get(_NOTES, []),
             "words": {"allow": t("notice.allow")},
             "busy": any(task.status in rows.ACTIVE for task in tasks),
         },

@@ -161,33 +161,41 @@ def _by_figures(
     service: Service, viewer: Viewer, task: Task, offset: float | None, speed: float
 ) -> None:
     """Without our component: Streamlit's players, and the same moment of both in figures."""
-    moments = {}
+    keys = {kind: f"place.moment-{kind}-{task.id}" for kind in ("original", "reference")}
+    keys["speed"] = f"place.speed-{task.id}"
     for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
         path = file_path(service, task, kind)
         with column:
             if path is not None:
                 (st.video if kind == "original" else st.audio)(path)
-            moments[kind] = st.number_input(
+            st.number_input(
                 t("place.moment", name=plain(t(f"variant.{kind}"))),
                 min_value=0.0,
                 max_value=LONGEST,
                 value=max(0.0, (1 if kind == "reference" else -1) * (offset or 0.0)),
                 step=0.01,
                 format="%.3f",
-                key=f"place.moment-{kind}-{task.id}",
+                key=keys[kind],
             )
-    speed = st.number_input(
+    st.number_input(
         t("place.speed"),
         min_value=SLOWEST,
         max_value=FASTEST,
         value=min(max(speed, SLOWEST), FASTEST),
         step=0.001,
         format="%.3f",
-        key=f"place.speed-{task.id}",
+        key=keys["speed"],
         width=240,
     )
-    place = {"offset": moments["reference"] - speed * moments["original"], "speed": speed}
-    _save_button(service, viewer, task, place, lambda: place)
+
+    def now() -> Place | None:
+        given = {name: rows.number(st.session_state.get(key)) for name, key in keys.items()}
+        [song, dance, rate] = given["reference"], given["original"], given["speed"]
+        if song is None or dance is None or rate is None:
+            return None
+        return {"offset": song - rate * dance, "speed": rate}
+
+    _save_button(service, viewer, task, now(), now)
 
 
 def _save_button(

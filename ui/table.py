@@ -39,20 +39,26 @@ def show_table(service: Service, viewer: Viewer) -> None:
 
 
 def _live(service: Service, viewer: Viewer, busy: bool) -> None:
+    looked = datetime.now(UTC)
     snapshot = service.store.snapshot()
-    show_banners(service, snapshot)
+    with st.container():  # always there: what is below keeps its place in the page's tree
+        show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
-    notices.show_notices(visible)
+    notices.note_ended(visible, looked)
     now_busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     asked = st.session_state.pop("open", None) or toasts.waiting()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
     if not visible:
+        notices.show_notices(visible)
         st.info(t("table.empty"), icon=":material/waving_hand:")
         return
     now = datetime.now(UTC)
     queue = rows.queue_of(snapshot.tasks, service.settings.workers, now)
-    _summary(queue)
+    # One line that is always as high: what is below must not move away from under a click.
+    with st.container(horizontal=True, vertical_alignment="center", key="queue"):
+        _summary(queue)
+        notices.show_notices(visible)
     page = rows.take_page(visible, _filters())
     if not page.tasks:
         st.info(t("table.nothing"), icon=":material/search_off:")
@@ -70,7 +76,6 @@ def _summary(queue: rows.Queue) -> None:
         parts.append(t("queue.waiting", n=len(queue.places)))
     if parts and queue.seconds_left is not None:
         parts.append(t("queue.left", time=duration(queue.seconds_left)))
-    # Never nothing: what is below must not jump away from under a click when the queue ends.
     st.caption(" · ".join(parts) or t("queue.idle"))
 
 

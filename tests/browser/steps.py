@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from store import Store
 from store.settings import StoreSettings
 from tests.browser.serving import Server
 
+HOLD = """
+const every = window.setInterval;
+window.setInterval = (act, ...rest) => every(() => { if (!window.held) act(); }, ...rest);
+"""
+"""A page that does not look again by itself while ``held`` is true."""
 GRID = "[data-testid=stDataFrame] canvas"
 
 
@@ -54,9 +60,7 @@ def put_in(
     visitor: str | None = None,
 ) -> str:
     """Another program hands a task in, as ``python -m pipeline submit`` does."""
-    store = Store(StoreSettings(outputs=server.outputs))
-    store.start()
-    try:
+    with _store(server) as store:
         return submit(
             store,
             Settings(outputs=server.outputs),
@@ -66,6 +70,26 @@ def put_in(
             options=options,
             visitor=visitor,
         ).id
+
+
+def cancel(server: Server, task_id: str) -> None:
+    """Another program cancels a task."""
+    with _store(server) as store:
+        store.cancel(task_id)
+
+
+def restore(server: Server, file: Path) -> None:
+    """Another program brings the tasks of another file in."""
+    with _store(server) as store:
+        store.restore_from(file)
+
+
+@contextmanager
+def _store(server: Server) -> Iterator[Store]:
+    store = Store(StoreSettings(outputs=server.outputs))
+    store.start()
+    try:
+        yield store
     finally:
         store.close()
 

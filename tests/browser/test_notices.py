@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import put_in, until, wait_status
+from tests.browser.steps import HOLD, put_in, records, restore, until, wait_rows, wait_status
+from tests.browser.test_many import ended
 
 pytestmark = pytest.mark.browser
 
@@ -65,3 +69,31 @@ def test_a_hidden_page_notifies_where_it_may(
     assert watched.evaluate("window.shown") == []
     offer.wait_for(state="hidden")  # the page was drawn again meanwhile
     assert len(notes()) == 1, "once"
+
+
+def test_work_that_nobody_saw_is_announced_and_old_work_is_not(
+    serve: Callable[..., Server], visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    server = serve()
+    put_in(server, pair, "before.mp4")
+    [before] = records(server)
+    page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+    wait_status(server, page, before, "success")
+    page.locator("[data-testid=stToast]", has_text="Done: before.mp4").wait_for()
+    page.locator("text=Nothing is running or waiting").wait_for()
+    page.evaluate("window.held = true")
+    # Brought in from another folder: it has been over for an hour.
+    lately = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    brought = server.outputs.parent / "brought.json"
+    times = {"created_at": lately, "started_at": lately, "completed_at": lately}
+    brought.write_text(json.dumps({str(uuid.uuid4()): ended(7, **times)}))
+    restore(server, brought)
+    wait_status(server, page, put_in(server, pair, "unseen.mp4"), "success")
+    late = visit(server.url)
+    for looking in (page, late):
+        looking.get_by_role("button", name="Refresh").click()
+        wait_rows(looking, 3)
+    toast = page.locator("[data-testid=stToast]", has_text="Done: ")
+    toast.filter(has_text="unseen.mp4").wait_for()
+    assert toast.filter(has_text="class 07.mp4").count() == 0
+    assert late.locator("[data-testid=stToast]").count() == 0, "it was over when this one came"

@@ -131,6 +131,7 @@ TEXT: dict[str, str] = {
     "action.delete": "Delete",
     "action.download": "Download",
     "action.failed": "That did not work for {name}; please try again.",
+    "action.too_late": "Too late for that: meanwhile it has gone on.",
     "done.cancel": "Cancelled: {n}",
     "done.retry": "Started again: {n}",
     "done.delete": "Deleted: {n}",

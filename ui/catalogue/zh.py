@@ -131,6 +131,7 @@ TEXT: dict[str, str] = {
     "action.delete": "删除",
     "action.download": "下载",
     "action.failed": "对 {name} 的操作没有成功，请重试。",
+    "action.too_late": "来不及了：任务状态已经改变。",
     "done.cancel": "已取消：{n} 个",
     "done.retry": "已重新开始：{n} 个",
     "done.delete": "已删除：{n} 个",

@@ -8,7 +8,10 @@ export default function ({ data, parentElement }) {
   const allow = parentElement.querySelector(".allow");
   const can = "Notification" in window;
   allow.textContent = data.words.allow;
-  allow.classList.toggle("hidden", !(can && data.busy && Notification.permission === "default"));
+  // While it may yet be offered it keeps its room: nothing moves when work begins or ends.
+  const open = can && Notification.permission === "default";
+  allow.classList.toggle("hidden", !open);
+  allow.style.visibility = open && data.busy ? "visible" : "hidden";
   allow.onclick = () => Notification.requestPermission().then(() => allow.classList.add("hidden"));
   for (const note of data.ended) {
     if (told.has(note.id)) continue;

@@ -1,0 +1,142 @@
+"""A click is never lost: whatever the page draws meanwhile, it means what is true at the click."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import (
+    HOLD,
+    cancel,
+    put_in,
+    records,
+    select_row,
+    until,
+    wait_rows,
+    wait_status,
+)
+from tests.browser.test_many import ended
+
+pytestmark = pytest.mark.browser
+
+MARK = """
+() => {
+  const place = button => {
+    const {x, y} = button.getBoundingClientRect(), page = document.querySelector('h1');
+    return button.isConnected ? `${Math.round(x)},${Math.round(y - page.getBoundingClientRect().y)}` : 'gone'; };
+  const buttons = [...document.querySelectorAll('.st-key-filters button, .st-key-bulk button')];
+  const marked = buttons.map(button => [button, place(button)]);
+  window.moved = () => marked.filter(([button, was]) => place(button) !== was).map(
+    ([button, was]) => `${button.textContent}: ${was} -> ${place(button)}`);
+  return marked.length; }
+"""
+MOVED = "() => window.moved()"
+
+
+def search_for(page: Any, words: str, rows: int) -> None:
+    search = page.get_by_role("textbox", name="Search")
+    search.fill(words)
+    search.press("Enter")
+    wait_rows(page, rows)
+
+
+def test_a_bulk_action_means_the_tasks_as_they_are_at_the_click(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    ids = [put_in(server, pair, f"meant {n}.mp4") for n in range(4)]
+    page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+    search_for(page, "meant ", 4)
+    bulk = page.locator(".st-key-bulk")
+    for count in (1, 2):
+        select_row(page, count - 1)
+        bulk.locator(f"text={count} selected").wait_for()
+    retry = bulk.get_by_role("button", name="Retry")
+    cancel(server, ids[3])
+    until(page, retry.is_enabled, "the button")
+    page.evaluate("window.held = true")  # from here on the page knows of one that has failed
+    cancel(server, ids[2])
+    for task_id in ids[2:]:
+        wait_status(server, page, task_id, "failed")
+    retry.click()
+    page.locator("text=Started again: 2").wait_for()
+    page.evaluate("window.held = false")
+    for task_id in ids[2:]:
+        wait_status(server, page, task_id, "success")
+
+
+def test_a_click_that_comes_too_late_says_so(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+    *_, task_id = [put_in(server, pair, f"late {n}.mp4") for n in range(3)]
+    page.get_by_role("button", name="Refresh").click()
+    search_for(page, "late ", 3)
+    select_row(page, 0)
+    cancelling = page.locator(".st-key-bulk").get_by_role("button", name="Cancel")
+    until(page, cancelling.is_enabled, "the button")
+    page.evaluate("window.held = true")
+    wait_status(server, page, task_id, "success")
+    cancelling.click()
+    page.locator("text=Too late for that").wait_for()
+    assert records(server)[task_id]["status"] == "success"
+
+
+def test_buttons_stay_under_the_pointer_while_work_begins_and_ends(
+    serve: Callable[..., Server], visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    times = {"created_at": lately, "started_at": lately, "completed_at": lately}
+    server = serve(tasks={str(uuid.uuid4()): ended(n, **times) for n in range(3)})
+
+    def asked(context: Any) -> None:
+        # Who has not been asked yet is offered a notice while something runs.
+        context.add_init_script(
+            "Object.defineProperty(Notification, 'permission', {get: () => 'default'});"
+        )
+
+    page = visit(server.url, before=asked)
+    search_for(page, "class", 3)
+    page.locator("text=Nothing is running or waiting").wait_for()
+    select_row(page, 0)
+    page.locator(".st-key-bulk").wait_for()
+    page.locator(".st-key-detail").wait_for()
+    until(page, lambda: page.evaluate(MARK) >= 9 and page.evaluate(MOVED) == [], "the buttons")
+    task_id = put_in(server, pair, "elsewhere.mp4")
+    page.get_by_role("button", name="Refresh").click()
+    page.get_by_role("button", name="Tell me when it is done").wait_for()
+    assert page.evaluate(MOVED) == []
+    wait_status(server, page, task_id, "success")
+    page.locator("[data-testid=stToast]", has_text="Done: elsewhere.mp4").wait_for()
+    page.locator("text=Nothing is running or waiting").wait_for()
+    assert page.evaluate(MOVED) == []
+
+
+def test_the_question_before_a_delete_stands_until_it_is_answered(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    gone = put_in(server, pair, "unwanted.mp4")
+    page = visit(f"{server.url}/?task={gone}")
+    wait_status(server, page, gone, "success")
+    detail = page.locator(".st-key-detail")
+    ask = detail.get_by_role("button", name="Delete")
+    dialog = page.get_by_role("dialog")
+    for answer in ("Keep", "Close", "Delete"):
+        ask.click()
+        dialog.locator("text=unwanted.mp4").wait_for()
+        name = f"before {answer}.mp4"
+        wait_status(server, page, put_in(server, pair, name), "success")
+        # The whole page is drawn anew for the notice.
+        page.locator("[data-testid=stToast]", has_text=f"Done: {name}").wait_for()
+        dialog.get_by_role("button", name=re.compile(answer)).click()
+        dialog.wait_for(state="detached")
+        page.get_by_role("button", name="Refresh").click()
+    page.locator("text=Deleted: 1").wait_for()
+    assert gone not in records(server)
+    dialog.wait_for(state="detached")
