@@ -34,15 +34,13 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 
-# The browser's tests come one by one, and again when they fail: on a busy machine a click may fall
-# into the moment of a redraw, and sound may be late. The summary names what was run again (-ra).
-# Tests that find no browser or no music say so in their skip.
+# The browser's tests come one by one. Tests that find no browser or no music say so in their skip.
 packages: ## Installs the Debian packages of tests/packages.txt where that is possible
 	@tests/install-packages.sh
 
 test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
 	$(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2 --dist loadfile $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m "$(EVERYDAY) and browser" --reruns 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "$(EVERYDAY) and browser" $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## The tests without the browser
 	$(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2 --dist loadfile $(PYTEST_ARGS)

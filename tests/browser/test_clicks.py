@@ -30,7 +30,8 @@ MARK = """
 () => {
   const place = button => {
     const {x, y} = button.getBoundingClientRect(), page = document.querySelector('h1');
-    return button.isConnected ? `${Math.round(x)},${Math.round(y - page.getBoundingClientRect().y)}` : 'gone'; };
+    const below = Math.round(y - page.getBoundingClientRect().y);
+    return button.isConnected ? `${Math.round(x)},${below}` : 'gone'; };
   const buttons = [...document.querySelectorAll('.st-key-filters button, .st-key-bulk button')];
   const marked = buttons.map(button => [button, place(button)]);
   window.moved = () => marked.filter(([button, was]) => place(button) !== was).map(

@@ -42,8 +42,13 @@ async ([url, times, bits, cell]) => {
     return number; };
   const found = [read()];
   for (const time of times) {
-    video.currentTime = time;
-    await new Promise(good => { video.onseeked = good; });
+    // "seeked" comes when the frame is decoded; on a busy machine the one before it may still
+    // be what is painted. The callback names the frame that is on the screen.
+    await new Promise(good => {
+      const look = (_, frame) => Math.abs(frame.mediaTime - time) < 0.04 ?
+        good() : video.requestVideoFrameCallback(look);
+      video.requestVideoFrameCallback(look);
+      video.currentTime = time; });
     found.push(read());
   }
   return [found, video.duration]; }
