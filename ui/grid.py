@@ -72,29 +72,34 @@ def progress(task: Task) -> int | None:
 
 
 def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
-    """The columns; ``acted`` is called when an action of a row is chosen under ``key``."""
+    """The columns; ``acted`` is called when an action of a row is chosen under ``key``.
+
+    Together they are as wide as the table of a window of 1280 pixels, less a scroll bar. The
+    reference is not among them: it is in the opened task, in the search and in the history,
+    and the table's own menu brings it in.
+    """
     config = st.column_config
     return {
-        "status": config.TextColumn(t("column.status"), width=120, pinned=True),
-        "dance": config.TextColumn(t("column.dance"), width=190),
-        "reference": config.TextColumn(t("column.reference"), width=150),
+        "status": config.TextColumn(t("column.status"), width=105, pinned=True),
+        "dance": config.TextColumn(t("column.dance"), width=165),
+        "reference": None,
         "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=105
+            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=100
         ),
-        "stage": config.TextColumn(t("column.stage"), width=200),
-        "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=90),
+        "stage": config.TextColumn(t("column.stage"), width=212),
+        "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=86),
         "agreement": config.TextColumn(
-            t("column.agreement"), help=t("column.agreement_help"), width=90
+            t("column.agreement"), help=t("column.agreement_help"), width=86
         ),
         "created": config.DatetimeColumn(
-            t("column.created"), timezone=st.context.timezone, format="MM-DD HH:mm", width=110
+            t("column.created"), timezone=st.context.timezone, format="MM-DD HH:mm", width=95
         ),
         "spent": config.TextColumn(t("column.spent"), help=t("column.spent_help"), width=90),
-        "size": config.TextColumn(t("column.size"), width=150),
+        "size": config.TextColumn(t("column.size"), width=132),
         "actions": config.ButtonColumn(
             t("column.actions"),
             key=key,
             on_click=acted,
-            width=130,
+            width=74,
         ),
     }
