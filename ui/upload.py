@@ -28,6 +28,7 @@ DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts")
 SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
 WHILE_CHECKING = 1.5
 _ROUND = "upload.round"
+_KEPT = "upload.kept"
 _ASKED = "upload.asked"
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
@@ -78,6 +79,17 @@ def _key() -> str:
     return f"uploader-{st.session_state.get(_ROUND, 0)}"
 
 
+def _kept(service: Service, browser: str) -> list[dict[str, Any]]:
+    """What this browser had uploaded when the page was opened: a reload loses no file."""
+    if _KEPT not in st.session_state:
+        st.session_state[_KEPT] = [
+            {"id": one.uid, "name": one.name, "size": one.size, "role": one.role}
+            for one in uploads.waiting_uploads(service, browser)
+        ]
+    kept: list[dict[str, Any]] = st.session_state[_KEPT]
+    return kept if not st.session_state.get(_ROUND) else []
+
+
 def _component_files(service: Service, viewer: Viewer) -> list[Waiting]:
     return _picked(service, viewer, st.session_state.get(_key(), {}).get("files")).files
 
@@ -98,6 +110,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                 "reference": ",".join(f".{x}" for x in (*SOUND_TYPES, *DANCE_TYPES)),
             },
             "facts": known,
+            "kept": _kept(service, viewer.browser),
         },
         default={"files": None},
         on_files_change=lambda: None,

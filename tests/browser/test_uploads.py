@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.browser.serving import Server
+from tests.browser.steps import choose_files, wait_done
 from tests.browser.tus import Sender
 
 pytestmark = pytest.mark.browser
@@ -133,3 +134,39 @@ def test_the_limit_of_size(small: Server, visit: Callable[..., Any], tmp_path: P
     page.locator(".uploader input[type=file]").nth(0).set_input_files(str(large))
     page.locator(".uploader li[data-state=failed]", has_text="too large").wait_for()
     assert not [url for url in asked if "/uploads/" in url]
+
+
+def test_a_reload_loses_no_uploaded_file(
+    serve: Callable[..., Server],
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:
+    server = serve(visibility="private")
+    other = tmp_path / "a second dance.mp4"
+    other.write_bytes(pair[0].read_bytes())
+    page = visit(server.url)
+    choose_files(page, [pair[0], other], pair[1])
+    page.reload()
+    whole = page.locator(".uploader li[data-state=done]")
+    for name in (pair[0].name, other.name, pair[1].name):
+        # With what was found in it, and the picture that the server made.
+        whole.filter(has_text=name).filter(has_text="0:").wait_for()
+    assert whole.count() == 3
+    shot(page, "kept-uploads")
+    whole.filter(has_text=other.name).get_by_role("button", name="Remove").click()
+    whole.filter(has_text=other.name).wait_for(state="detached")
+    page.reload()
+    whole.nth(1).wait_for()
+    assert whole.count() == 2, "what was removed does not come back"
+    stranger = visit(server.url)
+    stranger.locator(".uploader h4").first.wait_for()
+    assert stranger.locator(".uploader li").count() == 0
+    page.get_by_role("button", name="Put the music under it").click()
+    wait_done(page)
+    assert whole.count() == 0
+    page.reload()
+    page.locator(".uploader h4").first.wait_for()
+    page.locator(".st-key-detail").wait_for()
+    assert whole.count() == 0, "they have been handed in"

@@ -3,7 +3,9 @@
 // A connection that drops is taken up where it stopped; after a reload of the page, choosing
 // the same file again goes on as well (the address of an unfinished upload is kept under
 // the file's name, size and date). Uploads go on while another page of the app is shown.
-// data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } } }
+// What was whole on the server when the page was opened is chosen again (kept), without the file itself.
+// data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
+//   kept: [{ id, name, size, role }] }
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
 
 const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
@@ -65,6 +67,14 @@ function create(root, round) {
     work();
   }
 
+  function keep(kept) {
+    if (round.kept) return;
+    round.kept = true;
+    for (const { id, name, size, role } of kept) {
+      round.items.push({ role, file: null, name, size, sent: size, state: "done", id, preview: "" });
+    }
+  }
+
   async function work() {
     // One at a time, in order: a phone's connection is the bottleneck.
     if (round.working) return;
@@ -86,7 +96,7 @@ function create(root, round) {
     if (item.request) item.request.abort();
     if (item.id) call("DELETE", data, item.id, {}).catch(() => {});
     forget(item);
-    URL.revokeObjectURL(item.preview);
+    if (item.preview) URL.revokeObjectURL(item.preview);
     round.items.splice(round.items.indexOf(item), 1);
     round.changed();
   }
@@ -112,7 +122,8 @@ function create(root, round) {
     const view = document.createElement(sound ? "span" : "video");
     view.className = sound ? "" : "view";
     if (sound) view.textContent = "🎵";
-    else Object.assign(view, { src: `${item.preview}#t=0.5`, muted: true, preload: "metadata", playsInline: true, tabIndex: -1 });
+    else Object.assign(view, { muted: true, preload: "metadata", playsInline: true, tabIndex: -1 });
+    if (!sound && item.preview) view.src = `${item.preview}#t=0.5`;
     view.setAttribute("aria-hidden", "true");
     const middle = document.createElement("div");
     for (const [tag, name] of [["div", "name"], ["progress", "bar"], ["div", "text quiet"], ["div", "warning"]]) {
@@ -180,6 +191,7 @@ function create(root, round) {
         input.accept = data.accept[role];
         input.setAttribute("aria-label", `${data.words[role]}: ${role === "dance" ? data.words.choose : data.words.choose_one}`);
       }
+      if (first) keep(data.kept);
       paint();
       tell();
       // Somebody may have been faster than the loading of this script.
@@ -191,7 +203,7 @@ function create(root, round) {
 
 // --- tus ---
 
-const place = (item) => `retrack:${item.role}:${item.name}:${item.size}:${item.file.lastModified}`;
+const place = (item) => `retrack:${item.role}:${item.name}:${item.size}:${item.file?.lastModified}`;
 function recall(item) { try { return localStorage.getItem(place(item)); } catch { return null; } }
 function note(item) { try { localStorage.setItem(place(item), item.id); } catch { /* private window */ } }
 function forget(item) { try { localStorage.removeItem(place(item)); } catch { /* private window */ } }
@@ -212,7 +224,7 @@ async function send(item, round) {
       if (!item.id) {
         const answer = await call("POST", round.options(), "", {
           "Upload-Length": String(item.size),
-          "Upload-Metadata": `filename ${encode(item.name)},filetype ${encode(item.file.type || "application/octet-stream")}`,
+          "Upload-Metadata": `filename ${encode(item.name)},filetype ${encode(item.file.type || "application/octet-stream")},role ${encode(item.role)}`,
         });
         item.id = answer.headers.get("Location").split("/").pop();
         item.sent = 0;

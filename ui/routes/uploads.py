@@ -40,6 +40,7 @@ URL = f"{PREFIX}/files"
 TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
 """An upload that nobody has touched for so long is removed."""
+ROLES = frozenset({"dance", "reference"})
 _UID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -51,6 +52,8 @@ class Upload:
     path: Path
     name: str
     size: int
+    role: str
+    """dance or reference, as it was chosen; empty when the client did not say."""
 
 
 def upload_token(service: Service, visitor: str) -> str:
@@ -74,9 +77,28 @@ def find_upload(service: Service, visitor: str, uid: str) -> Upload | None:
     size = path.stat().st_size
     if info.get("size") != size or info.get("offset") != size:
         return None
-    metadata = info.get("metadata")
-    name = metadata.get("filename") if isinstance(metadata, dict) else None
-    return Upload(uid, path, str(name or uid), size)
+    given = info.get("metadata")
+    metadata = given if isinstance(given, dict) else {}
+    role = metadata.get("role")
+    return Upload(
+        uid, path, str(metadata.get("filename") or uid), size, role if role in ROLES else ""
+    )
+
+
+def waiting_uploads(service: Service, visitor: str) -> list[Upload]:
+    """This visitor's whole uploads that have not been handed in, in the order they came.
+
+    Of several references the last is the one.
+    """
+    folder = folder_of(service, visitor)
+    found = [find_upload(service, visitor, path.stem) for path in folder.glob("*.info")]
+    whole = [one for one in found if one is not None and one.role]
+    try:
+        whole.sort(key=lambda one: one.path.stat().st_mtime_ns)
+    except OSError:  # one was handed in from another page at this moment
+        return []
+    references = [one for one in whole if one.role == "reference"]
+    return [one for one in whole if one.role == "dance"] + references[-1:]
 
 
 def remove_upload(service: Service, visitor: str, uid: str) -> None:
