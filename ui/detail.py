@@ -72,7 +72,7 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
             on_click=actions.open_task,
             args=(None,),
         )
-    facts = [f"{t('column.reference')}: {plain(shown_name(task.reference_name))}"]
+    facts = [t("text.says", who=t("column.reference"), what=plain(shown_name(task.reference_name)))]
     spent = seconds_spent(task, datetime.now(UTC))
     if task.status == "success" and spent is not None:
         key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
@@ -95,11 +95,13 @@ def _failure(task: Task) -> None:
         st.info(words.reason_text(task), icon=":material/block:")
         return
     role = task.extra.get("reason_role")
-    who = f"{t(f'role.{role}')}: " if role in {"dance", "reference"} else ""
+    why = words.reason_text(task)
+    if role in {"dance", "reference"}:
+        why = t("text.says", who=t(f"role.{role}"), what=why)
     advice = words.advice_text(task)
     if place.can_place(task) and task.reason != "no_shared_music":  # whose advice says so
-        advice += " " + t("place.offer")
-    st.error(f"**{who}{words.reason_text(task)}**\n\n{advice}", icon=":material/error:")
+        advice = words.then(advice, t("place.offer"))
+    st.error(f"**{why}**\n\n{advice}", icon=":material/error:")
 
 
 def unplayable(task: Task) -> bool:

@@ -50,8 +50,8 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
     if not visible:
-        notices.show_notices(visible)
         st.info(t("table.empty"), icon=":material/waving_hand:")
+        notices.show_notices(visible)
         return
     now = datetime.now(UTC)
     queue = rows.queue_of(snapshot.tasks, service.settings.workers, now)

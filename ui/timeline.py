@@ -55,7 +55,7 @@ def show_timeline(task: Task) -> None:
         )
     if task.attempts > 1:
         st.caption(t("event.attempts", n=task.attempts))
-    st.caption(f"{t('event.id')}: `{task.id}`")
+    st.caption(t("text.says", who=t("event.id"), what=f"`{task.id}`"))
     if task.status == "failed" and task.detail:
         st.caption(words.reason_text(task))
         st.code(task.detail[:2000], language=None, wrap_lines=True)

@@ -210,7 +210,8 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
             reason = getattr(error, "reason", None)
             log.warning("cannot hand in %s: %s", dance.path, error, exc_info=reason is None)
             why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
-            st.error(f"{plain(shown_name(dance.name))}: {why}", icon=":material/warning:")
+            name = plain(shown_name(dance.name))
+            st.error(t("text.says", who=name, what=why), icon=":material/warning:")
             return
     for one in picked.files:
         one.path.unlink(missing_ok=True)

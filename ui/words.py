@@ -79,12 +79,19 @@ def confidence_word(value: float) -> str:
     return t("confidence.medium") if value > 0.5 else t("confidence.low")
 
 
+def then(first: str, *more: str) -> str:
+    """Sentences one after the other, as the language sets them; empty ones are left out."""
+    for second in filter(None, more):
+        first = t("text.then", first=first, second=second)
+    return first
+
+
 def verdict(task: Task) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
     nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
-    moved = f" {t('verdict.nudged', ms=f'{nudge:+g}')}" if nudge else ""
+    moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
     if rows.by_hand(task):
-        return t("verdict.by_hand") + moved
+        return then(t("verdict.by_hand"), moved)
     confidence = rows.confidence(task)
     if confidence is None:
         return ""
@@ -100,7 +107,7 @@ def verdict(task: Task) -> str:
         first = t("verdict.agree", ms=milliseconds(agreement))
     else:
         first = t("verdict.differ", ms=milliseconds(agreement))
-    return f"{first} {t('verdict.confidence', word=confidence_word(confidence))}{moved}"
+    return then(first, t("verdict.confidence", word=confidence_word(confidence)), moved)
 
 
 def agreement_text(task: Task) -> str:

@@ -39,7 +39,7 @@ def test_chinese_texts_are_chinese() -> None:
     same = {key for key in en.TEXT if en.TEXT[key] == zh.TEXT[key]}
     assert same <= {"app.title", "variant.modular", "variant.v2", "detail.download"}
     for key, text in zh.TEXT.items():
-        if key not in same:
+        if key not in same and not key.startswith("text."):  # those only set others together
             assert re.search(r"[\u4e00-\u9fff]", text), key
 
 

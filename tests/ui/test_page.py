@@ -111,7 +111,7 @@ def test_an_empty_file_offers_the_sample(outputs: Path) -> None:
             "Both methods agree to 3.2 ms. Confidence: high.",
             "Dance: The file has no sound.",
         ),
-        ("zh-CN", "两种方法相差仅 3.2 毫秒。 置信度：高。", "舞蹈文件: 文件里没有声音。"),
+        ("zh-CN", "两种方法相差仅 3.2 毫秒。置信度：高。", "舞蹈文件：文件里没有声音。"),
     ],
 )
 def test_the_verdict_and_the_reason_are_in_the_viewers_language(
@@ -125,7 +125,7 @@ def test_the_verdict_and_the_reason_are_in_the_viewers_language(
     ("locale", "place"),
     [
         ("en-US", "Placed by hand. You moved the music by +100 ms."),
-        ("zh-CN", "手动放置。 你把音乐移动了 +100 毫秒。"),
+        ("zh-CN", "手动放置。你把音乐移动了 +100 毫秒。"),
     ],
 )
 def test_a_place_by_hand_claims_no_agreement(

@@ -115,6 +115,8 @@ TEXT: dict[str, str] = {
     "confidence.high": "high",
     "confidence.medium": "medium",
     "confidence.low": "low",
+    "text.says": "{who}: {what}",
+    "text.then": "{first} {second}",
     "verdict.agree": "Both methods agree to {ms}.",
     "verdict.agree_closely": "Both methods agree to less than 0.1 ms.",
     "verdict.by_hand": "Placed by hand.",

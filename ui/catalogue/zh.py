@@ -115,6 +115,8 @@ TEXT: dict[str, str] = {
     "confidence.high": "高",
     "confidence.medium": "中",
     "confidence.low": "低",
+    "text.says": "{who}：{what}",
+    "text.then": "{first}{second}",
     "verdict.agree": "两种方法相差仅 {ms}。",
     "verdict.agree_closely": "两种方法相差不到 0.1 毫秒。",
     "verdict.by_hand": "手动放置。",
