@@ -17,6 +17,7 @@ from ui.viewer import Viewer
 log = logging.getLogger(__name__)
 
 _DELETE = "delete"
+_REACH = "actions.reach"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
 ICONS = {
     "open": ":material/visibility:",
@@ -68,7 +69,7 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
     it before their eyes and not below the edge of a phone.
     """
     if reach:
-        st.session_state["reach"] = st.session_state.get("reach", 0) + 1
+        st.session_state[_REACH] = reaches() + 1
     if not ticked:
         selection.clear()
     if task_id is None:
@@ -78,6 +79,11 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
     for name in ("track", "t"):
         st.query_params.pop(name, None)
     st.session_state["open"] = True
+
+
+def reaches() -> int:
+    """How often somebody asked to see a task in this visit."""
+    return int(st.session_state.get(_REACH, 0))
 
 
 def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:

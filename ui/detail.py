@@ -47,7 +47,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
             if sentence:
                 (st.warning if rows.ambiguous(task) else st.success)(sentence)
         _sections(service, viewer, task)
-        _REACH(key="reach", data={"asked": st.session_state.get("reach", 0)})
+        _REACH(key="reach", data={"asked": actions.reaches()})
 
 
 def _head(service: Service, viewer: Viewer, task: Task) -> None:

@@ -29,9 +29,8 @@ pytestmark = pytest.mark.browser
 MARK = """
 () => {
   const place = button => {
-    const {x, y} = button.getBoundingClientRect(), page = document.querySelector('h1');
-    const below = Math.round(y - page.getBoundingClientRect().y);
-    return button.isConnected ? `${Math.round(x)},${below}` : 'gone'; };
+    const {x, y} = button.getBoundingClientRect();
+    return button.isConnected ? `${Math.round(x)},${Math.round(y)}` : 'gone'; };
   const buttons = [...document.querySelectorAll('.st-key-filters button, .st-key-bulk button')];
   const marked = buttons.map(button => [button, place(button)]);
   window.moved = () => marked.filter(([button, was]) => place(button) !== was).map(
