@@ -50,24 +50,25 @@ def search_for(page: Any, words: str, rows: int) -> None:
 def test_a_bulk_action_means_the_tasks_as_they_are_at_the_click(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
-    ids = [put_in(server, pair, f"meant {n}.mp4") for n in range(4)]
     page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
-    search_for(page, "meant ", 4)
+    # Some work first, so that the last two are waiting when they are ticked.
+    ids = [put_in(server, pair, f"meant {n}.mp4") for n in range(5)]
+    search_for(page, "meant ", 5)
     bulk = page.locator(".st-key-bulk")
     for count in (1, 2):
         select_row(page, count - 1)
         bulk.locator(f"text={count} selected").wait_for()
     retry = bulk.get_by_role("button", name="Retry")
-    cancel(server, ids[3])
+    cancel(server, ids[4])
     until(page, retry.is_enabled, "the button")
     page.evaluate("window.held = true")  # from here on the page knows of one that has failed
-    cancel(server, ids[2])
-    for task_id in ids[2:]:
+    cancel(server, ids[3])
+    for task_id in ids[3:]:
         wait_status(server, page, task_id, "failed")
     retry.click()
     page.locator("text=Started again: 2").wait_for()
     page.evaluate("window.held = false")
-    for task_id in ids[2:]:
+    for task_id in ids[3:]:
         wait_status(server, page, task_id, "success")
 
 
@@ -75,9 +76,8 @@ def test_a_click_that_comes_too_late_says_so(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
-    *_, task_id = [put_in(server, pair, f"late {n}.mp4") for n in range(3)]
-    page.get_by_role("button", name="Refresh").click()
-    search_for(page, "late ", 3)
+    *_, task_id = [put_in(server, pair, f"late {n}.mp4") for n in range(4)]
+    search_for(page, "late ", 4)
     select_row(page, 0)
     cancelling = page.locator(".st-key-bulk").get_by_role("button", name="Cancel")
     until(page, cancelling.is_enabled, "the button")
