@@ -13,6 +13,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import (
+    GRID,
     HOLD,
     cancel,
     put_in,
@@ -140,3 +141,28 @@ def test_the_question_before_a_delete_stands_until_it_is_answered(
     page.locator("text=Deleted: 1").wait_for()
     assert gone not in records(server)
     dialog.wait_for(state="detached")
+
+
+def test_the_menu_of_a_row_opens_it_while_another_is_open(
+    serve: Callable[..., Server], visit: Callable[..., Any]
+) -> None:
+    lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    times = {"created_at": lately, "started_at": lately, "completed_at": lately}
+    # More rows than a window holds: who asks to see a task is brought to it.
+    ids = [str(uuid.uuid4()) for _ in range(24)]
+    server = serve(tasks={task_id: ended(n, **times) for n, task_id in enumerate(ids)})
+    page = visit(f"{server.url}/?task={ids[3]}")
+    wait_rows(page, 24)
+    detail = page.locator(".st-key-detail")
+    detail.locator("text=class 03.mp4").wait_for()
+    page.locator(GRID).first.evaluate("canvas => canvas.scrollIntoView({block: 'start'})")
+    shown = [row[1] for row in wait_rows(page, 24)]
+    page.locator(GRID).first.click(
+        position={"x": 33 + 105 + 165 + 100 + 212 + 37, "y": 35 + 40 * 5 + 20}, force=True
+    )
+    page.get_by_role("menuitem", name="Open").click()
+    detail.locator(f"text={shown[5]}").wait_for()
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('.st-key-detail').getBoundingClientRect().top)"
+        " < window.innerHeight / 2"
+    )

@@ -9,7 +9,9 @@ export default function ({ data, parentElement }) {
   const can = "Notification" in window;
   allow.textContent = data.words.allow;
   // While it may yet be offered it keeps its room: nothing moves when work begins or ends.
-  const open = can && Notification.permission === "default";
+  // Phones are not asked: there only service workers may notify.
+  const phone = window.matchMedia("(pointer: coarse)").matches;
+  const open = can && !phone && Notification.permission === "default";
   allow.classList.toggle("hidden", !open);
   allow.style.visibility = open && data.busy ? "visible" : "hidden";
   allow.onclick = () => Notification.requestPermission().then(() => allow.classList.add("hidden"));
