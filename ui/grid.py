@@ -52,8 +52,8 @@ def frame_of(
             "agreement": [words.agreement_text(task) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, now)) for task in tasks],
-            "reference": [shown_name(task.reference_name) for task in tasks],
             "size": [sizes(task) for task in tasks],
+            "reference": [shown_name(task.reference_name) for task in tasks],
         }
     )
     labels = [actions.row_labels(task) for task in tasks]
@@ -74,15 +74,14 @@ def progress(task: Task) -> int | None:
 def columns(key: str, acted: Callable[[], None]) -> dict[str, Any]:
     """The columns; ``acted`` is called when an action of a row is chosen under ``key``.
 
-    Together they are as wide as the table of a window of 1280 pixels, less a scroll bar. The
-    reference is not among them: it is in the opened task, in the search and in the history,
-    and the table's own menu brings it in.
+    Without the last one, the reference's name, they are as wide as the table of a window of 1280
+    pixels, less a scroll bar; the reference shows its edge there, a scroll to the side away.
     """
     config = st.column_config
     return {
         "status": config.TextColumn(t("column.status"), width=105, pinned=True),
         "dance": config.TextColumn(t("column.dance"), width=165),
-        "reference": None,
+        "reference": config.TextColumn(t("column.reference"), width=165),
         "progress": config.ProgressColumn(
             t("column.progress"), min_value=0, max_value=100, format="%d %%", width=100
         ),
