@@ -190,7 +190,8 @@ class GroupCommit:
             self._gate = gate = threading.Lock()
             gate.acquire()
         gate.acquire(timeout=_LONGEST_GATHERING)
-        self._gate = None
+        with self._mutex:  # not while a thread is about to open the gate that it has just seen
+            self._gate = None
 
     def _take(self, group: Group) -> None:
         with self._mutex:
