@@ -8,7 +8,6 @@ the file is read or written, and everyone waits for a bounded time.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -154,11 +153,9 @@ class GroupCommit:
             self._settle(group, error)
 
     def _prepare(self, group: Group) -> None:
-        # A record that is nested too deeply to be copied is the trouble of whoever asks for it.
-        with contextlib.suppress(RecursionError):
-            for ticket in group.tickets:
-                if self.prepare and ticket.patch.task_id and ticket.error is None:
-                    self.prepare(ticket.patch.task_id, ticket.answer)
+        for ticket in group.tickets:
+            if self.prepare and ticket.patch.task_id and ticket.error is None:
+                self.prepare(ticket.patch.task_id, ticket.answer)
 
     def _write(self, group: Group) -> None:
         try:
