@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.child import ChildResult
-from pipeline.execution import LOST, SHUTDOWN, Execute, job_of
+from pipeline.execution import LOST, SHUTDOWN, Execute, broken, job_of
 from pipeline.job import Job, reason_of
 from pipeline.model import VARIANTS, VariantName
 from pipeline.settings import Settings
@@ -65,7 +66,8 @@ def run_adjustment(
     def report(event: Mapping[str, Any]) -> None:
         if event["event"] == "progress" and stop() is None:
             changes = {key: event[key] for key in ("stage", "progress", "seconds_left")}
-            store.update_adjustment(task.id, changes, owner=owner, number=number)
+            with suppress(Fenced, NoSuchTask):  # taken back just now: the next look says so
+                store.update_adjustment(task.id, changes, owner=owner, number=number)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
@@ -74,10 +76,15 @@ def run_adjustment(
         job = adjusted_job(store, task, work, request.options)
     except FileNotFoundError as error:
         result = ChildResult(reason=reasons.MISSING_FILE, role=str(error))
-    except OSError as error:
-        result = ChildResult(reason=reason_of(error), text=str(error))
+    except Exception as error:  # as in ``run_task``
+        log.exception("[%s] adjustment %d could not begin", task.id, number)
+        result = broken(error)
     else:
-        result = execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id)
+        try:
+            result = execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id)
+        except Exception as error:
+            log.exception("[%s] adjustment %d broke off", task.id, number)
+            result = broken(error)
     try:
         if result.reason == SHUTDOWN:
             store.release_adjustment(task.id, owner=owner, number=number)
@@ -87,6 +94,11 @@ def run_adjustment(
         log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
     except NotSaved as error:
         log.warning("[%s] not saved, tried again later: %s", task.id, error)
+    except OSError as error:  # the new result could not be put in the old one's place
+        with suppress(Fenced, NoSuchTask):
+            store.fail_adjustment(
+                task.id, reason_of(error), owner=owner, number=number, detail=str(error)
+            )
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

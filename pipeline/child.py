@@ -83,8 +83,9 @@ def run_child(
 ) -> ChildResult:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
-    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log. Never
-    raises for what the child does; an exception of ``report`` ends the child and goes on.
+    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log. Never raises
+    for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
+    to the caller, as does the OSError of a child that could not be started.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "pipeline.worker"],
@@ -147,7 +148,11 @@ def _supervise(
         if not line:
             process.wait(timeout=10)
             return None
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:  # it was killed while it wrote; its end is told by the next line
+            log.warning("not an event of the child: %.200r", line)
+            continue
         if event["event"] == "outcome":
             return ChildResult(outcome=event["outcome"])
         if event["event"] == "error":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import reasons
 from pipeline.child import ChildResult, run_child
-from pipeline.job import Job
+from pipeline.job import Job, reason_of
 from pipeline.model import VARIANTS, Report
 from pipeline.settings import Settings
 
@@ -46,7 +46,7 @@ class Execute(Protocol):
         timeout: float,
         tag: str,
     ) -> ChildResult:
-        """The result; never raises for what the job does."""
+        """The result; never raises for what the job does, only when it cannot be run at all."""
 
 
 def execute_in_child(
@@ -226,7 +226,15 @@ def _completed(changes: dict[str, Any]) -> dict[str, Any]:
 def _keep_evidence(attempt: _Attempt) -> None:
     source = attempt.work / "evidence.json"
     if source.is_file():
-        source.replace(attempt.results / "evidence.json")
+        try:
+            source.replace(attempt.results / "evidence.json")
+        except OSError as error:  # plots alone: no reason to lose the end of a task
+            log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
+
+
+def broken(error: Exception) -> ChildResult:
+    """The result of work that could not be begun, or whose supervision broke."""
+    return ChildResult(reason=reason_of(error), text=str(error) or type(error).__name__)
 
 
 def remove_attempts(results: Path) -> None:
@@ -243,7 +251,11 @@ def run_task(
     execute: Execute,
     stopping: Callable[[], bool],
 ) -> None:
-    """Runs one claimed task to its end; on a shutdown it goes back to the queue unharmed."""
+    """Runs one claimed task to its end; on a shutdown it goes back to the queue unharmed.
+
+    Whatever breaks on the way is an end too: this process lives on, so that nobody would ever
+    take the task for interrupted, and it would be called "processing" for ever.
+    """
     results = settings.outputs / "results" / task.id
     work = results / f"attempt-{task.attempts}"
     attempt = _Attempt(store, task, settings, stopping, results, work)
@@ -255,18 +267,21 @@ def run_task(
     except FileNotFoundError as error:
         role = str(error)
         result = ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
-    except OSError as error:
-        from pipeline.job import reason_of
-
-        result = ChildResult(reason=reason_of(error), text=str(error))
+    except Exception as error:  # a record that somebody spoilt, too
+        log.exception("[%s] the attempt could not begin", task.id)
+        result = broken(error)
     else:
-        result = execute(
-            job,
-            attempt.report,
-            stop=attempt.stop,
-            timeout=settings.task_timeout,
-            tag=task.id,
-        )
+        try:
+            result = execute(
+                job,
+                attempt.report,
+                stop=attempt.stop,
+                timeout=settings.task_timeout,
+                tag=task.id,
+            )
+        except Exception as error:
+            log.exception("[%s] the attempt broke off", task.id)
+            result = broken(error)
     if result.reason == SHUTDOWN:
         store.release(task.id, attempt=task.attempts, owner=task.owner)
         log.info("[%s] given back at shutdown", task.id)

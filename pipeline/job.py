@@ -115,7 +115,7 @@ def reason_of(error: BaseException) -> str:
     """The stable code for an error that ended a job or a variant."""
     if isinstance(error, JobError):
         return error.reason
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return reasons.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return reasons.DISK_FULL

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -85,7 +86,8 @@ def submit(
     stores its reference once, and the bytes go with the last task that has them.
 
     Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full
-    disk, ``OSError``, and what ``store.create`` raises. Nothing is left behind on an error.
+    disk, ``OSError``, and what ``store.create`` raises. On an error nothing is left behind, and
+    what was moved is where it was (except after NotSaved: the task is saved later).
     """
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):
@@ -101,13 +103,13 @@ def submit(
     task_id = str(uuid.uuid4())
     folder = settings.outputs / "uploads" / task_id
     folder.mkdir(parents=True)
+    targets = {
+        "dance": folder / stored_name("dance", dance_name),
+        "reference": folder / stored_name("reference", reference_name),
+    }
     try:
         if not move:
             _check_space(folder, sum(sizes.values()))
-        targets = {
-            "dance": folder / stored_name("dance", dance_name),
-            "reference": folder / stored_name("reference", reference_name),
-        }
         # What somebody else may still write to is copied; what is ours is moved or shared.
         shared: Take = "link" if keep_reference else "move"
         _take(reference, targets["reference"], shared if move else "copy")
@@ -129,5 +131,15 @@ def submit(
     except NotSaved:
         raise  # the task stays in memory and is saved later: its files must be there then
     except BaseException:
+        if move:
+            _give_back(((dance, targets["dance"]), (reference, targets["reference"])))
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _give_back(moved: Iterable[tuple[Path, Path]]) -> None:
+    """Puts uploads that were moved already back where they were, so that nobody sends them anew."""
+    for source, target in moved:
+        if target.is_file() and not source.exists():
+            with suppress(OSError):
+                shutil.move(target, source)

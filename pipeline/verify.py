@@ -1,8 +1,8 @@
 """Looks at a finished result with fresh eyes before it is called one.
 
 The file is opened anew: its picture and sound must be there, last as long as the plan says,
-and be heard; copied pictures must be the dance's own. Only headers and a few seconds of sound
-are read, so that this stays quick for long files.
+and be heard; the pictures must be as many as planned, copied ones in the dance's codec and size.
+Only headers and a few seconds of sound are read, so that this stays quick for long files.
 """
 
 from __future__ import annotations

@@ -75,8 +75,19 @@ def encode(records: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(records, default=encode_number, option=_INDENT)
     except orjson.JSONEncodeError:
-        # orjson stops at 254 levels and 64 bits; the standard library goes further.
+        # orjson stops at 254 levels and 64 bits; the standard library goes further, and knows no
+        # number kept as its text: so it gets only the records for which it is needed.
+        if isinstance(records, dict) and len(records) > 1:
+            return join_members(encode_members(records))
         return (json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def encode_line(entry: dict[str, Any]) -> bytes:
+    """One object on a line of its own; raises as :func:`encode` does."""
+    try:
+        return orjson.dumps(entry, default=encode_number, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        return (json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def member(task_id: str, record: Any) -> bytes:

@@ -8,7 +8,6 @@ the file is read or written, and everyone waits for a bounded time.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -154,11 +153,9 @@ class GroupCommit:
             self._settle(group, error)
 
     def _prepare(self, group: Group) -> None:
-        # A record that is nested too deeply to be copied is the trouble of whoever asks for it.
-        with contextlib.suppress(RecursionError):
-            for ticket in group.tickets:
-                if self.prepare and ticket.patch.task_id and ticket.error is None:
-                    self.prepare(ticket.patch.task_id, ticket.answer)
+        for ticket in group.tickets:
+            if self.prepare and ticket.patch.task_id and ticket.error is None:
+                self.prepare(ticket.patch.task_id, ticket.answer)
 
     def _write(self, group: Group) -> None:
         try:
@@ -190,7 +187,8 @@ class GroupCommit:
             self._gate = gate = threading.Lock()
             gate.acquire()
         gate.acquire(timeout=_LONGEST_GATHERING)
-        self._gate = None
+        with self._mutex:  # not while a thread is about to open the gate that it has just seen
+            self._gate = None
 
     def _take(self, group: Group) -> None:
         with self._mutex:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 import time
@@ -20,7 +19,7 @@ from store.disk import TASK_FILE, remove_leftovers
 from store.draft import Outdated, Patch
 from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
 from store.keeper import Keeper
-from store.model import Record, Snapshot, Task, is_task
+from store.model import Record, Snapshot, Task, copied, is_task
 from store.owners import Liveness, Owner
 from store.restore import restore
 from store.settings import StoreSettings
@@ -197,7 +196,7 @@ class Store(Adjusting):
         while True:
             record = self._record(task_id)
             fence(record, owner, attempt)
-            changes = checked(patch(copy.deepcopy(record)))
+            changes = checked(patch(copied(record)))
 
             def redo() -> Task:
                 return self.update(task_id, patch, owner=owner, attempt=attempt)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from store.clock import from_text, to_text
-from store.codec import encode_number
+from store.codec import encode_line
 from store.disk import replace_whole, sync_folder, write_all
 from store.draft import Departure
 
@@ -29,7 +29,7 @@ def _line(departure: Departure, now: datetime) -> bytes:
         "left_because": departure.because,
         "record": departure.record,
     }
-    return orjson.dumps(entry, default=encode_number, option=orjson.OPT_APPEND_NEWLINE)
+    return encode_line(entry)
 
 
 def append(folder: Path, departures: Iterable[Departure], now: datetime, limit_mb: float) -> None:

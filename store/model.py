@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -126,6 +125,21 @@ class Snapshot:
     ``missing``, ``unreadable``, ``not_saved``, ``unknown_records``, ``cleanup``."""
 
 
+def copied(value: Any) -> Any:
+    """A copy of a record's value, however deep: ``copy.deepcopy`` gives up at about 330 levels,
+    which a file that somebody else wrote may have.
+    """
+    whole: list[Any] = [value]
+    waiting: list[Any] = [whole]
+    while waiting:
+        place = waiting.pop()
+        for key, inner in place.items() if isinstance(place, dict) else enumerate(place):
+            if isinstance(inner, (dict, list)):
+                place[key] = inner.copy()
+                waiting.append(place[key])
+    return whole[0]
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -153,7 +167,7 @@ def to_adjustment(value: object) -> Adjustment | None:
     return Adjustment(
         number=_count(value.get("number")) or 0,
         status=value["status"],
-        options=copy.deepcopy(options) if isinstance(options, dict) else {},
+        options=copied(options) if isinstance(options, dict) else {},
         requested_at=from_text(value.get("requested_at")),
         attempts=_count(value.get("attempts")) or 0,
         owner=_text(value.get("owner")),
@@ -165,7 +179,7 @@ def to_adjustment(value: object) -> Adjustment | None:
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
-    return copy.deepcopy(value) if isinstance(value, dict) else None
+    return copied(value) if isinstance(value, dict) else None
 
 
 _NAMES = "dance_name reference_name modular_status v2_status stage owner reason detail visitor"
@@ -178,8 +192,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("progress", "seconds_left"), _number),
     "status": str,
     "message": lambda value: _text(value) or "",
-    "warnings": lambda value: tuple(copy.deepcopy(value)) if isinstance(value, list) else (),
-    "plans": copy.deepcopy,
+    "warnings": lambda value: tuple(copied(value)) if isinstance(value, list) else (),
+    "plans": copied,
     "cancel_requested": lambda value: value is True,
     "adjust": to_adjustment,
 }
@@ -199,7 +213,7 @@ def to_task(task_id: str, record: Record, before: tuple[Record, Task] | None = N
     for key, value in record.items():
         read = _READ.get(key)
         if read is None:
-            extra[key] = value if type(value) in _ATOMS else copy.deepcopy(value)
+            extra[key] = value if type(value) in _ATOMS else copied(value)
         elif key in earlier and earlier[key] is value:
             values[key] = known[key]
         else:

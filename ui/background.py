@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import logging
+import queue
 import sys
 import threading
-from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from pipeline.child import ChildResult, call
+from pipeline.execution import broken
 
 log = logging.getLogger(__name__)
 
 _PLACE = "_retrack_background"
 _KEPT = 200
+"""Answers that are remembered at least; more only for as long as others are being made."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Asked:
+    """One call that waits for its turn."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    timeout: float
+    answer: Future[ChildResult] = field(default_factory=Future)
+
+
 class _Calls:
-    """One thread: previews must not take the processor from the tasks."""
+    """One thread: previews must not take the processor from the tasks.
 
-    pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="retrack-preview")
-    )
-    asked: dict[Hashable, Future[ChildResult]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    It is a daemon, unlike those of an executor, which would first finish all that waits when
+    the process ends; the child under way ends itself with its parent.
+    """
+
+    def __init__(self) -> None:
+        self.asked: dict[Hashable, Future[ChildResult]] = {}
+        self.waiting: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        threading.Thread(target=self._work, name="retrack-preview", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            asked = self.waiting.get()
+            try:
+                result = call(asked.name, asked.arguments, timeout=asked.timeout)
+            except Exception as error:
+                log.exception("the call %s could not be made", asked.name)
+                result = broken(error)
+            asked.answer.set_result(result)
+
+
+_FRESH = threading.Lock()
 
 
 def _calls() -> _Calls:
     place = sys.modules.setdefault(_PLACE, ModuleType(_PLACE))
-    return cast(_Calls, place.__dict__.setdefault("calls", _Calls()))
+    with cast(threading.Lock, place.__dict__.setdefault("lock", _FRESH)):
+        if "calls" not in place.__dict__:
+            place.__dict__["calls"] = _Calls()
+    return cast(_Calls, place.__dict__["calls"])
 
 
 def fetch(
@@ -50,12 +82,13 @@ def fetch(
     key = (name, str(path), stat.st_size, stat.st_mtime_ns)
     calls = _calls()
     with calls.lock:
-        future = calls.asked.get(key)
-        if future is None:
-            while len(calls.asked) >= _KEPT:
-                calls.asked.pop(next(iter(calls.asked)))
-            work: Callable[[], ChildResult] = lambda: call(name, arguments, timeout=timeout)  # noqa: E731
-            future = calls.asked[key] = calls.pool.submit(work)
-    if not future.done():
-        return None
-    return future.result()
+        answer = calls.asked.get(key)
+        if answer is None:
+            # What is still being made stays: asked for again, it would push out the next.
+            done = [k for k, future in calls.asked.items() if future.done()]
+            for old in done[: max(0, len(calls.asked) - _KEPT + 1)]:
+                del calls.asked[old]
+            asked = _Asked(name, arguments, timeout)
+            answer = calls.asked[key] = asked.answer
+            calls.waiting.put(asked)
+    return answer.result() if answer.done() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -79,6 +80,18 @@ def test_a_killed_child_is_a_crash(
     result, _ = run(request(sample_pair, tmp_path))
     killer.join()
     assert result.reason == reasons.CRASHED and str(-signal.SIGSEGV) in result.text
+
+
+def test_a_child_that_was_killed_while_it_told_something_is_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "python"
+    child.write_text('#!/bin/sh\nread job\nprintf \'{"event": "alignment", "al\'\nkill -9 $$\n')
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    result, events = run({"kind": "job"})
+    assert result.reason == reasons.CRASHED and str(-signal.SIGKILL) in result.text
+    assert events == []
 
 
 def test_a_child_that_needs_too_much_memory_fails_alone(

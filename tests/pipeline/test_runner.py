@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,11 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from pipeline import reasons
+from pipeline.adjusting import run_adjustment
+from pipeline.child import ChildResult
+from pipeline.execution import execute_in_child, run_task
+from pipeline.job import Job
+from pipeline.model import Report
 from pipeline.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.settings import Settings
 from pipeline.submit import submit
@@ -258,3 +265,80 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     until(lambda: (t := store.get(task.id)) and t.adjust and t.adjust.status == "failed", "no")
     refused = store.get(task.id)
     assert refused is not None and refused.status == "success" and refused.revision == 1
+
+
+def breaks(job: Job, report: Report, **_: object) -> ChildResult:
+    """What starting a process does when there are too many, or no memory for one more."""
+    raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+
+def test_a_task_whose_work_could_not_be_started_fails(
+    settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    store = Store(settings).start()
+    hand_in(store, settings, sample_pair)
+    task = store.claim()
+    assert task is not None
+    run_task(store, task, settings, breaks, lambda: False)
+    ended = store.get(task.id)
+    assert ended is not None
+    assert (ended.status, ended.reason) == ("failed", reasons.OUT_OF_MEMORY), "not processing"
+    assert not list((settings.outputs / "results" / task.id).glob("attempt-*"))
+    store.close()
+
+
+def test_a_hint_that_somebody_spoilt_in_the_file_fails_its_task_alone(
+    settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    store = Store(settings).start()
+    task_id = hand_in(store, settings, sample_pair).id
+    store.update(task_id, {"options": {"hint": {"offset": "soon"}}})
+    task = store.claim()
+    assert task is not None
+    run_task(store, task, settings, execute_in_child, lambda: False)
+    ended = store.get(task_id)
+    assert ended is not None and (ended.status, ended.reason) == ("failed", reasons.CRASHED)
+    store.close()
+
+
+def test_an_adjustment_whose_work_could_not_be_started_keeps_the_old_result(
+    settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    store = Store(settings).start()
+    task_id = hand_in(store, settings, sample_pair).id
+    store.update(task_id, {"status": "success"})
+    store.request_adjustment(task_id, {"nudge_ms": 40.0})
+    task = store.claim_adjustment()
+    assert task is not None
+    run_adjustment(store, task, settings, breaks, lambda: False)
+    ended = store.get(task_id)
+    assert ended is not None and ended.status == "success" and ended.adjust is not None
+    assert (ended.adjust.status, ended.adjust.reason) == ("failed", reasons.OUT_OF_MEMORY)
+    store.close()
+
+
+def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
+    settings: Settings, sample_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(settings).start()
+    task_id = hand_in(store, settings, sample_pair).id
+    store.update(task_id, {"status": "success"})
+    store.request_adjustment(task_id, {"nudge_ms": 40.0})
+    task = store.claim_adjustment()
+    assert task is not None
+    note = store.update_adjustment
+
+    def taken_back(*arguments: Any, **changes: Any) -> Task:
+        store.cancel_adjustment(task_id)  # between the runner's look and its note
+        return note(*arguments, **changes)
+
+    def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> ChildResult:
+        report({"event": "progress", "stage": "probe", "progress": 0.1, "seconds_left": None})
+        return ChildResult(reason=stop())
+
+    monkeypatch.setattr(store, "update_adjustment", taken_back)
+    run_adjustment(store, task, settings, work, lambda: False)
+    ended = store.get(task_id)
+    assert ended is not None and ended.adjust is not None and ended.adjust.reason == "cancelled"
+    assert not list((settings.outputs / "results" / task_id).glob("attempt-*"))
+    store.close()

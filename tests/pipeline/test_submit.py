@@ -14,7 +14,7 @@ from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
 from pipeline.submit import submit
-from store import Store, Task
+from store import BadPatch, Store, Task
 
 REFERENCE = b"the song itself" * 5000
 
@@ -118,3 +118,19 @@ def test_a_strangers_file_is_copied_not_shared(
     [path] = references(store, [task])
     reference.write_bytes(b"written over by its owner")
     assert path.read_bytes() == REFERENCE
+
+
+def test_what_was_moved_comes_back_when_the_task_is_refused(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    dance, reference = tmp_path / "dance", tmp_path / "reference"
+    dance.write_bytes(b"film")
+    reference.write_bytes(REFERENCE)
+    with pytest.raises(BadPatch):
+        submit(
+            store, settings, dance, reference, dance_name="half \ud800", reference_name="s.m4a",
+            move=True,
+        )  # fmt: skip
+    assert dance.is_file() and reference.is_file(), "hours of uploading were lost"
+    assert (dance.read_bytes(), reference.read_bytes()) == (b"film", REFERENCE)
+    assert not list((settings.outputs / "uploads").iterdir())

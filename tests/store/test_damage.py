@@ -292,3 +292,23 @@ def test_decoding_what_was_encoded() -> None:
     assert decode(WHOLE).records == GOOD
     assert decode(WHOLE).damage == ()
     assert encode(decode(WHOLE).records) == WHOLE
+
+
+@pytest.mark.parametrize("depth", [260, 600])
+def test_a_deep_value_keeps_nobody_from_anything(make: Make, outputs: Path, depth: int) -> None:
+    """orjson stops at 254 levels, and ``copy.deepcopy`` at about 330."""
+    old = GOOD[A] | {"status": "success", "completed_at": "2020-01-01T00:00:00+00:00"}
+    deep = json.loads(nested(depth))
+    number = "123456789012345678901234567890"  # beyond 64 bits: kept as its text
+    text = json.dumps({A: old | {"deep": deep}, B: GOOD[A] | {"deep": deep}, C: {"n": "N"}})
+    outputs.mkdir(parents=True)
+    (outputs / "task_status.json").write_text(text.replace('"N"', number))
+    store = make()
+    store.start()  # which moves the old task to the history
+    assert [task.id for task in store.snapshot().tasks] == [B]
+    assert store.snapshot().tasks[0].extra["deep"] == deep
+    new = store.create({"dance_name": "x"})
+    store.update(B, lambda record: {"seen": "deep" in record})
+    assert {task.id for task in store.snapshot().tasks} == {B, new.id}
+    assert number in (outputs / "task_status.json").read_text()
+    assert [task.id for task in store.history()] == [A]

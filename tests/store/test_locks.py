@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -253,3 +254,43 @@ def test_a_killed_server_s_tasks_are_orphans_at_once(make: Make, outputs: Path) 
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
     assert store.claim() is not None
+
+
+def test_a_leader_that_stops_gathering_takes_no_gate_from_under_a_thread(make: Make) -> None:
+    store = make()
+    task_id = store.create({}).id
+    commit = store._commit
+    met = threading.Event()
+
+    class SlowQueue(list[Any]):
+        """Puts one thread to sleep at the worst moment: it has just seen the leader's gate."""
+
+        def __len__(self) -> int:
+            if commit._gate is not None and threading.current_thread() is late:
+                met.set()
+                time.sleep(0.1)  # far longer than the leader waits
+            return super().__len__()
+
+    commit._queue = SlowQueue()
+    commit._last_size = 2  # as after a group of two: the leader waits for a second patch
+    errors: list[Exception] = []
+
+    def work() -> None:
+        end = time.monotonic() + 10.0
+        while commit._gate is None and time.monotonic() < end:
+            time.sleep(0)
+        try:
+            store.update(task_id, {"late": True})
+        except (AttributeError, NotSaved) as error:
+            errors.append(error)
+
+    late = threading.Thread(target=work)
+    late.start()
+    for mark in range(50):
+        store.update(task_id, {"mark": mark})
+        if met.is_set():
+            break
+        commit._last_size = 2
+    late.join()
+    assert met.is_set(), "the moment was not met"
+    assert errors == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import sys
 import threading
 import time
@@ -277,3 +278,27 @@ def test_tokens_differ_by_secret_and_part() -> None:
     assert sign(b"a", "x", "yz") != sign(b"a", "xy", "z")
     assert sign(b"a", "x") != sign(b"b", "x")
     json.dumps(sign(b"a", "x"))
+
+
+def test_a_disk_that_fills_meanwhile_is_told_and_not_tried_for_ever(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
+    with monkeypatch.context() as full:
+        full.setattr(uploads, "SPARE_BYTES", 10**18)
+        assert patch(service, app, uid, 0, b"data").status_code == 507
+    assert patch(service, app, uid, 0, b"data").status_code == 204
+
+
+def test_a_small_copy_of_an_earlier_result_is_none(service: Service, app: Starlette) -> None:
+    task = finished(service)
+    result = files.file_path(service, task, "modular")
+    assert result is not None
+    small = files.preview_path(service, task.id, "modular")
+    small.write_bytes(b"small")
+    here = f"/files/{task.id}/preview-modular"
+    assert client(app).get(here).content == b"small"
+    now = time.time()
+    os.utime(small, (now - 60, now - 60))
+    os.utime(result, (now, now))  # an adjustment has put another in its place
+    assert client(app).get(here).status_code == 404

@@ -52,7 +52,8 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        return small if small.is_file() else None
+        whole = file_path(service, task, kind.removeprefix(PREVIEW))
+        return small if _is_of(small, whole) else None
     if kind == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id)
         return drawn if drawn.is_file() else None
@@ -64,6 +65,15 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
     }.get(kind)
     path = service.store.safe_path(recorded)
     return path if path is not None and path.is_file() else None
+
+
+def _is_of(small: Path, whole: Path | None) -> bool:
+    """Whether a small copy is there and not older than its file, which an adjustment replaces."""
+    try:
+        made = small.stat().st_mtime_ns
+        return whole is None or made >= whole.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def preview_path(service: Service, task_id: str, kind: str) -> Path:

@@ -1,10 +1,11 @@
 """Resumable uploads to disk: tus (https://tus.io) by tuspyserver, behind a guard.
 
 tuspyserver stores the bytes as they come. The guard in front checks what it does not:
-origin, the page's token and the visitor; the size when an upload is announced and room on
-the disk; that nothing is sent with the announcement (it would be read into memory whole);
-that only one request at a time writes a file (its lock would block the event loop); and
-that bytes written by a request that died are taken back before the next one appends.
+origin, the page's token and the visitor; the size when an upload is announced, and room on
+the disk then and for each piece; that nothing is sent with the announcement (it would be
+read into memory whole); that only one request at a time writes a file (its lock would block
+the event loop); and that bytes written by a request that died are taken back before the next
+one appends.
 Each visitor has a folder of their own, so an id of somebody else's is simply not found.
 """
 
@@ -183,6 +184,9 @@ class Guard:
                 return
             await self.app(scope, receive, send)
         elif method in {"PATCH", "DELETE"}:
+            if method == "PATCH" and not await anyio.to_thread.run_sync(_fits, service, headers):
+                await _refuse(507, "disk full")(scope, receive, send)
+                return
             place = f"{visitor}/{uid}"
             if place in self._writing:
                 await _refuse(423, "another request writes this file")(scope, receive, send)
@@ -211,6 +215,14 @@ def _room(service: Service, length: int) -> int:
     free = shutil.disk_usage(service.settings.outputs).free
     # The results need about as much again.
     return 507 if free < 2 * length + SPARE_BYTES else 0
+
+
+def _fits(service: Service, headers: Headers) -> bool:
+    """Whether the disk has room for a piece: tuspyserver answers a write that failed as one that
+    went well and wrote nothing, which the page would send again and again."""
+    length = headers.get("content-length", "0")
+    free = shutil.disk_usage(service.settings.outputs).free
+    return free >= (int(length) if length.isdecimal() else 0) + SPARE_BYTES
 
 
 def _take_back(path: Path) -> None:
