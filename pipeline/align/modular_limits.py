@@ -94,30 +94,23 @@ class Ear:
 
     def room(self, start: float, stop: float) -> Array:
         """The transfer function from reference to dance, from frames inside a take."""
-        count = max(int((stop - start) / HOP), 1)
-        here, there = self.spectra(start, count)
-        weight = 1 / (np.square(np.abs(here)).sum(axis=1, keepdims=True) + 1e-9)
-        cross = (here * np.conj(there) * weight).sum(axis=0)
-        auto = (np.square(np.abs(there)) * weight).sum(axis=0)
-        result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
-        return result
+        return transfer(*self.spectra(start, max(int((stop - start) / HOP), 1)))
+
+    def learnt(self, start: float, stop: float) -> tuple[Array, Array, float]:
+        """Between two times of a take: the room, by bin the usual power of what is not the
+        music, and the usual coherence."""
+        here, there = self.spectra(start, max(int((stop - start) / (2 * HOP)), 1), 2 * HOP)
+        room = transfer(here, there)
+        heard = there * room
+        rest = np.median(np.square(np.abs(here - heard)), axis=0)
+        usual = float(np.median(likeness(here, heard)))
+        return room, np.asarray(rest + 1e-12, np.float32), usual
 
     def matched(self, start: float, stop: float, room: Array, step: float = HOP) -> Matched:
         """Coherence between two times."""
         count = max(int((stop - start) / step + 1e-6) + 1, 1)
         here, there = self.spectra(start, count, step)
-        heard = there * room
-        top = np.real(here * np.conj(heard)).sum(axis=1)
-        own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))
-        coherence = top / np.sqrt(own * other + 1e-12)
-        return Matched(start, coherence.astype(np.float32))
-
-    def hiss(self, start: float, stop: float, room: Array) -> Array:
-        """The usual power of what is not the music, by bin, between two times of a take."""
-        count = max(int((stop - start) / (2 * HOP)), 1)
-        here, there = self.spectra(start, count, 2 * HOP)
-        rest = np.median(np.square(np.abs(here - there * room)), axis=0)
-        return np.asarray(rest + 1e-12, np.float32)
+        return Matched(start, likeness(here, there * room))
 
     def likelihood(self, start: float, stop: float, room: Array, hiss: Array) -> Doubles:
         """How much likelier each frame from ``start`` on is with the music than without, in nats.
@@ -130,6 +123,22 @@ class Ear:
         own, other = np.square(np.abs(here)), np.square(np.abs(heard))
         ratio = (2 * np.real(here * np.conj(heard)) - other) / ((own + other) / 2 + hiss)
         return np.asarray(INDEPENDENT * ratio.sum(axis=1), np.float64)
+
+
+def transfer(here: Array, there: Array) -> Array:
+    """The transfer function between spectra ``(frames, bins)``, each frame weighing alike (H1)."""
+    weight = 1 / (np.square(np.abs(here)).sum(axis=1, keepdims=True) + 1e-9)
+    cross = (here * np.conj(there) * weight).sum(axis=0)
+    auto = (np.square(np.abs(there)) * weight).sum(axis=0)
+    result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
+    return result
+
+
+def likeness(here: Array, heard: Array) -> Array:
+    """Coherence of each frame of two spectra ``(frames, bins)``, -1 to 1."""
+    top = np.real(here * np.conj(heard)).sum(axis=1)
+    own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))
+    return np.asarray(top / np.sqrt(own * other + 1e-12), np.float32)
 
 
 def limits(
@@ -163,11 +172,9 @@ def limit(
     inner = rough + inside if rising else rough - inside
     # Not where the rough limit may be off: silence would be taken for the music's room.
     first, last = sorted((inner, inner + np.sign(rough - inner) * max(inside / 2, inside - AROUND)))
-    room = ear.room(first, last)
-    part = ear.matched(first, last, room)
-    if float(np.median(part.coherence)) < LEAST:
+    room, hiss, usual = ear.learnt(first, last)
+    if usual < LEAST:
         return None
-    hiss = ear.hiss(first, last, room)
     reach = AROUND
     while True:
         outer = max(rough - reach, bound) if rising else min(rough + reach, bound)

@@ -23,7 +23,7 @@ SAME_SPEED = 2e-3
 """Speeds nearer to 1 than this are those that waveforms are searched at."""
 WINDOW = 14.0
 """Seconds that are searched at once, half over each other: a gap may hold several takes."""
-MOST = 12
+MOST = 8
 """Windows that are searched."""
 SAME = 0.05
 """Seconds: lines nearer than this are one."""
