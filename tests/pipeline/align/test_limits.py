@@ -9,7 +9,7 @@ from pipeline.align import METHODS
 from pipeline.align.modular_rest import unbridged
 from pipeline.align.v2_rest import without_filling
 from pipeline.model import MethodAlignment, Samples, Segment
-from tests.pipeline.align.sounds import RATE, Held, cut, noisy, silence, track
+from tests.pipeline.align.sounds import RATE, Held, cut, filtered, noisy, silence, track
 
 BOTH = pytest.mark.parametrize("name", list(METHODS))
 NO_FILLING = pytest.mark.parametrize("clear", [unbridged, without_filling])
@@ -90,3 +90,14 @@ def test_what_the_reference_lacks_is_not_filled_with_another_place(clear, fillin
 )
 def test_takes_are_left_alone(clear, segments) -> None:  # type: ignore[no-untyped-def]
     assert list(clear(segments)) == segments
+
+
+@pytest.mark.music
+@BOTH
+def test_the_stated_error_grows_with_what_is_not_known(name: str) -> None:
+    song = track(1)
+    clean = run(name, noisy(cut(song, 10, 25), 20), song).error_ms
+    deep = run(name, noisy(cut(song, 10, 25), -8), song).error_ms
+    stretched = run(name, noisy(filtered(cut(song, 10, 25), "atempo=0.95"), 20), song).error_ms
+    assert clean is not None and deep is not None and stretched is not None
+    assert 0.5 < clean < deep < 1.0 and 7.0 < stretched < 45.0
