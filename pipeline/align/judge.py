@@ -111,6 +111,11 @@ def trust(answer: MethodAlignment) -> float:
     return float(answer.evidence.details.get("trust", 1.0))
 
 
+def surest(answer: MethodAlignment) -> tuple[float, float]:
+    """Sorts answers: the surer first, and of equally sure ones the one that is off by less."""
+    return -round(answer.confidence, 2), answer.error_ms or 0.0
+
+
 def echo(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
     return trust(answer) <= ECHO
@@ -119,7 +124,7 @@ def echo(answer: MethodAlignment) -> bool:
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     """The task's answer: the surer method's segments, with a confidence that knows of both."""
     said = list(answers.values())
-    matched = sorted((a for a in said if a.matched), key=lambda a: -a.confidence)
+    matched = sorted((a for a in said if a.matched), key=surest)
     alone = len(matched) < len(said)
     if not matched or (alone and matched[0].confidence < ALONE) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)

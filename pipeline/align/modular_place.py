@@ -15,7 +15,7 @@ from pipeline.align.modular_limits import Ear, limits, whole
 from pipeline.align.modular_takes import Take, Track, track
 from pipeline.model import Segment, Sound
 
-SHARPEST, STRETCHED = 0.6, 7.0
+SHARPEST, STRETCHED = 0.6, 8.0
 """Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
 and one of features (the length of a stretched onset) may be off, however well they agree."""
 LATE = 0.003

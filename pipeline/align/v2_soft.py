@@ -15,7 +15,7 @@ from pipeline.align.signal import Array, duration
 from pipeline.align.v2_deep import deep_search
 from pipeline.align.v2_echo import CERTAIN, CLEARED
 from pipeline.align.v2_gain import NOTHING, unexplained
-from pipeline.align.v2_limits import PER_VALUE, SPARSE, limits, seconds_of
+from pipeline.align.v2_limits import PER_VALUE, SPARSE, Line, foretold, limits, seconds_of
 from pipeline.align.v2_rest import shifted, sounding, stretch
 from pipeline.model import Segment, Sound
 
@@ -23,8 +23,15 @@ SAME_SPEED = 2e-3
 """Speeds nearer to 1 than this are those that waveforms are searched at."""
 WINDOW = 14.0
 """Seconds that are searched at once, half over each other: a gap may hold several takes."""
+LONGEST = 20.0
+"""Seconds of a take that tell how well it is heard."""
 MOST = 8
 """Windows that are searched."""
+BEGINNING, HIGH = 0.5, 16.0
+"""Seconds of the reference that are its beginning, and twice the height at which a line stands."""
+DEEP, MOST_LACKING = 0.3, 0.3
+"""Share of the dance's power from which on the music is heard well enough to tell whether it
+lacks something, and what it may seem to lack below that."""
 SAME = 0.05
 """Seconds: lines nearer than this are one."""
 
@@ -35,7 +42,9 @@ def soft_takes(
     """Takes at the same speed in what the segments leave open, with their limits.
 
     One counts when all of the reference is heard in it (``v2_gain``) and it does not adjoin
-    another: music that just runs on repeats another place, and is no take.
+    another: music that just runs on repeats another place, and is no take. Where noise is too
+    deep to tell what is heard well, one that starts with the reference's beginning counts, the
+    likeliest place to start again, if its phases agree well.
     """
     if not segments or any(abs(s.speed - 1) > SAME_SPEED for s in segments):
         return []
@@ -52,9 +61,21 @@ def soft_takes(
             ):
                 continue
             lacks = unexplained(dance, reference, take.offset, take.speed, *span)
+            first = take.speed * span[0] + take.offset < BEGINNING
+            if first and line.height >= HIGH and (lacks or 0.0) <= MOST_LACKING:
+                lacks = 0.0 if heard(dance, reference, take) < DEEP else lacks
             if lacks is not None and lacks <= NOTHING:
                 known.append(take)
     return known[len(segments) :]
+
+
+def heard(dance: Sound, reference: Sound, take: Segment) -> float:
+    """The share of the dance's power in a take that the reference foretells, all frequencies
+    weighing alike."""
+    line = Line(dance, reference, take.offset, take.speed)
+    own, other = line.whitened(take.dance_start, min(take.dance_end, take.dance_start + LONGEST))
+    told = foretold(own, other, slice(0, len(own)), dance.rate)
+    return float(np.vdot(told, told) / (np.vdot(own, own) + 1e-12))
 
 
 def windows(
@@ -89,4 +110,10 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     ends = ends[0], min(ends[1], duration(dance))
     free = line.dance_start, line.dance_end
     first, last = limits(dance, reference, line.offset, line.speed, *span, ends, free)
-    return replace(line, dance_start=first, dance_end=last)
+    return replace(
+        line,
+        dance_start=float(first),
+        dance_end=float(last),
+        offset=float(line.offset),
+        speed=float(line.speed),
+    )

@@ -110,6 +110,12 @@ def test_what_may_be_no_take_of_its_own_stays_out(other: Segment, confidence: fl
     assert together.segments == SURE.segments
 
 
+def test_of_two_equally_sure_the_more_exact_one_answers() -> None:
+    rough = replace(SURE, confidence=0.951, error_ms=12.0)
+    exact = replace(two_of(Segment(0, 30, 12.01)), confidence=0.95, error_ms=0.7)
+    assert judge({"v2": rough, "modular": exact}).segments == exact.segments
+
+
 def stated(answer: MethodAlignment, error: float, line: float) -> MethodAlignment:
     evidence = replace(answer.evidence, details={"line_ms": line})
     return replace(answer, error_ms=error, evidence=evidence)
@@ -123,7 +129,8 @@ def test_the_error_is_at_least_the_distance_of_the_methods() -> None:
 
 def test_doubt_about_an_arrival_goes_when_both_found_the_same() -> None:
     first = stated(SURE, 28.0, 0.7)
-    near, far = two_of(Segment(0, 30, 12.0002)), two_of(Segment(0, 30, 12.003))
+    near = two_of(Segment(0, 30, 12.0002), confidence=0.9)
+    far = two_of(Segment(0, 30, 12.003), confidence=0.9)
     assert judge({"v2": first, "modular": near}).error_ms == pytest.approx(0.7)
     assert judge({"v2": first, "modular": far}).error_ms == pytest.approx(28.0)
     assert judge({"v2": first}).error_ms == pytest.approx(28.0)
