@@ -49,6 +49,8 @@ NOT_TAKEN = {
 NOT_RELEASED = {
     *(f"colobot/{name}" for name in ("Hv2", "music002", "music006", "music007", "music008")),
     "colobot/music009",
+    "drascula/track9",
+    "drascula/track30",
     *(f"planetblupi/{name}" for name in ("music000", "music001")),
     "hedgewars/olympics_sd",  # another version of "Olympics"
 }
