@@ -58,8 +58,8 @@ def mild_kept(draw: Draw) -> Case:
 
 
 def _full_speed(draw: Draw) -> float:
-    """A speed of the full range; in the fresh split not a round one."""
-    if draw.split != "fresh":
+    """A speed of the full range; in the later splits not a round one."""
+    if draw.split in ("develop", "held"):
         return FULL[draw.index]
     return float(np.clip(FULL[draw.index] * draw.random.uniform(0.97, 1.03), 0.70, 1.40))
 

@@ -1,8 +1,9 @@
 """The music and speech that the benchmark's cases are made from, cached as 16 kHz PCM.
 
 Music comes from ``warzone2100-music`` (30 tracks) and ``neverball-common`` (8), split once and for
-all into a part to develop on and a part that is held back; and, for a third split of other styles,
-from the packages of ``tests.music.FRESH_PACKAGES``. Speech is the prompts of
+all into a part to develop on and a part that is held back; for a third split of other styles from
+the packages of ``tests.music.FRESH_PACKAGES``; and for the split that only a release is measured
+on, from those of ``tests.music.RELEASE_PACKAGES``. Speech is the prompts of
 ``asterisk-core-sounds-*-wav``, another language in each split.
 """
 
@@ -12,6 +13,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 from pipeline.model import Samples
 from tests import music
 
-Split = Literal["develop", "held", "fresh"]
+Split = Literal["develop", "held", "fresh", "release"]
 Channel = Literal["mid", "side"]
 
 RATE = 16_000
@@ -33,7 +35,7 @@ LONGEST = 330.0
 """Seconds of each track that are kept."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-LANGUAGES: dict[Split, str] = {"develop": "en", "held": "fr", "fresh": "it"}
+LANGUAGES: dict[Split, str] = {"develop": "en", "held": "fr", "fresh": "it", "release": "es"}
 """What the talkers of each split speak, so that the voice differs as well."""
 
 SAME_MUSIC = ({"track3", "track3_enhanced"}, {"menu", "menu_enhanced"})
@@ -44,8 +46,19 @@ NOT_TAKEN = {
     "sixtyfour_revisited",  # another version of "sixtyfour_"
 }
 """Tracks of the fresh packages that are near-duplicates of others."""
+NOT_RELEASED = {
+    *(f"colobot/{name}" for name in ("Hv2", "music002", "music006", "music007", "music008")),
+    "colobot/music009",
+    "drascula/track9",
+    "drascula/track30",
+    *(f"planetblupi/{name}" for name in ("music000", "music001")),
+    "hedgewars/olympics_sd",  # another version of "Olympics"
+}
+"""The same of the release's packages, whose names come in several of them."""
 LEAST_FRESH = 90.0
-"""Seconds that a track of the fresh split has at least."""
+"""Seconds that a track of the fresh and of the release split has at least."""
+SOUND_EFFECTS = ("/sounds/", "/Sounds/", "/voice")
+"""In the path of what is no music in the release's packages."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +91,26 @@ def all_tracks() -> list[Track]:
 
 def fresh_tracks() -> list[Track]:
     """The tracks of the fresh packages that are long enough, in a stable order."""
+    return _long_enough(music.FRESH_PACKAGES, NOT_TAKEN)
+
+
+def release_tracks() -> list[Track]:
+    """The same of the release's packages."""
+    return _long_enough(music.RELEASE_PACKAGES, NOT_RELEASED)
+
+
+def _long_enough(packages: Sequence[str], left_out: AbstractSet[str]) -> list[Track]:
     found = []
-    for package in music.FRESH_PACKAGES:
+    for package in packages:
         for path in music.tracks(package):
+            artist = package.split("-")[0]
+            if {path.stem, f"{artist}/{path.stem}"} & left_out or any(
+                part in path.as_posix() for part in SOUND_EFFECTS
+            ):
+                continue
             name = path.parent.name if path.stem == "song" else path.stem
-            track = Track(name, package.split("-")[0], path)
-            if path.stem not in NOT_TAKEN and track.seconds >= LEAST_FRESH:
+            track = Track(name, artist, path)
+            if track.seconds >= LEAST_FRESH:
                 found.append(track)
     return found
 
@@ -96,6 +123,8 @@ def tracks(split: Split) -> tuple[Track, ...]:
     """
     if split == "fresh":
         return tuple(fresh_tracks())
+    if split == "release":
+        return tuple(release_tracks())
     chosen: list[Track] = []
     parity = 0 if split == "develop" else 1
     for index, track in enumerate(all_tracks()):

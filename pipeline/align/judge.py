@@ -15,8 +15,16 @@ ALONE = 0.8
 ECHO = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
+ONE_EAR = 0.85
+"""The most confidence in an answer of which only one method heard a take, or all."""
+CONFIRMED = 1.0
+"""Methods no further apart than this (milliseconds) found the same arrival."""
 SHORT = 0.3
 """Seconds by which one method's limits may fall short of the other's."""
+SURE = 0.9
+"""The confidence from which a take is believed that the other method did not hear."""
+TAKE, APART = 6.0, 1.0
+"""Seconds of such a take at least, and between it and the others."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -68,6 +76,23 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
     return tuple(result)
 
 
+def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
+    """Takes that only the other method heard: long ones, apart from all of mine.
+
+    A take deep in noise may be beyond one method. What adjoins a take is left out, since it may
+    be an echo of a repetitive song.
+    """
+    return [
+        two
+        for two in other
+        if two.dance_end - two.dance_start >= TAKE
+        and all(
+            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end) >= APART
+            for one in mine
+        )
+    ]
+
+
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
     """The candidates of all answers, each place once, best first."""
     middle = (main.dance_start + main.dance_end) / 2
@@ -86,6 +111,11 @@ def trust(answer: MethodAlignment) -> float:
     return float(answer.evidence.details.get("trust", 1.0))
 
 
+def surest(answer: MethodAlignment) -> tuple[float, float]:
+    """Sorts answers: the surer first, and of equally sure ones the one that is off by less."""
+    return -round(answer.confidence, 2), answer.error_ms or 0.0
+
+
 def echo(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
     return trust(answer) <= ECHO
@@ -94,7 +124,7 @@ def echo(answer: MethodAlignment) -> bool:
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     """The task's answer: the surer method's segments, with a confidence that knows of both."""
     said = list(answers.values())
-    matched = sorted((a for a in said if a.matched), key=lambda a: -a.confidence)
+    matched = sorted((a for a in said if a.matched), key=surest)
     alone = len(matched) < len(said)
     if not matched or (alone and matched[0].confidence < ALONE) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
@@ -110,6 +140,12 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     ambiguous = any(a.ambiguous for a in matched)
     candidates = all_candidates(matched, main)
     confidence = first.confidence
+    added: list[Segment] = []
+    if agreement is not None and agreement <= VISIBLE_MS:
+        for second in matched[1:]:
+            if second.confidence >= SURE and not second.ambiguous:
+                added += missed((*segments, *added), second.segments)
+    segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
     if len(matched) > 1:
         confidence = 1 - (1 - matched[0].confidence) * (1 - 0.7 * matched[1].confidence)
         if agreement is None or agreement > VISIBLE_MS:
@@ -120,17 +156,13 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 Candidate(other.offset, other.speed, matched[1].confidence),
                 *candidates,
             )
-    elif len(said) > 1:
-        confidence = min(confidence, 0.85)
+    if len(said) > 1 and (len(matched) == 1 or added):
+        confidence = min(confidence, ONE_EAR)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
     confidence = min(confidence, *(trust(a) for a in matched))
     if ambiguous:
         confidence = min(confidence, 0.5)
-    errors = [a.error_ms for a in matched if a.error_ms is not None]
-    error = min(errors, default=None)
-    if error is not None and agreement is not None:
-        error = max(error, min(agreement, VISIBLE_MS))
     return Alignment(
         True,
         ambiguous,
@@ -138,7 +170,23 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         segments,
         candidates,
         agreement,
-        error,
+        stated_error(matched, agreement),
         None,
         dict(answers),
     )
+
+
+def stated_error(matched: Sequence[MethodAlignment], agreement: float | None) -> float | None:
+    """Milliseconds by which the answer may be off: what the first method says of its own line,
+    but not less than the methods are apart.
+
+    Methods less apart than ``CONFIRMED`` found the same arrival, each its own way: then what it
+    adds for the chance that it is none is left out (``line_ms``).
+    """
+    first = matched[0]
+    if first.error_ms is None or agreement is None:
+        return first.error_ms
+    stated = first.error_ms
+    if agreement <= CONFIRMED:
+        stated = min(stated, float(first.evidence.details.get("line_ms", stated)))
+    return max(stated, min(agreement, VISIBLE_MS))

@@ -20,6 +20,7 @@ from pipeline.align.modular_hint import near
 from pipeline.align.modular_place import (
     broken_off,
     clipped,
+    error_of,
     honest,
     limited,
     placed,
@@ -34,6 +35,7 @@ from pipeline.align.modular_rest import (
     new_take,
     part_of,
     stepping,
+    unbridged,
     unexplained,
 )
 from pipeline.align.modular_search import search
@@ -95,7 +97,7 @@ def modular(
                 found = [s for s in found if new_take(heard, s, result.segments)]
                 result = replace(result, segments=(*result.segments, *found))
     report(1.0)
-    return replace(result, segments=apart(result.segments))
+    return replace(result, segments=apart(unbridged(result.segments)))
 
 
 def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> MethodAlignment:
@@ -104,7 +106,7 @@ def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> 
     if not takes:
         return as_given(NAME, dance, reference, hint)
     sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
-    answer = assemble(dance, reference, heard, takes, [sure] * len(takes))
+    answer = assemble(dance, reference, heard, listening, takes, [sure] * len(takes))
     return refined(replace(answer, segments=apart(answer.segments)))
 
 
@@ -146,7 +148,7 @@ def at_speed(
         return unmatched(reasons.NO_SHARED_MUSIC)
     own = modular_tonal.extract(dance, heard.speed, heard.pitch)
     verdicts = [judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes]
-    return assemble(dance, reference, heard, takes, verdicts)
+    return assemble(dance, reference, heard, listening, takes, verdicts)
 
 
 def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
@@ -165,13 +167,14 @@ def assemble(
     dance: Sound,
     reference: Sound,
     heard: Features,
+    listening: Features,
     takes: list[Take],
     verdicts: list[Verdict],
 ) -> MethodAlignment:
     """The answer made from the takes that stand."""
     speed = heard.speed
     segments: list[Segment] = []
-    errors: list[float] = []
+    errors: list[tuple[float, float]] = []
     standing = [v for v in verdicts if v.matched]
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
@@ -193,7 +196,7 @@ def assemble(
             segments.append(segment)
             span = segment.dance_start, segment.dance_end
             doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
-        errors.append(1.0 if exact is not None else 12.0)
+        errors.append(error_of(heard, listening, take, exact))
     trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
     if not doubts and not heard.stretched:
         trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
@@ -204,6 +207,7 @@ def assemble(
         if verdict.matched
     )
     details = {**main.evidence.details, "weight": float(total), "trust": trusted}
+    details["line_ms"] = max(line for line, _ in errors)
     if any(d is not None for d in doubts):
         details["missing"] = max(d for d in doubts if d is not None)
     candidates = tuple(
@@ -216,7 +220,7 @@ def assemble(
         min(main.confidence, trusted),
         tuple(segments),
         candidates if ambiguous else candidates[1:],
-        float(np.max(errors)),
+        max(stated for _, stated in errors),
         None,
         replace(main.evidence, details=details),
     )

@@ -30,6 +30,9 @@ WEAKEST = 0.2
 QUARTERS, STEADY = 4, 0.75
 """Parts of a take, one after the other, and how much of its height over all of it a first arrival
 has, relative to the strongest, in the usual one of them."""
+PARTS, LOCAL, SURE = 8, 0.006, 3.0
+"""Parts of a take that say where its line is, seconds about it that they look at, and standard
+errors that are stated."""
 SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
 BAND = (120.0, 3400.0)
@@ -48,6 +51,8 @@ class Exact:
     """Seconds by which the first arrival comes before the strongest; 0 if it is that."""
     spread: float
     """Seconds over which the early part of the response is spread."""
+    error: float
+    """Seconds by which the line may be off at its ends, as far as its parts scatter about it."""
 
 
 def responses(
@@ -210,4 +215,34 @@ def refine(
     # The dance is later than the line by late + slope * (t - centre).
     new_speed = speed * (1 - slope)
     new_offset = offset - speed * late + speed * slope * centre
-    return Exact(new_offset, new_speed, height, early, spread)
+    error = scattered(curves, away, middles, lag, dance.rate)
+    return Exact(new_offset, new_speed, height, early, spread, error)
+
+
+def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: int) -> float:
+    """Seconds by which a line through the arrivals of the take's parts may be off at its ends.
+
+    ``PARTS`` stretches at most, one after the other, each say where the arrival at ``lag`` is
+    in them; ``SURE`` standard errors of the regression (Draper and Smith, "Applied Regression
+    Analysis", 1998, chapter 1) at the end that is farther from the middle. Where the parts say
+    nothing, they scatter over all of ``LOCAL``.
+    """
+    number = int(np.clip(len(curves) // 2, 2, PARTS))
+    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
+    if len(curves) < 2 or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL
+    late, times = [], []
+    for part in np.array_split(np.arange(len(curves)), number):
+        near = np.abs(stacked(curves[part], shifts[part])[centre - reach : centre + reach + 1])
+        top = int(near.argmax())
+        inner = 0 < top < 2 * reach
+        bend = vertex(*(float(near[top + k]) for k in (-1, 0, 1))) if inner else 0.0
+        late.append((top - reach + bend - (lag - round(lag))) / rate)
+        times.append(float(middles[part].mean()))
+    away = np.array(times) - np.mean(times)
+    span = float(middles.max() - middles.mean()) + WINDOW / 2
+    spread = float(np.square(away).sum()) + 1e-9
+    slope = float((away * np.array(late)).sum()) / spread
+    rest = np.array(late) - np.mean(late) - slope * away if number > 2 else np.array(late)
+    sigma = float(np.sqrt(np.square(rest).sum() / max(number - 2, 1)))
+    return SURE * sigma * float(np.sqrt(1 / number + span**2 / spread))

@@ -8,12 +8,14 @@ the finer the drift has to be known, and the stretch before has just told it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.align.modular_features import PER_SECOND, Features
 from pipeline.align.modular_search import DRIFT, SPREAD, Peak
-from pipeline.align.signal import Array, spans, vertex
+from pipeline.align.signal import Array, robust_sigma, spans, vertex
 
 REACH = 8
 """Frames on either side of the line that are looked at."""
@@ -23,6 +25,8 @@ FIRST = 1600
 CHUNK = 8192
 HOLDS = 0.4
 """Share of the evidence around the middle from which a line goes on."""
+STATED, FEW, UNKNOWN = 2.0, 4, 1.5
+"""Standard errors that are stated; blocks that tell them, and frames where there are fewer."""
 
 
 @dataclass(frozen=True)
@@ -156,23 +160,13 @@ def regress(dance: Features, reference: Features, line: Line, start: int, stop: 
     Iteratively reweighted least squares (Holland and Welsch, 1977) with Cauchy weights; a
     drift is only believed as far as it shows.
     """
-    block = max(2 * SECOND, (stop - start) // 200)
-    count = (stop - start) // block
-    if count < 2:
+    time, lag, weight = tops(dance, reference, line, start, stop)
+    if len(time) < 2:
         return line
-    near = block_sums(dance, reference, line, start, block, count, 4)
-    tops = near.argmax(axis=0)
-    inner = np.clip(tops, 1, 7)
-    index = np.arange(count)
-    left, middle, right = (near[inner + k, index] for k in (-1, 0, 1))
-    curve = np.minimum(left - 2 * middle + right, -1e-6)
-    lag = inner - 4 + np.clip(0.5 * (left - right) / curve, -1, 1)
-    weight = np.maximum(middle, 0.0) * (inner == tops) + 1e-9
-    time = start + (index + 0.5) * block
     centre = float((weight * time).sum() / weight.sum())
-    base = np.stack([np.ones(count), time - centre])
+    base = np.stack([np.ones(len(time)), time - centre])
     use = weight
-    solution = np.zeros(2)
+    solution: NDArray[Any] = np.zeros(2)
     for _ in range(6):
         # The prior on the slope: clocks differ by some 100 ppm, tops scatter by a frame.
         prior = np.diag([0.0, float(weight.mean()) / 4e-4**2 * 0.1])
@@ -181,6 +175,41 @@ def regress(dance: Features, reference: Features, line: Line, start: int, stop: 
         use = weight / (1 + np.square(residual / 0.6))
     shift, slope = float(solution[0]), float(solution[1])
     return replace(line, lag=line.lag + shift - slope * centre, drift=line.drift + slope)
+
+
+def tops(
+    dance: Features, reference: Features, line: Line, start: int, stop: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Middles of blocks of two seconds and more, by how much each is later than a line (both in
+    frames), and their weights; none where there are fewer than two."""
+    block = max(2 * SECOND, (stop - start) // 200)
+    count = (stop - start) // block
+    if count < 2:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    near = block_sums(dance, reference, line, start, block, count, 4)
+    highest = near.argmax(axis=0)
+    inner = np.clip(highest, 1, 7)
+    index = np.arange(count)
+    left, middle, right = (near[inner + k, index] for k in (-1, 0, 1))
+    curve = np.minimum(left - 2 * middle + right, -1e-6)
+    lag = inner - 4 + np.clip(0.5 * (left - right) / curve, -1, 1)
+    weight = np.maximum(middle, 0.0) * (inner == highest) + 1e-9
+    return start + (index + 0.5) * block, lag.astype(np.float64), weight.astype(np.float64)
+
+
+def uncertainty(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+    """Frames by which a fitted line may be off at its ends: ``STATED`` standard errors.
+
+    From the scatter of the blocks' tops about it (median absolute deviation); blocks of few
+    say little.
+    """
+    time, lag, _ = tops(dance, reference, line, start, stop)
+    if len(time) < FEW:
+        return UNKNOWN
+    sigma = float(robust_sigma(lag))
+    away = time - time.mean()
+    end = float(np.square(stop - time.mean()) / np.square(away).sum())
+    return STATED * sigma * float(np.sqrt(1 / len(time) + end))
 
 
 def evidence(dance: Features, reference: Features, line: Line) -> tuple[Array, Array]:

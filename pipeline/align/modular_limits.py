@@ -1,10 +1,17 @@
-"""Where the music of a take starts and stops, by short-time coherence with the reference.
+"""Where the music of a take starts and stops: the likeliest limit, given what could be heard.
 
-With the line known, the dance is compared with the reference as heard through the room
-(a transfer function estimated inside the take), in frames of an eighth of a second: the
-normalised cross-spectrum is near its usual value while the music plays and near zero
-otherwise, whatever else is heard. The limit is where its cumulative balance turns (CUSUM;
-Page, Biometrika 1954).
+With the line known, the dance is compared with the reference as heard through the room (a
+transfer function estimated inside the take), in frames of an eighth of a second. Each frame
+says how much likelier its sound is if the music plays than if it does not: the log ratio of
+two Gaussian likelihoods (the matched filter; Kay, "Fundamentals of Statistical Signal
+Processing: Detection Theory", 1998, chapter 4). Where the reference is silent or far below the
+noise, that is nothing, and where it should be heard and is not, it speaks against. The sums of
+those from each place to the inside of the take are the likelihood of a limit there (the change
+point of Page, Biometrika 1954), and the limit is the median of the posterior.
+
+A recording is played from its beginning more often than from elsewhere, and stopped at its
+end: half of the prior is given to them. So a take whose line passes the reference's beginning
+in silence starts there, where the recording was started, though nothing is heard yet.
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.signal import Array, duration, frame_size, read_warped, window
@@ -24,18 +32,24 @@ AROUND = 3.0
 """Seconds on either side of a rough limit that are looked at."""
 INSIDE = 8.0
 """Seconds inside the take that tell its usual coherence."""
-BELOW = 0.45
-"""Share of the usual coherence below which music does not play."""
 LEAST = 0.06
 """Usual coherence below which limits cannot be told this way."""
-SILENT = 1e-4
-"""Power of the reference, relative to the take's mean, that is silence (-40 dB)."""
-QUIET = 0.05
-"""Power relative to the take's mean from which a frame counts half."""
-LONGEST = 16
-"""Frames (a quarter of a second) over which a limit may be undecided."""
+INDEPENDENT = 0.12
+"""The share of a frame's bins that tell something of their own: frames lie over each other
+eight times, windowed bins half of it."""
+AT_END = 0.9
+"""Prior that the music plays to the end of a file, where its line leads there."""
+UNDECIDED = 0.02
+"""Probability of a limit in the outermost half second that was looked at, from which more is."""
+FARTHEST = 24.0
+"""Seconds from a rough limit up to which a silence of the reference is followed."""
 NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
+
+AGAIN = 1.0
+"""Seconds from a rough limit beyond which the room was perhaps learnt outside the take."""
+
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,6 @@ class Matched:
 
     start: float
     coherence: Array
-    power: Array
-    """The reference's power in each frame."""
-
-    def time(self, index: int) -> float:
-        """Time of the limit between frames ``index - 1`` and ``index``."""
-        return self.start + (index - 0.5) * HOP
 
 
 @dataclass(frozen=True)
@@ -86,76 +94,112 @@ class Ear:
 
     def room(self, start: float, stop: float) -> Array:
         """The transfer function from reference to dance, from frames inside a take."""
-        count = max(int((stop - start) / HOP), 1)
-        here, there = self.spectra(start, count)
-        weight = 1 / (np.square(np.abs(here)).sum(axis=1, keepdims=True) + 1e-9)
-        cross = (here * np.conj(there) * weight).sum(axis=0)
-        auto = (np.square(np.abs(there)) * weight).sum(axis=0)
-        result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
-        return result
+        return transfer(*self.spectra(start, max(int((stop - start) / HOP), 1)))
+
+    def learnt(self, start: float, stop: float) -> tuple[Array, Array, float]:
+        """Between two times of a take: the room, by bin the usual power of what is not the
+        music, and the usual coherence."""
+        here, there = self.spectra(start, max(int((stop - start) / (2 * HOP)), 1), 2 * HOP)
+        room = transfer(here, there)
+        heard = there * room
+        rest = np.median(np.square(np.abs(here - heard)), axis=0)
+        usual = float(np.median(likeness(here, heard)))
+        return room, np.asarray(rest + 1e-12, np.float32), usual
 
     def matched(self, start: float, stop: float, room: Array, step: float = HOP) -> Matched:
         """Coherence between two times."""
         count = max(int((stop - start) / step + 1e-6) + 1, 1)
         here, there = self.spectra(start, count, step)
+        return Matched(start, likeness(here, there * room))
+
+    def likelihood(self, start: float, stop: float, room: Array, hiss: Array) -> Doubles:
+        """How much likelier each frame from ``start`` on is with the music than without, in nats.
+
+        Each bin's noise is at least ``hiss``, and else what is there: a clap says little.
+        """
+        count = max(int((stop - start) / HOP + 1e-6) + 1, 1)
+        here, there = self.spectra(start, count)
         heard = there * room
-        top = np.real(here * np.conj(heard)).sum(axis=1)
-        own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))
-        coherence = top / np.sqrt(own * other + 1e-12)
-        power = np.square(np.abs(there)).mean(axis=1)
-        return Matched(start, coherence.astype(np.float32), power.astype(np.float32))
+        own, other = np.square(np.abs(here)), np.square(np.abs(heard))
+        ratio = (2 * np.real(here * np.conj(heard)) - other) / ((own + other) / 2 + hiss)
+        return np.asarray(INDEPENDENT * ratio.sum(axis=1), np.float64)
+
+
+def transfer(here: Array, there: Array) -> Array:
+    """The transfer function between spectra ``(frames, bins)``, each frame weighing alike (H1)."""
+    weight = 1 / (np.square(np.abs(here)).sum(axis=1, keepdims=True) + 1e-9)
+    cross = (here * np.conj(there) * weight).sum(axis=0)
+    auto = (np.square(np.abs(there)) * weight).sum(axis=0)
+    result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
+    return result
+
+
+def likeness(here: Array, heard: Array) -> Array:
+    """Coherence of each frame of two spectra ``(frames, bins)``, -1 to 1."""
+    top = np.real(here * np.conj(heard)).sum(axis=1)
+    own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))
+    return np.asarray(top / np.sqrt(own * other + 1e-12), np.float32)
 
 
 def limits(
-    ear: Ear, start: float, stop: float, floor: float, ceiling: float
+    ear: Ear, start: float, stop: float, floor: float, ceiling: float, between: tuple[float, float]
 ) -> tuple[float, float] | None:
     """Exact limits of a take between two dance times, or None where coherence is too low.
 
-    ``floor`` and ``ceiling`` are the limits of what the line can cover (both files' ends).
+    ``floor`` and ``ceiling`` are the limits of what the line can cover (both files' ends);
+    ``between`` the dance times that other takes leave free, by about a second.
     """
     inside = min(INSIDE, (stop - start) * 0.6)
-    middle = (start + stop) / 2
     if inside < 1.0:
         return None
-    room = ear.room(max(middle - 5.0, start), min(middle + 5.0, stop))
+    low, high = max(floor, between[0] - AROUND), min(ceiling, between[1] + AROUND)
     found = []
-    for rough, rising in ((start, True), (stop, False)):
-        low = max(rough - (AROUND if rising else inside), floor)
-        high = min(rough + (inside if rising else AROUND), ceiling)
-        part = ear.matched(low, high, room)
-        place = turn(part, rising=rising)
+    for rough, bound, end in ((start, low, floor), (stop, high, ceiling)):
+        rising = rough == start
+        place = limit(ear, rough, inside, bound, end, rising=rising)
+        if place is not None and abs(place - rough) > AGAIN:
+            place = limit(ear, place, inside, bound, end, rising=rising)
         if place is None:
             return None
         found.append(place)
-    first, last = found
-    return (
-        floor if first - floor < NEAR else first,
-        ceiling if ceiling - last < NEAR else last,
-    )
+    return found[0], found[1]
 
 
-def turn(part: Matched, *, rising: bool) -> float | None:
-    """The time at which coherence sets in (or ends), walking from inside the take outwards."""
-    coherence = part.coherence if rising else part.coherence[::-1]
-    power = part.power if rising else part.power[::-1]
-    half = len(coherence) // 2
-    usual = float(np.median(coherence[half:]))
+def limit(
+    ear: Ear, rough: float, inside: float, bound: float, end: float, *, rising: bool
+) -> float | None:
+    """One limit near a rough one; ``bound`` is the farthest one, ``end`` that of the files."""
+    inner = rough + inside if rising else rough - inside
+    # Not where the rough limit may be off: silence would be taken for the music's room.
+    first, last = sorted((inner, inner + np.sign(rough - inner) * max(inside / 2, inside - AROUND)))
+    room, hiss, usual = ear.learnt(first, last)
     if usual < LEAST:
         return None
-    # A quiet frame of the reference says little, a silent one nothing.
-    mean = float(power[half:].mean()) + 1e-12
-    weight = power / (power + QUIET * mean)
-    silent = power < SILENT * mean
-    balance = np.cumsum(np.where(silent, 0.0, weight * (coherence - BELOW * usual * weight)))
-    low = min(float(balance.min()), 0.0)
-    level = np.flatnonzero(np.concatenate([[0.0], balance]) <= low + 0.5 * usual)
-    # Where nothing is said for a while, the limit is in the middle of that while.
-    place = int(level[-1] + level[level > level[-1] - LONGEST][0]) // 2
-    while place > 0 and silent[place - 1]:
-        place -= 1
-    if rising:
-        return part.time(place)
-    return part.time(len(coherence) - place)
+    reach = AROUND
+    while True:
+        outer = max(rough - reach, bound) if rising else min(rough + reach, bound)
+        low, high = sorted((outer, inner))
+        gains = ear.likelihood(low, high, room, hiss)
+        odds = posterior(gains if rising else gains[::-1], at_end=abs(outer - end) < HOP)
+        open_ended = odds[: int(0.5 / HOP)].sum() > UNDECIDED
+        if outer == bound or reach >= FARTHEST or not open_ended:
+            break
+        reach *= 2
+    place = int(np.searchsorted(np.cumsum(odds), 0.5))
+    found = low + (place - 0.5) * HOP if rising else high - (place - 0.5) * HOP
+    return end if abs(found - end) < NEAR else found
+
+
+def posterior(gains: Doubles, *, at_end: bool) -> Doubles:
+    """Probability of each limit ``k``: the frames from ``k`` on have the music.
+
+    ``at_end``: whether ``k = 0`` is the end of a file.
+    """
+    sums = np.concatenate([np.cumsum(gains[::-1])[::-1], [0.0]])
+    odds = np.exp(sums - sums.max())
+    if at_end:
+        odds[1:] *= (1 - AT_END) / (AT_END * len(odds))
+    return np.asarray(odds / odds.sum(), np.float64)
 
 
 def whole(dance: Sound, reference: Sound, offset: float, speed: float) -> tuple[float, float]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from pipeline.align.modular_extend import extended
 from pipeline.align.modular_features import PER_SECOND, Features
 from pipeline.align.modular_fine import Exact, refine
-from pipeline.align.modular_follow import Line
+from pipeline.align.modular_follow import Line, uncertainty
 from pipeline.align.modular_gain import LACKING, WHOLE, doubt
 from pipeline.align.modular_limits import Ear, limits, whole
 from pipeline.align.modular_takes import Take, Track, track
 from pipeline.model import Segment, Sound
 
+SHARPEST, STRETCHED = 0.6, 8.0
+"""Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
+and one of features (the length of a stretched onset) may be off, however well they agree."""
+LATE = 0.003
+"""Seconds after which an arrival is another one, and not a part of the same."""
 MOST_TURNS = 4
 """How often a segment is followed outwards, each time by up to its own length."""
 END = 300
@@ -45,6 +52,24 @@ def placed(dance: Sound, reference: Sound, rough: Segment, speed: float) -> Exac
     return max(found, key=lambda item: item[0])[1] if found else None
 
 
+def error_of(
+    heard: Features, listening: Features, take: Take, exact: Exact | None
+) -> tuple[float, float]:
+    """Milliseconds by which a take's line may be off, and the same if its arrival is none.
+
+    With waveforms, the scatter of the take's parts about the line, and ``SHARPEST``. An arrival
+    before the strongest may be a side lobe, which only another method's answer can rule out:
+    until then the strongest may be the direct sound. Without waveforms, the scatter of blocks of
+    features, and what time stretchers do to onsets.
+    """
+    if exact is None:
+        frames = uncertainty(heard, listening, take.line, take.start, take.stop)
+        error = STRETCHED + 1000 * frames / PER_SECOND
+        return error, error
+    error = SHARPEST + 1000 * exact.error
+    return error, error + (1000 * exact.early if exact.early > LATE else 0.0)
+
+
 def clipped(dance: Sound, reference: Sound, segment: Segment) -> Segment:
     """A segment within what its line can cover."""
     floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
@@ -72,15 +97,20 @@ def limited(
         if exact is not None:
             segment = replace(segment, offset=exact.offset, speed=exact.speed)
     segment = replace(segment, dance_start=float(start), dance_end=float(stop))
-    return ended(dance, reference, segment)
+    return ended(dance, reference, segment, between)
 
 
-def ended(dance: Sound, reference: Sound, segment: Segment) -> Segment:
-    """A segment of matching waveforms with its limits placed by coherence."""
+def ended(
+    dance: Sound,
+    reference: Sound,
+    segment: Segment,
+    between: tuple[float, float] = (-np.inf, np.inf),
+) -> Segment:
+    """A segment of matching waveforms with its limits placed by likelihood."""
     floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
     ear = Ear(dance, reference, segment.offset, segment.speed)
     start, stop = segment.dance_start, segment.dance_end
-    exact = limits(ear, start, stop, floor, ceiling)
+    exact = limits(ear, start, stop, floor, ceiling, between)
     if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
         start, stop = exact
     return replace(segment, dance_start=float(start), dance_end=float(stop))

@@ -22,6 +22,9 @@ NEAR_END = 1.6
 """Seconds: a take that ends this near to an end of the reference ends because of it."""
 SAME_SPEED = 0.004
 PAUSE_DB = 10.0
+SEAM, RUNS_ON = 0.3, 1.0
+"""Seconds within which one take goes on in the reference where another ended, and of the dance
+without a take that are no pause."""
 STEPS = 1.0
 """Seconds of the reference: neighbours less apart than this are one take at a wrong speed."""
 
@@ -119,6 +122,25 @@ def new_take(heard: Features, segment: Segment, known: Sequence[Segment]) -> boo
         if len(near) and reach < edge < len(level) - reach and near.min() < usual - PAUSE_DB:
             return True
     return False
+
+
+def unbridged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments without those that fill what the reference lacks.
+
+    Where one take ends in the reference just where a later one begins, nothing of the
+    reference is left for what lies between them. Music that runs on from the one or into the
+    other there is a stretch that was cut from the reference and repeats another place.
+    """
+    ordered = sorted(segments, key=lambda s: s.dance_start)
+    left = list(ordered)
+    for before, between, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
+        ended = before.speed * before.dance_end + before.offset
+        begun = after.speed * after.dance_start + after.offset
+        runs_on = between.dance_start - before.dance_end < RUNS_ON
+        runs_on = runs_on or after.dance_start - between.dance_end < RUNS_ON
+        if abs(begun - ended) < SEAM and runs_on:
+            left.remove(between)
+    return tuple(left)
 
 
 def apart(segments: Sequence[Segment]) -> tuple[Segment, ...]:

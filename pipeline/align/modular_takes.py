@@ -41,6 +41,9 @@ ALIKE = 0.25
 """Share of its usual evidence that a repeat's line has where another take is."""
 GAP = 50
 """Frames without evidence that make a pause."""
+CERTAIN, CLEARED = 600, 100
+"""Frames of a take that tell whether all is heard, and frames between two takes that are more
+than rough limits are off."""
 PAUSE_DB = 10.0
 """A drop of the level that ends the music."""
 
@@ -170,13 +173,18 @@ def genuine(
     Where the reference lacks a part of what was danced to, that part may fit another place
     that sounds the same. Such a piece is short, its line also fits where a stronger take
     is, and the music goes on without a pause in between; a real take starts after one. The
-    strongest take is no echo, but ``clean`` ones (all of the reference is heard) come first.
+    strongest take is no echo, but ``clean`` ones (all of the reference is heard) come first;
+    and a clean one apart from the others is none, since noise may hide the pause.
     """
     kept: list[Take] = []
     for take in sorted(takes, key=lambda t: (t not in clean, -t.strength)):
         own = strength(dance, reference, take.line, take.start, take.stop)
         echo = False
+        whole = take in clean and take.stop - take.start >= CERTAIN
         for other in kept:
+            between = max(take.start, other.start) - min(take.stop, other.stop)
+            if whole and between >= CLEARED:
+                continue
             short = take.stop - take.start < 0.6 * (other.stop - other.start)
             theirs = strength(dance, reference, other.line, other.start, other.stop)
             short = short or own < 0.6 * theirs

@@ -17,8 +17,17 @@ from pipeline.align.v2_echo import levels
 from pipeline.align.v2_hint import near
 from pipeline.align.v2_line import fit_bits
 from pipeline.align.v2_phase import lock
-from pipeline.align.v2_rest import fresh, gaps, incomplete, separated, shifted, stretch
+from pipeline.align.v2_rest import (
+    fresh,
+    gaps,
+    incomplete,
+    separated,
+    shifted,
+    stretch,
+    without_filling,
+)
 from pipeline.align.v2_search import Guess, guesses
+from pipeline.align.v2_soft import soft_takes
 from pipeline.align.v2_speed import search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
 from pipeline.model import Evidence, MethodAlignment, Progress, Sound
@@ -117,8 +126,11 @@ def v2(
             moved = [shifted(segment, low) for segment in piece.segments]
             new = [s for s in moved if fresh(level, s, result.segments)]
             result = replace(result, segments=(*result.segments, *new))
+    if result.matched:
+        soft = soft_takes(dance, reference, level, result.segments)
+        result = replace(result, segments=(*result.segments, *soft))
     report(1.0)
-    return replace(result, segments=separated(list(result.segments)))
+    return replace(result, segments=separated(without_filling(result.segments)))
 
 
 def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> MethodAlignment:

@@ -12,6 +12,7 @@ from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_echo import genuine
 from pipeline.align.v2_gain import MUCH, NOTHING, ceiling, unexplained
 from pipeline.align.v2_limits import gone_on, limits
+from pipeline.align.v2_line import half_width
 from pipeline.align.v2_phase import Lock, lock
 from pipeline.align.v2_search import agreement, tops
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
@@ -29,6 +30,10 @@ UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which phases do not agree."""
 AS_GOOD, CLOSE = 0.95, 0.75
 """A next place with this share of the evidence of bits leaves this confidence at most."""
+SHARP, SMEARED, UNTOLD = 0.6, 10.0, 45.0
+"""Milliseconds: of a line of phases at best, of a line of bits at best, and at worst."""
+HIGH = 30.0
+"""Height of a peak of phases that leaves no doubt."""
 SAME = 6
 """So many equally good places are a rhythm that many songs have, and no match."""
 
@@ -54,7 +59,8 @@ def placed(
     if exact.height >= LOCKED:
         free = (max(low, between[0]), min(high, between[1]))
         start, stop = gone_on(dance, reference, kept.offset, kept.speed, start, stop, free)
-        start, stop = limits(dance, reference, kept.offset, kept.speed, start, stop, (low, high))
+        at = kept.offset, kept.speed
+        start, stop = limits(dance, reference, *at, start, stop, (low, high), between)
     return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
 
 
@@ -136,6 +142,24 @@ def rivals(
         theirs = float(path.seconds[low:high].sum())
         exact.append((lag, max(theirs / max(mine, 1e-6), 0.0)))
     return sorted(exact, key=lambda item: -item[1])
+
+
+def error_of(heard: Bits, listening: Bits, piece: Piece, exact: Lock) -> float:
+    """Milliseconds by which a piece's line may be off.
+
+    Where phases agree, ``SHARP``, what its windows scatter, and more the lower the peak: below
+    ``HIGH`` it may be that of a reflection, or of one of many voices. Else ``SMEARED``, and what
+    the bits scatter.
+    """
+    if exact.height >= LOCKED:
+        low = float(np.interp(exact.height, [LOCKED, HIGH], [1.0, 0.0]))
+        return SHARP + 1000 * exact.error + SMEARED * low
+    path = piece.path
+    low, high = (round(t * PER_SECOND) for t in (piece.start, piece.stop))
+    if high - low < 2 * PER_SECOND:
+        return UNTOLD
+    frames = half_width(heard, listening, path.lag, path.drift, low, high)
+    return min(SMEARED + 1000 * frames / PER_SECOND, UNTOLD)
 
 
 def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
@@ -220,7 +244,7 @@ def answer(
         if exact.height >= LOCKED:
             lacks.append(lacking(dance, reference, segment))
         total += piece.score * float(np.sqrt(piece.stop - piece.start))
-        errors.append(1.0 if exact.height >= LOCKED else 15.0)
+        errors.append(error_of(heard, listening, piece, exact))
         if best is None or strength > best[0]:
             best = (strength, score, others, evidence)
     if best is None:
@@ -237,7 +261,7 @@ def answer(
     if not lacks and not heard.stretched:
         trust = UNLOCKED  # at one speed phases agree, but for another player's version
     confidence = min(confidence, trust)
-    details = {**evidence.details, "weight": total, "trust": trust}
+    details = {**evidence.details, "weight": total, "trust": trust, "line_ms": max(errors)}
     if any(share is not None for share in lacks):
         details["missing"] = max(share for share in lacks if share is not None)
     places = [(main.offset, 1.0)] + [

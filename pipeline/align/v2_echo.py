@@ -23,6 +23,9 @@ GAP = 0.5
 STEP = 0.05
 SHORT = 0.6
 ALIKE = 0.25
+CERTAIN, CLEARED = 6.0, 1.0
+"""Seconds of a piece from which it can be said to explain all, and of a stretch without music
+between two pieces that rough limits do not make up."""
 
 
 def levels(dance: Sound) -> Array:
@@ -49,6 +52,11 @@ def paused(level: Array, one: Piece, two: Piece, speed: float) -> bool:
     return bool(len(part) and part.min() < usual - PAUSE_DB)
 
 
+def apart(one: Piece, two: Piece) -> float:
+    """Seconds of the reference's clock between two pieces."""
+    return max(one.start, two.start) - min(one.stop, two.stop)
+
+
 def evidence(piece: Piece, start: float, stop: float) -> float:
     """Mean agreement of a piece's path between two times on the reference's clock."""
     part = piece.path.values[max(round(start * PER_SECOND), 0) : max(round(stop * PER_SECOND), 0)]
@@ -65,7 +73,8 @@ def genuine(
     """The pieces without echoes, in the order of the dance.
 
     The strongest piece is no echo, but ``clean`` ones, which explain all of the reference,
-    come first.
+    come first. A clean one with a stretch before and after it that no piece explains is no
+    echo either: in a noisy room the level tells no pause.
     """
     if len(pieces) < 2:
         return pieces
@@ -76,7 +85,10 @@ def genuine(
         middle = (piece.start + piece.stop) / 2
         own = evidence(piece, piece.start, piece.stop)
         echo = False
+        whole = id(piece) in sure and piece.stop - piece.start >= CERTAIN
         for other in kept:
+            if whole and apart(piece, other) >= CLEARED:
+                continue
             low, high = other.path.limits(heard, listening)
             beyond = (middle < low and other.start - low < SNAP) or (
                 middle > high and high - other.stop < SNAP

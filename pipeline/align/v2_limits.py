@@ -1,15 +1,23 @@
-"""Where a take of the v2 method starts and stops, by phase correlation of short windows.
+"""Where a take of the v2 method starts and stops: where the reference stops telling the dance.
 
-Quarter-second windows are correlated on the take's line; the energy that arrives within a
-room's early reflections stands far above chance while the music plays. The limit is where
-the running balance of evidence turns.
+Inside the take a short filter is learnt that makes the dance out of the reference (both
+whitened; the causal Wiener filter in its frequency-domain form). Sample by sample, what it
+foretells either takes power out of the dance, which speaks for the music, or adds power,
+which speaks against it; where the reference is too soft to be heard it does neither. The
+balance from a place to the inside is the log likelihood of a limit there (Page, Biometrika
+1954), and the limit is the median of what is likely. That the music plays to an end of the
+file is as likely beforehand as all other places together.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from pipeline.align.signal import Array
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from pipeline.align.signal import Array, read_warped
 from pipeline.align.v2_phase import lag_curves
 from pipeline.model import Sound
 
@@ -18,6 +26,24 @@ HOP = 0.025
 """Seconds."""
 AROUND, INSIDE = 3.0, 6.0
 """Seconds outside and inside a rough limit that are looked at."""
+FARTHEST = 24.0
+"""Seconds outside up to which silence of the reference is followed."""
+OFF = 1.0
+"""Seconds by which rough limits are usually off: nothing is learnt there."""
+BEFORE, AFTER = 0.004, 0.06
+"""Seconds of the filter before and after the direct sound."""
+CHANCE = 2.0
+"""Deviations of chance from which a value of the filter counts."""
+LOW, HIGH = 150.0, 3400.0
+"""Hertz."""
+LOCAL = 0.064
+"""Seconds over which the power of the moment is taken."""
+GRAIN = 0.008
+"""Seconds of one value of the balance."""
+INDEPENDENT = 0.25
+"""The share of samples that tell something of their own: whitening leaves peaks."""
+AT_END = 0.9
+"""How likely it is beforehand that the music plays to the end of a file."""
 EARLY = 0.012
 """Seconds after the direct sound that count as its arrival."""
 SPARSE, PER_VALUE = 0.2, 5
@@ -25,14 +51,14 @@ SPARSE, PER_VALUE = 0.2, 5
 BELOW = 0.45
 LEAST = 0.8
 """Usual evidence below which limits cannot be told this way."""
+FORETOLD = 0.02
+"""Share of the dance's power that has to be foretold to tell limits."""
+UNDECIDED = 0.02
+"""Likelihood of the outermost half second from which more is looked at."""
 NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
 
-
-def arrivals(dance: Sound, reference: Sound, offset: float, speed: float, times: Array) -> Array:
-    """Evidence of the windows centred at ``times``: early energy over chance, 0 for none."""
-    early = early_energy(dance, reference, offset, speed, times)
-    return np.asarray(np.sqrt(np.maximum(early - 1.0, 0.0)), np.float32)
+Doubles = NDArray[np.float64]
 
 
 def early_energy(
@@ -45,14 +71,6 @@ def early_energy(
     reach = int(EARLY * dance.rate)
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
     return np.asarray(early, np.float32)
-
-
-def turn(values: Array, usual: float) -> int:
-    """The first of the values, walking backwards from the end, from which evidence holds."""
-    balance = np.cumsum(values - BELOW * usual)
-    if balance.min() >= 0:
-        return 0
-    return int(len(balance) - balance[::-1].argmin())
 
 
 def gone_on(
@@ -106,24 +124,123 @@ def limits(
     start: float,
     stop: float,
     ends: tuple[float, float],
+    free: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[float, float]:
-    """Exact limits near rough ones; the rough ones where phases say too little.
+    """Exact limits near rough ones; the rough ones where the reference foretells too little.
 
-    ``ends``: the dance times between which both files have sound on this line.
+    ``ends``: the dance times between which both files have sound on this line; ``free``: those
+    that other pieces leave, by about a second.
     """
     inside = min(INSIDE, 0.6 * (stop - start))
     if inside < 1.0:
         return start, stop
-    low = np.arange(max(start - AROUND, ends[0]), start + inside, HOP).astype(np.float32)
-    high = np.arange(stop - inside, min(stop + AROUND, ends[1]), HOP).astype(np.float32)[::-1]
-    found = [start, stop]
-    for place, times in enumerate((low, high)):
-        values = arrivals(dance, reference, offset, speed, times)
-        usual = float(np.median(values[len(values) // 2 :]))
-        if usual >= LEAST:
-            index = turn(values, usual)
-            step = HOP / 2 if place == 0 else -HOP / 2
-            found[place] = float(times[min(index, len(times) - 1)]) - step
-    first = ends[0] if found[0] - ends[0] < NEAR else found[0]
-    last = ends[1] if ends[1] - found[1] < NEAR else found[1]
+    line = Line(dance, reference, offset, speed)
+    found = []
+    for rough, into, bound, end in (
+        (start, inside, max(ends[0], free[0] - AROUND), ends[0]),
+        (stop, -inside, min(ends[1], free[1] + AROUND), ends[1]),
+    ):
+        place = limit(line, rough, rough + into, bound, end)
+        if abs(place - rough) > OFF:  # the filter was perhaps learnt outside the piece
+            place = limit(line, place, place + into, bound, end)
+        found.append(place)
+    first, last = found
     return (first, last) if last - first > 0.5 * (stop - start) else (start, stop)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Two sounds and the map between them."""
+
+    dance: Sound
+    reference: Sound
+    offset: float
+    speed: float
+
+    def whitened(self, low: float, high: float) -> tuple[Doubles, Doubles]:
+        """Dance and reference between two times of the dance, by the dance's mean spectrum."""
+        rate = self.dance.rate
+        first, count = round(low * rate), round((high - low) * rate)
+        own = self.dance.read(first, first + count)
+        at = self.speed * first / rate + self.offset
+        other = read_warped(self.reference, at, self.speed / rate, count)
+        size = fft.next_fast_len(count + int(0.1 * rate), real=True)
+        spectra = [fft.rfft(x.astype(np.float64), size) for x in (own, other)]
+        power = smoothed(np.square(np.abs(spectra[0])), int(60 * size / rate))
+        frequency = np.arange(len(power)) * rate / size
+        band = (frequency > LOW) & (frequency < min(HIGH, 0.45 * rate))
+        floor = 1e-3 * float(power[band].mean()) + 1e-20
+        gain = np.where(band, 1 / np.sqrt(power + floor), 0.0)
+        here, there = (fft.irfft(x * gain, size)[:count] for x in spectra)
+        return here, there
+
+
+def limit(line: Line, rough: float, inner: float, bound: float, end: float) -> float:
+    """One limit near a rough one: its median, walking from ``inner`` to ``bound`` at most.
+
+    ``end`` is where the line leaves a file.
+    """
+    rising, reach, rate = inner > rough, AROUND, line.dance.rate
+    sign = 1.0 if rising else -1.0
+    while True:
+        outer = max(rough - reach, bound) if rising else min(rough + reach, bound)
+        low, high = sorted((outer, inner))
+        own, other = line.whitened(low, high)
+        known = sorted((inner, rough + sign * min(OFF, abs(inner - rough) / 2)))
+        part = slice(*(max(round((t - low) * rate), 0) for t in known))
+        told = foretold(own, other, part, rate)
+        if np.vdot(own[part], told[part]) < FORETOLD * np.vdot(own[part], own[part]):
+            return rough
+        gains = balance(own, told, part, rate)
+        odds = likely(gains if rising else gains[::-1], at_end=abs(outer - end) < GRAIN)
+        if outer == bound or reach >= FARTHEST or odds[: int(0.5 / GRAIN)].sum() < UNDECIDED:
+            break
+        reach *= 2
+    place = int(np.searchsorted(np.cumsum(odds), 0.5))
+    found = outer + sign * place * GRAIN
+    return end if abs(found - end) < NEAR else found
+
+
+def foretold(own: Doubles, other: Doubles, part: slice, rate: int) -> Doubles:
+    """The dance as the reference tells it through a filter learnt from a part of both."""
+    size = fft.next_fast_len(len(own) + int((BEFORE + AFTER) * rate), real=True)
+    here, there = (fft.rfft(x[part], size) for x in (own, other))
+    power = smoothed(np.square(np.abs(there)), int(30 * size / rate))
+    whole = fft.irfft(here * np.conj(there) / (power + 0.02 * power.mean() + 1e-20), size)
+    before, after = int(BEFORE * rate), int(AFTER * rate)
+    # Values that noise alone makes would foretell noise: they are those of all other lags.
+    chance = 1.4826 * float(np.median(np.abs(whole[2 * after : size - 2 * after])))
+    whole[np.abs(whole) < CHANCE * chance] = 0
+    whole[after : size - before] = 0
+    told: Doubles = fft.irfft(fft.rfft(other, size) * fft.rfft(whole), size)[: len(own)]
+    return told
+
+
+def balance(own: Doubles, told: Doubles, part: slice, rate: int) -> Doubles:
+    """By how much what is foretold speaks for the music, in nats, a value each ``GRAIN``.
+
+    Never less noise than usual in ``part``, nor than the power of the moment.
+    """
+    width, size = int(LOCAL * rate), int(GRAIN * rate)
+    rest = smoothed(np.square(own - told), width)[part]
+    noise = (smoothed(np.square(own), width) + smoothed(np.square(told), width)) / 2
+    gains = (2 * own * told - np.square(told)) / (noise + float(np.median(rest)) + 1e-20)
+    count = len(gains) // size
+    sums: Doubles = INDEPENDENT * gains[: count * size].reshape(count, size).sum(axis=1)
+    return sums
+
+
+def likely(gains: Doubles, *, at_end: bool) -> Doubles:
+    """The probability that the music plays from each value on, those after it included."""
+    sums = np.concatenate([np.cumsum(gains[::-1])[::-1], [0.0]])
+    odds = np.exp(sums - sums.max())
+    if at_end:
+        odds[1:] *= (1 - AT_END) / (AT_END * len(odds))
+    return np.asarray(odds / odds.sum(), np.float64)
+
+
+def smoothed(values: Doubles, width: int) -> Doubles:
+    """The running mean over ``width`` values, by cumulative sums."""
+    width = max(width, 1)
+    sums = np.concatenate([[0.0], np.cumsum(np.pad(values, (width // 2, width - width // 2)))])
+    return np.asarray((sums[width:] - sums[:-width])[: len(values)] / width, np.float64)

@@ -16,6 +16,8 @@ REACH = 8
 """Frames on either side of the line that are looked at."""
 LENGTH = int(2 * PER_SECOND)
 MOST = 160
+SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
+"""Standard errors that are stated, windows that tell them, frames where there are fewer."""
 
 
 def lateness(
@@ -41,6 +43,25 @@ def lateness(
         late.append(top - REACH + float(np.clip(part, -1, 1)))
         sure.append(float(middle / np.sqrt(np.count_nonzero(own) + 1.0)))
     return np.array(middles, np.float32), np.array(late, np.float32), np.array(sure, np.float32)
+
+
+def half_width(
+    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+) -> float:
+    """Frames by which a line may be off at its ends, from how its windows scatter about it.
+
+    ``SPREADS`` standard errors of a median line's ends, the deviation taken from the inner half
+    of the windows, which lie over each other by half.
+    """
+    middles, late, sure = lateness(dance, reference, lag, drift, start, stop)
+    good = sure >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
+    if good.sum() < FEWEST:
+        return FEW_FRAMES
+    low, high = np.quantile(late[good], [0.25, 0.75])
+    away = middles[good] - middles[good].mean()
+    ends = (stop - start) ** 2 / 4 / float(np.square(away).sum() / 2 + 1e-9)
+    error = float(high - low) / 1.35 * float(np.sqrt(2 / good.sum() + ends))
+    return SPREADS * error
 
 
 def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:

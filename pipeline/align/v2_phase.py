@@ -29,6 +29,8 @@ STRONG, WEAKEST = 0.2, 0.1
 which the strongest lies in the middle, so that both sides of it can be compared."""
 FAINT = 7.0
 """Deviations of chance by which an arrival below ``STRONG`` has to stand out."""
+GROUPS, LOCAL, ERRORS = 8, 0.006, 2.0
+"""Groups of windows that are left out in turn, seconds about the arrival, standard errors."""
 WHOLE = 65536
 """Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
 WHOLE_FFT = 262144
@@ -42,6 +44,8 @@ class Lock:
     speed: float
     height: float
     """Height of the stacked peak in standard deviations of the values around."""
+    error: float = 0.0
+    """Seconds by which groups of windows put the line elsewhere, at most."""
 
 
 def whiten(spectrum: Complex) -> Complex:
@@ -153,7 +157,7 @@ def lock(
     ``slack``: how far the speed may be off, as a fraction. Twice: wide first, then on the
     line found, so that the windows themselves are no longer blurred by a wrong speed.
     """
-    height = 0.0
+    height, error = 0.0, 0.0
     span = max(stop - start - LENGTH, 0.0)
     for turn in range(2):
         number = int(np.clip(span / (LENGTH / 2) + 1, 1, most))
@@ -167,11 +171,35 @@ def lock(
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
         curve, slope = lined_up(curves, away, slopes)
         lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
+        error = disagreement(curves, away * np.float32(slope), lag, dance.rate) if turn else 0.0
         middle = centre + LENGTH / 2
         drift = slope / dance.rate
         offset += -speed * lag / dance.rate + speed * drift * middle
         speed *= 1 - drift
-    return Lock(offset, speed, height)
+    return Lock(offset, speed, height, error)
+
+
+def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
+    """How far a line may be off, from where groups of its windows put it (seconds).
+
+    By the jackknife (Efron, 1982): the line without each of ``GROUPS`` runs of windows, looked
+    at within ``LOCAL`` of the arrival; ``ERRORS`` of its standard errors, and twice that at the
+    ends, where a slope adds as much again.
+    """
+    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
+    count = min(GROUPS, len(curves))
+    if count < 3 or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL
+    columns = np.arange(centre - reach - 1, centre + reach + 2)
+    index = np.clip(columns + np.rint(moved).astype(np.int64)[:, None], 0, curves.shape[1] - 1)
+    near = np.take_along_axis(curves, index, axis=1)
+    tops = []
+    for part in np.array_split(np.arange(len(curves)), count):
+        mean = np.abs(near.sum(axis=0) - near[part].sum(axis=0))
+        top = int(mean[1:-1].argmax()) + 1
+        tops.append(top + vertex(*(float(mean[top + k]) for k in (-1, 0, 1))))
+    spread = np.array(tops) - np.mean(tops)
+    return float(2 * ERRORS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
 
 
 def whole_file(dance: Sound, reference: Sound, start: int) -> Array:

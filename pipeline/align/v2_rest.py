@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,8 @@ SHORTEST = 8.0
 QUIETER = 15.0
 """Decibels below the pieces' level at which there is no music."""
 END = 1.6
+JOIN, PAUSE = 0.3, 1.0
+"""Seconds between two places of the reference that are one, and of a pause in the dance."""
 CREEP = 1.0
 """Seconds: pieces that follow each other this near in the reference are one at another speed."""
 
@@ -24,11 +27,20 @@ def gaps(
     dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
 ) -> list[tuple[float, float]]:
     """Gaps between segments (s) with sound; not where the song runs beyond the reference."""
+    return [(low, high) for low, high, beyond in sounding(dance, reference, level, segments)
+            if not beyond]  # fmt: skip
+
+
+def sounding(
+    dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
+) -> list[tuple[float, float, bool]]:
+    """All gaps between segments (s) with sound, and whether the song runs beyond the reference
+    there."""
     inside = np.zeros(len(level), bool)
     for segment in segments:
         inside[int(segment.dance_start / STEP) : int(segment.dance_end / STEP) + 1] = True
     usual = float(np.median(level[inside])) if inside.any() else float(np.median(level))
-    found: list[tuple[float, float]] = []
+    found: list[tuple[float, float, bool]] = []
     ends = [(s.dance_start, s.dance_end, s) for s in segments]
     edges = [(0.0, 0.0, None), *ends, (duration(dance), duration(dance), None)]
     for (_, low, before), (high, _, after) in itertools.pairwise(edges):
@@ -39,9 +51,8 @@ def gaps(
             duration(reference) - END
         )
         begun = after is not None and after.speed * high + after.offset < END
-        if (ended and after is None) or (begun and before is None):
-            continue
-        found.append((low, high))
+        beyond = (ended and after is None) or (begun and before is None)
+        found.append((low, high, beyond))
     return found
 
 
@@ -83,6 +94,26 @@ def fresh(level: Array, segment: Segment, known: tuple[Segment, ...]) -> bool:
     reach = int(0.6 / STEP)
     around = (level[max(e - reach, 0) : e + reach] for e in (low, high) if e > reach)
     return any(len(part) and part.min() < usual - PAUSE_DB for part in around)
+
+
+def without_filling(segments: Sequence[Segment]) -> list[Segment]:
+    """Segments without those between two that are one stretch of the reference.
+
+    The song was cut there: its missing part, without a pause before or after it, only sounds
+    like another part.
+    """
+    result: list[Segment] = []
+    ordered = sorted(segments, key=lambda s: s.dance_start)
+    for index, segment in enumerate(ordered):
+        if 0 < index < len(ordered) - 1:
+            before, after = ordered[index - 1], ordered[index + 1]
+            left_off = before.speed * before.dance_end + before.offset
+            taken_up = after.speed * after.dance_start + after.offset
+            pauses = segment.dance_start - before.dance_end, after.dance_start - segment.dance_end
+            if abs(taken_up - left_off) < JOIN and min(pauses) < PAUSE:
+                continue
+        result.append(segment)
+    return result
 
 
 def separated(segments: list[Segment]) -> tuple[Segment, ...]:

@@ -121,8 +121,10 @@ def test_splits_share_no_recording() -> None:
     assert not any(same_music(one, other) for one in develop for other in held)
 
 
-def test_the_fresh_split_has_packages_of_its_own() -> None:
-    assert not set(music.FRESH_PACKAGES) & {*music.SMALL_PACKAGES, *music.LARGE_PACKAGES}
+def test_the_later_splits_have_packages_of_their_own() -> None:
+    seen = {*music.SMALL_PACKAGES, *music.LARGE_PACKAGES}
+    assert not seen & set(music.FRESH_PACKAGES)
+    assert not {*seen, *music.FRESH_PACKAGES} & set(music.RELEASE_PACKAGES)
 
 
 @pytest.mark.parametrize(("speed", "engine"), [(1.0, None), (0.95, None), (0.95, "rubberband")])

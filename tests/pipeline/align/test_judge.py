@@ -86,6 +86,56 @@ def test_limits_reach_as_far_as_either_method_heard_the_line() -> None:
     assert [(s.dance_start, s.dance_end) for s in together.segments] == [(0.5, 20), (24, 40)]
 
 
+def two_of(*segments: Segment, confidence: float = 0.95) -> MethodAlignment:
+    return replace(SURE, method="modular", segments=segments, confidence=confidence)
+
+
+def test_a_take_that_one_method_heard_is_in_the_answer_with_less_confidence() -> None:
+    soft = Segment(32, 45, -32.0)
+    together = judge({"v2": SURE, "modular": two_of(*SURE.segments, soft)})
+    assert together.segments == (*SURE.segments, soft)
+    assert together.confidence == pytest.approx(0.85)
+
+
+@pytest.mark.parametrize(
+    ("other", "confidence"),
+    [
+        (Segment(30.2, 45, -32.0), 0.95),  # adjoins a take: perhaps its echo
+        (Segment(32, 36, -32.0), 0.95),  # short
+        (Segment(32, 45, -32.0), 0.8),  # of a method that is not sure
+    ],
+)
+def test_what_may_be_no_take_of_its_own_stays_out(other: Segment, confidence: float) -> None:
+    together = judge({"v2": SURE, "modular": two_of(*SURE.segments, other, confidence=confidence)})
+    assert together.segments == SURE.segments
+
+
+def test_of_two_equally_sure_the_more_exact_one_answers() -> None:
+    rough = replace(SURE, confidence=0.951, error_ms=12.0)
+    exact = replace(two_of(Segment(0, 30, 12.01)), confidence=0.95, error_ms=0.7)
+    assert judge({"v2": rough, "modular": exact}).segments == exact.segments
+
+
+def stated(answer: MethodAlignment, error: float, line: float) -> MethodAlignment:
+    evidence = replace(answer.evidence, details={"line_ms": line})
+    return replace(answer, error_ms=error, evidence=evidence)
+
+
+def test_the_error_is_at_least_the_distance_of_the_methods() -> None:
+    other = two_of(Segment(0, 30, 12.02), confidence=0.9)
+    together = judge({"v2": stated(SURE, 0.7, 0.7), "modular": other})
+    assert together.error_ms == pytest.approx(20.0)
+
+
+def test_doubt_about_an_arrival_goes_when_both_found_the_same() -> None:
+    first = stated(SURE, 28.0, 0.7)
+    near = two_of(Segment(0, 30, 12.0002), confidence=0.9)
+    far = two_of(Segment(0, 30, 12.003), confidence=0.9)
+    assert judge({"v2": first, "modular": near}).error_ms == pytest.approx(0.7)
+    assert judge({"v2": first, "modular": far}).error_ms == pytest.approx(28.0)
+    assert judge({"v2": first}).error_ms == pytest.approx(28.0)
+
+
 @pytest.mark.music
 @pytest.mark.parametrize("spoilt", ["v2", "modular"])
 def test_spoiling_one_method_leaves_the_other_unchanged(
