@@ -49,9 +49,13 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 async def _tidy(service: Service) -> None:
     while True:
-        removed = await anyio.to_thread.run_sync(uploads.remove_stale, service)
-        if removed:
-            log.info("removed %d abandoned uploads", removed)
+        try:
+            removed = await anyio.to_thread.run_sync(uploads.remove_stale, service)
+        except OSError:  # looked at again in an hour; the page must not end for it
+            log.exception("cannot look for abandoned uploads")
+        else:
+            if removed:
+                log.info("removed %d abandoned uploads", removed)
         await anyio.sleep(STALE_EVERY)
 
 

@@ -188,4 +188,4 @@ def retried(record: Record) -> Record:
     if record.get("status") != FAILED:
         raise WrongState(f"only a failed task can be tried again, this one is {record['status']}")
     result = _waiting(without(record, (*_OF_A_RESULT, "attempts")))
-    return result | {"completed_at": None}
+    return result | {"completed_at": None, "modular_output": None, "v2_output": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 from pipeline.child import call
@@ -13,14 +14,18 @@ from ui.service import Service
 log = logging.getLogger(__name__)
 
 TIMEOUT = 300.0
+_DRAWING = threading.Lock()
+"""One viewer draws, the others wait for it."""
 
 
 def sample_pair(service: Service) -> tuple[Path, Path] | None:
     """The two files, made when they are not there yet; None when they cannot be made."""
     folder = service.settings.outputs / "sample"
-    found = _find(folder)
-    if found is not None:
-        return found
+    with _DRAWING:
+        return _find(folder) or _draw(service, folder)
+
+
+def _draw(service: Service, folder: Path) -> tuple[Path, Path] | None:
     # Drawn elsewhere and renamed, so that a pair that stands there is whole.
     service.settings.outputs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=service.settings.outputs) as part:

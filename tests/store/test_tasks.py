@@ -143,9 +143,12 @@ def test_cancel_of_a_processing_task_goes_through_the_file(make: Make) -> None:
 def test_retry_starts_from_nothing(store: Store) -> None:
     task_id = store.create({"dance_name": "d"}).id
     claimed(store)
-    store.update(task_id, {"status": "failed", "reason": "no_sound", "detail": "x"})
+    done = {"v2_output": "outputs/results/a.mp4", "v2_status": "success"}
+    store.update(task_id, {"status": "failed", "reason": "no_sound", "detail": "x", **done})
     task = store.retry(task_id)
     assert (task.status, task.attempts, task.reason, task.dance_name) == ("pending", 0, None, "d")
+    # Else the next attempt, when it breaks, would end as a success of the one before.
+    assert task.v2_output is None
     with pytest.raises(WrongState):
         store.retry(task_id)
 

@@ -90,19 +90,19 @@ def test_a_hand_made_owner_is_no_path(store: Store) -> None:
 
 
 def test_an_owner_elsewhere_lives_by_its_heartbeat(make: Make, outputs: Path) -> None:
-    store = make(stale_seconds=0.3)
+    store = make(stale_seconds=1.5)
     owner = "elsewhere-12-0123456789ab"
     put(store, {new_id(): {"status": "processing", "owner": f"{owner}/1"}})
     (outputs / ".owners").mkdir()
     (outputs / ".owners" / owner).touch()
     os.utime(outputs / ".owners" / owner, (1, 1))  # its clock is decades off
     assert store.restore_orphans() == 0
-    time.sleep(0.2)
+    time.sleep(0.9)
     os.utime(outputs / ".owners" / owner, (2, 2))
     assert store.restore_orphans() == 0
-    time.sleep(0.2)
+    time.sleep(0.9)
     assert store.restore_orphans() == 0
-    time.sleep(0.2)
+    time.sleep(0.9)
     assert store.restore_orphans() == 1
 
 
