@@ -178,7 +178,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
 
 def stated_error(matched: Sequence[MethodAlignment], agreement: float | None) -> float | None:
     """Milliseconds by which the answer may be off: what the first method says of its own line,
-    but not less than the methods are apart.
+    but not less than its distance from another's and what the surest of them says on top.
 
     Methods less apart than ``CONFIRMED`` found the same arrival, each its own way: then what it
     adds for the chance that it is none is left out (``line_ms``).
@@ -189,4 +189,5 @@ def stated_error(matched: Sequence[MethodAlignment], agreement: float | None) ->
     stated = first.error_ms
     if agreement <= CONFIRMED:
         stated = min(stated, float(first.evidence.details.get("line_ms", stated)))
-    return max(stated, min(agreement, VISIBLE_MS))
+    least = min(stated, *(a.error_ms for a in matched if a.error_ms is not None))
+    return max(stated, min(agreement + least, VISIBLE_MS))
