@@ -90,7 +90,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help=f"of {', '.join([*METHODS, JUDGE, 'peers', *PEERS])}")  # fmt: skip
     parser.add_argument("--limit", type=int, help="at most so many cases of a kind")
     parser.add_argument("--draw", type=int, default=0, metavar="N",
-                        help="draw the cases anew, on the same tracks (develop only)")  # fmt: skip
+                        help="draw the cases anew (develop, release)")  # fmt: skip
     parser.add_argument("--only", nargs="+", help="only the cases of these names")
     parser.add_argument("--out", type=Path, help="JSON lines, one a case and method")
     parser.add_argument(
@@ -107,8 +107,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the cases one after the other and prints the tables."""
     options = _options(arguments)
-    if options.draw and options.split != "develop":
-        raise SystemExit("--draw is for the develop split: the others are drawn once")
+    if options.draw and options.split not in ("develop", "release"):
+        raise SystemExit("--draw is for develop and release: the others are drawn once")
     if options.read:
         scores = read_scores(options.read)
         print(report(scores, list(dict.fromkeys(s.method for s in scores))))

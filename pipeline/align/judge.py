@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from pipeline import reasons
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
@@ -20,11 +21,15 @@ ONE_EAR = 0.85
 CONFIRMED = 1.0
 """Methods no further apart than this (milliseconds) found the same arrival."""
 SHORT = 0.3
-"""Seconds by which one method's limits may fall short of the other's."""
+"""Seconds by which one method's limits may fall short of the other's and be the same limits."""
 SURE = 0.9
 """The confidence from which a take is believed that the other method did not hear."""
 TAKE, APART = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
+COMMON = 1.0
+"""Seconds that two segments share at least when they are the same one."""
+LIMITS_MS = "limits_ms"
+"""What a method's details call the milliseconds within which its limits usually are."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -76,6 +81,36 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
     return tuple(result)
 
 
+def bounded(segments: Sequence[Segment], careful: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments with the limits of the method that tells limits best, where it found the same ones.
+
+    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less.
+    Only where one segment of each is meant: a segment that the other method cut in two, or two
+    that it took for one, keep their own.
+    """
+    result: list[Segment] = []
+    for segment in segments:
+        same = paired(segment, careful)
+        start, stop = segment.dance_start, segment.dance_end
+        if len(same) == 1 and paired(same[0], segments) == [segment]:
+            first, last = same[0].dance_start, same[0].dance_end
+            start = first if abs(first - start) <= SHORT else start
+            stop = last if abs(last - stop) <= SHORT else stop
+        result.append(replace(segment, dance_start=start, dance_end=stop))
+    apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
+    return tuple(result) if apart else tuple(segments)
+
+
+def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
+    """The segments that share time with this one, on the same line."""
+    return [
+        two
+        for two in others
+        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
+        and (distance([one], [two]) or 0.0) <= VISIBLE_MS
+    ]
+
+
 def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
     """Takes that only the other method heard: long ones, apart from all of mine.
 
@@ -111,6 +146,11 @@ def trust(answer: MethodAlignment) -> float:
     return float(answer.evidence.details.get("trust", 1.0))
 
 
+def limits_ms(answer: MethodAlignment) -> float:
+    """Milliseconds within which a method's limits usually are."""
+    return float(answer.evidence.details.get(LIMITS_MS, float("inf")))
+
+
 def surest(answer: MethodAlignment) -> tuple[float, float]:
     """Sorts answers: the surer first, and of equally sure ones the one that is off by less."""
     return -round(answer.confidence, 2), answer.error_ms or 0.0
@@ -135,6 +175,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     segments = first.segments
     for second in matched[1:]:
         segments = completed(segments, second.segments)
+    careful = min(matched, key=limits_ms)
+    if careful is not first and limits_ms(careful) < limits_ms(first):
+        segments = bounded(segments, careful.segments)
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)

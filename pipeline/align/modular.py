@@ -46,6 +46,8 @@ from pipeline.align.modular_verdict import Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
+LIMITS_MS = 50.0
+"""Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 SPEED_CHANCE = 6.0
 """Score from which another speed is looked at."""
 FASTER = 1.25
@@ -208,6 +210,7 @@ def assemble(
     )
     details = {**main.evidence.details, "weight": float(total), "trust": trusted}
     details["line_ms"] = max(line for line, _ in errors)
+    details["limits_ms"] = LIMITS_MS
     if any(d is not None for d in doubts):
         details["missing"] = max(d for d in doubts if d is not None)
     candidates = tuple(

@@ -19,6 +19,8 @@ from pipeline.align.v2_takes import Path, Piece, path_of, peel
 from pipeline.model import Candidate, Evidence, MethodAlignment, Segment, Sound
 
 NAME = "v2"
+LIMITS_MS = 60.0
+"""Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 LOCKED = 7.5
 """Height of a phase peak from which waveforms are said to match."""
 CHANCE = 5.2
@@ -261,7 +263,13 @@ def answer(
     if not lacks and not heard.stretched:
         trust = UNLOCKED  # at one speed phases agree, but for another player's version
     confidence = min(confidence, trust)
-    details = {**evidence.details, "weight": total, "trust": trust, "line_ms": max(errors)}
+    details = {
+        **evidence.details,
+        "weight": total,
+        "trust": trust,
+        "line_ms": max(errors),
+        "limits_ms": LIMITS_MS,
+    }
     if any(share is not None for share in lacks):
         details["missing"] = max(share for share in lacks if share is not None)
     places = [(main.offset, 1.0)] + [

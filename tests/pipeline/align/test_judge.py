@@ -86,6 +86,38 @@ def test_limits_reach_as_far_as_either_method_heard_the_line() -> None:
     assert [(s.dance_start, s.dance_end) for s in together.segments] == [(0.5, 20), (24, 40)]
 
 
+def limited(answer: MethodAlignment, limits_ms: float, *segments: Segment) -> MethodAlignment:
+    """An answer with these segments whose method says how well it tells limits."""
+    details = {**answer.evidence.details, "limits_ms": limits_ms}
+    return replace(answer, segments=segments, evidence=replace(answer.evidence, details=details))
+
+
+def test_limits_are_those_of_the_method_that_tells_them_better() -> None:
+    rough = limited(SURE, 60.0, Segment(0.25, 9.9, 3.0), Segment(12.2, 30.0, 1.0))
+    better = limited(
+        replace(SURE, method="modular", confidence=0.94, error_ms=9.0),
+        50.0,
+        Segment(0.0, 10.0, 3.001),
+        Segment(12.0, 25.0, 1.001),
+    )
+    first, second = judge({"v2": rough, "modular": better}).segments
+    assert (first.dance_start, first.dance_end, first.offset) == (0.0, 10.0, 3.0)
+    # Five seconds less are no better limit: a soft end was not heard.
+    assert (second.dance_start, second.dance_end, second.offset) == (12.0, 30.0, 1.0)
+
+
+def test_a_segment_that_the_other_method_cut_in_two_keeps_its_limits() -> None:
+    rough = limited(SURE, 60.0, Segment(0.2, 30.0, 3.0))
+    better = limited(
+        replace(SURE, method="modular", confidence=0.94),
+        50.0,
+        Segment(0.0, 12.0, 3.0),
+        Segment(12.2, 30.1, 3.0),
+    )
+    [only] = judge({"v2": rough, "modular": better}).segments
+    assert (only.dance_start, only.dance_end) == (0.2, 30.0)
+
+
 def two_of(*segments: Segment, confidence: float = 0.95) -> MethodAlignment:
     return replace(SURE, method="modular", segments=segments, confidence=confidence)
 
