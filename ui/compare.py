@@ -15,6 +15,8 @@ from ui.text import t
 from ui.viewer import Viewer
 
 _COMPARE = load("compare")
+ALIKE_MS = 2.0
+"""Milliseconds between two results below which nobody hears which is which."""
 TRACKS = ("original", "modular", "v2")
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
@@ -82,8 +84,18 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
         on_failed_change=lambda: None,
     )
     if {"modular", "v2"} <= set(kinds):
-        st.caption(t("compare.variants"))
+        st.caption(t("compare.same" if alike(task) else "compare.variants"))
     copies.provide(service, task, result.failed)
+
+
+def alike(task: Task) -> bool:
+    """Whether it is no matter which result is taken: the same pictures, with the same sound or
+    with one that nobody can tell from it."""
+    modular, v2 = (rows.plan_of(task, kind) for kind in ("modular", "v2"))
+    if not modular.get("picture") or modular.get("picture") != v2.get("picture"):
+        return False
+    apart = rows.agreement_ms(task)
+    return modular.get("sound") == v2.get("sound") or (apart is not None and apart < ALIKE_MS)
 
 
 def _seconds(text: str | None) -> float:

@@ -19,6 +19,8 @@ from ui.text import t
 from ui.viewer import Viewer
 
 DAYS = (1, 7, 30, 90)
+COLOURS = ["#2f9e63", "#c83349"]
+"""Of what worked and of what did not."""
 MOST = 5000
 """Rows that the table shows; the CSV has them all."""
 
@@ -145,7 +147,12 @@ def _charts(frame: pd.DataFrame) -> None:
         .encode(
             x=alt.X("day:O", title=None),
             y=alt.Y("size:Q", title=None, axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("result:N", title=None, legend=alt.Legend(orient="bottom")),
+            color=alt.Color(
+                "result:N",
+                title=None,
+                scale=alt.Scale(domain=[t("status.success"), t("status.failed")], range=COLOURS),
+                legend=alt.Legend(orient="bottom"),
+            ),
         ),
         alt=t("history.by_day"),
     )

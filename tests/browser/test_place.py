@@ -226,7 +226,7 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     page.get_by_role("button", name=re.compile("使用这个位置")).click()
     record = wait_status(server, page, task_id, "success")
     assert record["alignment"]["offset"] == pytest.approx(offset, abs=1e-3)
-    page.locator(".st-key-detail").locator("text=手动放置。").wait_for()
+    page.locator(".st-key-detail").locator("text=手动定位。").wait_for()
     assert page.locator("text=置信度：").count() == 0
 
 

@@ -17,6 +17,7 @@ from pipeline.settings import get_settings
 from store import Task
 from ui import grid, rows
 from ui import words as words_of
+from ui.compare import alike
 from ui.service import stop_service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,14 +123,14 @@ def test_the_verdict_and_the_reason_are_in_the_viewers_language(
 
 
 @pytest.mark.parametrize(
-    ("locale", "place"),
+    ("locale", "place", "cell"),
     [
-        ("en-US", "Placed by hand. You moved the music by +100 ms."),
-        ("zh-CN", "手动放置。你把音乐移动了 +100 毫秒。"),
+        ("en-US", "Placed by hand. You moved the music by +100 ms.", "By hand"),
+        ("zh-CN", "手动定位。你把音乐移动了 +100 毫秒。", "手动定位"),
     ],
 )
 def test_a_place_by_hand_claims_no_agreement(
-    outputs: Path, monkeypatch: pytest.MonkeyPatch, locale: str, place: str
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, locale: str, place: str, cell: str
 ) -> None:
     alignment = {"confidence": 0.68, "agreement_ms": 0.0, "matched": True, "by_hand": True}
     options = {"nudge_ms": 100.0, "hint": {"offset": 2.0, "speed": 1.0}}
@@ -140,8 +141,23 @@ def test_a_place_by_hand_claims_no_agreement(
     assert place in words(page)
     assert not {"68", "0.0"} & set(words(page).split())
     row = page.dataframe[0].value.set_index("dance").loc["done.mp4"]
-    assert row["agreement"] == place[: len(row["agreement"])] != ""
+    assert row["agreement"] == cell
     assert pd.isna(row["confidence"])
+
+
+def test_results_that_nobody_can_tell_apart_are_called_the_same() -> None:
+    def results(first: float, second: float, apart: float | None, cut: int = 0) -> Task:
+        plans = {
+            kind: {"variant": kind, "picture": {"start": start}, "sound": {"start": sound}}
+            for kind, start, sound in (("modular", cut, first), ("v2", 0, second))
+        }
+        return Task(DONE, "success", alignment={"agreement_ms": apart}, plans=plans)
+
+    assert alike(results(1.0, 1.0, None)), "placed by hand: one plan"
+    assert alike(results(1.0, 1.0001, 0.1))
+    assert not alike(results(1.0, 1.03, 30.0))
+    assert not alike(results(1.0, 1.0001, 0.1, cut=25)), "one is longer"
+    assert not alike(Task(DONE, "success"))
 
 
 def test_an_earlier_attempts_answer_is_not_shown_while_another_runs() -> None:
