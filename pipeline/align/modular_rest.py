@@ -128,19 +128,37 @@ def unbridged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     """Segments without those that fill what the reference lacks.
 
     Where one take ends in the reference just where a later one begins, nothing of the
-    reference is left for what lies between them. Music that runs on from the one or into the
-    other there is a stretch that was cut from the reference and repeats another place.
+    reference is left for what lies between them: a stretch was cut from the reference there, and
+    what is found for it only resembles it. A take of its own lies between them when the
+    reference was played again up to that place, or on from it.
     """
     ordered = sorted(segments, key=lambda s: s.dance_start)
-    left = list(ordered)
-    for before, between, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
-        ended = before.speed * before.dance_end + before.offset
-        begun = after.speed * after.dance_start + after.offset
-        runs_on = between.dance_start - before.dance_end < RUNS_ON
-        runs_on = runs_on or after.dance_start - between.dance_end < RUNS_ON
-        if abs(begun - ended) < SEAM and runs_on:
-            left.remove(between)
-    return tuple(left)
+    filling: set[Segment] = set()
+    for index, before in enumerate(ordered):
+        for far in range(index + 2, len(ordered)):
+            between, after = ordered[index + 1 : far], ordered[far]
+            ended, begun = reference_time(before, before.dance_end), start_of(after)
+            if abs(begun - ended) < SEAM:
+                filling |= {s for s in between if not own_take(s, before, after, ended)}
+    return tuple(s for s in ordered if s not in filling)
+
+
+def own_take(segment: Segment, before: Segment, after: Segment, seam: float) -> bool:
+    """Whether what lies between two takes that are one stretch of the reference is a take."""
+    runs_on = segment.dance_start - before.dance_end < RUNS_ON
+    runs_on = runs_on or after.dance_start - segment.dance_end < RUNS_ON
+    start, stop = start_of(segment), reference_time(segment, segment.dance_end)
+    return not runs_on and min(abs(start - seam), abs(stop - seam)) < SEAM
+
+
+def reference_time(segment: Segment, time: float) -> float:
+    """Where in the reference a segment's line is at a dance time (s)."""
+    return segment.speed * time + segment.offset
+
+
+def start_of(segment: Segment) -> float:
+    """Where in the reference a segment begins (s)."""
+    return reference_time(segment, segment.dance_start)
 
 
 def apart(segments: Sequence[Segment]) -> tuple[Segment, ...]:

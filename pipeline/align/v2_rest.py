@@ -99,21 +99,26 @@ def fresh(level: Array, segment: Segment, known: tuple[Segment, ...]) -> bool:
 def without_filling(segments: Sequence[Segment]) -> list[Segment]:
     """Segments without those between two that are one stretch of the reference.
 
-    The song was cut there: its missing part, without a pause before or after it, only sounds
-    like another part.
+    The song was cut there, and its missing part only sounds like another part. A repetition up
+    to that place, or one that goes on from it, apart from both, is none of this.
     """
-    result: list[Segment] = []
     ordered = sorted(segments, key=lambda s: s.dance_start)
-    for index, segment in enumerate(ordered):
-        if 0 < index < len(ordered) - 1:
-            before, after = ordered[index - 1], ordered[index + 1]
-            left_off = before.speed * before.dance_end + before.offset
-            taken_up = after.speed * after.dance_start + after.offset
-            pauses = segment.dance_start - before.dance_end, after.dance_start - segment.dance_end
-            if abs(taken_up - left_off) < JOIN and min(pauses) < PAUSE:
+    kept = [True] * len(ordered)
+    spans = [[s.speed * t + s.offset for t in (s.dance_start, s.dance_end)] for s in ordered]
+    for first in range(len(ordered)):
+        for last in range(first + 2, len(ordered)):
+            left_off, taken_up = spans[first][1], spans[last][0]
+            if abs(taken_up - left_off) >= JOIN:
                 continue
-        result.append(segment)
-    return result
+            for index in range(first + 1, last):
+                segment = ordered[index]
+                pauses = (
+                    segment.dance_start - ordered[first].dance_end,
+                    ordered[last].dance_start - segment.dance_end,
+                )
+                repeats = min(abs(time - left_off) for time in spans[index]) < JOIN
+                kept[index] &= repeats and min(pauses) >= PAUSE
+    return [segment for segment, keep in zip(ordered, kept, strict=True) if keep]
 
 
 def separated(segments: list[Segment]) -> tuple[Segment, ...]:

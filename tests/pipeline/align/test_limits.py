@@ -74,16 +74,19 @@ A, B = Segment(0.0, 28.0, 60.0), Segment(48.0, 76.0, 40.0)
 
 
 @NO_FILLING
-@pytest.mark.parametrize("filling", [Segment(26.5, 47.0, 43.0), Segment(40.0, 48.8, 36.0)])
+@pytest.mark.parametrize(
+    "filling", [Segment(26.5, 47.0, 43.0), Segment(40.0, 48.8, 36.0), Segment(31.0, 44.0, 43.0)]
+)
 def test_what_the_reference_lacks_is_not_filled_with_another_place(clear, filling) -> None:  # type: ignore[no-untyped-def]
     assert list(clear([A, filling, B])) == [A, B]
+    assert list(clear([A, filling, Segment(45.0, 46.0, 90.0), B])) == [A, B]
 
 
 @NO_FILLING
 @pytest.mark.parametrize(
     "segments",
     [
-        [A, Segment(31.0, 44.0, 43.0), B],  # a take of its own, with a pause on either side
+        [A, Segment(31.0, 44.0, 44.0), B],  # played again up to where A stopped, then on
         [A, Segment(28.0, 48.0, 10.0), Segment(48.0, 76.0, 0.0)],  # the last goes elsewhere
         [A, B],
     ],
