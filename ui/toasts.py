@@ -35,12 +35,14 @@ def waiting() -> bool:
 def show_toasts() -> None:
     """Show what waits; called by the whole page, never by a fragment."""
     texts: list[tuple[str, str | None, Literal["short", "long"]]]
-    texts = st.session_state.pop(_WAITING, [])
+    texts = st.session_state.get(_WAITING, [])
     if not texts:
         return  # what is on the screen stays there
     now = time.monotonic()
     shown = [one for one in st.session_state.get(_SHOWN, []) if now - one[0] < AGAIN]
     shown += [(now, *one) for one in texts]
-    st.session_state[_SHOWN] = shown
     for _, text, icon, duration in shown:
         st.toast(text, icon=icon, duration=duration)
+    # Only now: a click may break this run off at any toast, and the next run gives them all.
+    st.session_state[_SHOWN] = shown
+    del texts[:]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from pipeline.settings import Settings
 from pipeline.submit import submit
@@ -70,6 +74,34 @@ def put_in(
             options=options,
             visitor=visitor,
         ).id
+
+
+@contextmanager
+def standing_still(server: Server, task_id: str) -> Iterator[None]:
+    """The task is being worked on for as long as the test wants, and what is behind it waits.
+
+    Its process is stopped (SIGSTOP) as soon as it is there, so that nothing depends on how
+    long a task takes.
+    """
+    deadline = time.monotonic() + 60
+    while records(server)[task_id]["status"] == "pending":
+        assert time.monotonic() < deadline, "the task's turn has not come"
+        time.sleep(0.02)
+    stopped: list[psutil.Process] = []
+    while not stopped:
+        assert time.monotonic() < deadline, "the task has no process"
+        assert records(server)[task_id]["status"] == "processing", "it is over already"
+        children = psutil.Process(server.pid).children()
+        stopped = [child for child in children if "pipeline.worker" in child.cmdline()]
+        for child in stopped:
+            os.killpg(child.pid, signal.SIGSTOP)  # with the ffmpeg that it may have started
+    assert records(server)[task_id]["status"] == "processing", "it is over already"
+    try:
+        yield
+    finally:
+        for child in stopped:
+            with suppress(ProcessLookupError):  # who is cancelled is killed
+                os.killpg(child.pid, signal.SIGCONT)
 
 
 def cancel(server: Server, task_id: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in
+from tests.browser.steps import hand_in, until
 from tests.browser.test_place import stranger
 
 __all__ = ["stranger"]
@@ -21,16 +22,16 @@ def said(page: Any, text: str) -> None:
     """Waits until the live region has told this to a screen reader."""
     live = page.locator(".compare .live")
     assert live.get_attribute("aria-live") == "polite"
-    for _ in range(40):
-        if re.fullmatch(text, live.text_content()):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{live.text_content()!r} is not {text!r}")
+    until(page, lambda: re.fullmatch(text, live.text_content()), f"{text!r}", seconds=30)
 
 
 def at(page: Any) -> float:
     """Where the audible track stands (seconds of the dance)."""
     return float(page.locator(".compare .active video").evaluate("v => v.currentTime"))
+
+
+def stands_at(page: Any, moment: float) -> bool:
+    return at(page) == pytest.approx(moment, abs=0.05)
 
 
 def query(page: Any) -> dict[str, str]:
@@ -67,7 +68,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     said(page, r"At 0:00\.08")
     # Space plays and stops, and says where.
     page.keyboard.press(" ")
-    page.wait_for_timeout(1500)
+    until(page, lambda: at(page) > 0.5, "it to play", seconds=30)
     page.keyboard.press(" ")
     said(page, r"At 0:0[0-9]\.\d\d")
     stopped = at(page)
@@ -81,8 +82,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     assert page.locator(".compare").get_attribute("data-playing") == "false"
     search.fill("")
     # The address has track and place: after another section, and in another window.
-    page.wait_for_timeout(500)
-    kept = query(page)
+    kept = until(page, lambda: found if "t" in (found := query(page)) else None, "the place")
     assert kept["track"] == "modular"
     assert float(kept["t"]) == pytest.approx(stopped, abs=0.02)
     page.get_by_role("radio", name="Events").click()
@@ -90,12 +90,8 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     page.get_by_role("radio", name="Watch and compare").click()
     other = visit(page.url)
     for window in (page, other):
-        for _ in range(60):
-            window.wait_for_timeout(250)
-            video = window.locator(".compare .active video")
-            if video.count() and at(window) == pytest.approx(stopped, abs=0.05):
-                break
-        assert at(window) == pytest.approx(stopped, abs=0.05)
+        window.locator(".compare .active video").wait_for()
+        until(window, partial(stands_at, window, stopped), "the same place")
         assert window.locator(".compare").get_attribute("data-active") == "modular"
 
 

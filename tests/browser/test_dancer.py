@@ -16,6 +16,7 @@ from tests.browser.steps import (
     players,
     put_in,
     records,
+    standing_still,
     task_of,
     until,
     wait_done,
@@ -37,9 +38,10 @@ def test_upload_to_download(
     shot(page, "uploaded")
     page.get_by_role("button", name="Put the music under it").click()
     page.wait_for_url(re.compile(r"task="))
-    # It tells how far it is, below the table and in the window's title.
-    page.locator(".st-key-detail [data-testid=stProgress]").wait_for()
-    page.wait_for_function("() => /^\\d+%/.test(document.title)")
+    with standing_still(server, task_of(page)):
+        # It tells how far it is, below the table and in the window's title.
+        page.locator(".st-key-detail [data-testid=stProgress]").wait_for()
+        page.wait_for_function("() => /^\\d+%/.test(document.title)")
     wait_done(page)
     assert "task=" in page.url
 

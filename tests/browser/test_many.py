@@ -21,6 +21,7 @@ from tests.browser.steps import (
     put_in,
     records,
     select_row,
+    standing_still,
     until,
     wait_rows,
     wait_status,
@@ -158,10 +159,6 @@ def test_bulk_actions(
 ) -> None:
     ids = [put_in(server, pair, f"bulk {n}.mp4") for n in range(3)]
     page = visit(server.url)
-    search = page.get_by_role("textbox", name="Search")
-    search.fill("bulk ")
-    search.press("Enter")
-    wait_rows(page, 3)
     bulk = page.locator(".st-key-bulk")
 
     def select(*rows: int) -> None:
@@ -169,10 +166,15 @@ def test_bulk_actions(
             select_row(page, row)
             bulk.locator(f"text={count} selected").wait_for()
 
-    # The newest stand on top: these two wait behind the first.
-    select(0, 1)
-    bulk.get_by_role("button", name="Cancel").click()
-    page.locator("text=Cancelled: 2").wait_for()
+    with standing_still(server, ids[0]):
+        search = page.get_by_role("textbox", name="Search")
+        search.fill("bulk ")
+        search.press("Enter")
+        wait_rows(page, 3)
+        # The newest stand on top: these two wait behind the first.
+        select(0, 1)
+        bulk.get_by_role("button", name="Cancel").click()
+        page.locator("text=Cancelled: 2").wait_for()
     for task_id in ids[1:]:
         assert wait_status(server, page, task_id, "failed")["reason"] == "cancelled"
     bulk.get_by_role("button", name="Retry").click()

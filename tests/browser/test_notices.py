@@ -6,13 +6,24 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import HOLD, put_in, records, restore, until, wait_rows, wait_status
+from tests.browser.steps import (
+    HOLD,
+    cells,
+    put_in,
+    records,
+    restore,
+    standing_still,
+    until,
+    wait_rows,
+    wait_status,
+)
 from tests.browser.test_many import ended
 
 pytestmark = pytest.mark.browser
@@ -48,24 +59,26 @@ def test_a_hidden_page_notifies_where_it_may(
             RECORD + "Object.defineProperty(Notification, 'permission', {get: () => 'default'});"
         )
 
-    # Some work first, so that the last one is waiting when the pages come.
-    *_, last = [put_in(server, pair, f"noticed {n}.mp4") for n in range(4)]
-    hidden, watched, fresh = (
-        visit(server.url, before=before, locale=locale)
-        for before, locale in ((away, "zh-CN"), (allowed, "en-US"), (asked, "en-US"))
-    )
-    offer = fresh.get_by_role("button", name="Tell me when it is done")
-    offer.wait_for()  # who has not been asked yet
+    last = put_in(server, pair, "noticed.mp4")
+    with standing_still(server, last):
+        hidden, watched, fresh = (
+            visit(server.url, before=before, locale=locale)
+            for before, locale in ((away, "zh-CN"), (allowed, "en-US"), (asked, "en-US"))
+        )
+        offer = fresh.get_by_role("button", name="Tell me when it is done")
+        offer.wait_for()  # who has not been asked yet
+        for page in (hidden, watched):
+            until(page, partial(cells, page), "the table")  # they know of it
     wait_status(server, hidden, last, "success")
 
     def notes() -> list[dict[str, str]]:
         shown: list[dict[str, str]] = hidden.evaluate("window.shown")
-        return [note for note in shown if note["title"] == "已完成：noticed 3.mp4"]
+        return [note for note in shown if note["title"] == "已完成：noticed.mp4"]
 
     [note] = until(hidden, notes, "the notification", seconds=30)
     assert "置信度" in note["body"]
     # Who looks at the page gets the toast alone.
-    watched.locator("[data-testid=stToast]", has_text="Done: noticed 3.mp4").wait_for()
+    watched.locator("[data-testid=stToast]", has_text="Done: noticed.mp4").wait_for()
     assert watched.evaluate("window.shown") == []
     offer.wait_for(state="hidden")  # the page was drawn again meanwhile
     assert len(notes()) == 1, "once"
@@ -77,7 +90,9 @@ def test_work_that_nobody_saw_is_announced_and_old_work_is_not(
     server = serve()
     put_in(server, pair, "before.mp4")
     [before] = records(server)
-    page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+    with standing_still(server, before):
+        page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+        wait_rows(page, 1)
     wait_status(server, page, before, "success")
     page.locator("[data-testid=stToast]", has_text="Done: before.mp4").wait_for()
     page.locator("text=Nothing is running or waiting").wait_for()

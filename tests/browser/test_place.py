@@ -58,7 +58,7 @@ def figures(page: Any) -> dict[str, float]:
 def placed(page: Any, **wanted: Any) -> dict[str, float]:
     """Waits until the figures are about the wanted ones."""
     found: dict[str, float] = {}
-    for _ in range(40):
+    for _ in range(300):
         found = figures(page)
         if all(name in found and found[name] == value for name, value in wanted.items()):
             return found
@@ -141,8 +141,8 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     # Zoomed in, the same stretch of the mouse is a finer move.
     for _ in range(3):
         page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_timeout(200)
-    assert figures(page)["span"] == pytest.approx(found["span"] / 8, rel=0.01)
+    eighth = pytest.approx(found["span"] / 8, rel=0.01)
+    until(page, lambda: figures(page)["span"] == eighth, "three times half the span", seconds=30)
     drag(page, 400, 420)
     now = figures(page)
     assert now["offset"] == pytest.approx(offset - 20 / width * now["span"], abs=0.005)
@@ -150,9 +150,13 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     # A click on the dance's half goes there; another speed keeps what is heard there.
     canvas = page.locator(".place .drawing").bounding_box()
     page.mouse.click(canvas["x"] + 200, canvas["y"] + 40)
-    page.wait_for_timeout(500)
-    at = page.locator(".place .dance").evaluate("v => v.currentTime")
-    assert at == pytest.approx(now["from"] + 200 / canvas["width"] * now["span"], abs=0.05)
+    there = pytest.approx(now["from"] + 200 / canvas["width"] * now["span"], abs=0.05)
+
+    def where() -> float:
+        return float(page.locator(".place .dance").evaluate("v => v.seeking ? -1 : v.currentTime"))
+
+    until(page, lambda: where() == there, "the dance to be there", seconds=30)
+    at = where()
     speed = page.get_by_role("spinbutton", name=re.compile("Speed of the song"))
     speed.fill("1.05")
     speed.press("Enter")
@@ -161,7 +165,7 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
 
     # Both are heard at that place, the dance silent or with the song.
     page.get_by_role("button", name="Listen together").click()
-    for _ in range(40):
+    for _ in range(120):
         page.wait_for_timeout(250)
         state = page.locator(".place").evaluate(
             "e => { const [d, r] = ['.dance', '.reference'].map(s => e.querySelector(s));"
@@ -202,7 +206,12 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     task_id = open_place(server, page)
     for name, moment in (("dance", 4.0), ("reference", 7.0)):
         page.locator(f".place .{name}").evaluate("(v, at) => { v.currentTime = at; }", moment)
-        page.wait_for_timeout(500)
+        page.wait_for_function(
+            "([name, at]) => [...document.querySelectorAll('*')].map(e => e.shadowRoot)"
+            ".filter(Boolean).map(s => s.querySelector(`.place .${name}`)).filter(Boolean)"
+            ".some(v => !v.seeking && Math.abs(v.currentTime - at) < 0.01)",
+            arg=[name, moment],
+        )
         page.locator(f".place .mark-{name}").click()
     found = placed(page, offset=3.0)
 
@@ -216,8 +225,8 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
         points = [] if by is None else [{"x": x + by, "y": y}]
         touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
     wanted = 3.0 + 50 / box["width"] * found["span"]
-    page.wait_for_timeout(500)
-    assert figures(page)["offset"] == pytest.approx(wanted, abs=0.1)
+    dragged = pytest.approx(wanted, abs=0.1)
+    until(page, lambda: figures(page)["offset"] == dragged, "the dragged song", seconds=30)
     shot(page, "place-phone-zh-dark", full=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     song.focus()
@@ -246,11 +255,11 @@ def test_a_result_is_placed_anew_and_refined(
     placed(page, offset=round(found - 0.2, 3))
     page.get_by_role("button", name=re.compile("Use this place")).click()
     page.locator("text=Rendering your adjustment").wait_for()
-    for _ in range(120):
-        record = records(server)[task_id]
-        if record.get("revision") == 1:
-            break
-        page.wait_for_timeout(500)
+    record = until(
+        page,
+        lambda: made if (made := records(server)[task_id]).get("revision") == 1 else None,
+        "the new result",
+    )
     assert record["options"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
     assert record["alignment"]["offset"] == pytest.approx(3.2, abs=0.02), "found again, exactly"
     assert record["alignment"]["by_hand"] is False

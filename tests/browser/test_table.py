@@ -16,6 +16,7 @@ from tests.browser.steps import (
     records,
     select_row,
     settled,
+    standing_still,
     task_of,
     until,
     wait_done,
@@ -53,10 +54,11 @@ def test_cancel_retry_delete(
     server = serve()
     page = visit(server.url)
     ids = [put_in(server, pair, f"dance {n}.mp4") for n in range(3)]
-    page.goto(f"{server.url}/?task={ids[2]}")
     detail = page.locator(".st-key-detail")
-    detail.get_by_role("button", name="Cancel").click()
-    assert wait_status(server, page, ids[2], "failed")["reason"] == "cancelled"
+    with standing_still(server, ids[0]):
+        page.goto(f"{server.url}/?task={ids[2]}")
+        detail.get_by_role("button", name="Cancel").click()
+        assert wait_status(server, page, ids[2], "failed")["reason"] == "cancelled"
     detail.locator("text=Cancelled").first.wait_for()
     detail.get_by_role("button", name="Retry").click()
     wait_status(server, page, ids[2], "success")
