@@ -3,7 +3,7 @@
 TEXT: dict[str, str] = {
     "app.title": "Retrack",
     "app.language": "Language",
-    "app.what": "Put the clean song under your filmed dance, in sync to a few milliseconds. The picture stays untouched.",
+    "app.what": "Put the clean song under your filmed dance, in sync to a few milliseconds. The picture is kept as it is wherever MP4 can carry it; otherwise the task says so.",
     "login.in": "Log in",
     "login.in_by": "Log in by {name}",
     "login.out": "Log out",
@@ -207,6 +207,7 @@ TEXT: dict[str, str] = {
     "adjust.no_preview": "There is no live preview here: Save makes the new result, then listen to it under “Watch and compare”.",
     "place.candidates": "The music fits in these places. Listen, then save the right one:",
     "place.candidate": "Place {n}: {at}",
+    "place.no_sound": "{name}: no usable sound",
     "place.by_hand": "Drag the song's waveform until its beats stand under those of the dance, listen, and use the place. Or stop both players at the same moment of the song and mark it in each.",
     "place.dance": "Filmed dance",
     "place.reference": "Clean reference",

@@ -3,7 +3,7 @@
 TEXT: dict[str, str] = {
     "app.title": "Retrack",
     "app.language": "语言",
-    "app.what": "把干净的原曲放到你拍的舞蹈视频里，同步误差只有几毫秒，画面不变。",
+    "app.what": "把干净的原曲放到你拍的舞蹈视频里，同步误差只有几毫秒。只要 MP4 装得下，画面就原样保留；否则任务里会说明。",
     "login.in": "登录",
     "login.in_by": "用 {name} 登录",
     "login.out": "退出登录",
@@ -207,6 +207,7 @@ TEXT: dict[str, str] = {
     "adjust.no_preview": "这里没有实时预览：点击保存生成新结果，然后在“观看与对比”里听。",
     "place.candidates": "音乐可能在以下位置，请试听并保存正确的一个：",
     "place.candidate": "位置 {n}：{at}",
+    "place.no_sound": "{name}：没有可用的声音",
     "place.by_hand": "拖动歌曲的波形，让它的节拍与舞蹈的节拍对齐，试听后使用这个位置。也可以把两个播放器停在歌曲的同一时刻并分别标记。",
     "place.dance": "拍摄的舞蹈",
     "place.reference": "干净的参考音乐",
