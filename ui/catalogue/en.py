@@ -30,6 +30,7 @@ TEXT: dict[str, str] = {
     "upload.done": "Uploaded",
     "upload.failed": "The upload failed. Remove the file and choose it again: it goes on where it stopped.",
     "upload.too_large": "This file is too large. Please shorten or compress it.",
+    "upload.too_many": "Your files that wait here may come to {gb} GB, and this one is beyond that. Hand some in or remove them, then choose it again; unfinished uploads go by themselves after a day.",
     "upload.disk_full": "The server's disk is full. Please delete old tasks, then choose the file again.",
     "upload.left": "{s} s left",
     "upload.retry": "Try again",

@@ -30,6 +30,7 @@ TEXT: dict[str, str] = {
     "upload.done": "上传完成",
     "upload.failed": "上传失败。请移除后重新选择同一文件，会从中断处继续。",
     "upload.too_large": "文件太大，请先剪短或压缩。",
+    "upload.too_many": "你等待提交的文件总共最多 {gb} GB，加上这个就超出了。请先提交或移除一些，然后重新选择；没传完的文件一天后会自动删除。",
     "upload.disk_full": "服务器磁盘已满。请删除旧任务后重新选择文件。",
     "upload.left": "剩余 {s} 秒",
     "upload.retry": "重试",
