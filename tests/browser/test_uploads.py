@@ -154,6 +154,7 @@ def test_the_limit_of_all_files_that_wait(
         "done",
         "failed",
     )
+    assert "中断处继续" not in second.text_content(), "choosing it again would not go on"
     shot(page, "upload-limit-zh")
     # Room is made by what the sentence says.
     for item in (first, second):

@@ -148,7 +148,7 @@ function create(root, round) {
     bar.value = share;
     bar.setAttribute("aria-label", `${item.name}: ${words.uploading.replace("{percent}", Math.floor(share * 100))}`);
     bar.hidden = item.state === "done" || item.state === "failed";
-    let text = words[item.state] || "";
+    let text = item.why ? "" : words[item.state] || "";  // the reason says it all
     if (item.state === "uploading") {
       text = words.uploading.replace("{percent}", Math.floor(share * 100));
       const left = item.rate ? (item.size - item.sent) / item.rate : 0;
