@@ -23,6 +23,8 @@ class Settings(StoreSettings):
     """Address space of a task's child process (MiB)."""
     max_upload_mb: int = Field(default=4096, ge=1)
     """The largest file that is accepted (MiB); see ``for_own_files``."""
+    uploads_gb_per_visitor: float = Field(default=20.0, gt=0)
+    """What one visitor's uploads that are not handed in yet may come to (GiB)."""
     max_duration: float = Field(default=3 * 3600.0, gt=0)
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1)

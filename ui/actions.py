@@ -69,7 +69,7 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
     it before their eyes and not below the edge of a phone.
     """
     if reach:
-        st.session_state[_REACH] = reaches() + 1
+        bring_into_sight()
     if not ticked:
         selection.clear()
     if task_id is None:
@@ -78,6 +78,12 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
         st.query_params["task"] = task_id
     for name in ("track", "t"):
         st.query_params.pop(name, None)
+    st.session_state["open"] = True
+
+
+def bring_into_sight() -> None:
+    """Have the page scroll to the opened task where it is not in sight; a callback."""
+    st.session_state[_REACH] = reaches() + 1
     st.session_state["open"] = True
 
 

@@ -56,15 +56,15 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
     """The controls, a live preview of them, and Save with what became of it."""
     made = {**_PLAIN, **rows.options_of(task)}
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]
-    kind = st.segmented_control(
-        t("adjust.preview"),
-        have,
-        default=have[0] if have else None,
-        format_func=lambda name: t(f"variant.{name}"),
-        key=f"adjust.kind-{task.id}",
-        required=True,
-    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            t("adjust.preview"),
+            have,
+            default=have[0] if have else None,
+            format_func=lambda name: t(f"variant.{name}"),
+            key=f"adjust.kind-{task.id}",
+            required=True,
+        )
         st.slider(
             t("adjust.room"),
             0,

@@ -68,10 +68,9 @@ def show_history(service: Service, viewer: Viewer) -> None:
                 t("column.spent"), format=t("time.s", s="%.0f"), help=t("column.spent_help")
             ),
             "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%"),
-            "agreement_ms": config.NumberColumn(
-                t("column.agreement"),
-                format=t("time.ms", ms="%.1f"),
-                help=t("column.agreement_help"),
+            "agreement_ms": None,
+            "agreement": config.TextColumn(
+                t("column.agreement"), help=t("column.agreement_help"), alignment="right"
             ),
             "reason": config.TextColumn(t("column.reason")),
         },
@@ -79,7 +78,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
     )
     st.download_button(
         t("history.csv"),
-        lambda: _csv(frame),
+        lambda: csv_of(frame),
         file_name="retrack-history.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -107,7 +106,7 @@ def _zone() -> ZoneInfo:
 
 
 def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
-    """One row a task, oldest first; ``day`` is the viewer's own."""
+    """One row a task, oldest first; ``day`` is the viewer's own, ``agreement`` is in words."""
     now = datetime.now(UTC)
     frame = pd.DataFrame(
         {
@@ -119,6 +118,7 @@ def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
             "seconds": [seconds_spent(task, now) for task in tasks],
             "confidence": [rows.confidence(task) for task in tasks],
             "agreement_ms": [rows.agreement_ms(task) for task in tasks],
+            "agreement": [words.agreement_text(task) for task in tasks],
             "reason": [
                 words.reason_text(task) if task.status == "failed" else "" for task in tasks
             ],
@@ -164,8 +164,8 @@ def _charts(frame: pd.DataFrame) -> None:
     )
 
 
-def _csv(frame: pd.DataFrame) -> bytes:
-    """CSV with a byte-order mark, so that spreadsheets read Chinese names.
+def csv_of(frame: pd.DataFrame) -> bytes:
+    """CSV with a byte-order mark, so that spreadsheets read Chinese names; figures are numbers.
 
     A cell that a spreadsheet would take for a formula is made text: names are strangers' data.
     """
@@ -174,4 +174,4 @@ def _csv(frame: pd.DataFrame) -> bytes:
         safe[column] = [
             f"'{value}" if value[:1] in {"=", "+", "-", "@"} else value for value in safe[column]
         ]
-    return safe.drop(columns="day").to_csv(index=False).encode("utf-8-sig")
+    return safe.drop(columns=["day", "agreement"]).to_csv(index=False).encode("utf-8-sig")

@@ -22,6 +22,7 @@ WORDS = (
     "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "help_touch",
     "drag", "drawing", "unplaced", "apart", "starts_after", "starts_before", "earlier", "later",
     "closer", "wider", "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
+    "no_sound",
 )  # fmt: skip
 LONGEST = 6 * 3600.0
 """Seconds; no offset is larger."""

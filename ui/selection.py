@@ -34,18 +34,19 @@ def clear() -> None:
 
 def follow(
     table: str, shown: Sequence[str], rows: Iterable[int], cells: Iterable[Sequence[object]]
-) -> str:
+) -> tuple[str, bool]:
     """Take note of what was ticked or clicked in the table of this key, which shows these ids.
 
-    Gives the id of the task to open: of the row that was clicked, or of the only one that
-    was ticked; empty for none.
+    Gives the id of the task to open, of the row that was clicked or of the only one that was
+    ticked, empty for none; and whether it was clicked.
     """
     cell = next((tuple(cell) for cell in cells), None)
     clicked = cell if (table, cell) != st.session_state.get(_CELL) else None
     st.session_state[_CELL] = (table, cell)
     if clicked is not None and isinstance(clicked[0], int):
         # The column of actions has a menu of its own.
-        return shown[clicked[0]] if clicked[0] < len(shown) and clicked[1] != "actions" else ""
+        known = clicked[0] < len(shown) and clicked[1] != "actions"
+        return (shown[clicked[0]], True) if known else ("", True)
     picked = [shown[row] for row in rows if row < len(shown)]
     st.session_state[_SELECTED] = [i for i in ids() if i not in shown] + picked
-    return picked[0] if len(ids()) == 1 and picked else ""
+    return (picked[0], False) if len(ids()) == 1 and picked else ("", False)

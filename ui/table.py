@@ -165,9 +165,12 @@ def _selected(key: str) -> None:
     """Turn the positions of a table's selection into ids, by the rows that it showed."""
     state = st.session_state[key].selection
     shown = st.session_state[_SHOWN].get(key, [])
-    opened = selection.follow(key, shown, state.rows, state.cells)
+    opened, clicked = selection.follow(key, shown, state.rows, state.cells)
+    # Who ticks one row may go on to the next: only a click takes the page along.
     if opened and st.query_params.get("task") != opened:
-        actions.open_task(opened, ticked=opened in selection.ids())
+        actions.open_task(opened, reach=clicked, ticked=opened in selection.ids())
+    elif opened and clicked:
+        actions.bring_into_sight()
 
 
 def _acted(service: Service, viewer: Viewer, key: str) -> None:

@@ -32,8 +32,8 @@ _KEPT = "upload.kept"
 _ASKED = "upload.asked"
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
-    "choose_one", "uploading", "resuming", "done", "failed", "too_large", "disk_full", "left",
-    "retry",
+    "choose_one", "uploading", "resuming", "done", "failed", "too_large", "too_many", "disk_full",
+    "left", "retry",
 )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
+            "gb": f"{service.settings.uploads_gb_per_visitor:g}",
             "accept": {
                 "dance": ",".join(f".{x}" for x in DANCE_TYPES),
                 "reference": ",".join(f".{x}" for x in (*SOUND_TYPES, *DANCE_TYPES)),

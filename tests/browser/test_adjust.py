@@ -101,6 +101,14 @@ def wait_saved(server: Server, page: Any, task_id: str) -> dict[str, Any]:
     return saved
 
 
+def down_to_save(page: Any) -> float:
+    """Pixels from the opened task's top to the end of Save; 0 before the picture is there."""
+    drawn = page.locator(".adjust .picture").evaluate("video => video.videoWidth > 0")
+    card = page.locator(".st-key-detail").bounding_box()
+    save = page.get_by_role("button", name="Save").bounding_box()
+    return float(save["y"] + save["height"] - card["y"]) if drawn and card and save else 0.0
+
+
 def near(value: float, wanted: float, by: float = 0.02) -> bool:
     return abs(value - wanted) <= by
 
@@ -186,12 +194,13 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
 def test_the_last_step_before_saving_is_saved(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
-    page = visit(server.url)
+    page = visit(server.url, height=900)
     hand_in(page, [pair[0]], pair[1])
     page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
     found = re.search(r"task=([0-9a-f-]+)", page.url)
     assert found is not None
     page.get_by_role("radio", name="Adjust").click()
+    steps.until(page, lambda: 0 < down_to_save(page) < 900 - 72, "all of it in a laptop's window")
     page.locator(".adjust [data-by='50']").click()
     save = page.get_by_role("button", name="Save")
     page.wait_for_function(

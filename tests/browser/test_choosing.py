@@ -61,7 +61,7 @@ def test_another_candidate_is_one_click_away(
     assert not made["alignment"]["ambiguous"], "a person has decided"
     # The page shows it without being asked to: the verdict, then the new files in the players.
     wait_done(page)
-    page.get_by_role("radio", name="Watch and compare").click()
+    page.get_by_role("radio", name="Watch").click()
     source = page.locator(".compare video[src*='/modular']")
     source.wait_for(state="attached")
     assert "v=1" in str(source.get_attribute("src"))

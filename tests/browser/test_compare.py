@@ -87,7 +87,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     assert float(kept["t"]) == pytest.approx(stopped, abs=0.02)
     page.get_by_role("radio", name="Events").click()
     page.locator("[data-testid=stTable]").wait_for()
-    page.get_by_role("radio", name="Watch and compare").click()
+    page.get_by_role("radio", name="Watch").click()
     other = visit(page.url)
     for window in (page, other):
         window.locator(".compare .active video").wait_for()

@@ -109,7 +109,7 @@ def test_upload_to_download(
     shot(page, "place", full=True)
     page.get_by_role("radio", name="Events").click()
     page.locator("[data-testid=stTable]").wait_for()
-    page.get_by_role("radio", name="Watch and compare").click()
+    page.get_by_role("radio", name="Watch").click()
     link = page.get_by_role("link", name=re.compile("Modular · "))
     with page.expect_download() as download:
         link.click()

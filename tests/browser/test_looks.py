@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in, settled, wait_done
+from tests.browser.steps import hand_in, settled, until, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +27,14 @@ def sample(page: Any, button: str, done: str) -> str:
     return str(page.url)
 
 
+def rows_of_parts(page: Any) -> int:
+    """In how many rows the parts of the opened task stand."""
+    tops = page.locator("[class*=st-key-section-] [role=radio]").evaluate_all(
+        "parts => parts.map(part => part.getBoundingClientRect().top)"
+    )
+    return len(set(tops)) if len(tops) == 5 else 0
+
+
 def test_a_phone_in_chinese_and_in_the_dark(
     seen: Server, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
@@ -40,6 +48,7 @@ def test_a_phone_in_chinese_and_in_the_dark(
         "figures => figures.filter(f => f.getBoundingClientRect().width > 50).length"
     )
     assert shown == 1, "a phone shows the picture that is heard"
+    until(page, lambda: rows_of_parts(page) == 1, "all parts in one row")
     for tab in ("微调", "依据", "手动定位", "事件"):
         page.get_by_role("radio", name=tab).click()
         settled(page)
@@ -48,6 +57,8 @@ def test_a_phone_in_chinese_and_in_the_dark(
     # The choice of language outlives a change of page.
     page.get_by_role("radio", name="English").click()
     page.locator("text=Put the clean song under").wait_for()
+    page.get_by_role("radio", name="Evidence").wait_for()
+    until(page, lambda: rows_of_parts(page) == 1, "all parts in one row")
 
 
 def test_every_page_in_both_languages(

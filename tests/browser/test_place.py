@@ -204,6 +204,7 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     page.get_by_role("button", name="开始对齐", disabled=False).click()
     page.locator(".st-key-detail", has_text="没有声音").wait_for(timeout=120_000)
     task_id = open_place(server, page)
+    page.locator(".place .dance-label", has_text="没有可用的声音").wait_for()
     for name, moment in (("dance", 4.0), ("reference", 7.0)):
         page.locator(f".place .{name}").evaluate("(v, at) => { v.currentTime = at; }", moment)
         page.wait_for_function(
@@ -248,6 +249,7 @@ def test_a_result_is_placed_anew_and_refined(
     task_id = open_place(server, page)
     found = figures(page)["offset"]
     assert found == pytest.approx(3.2, abs=0.02)
+    assert page.locator(".place .dance-label").text_content() == "Filmed dance"
     shot(page, "place-matched", full=True)
     page.locator(".place .song").focus()
     page.keyboard.press("ArrowRight")

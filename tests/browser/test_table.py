@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import (
+    GRID,
     click_row,
     put_in,
     records,
@@ -115,19 +116,72 @@ def test_a_click_opens_a_row_and_takes_the_tick_along(
     select_row(page, 0)
     bulk.locator("text=1 selected: dance 2.mp4").wait_for()
     detail.get_by_role("heading", name="dance 2.mp4").wait_for()
-    for row, name in ((1, "dance 1.mp4"), (0, "dance 2.mp4")):
+    for count, (row, name) in enumerate(((1, "dance 1.mp4"), (0, "dance 2.mp4")), 1):
         click_row(page, row)
         detail.get_by_role("heading", name=name).wait_for()
         bulk.wait_for(state="detached")
+        wait_reached(page, count)
     detail.get_by_role("button", name="Close").click()
     detail.wait_for(state="detached")
     settled(page)
     click_row(page, 0)  # the very cell that was clicked last
     detail.get_by_role("heading", name="dance 2.mp4").wait_for()
+    wait_reached(page, 3)
     select_row(page, 0)
     bulk.locator("text=1 selected").wait_for()
     detail.get_by_role("button", name="Close").click()
     bulk.wait_for(state="detached")
+
+
+def test_a_click_brings_the_task_into_sight_and_a_tick_does_not(
+    serve: Callable[..., Server], visit: Callable[..., Any]
+) -> None:
+    # More rows than the table shows: the opened task begins in the window's lower half.
+    tasks = {
+        str(uuid.UUID(int=n, version=4)): finished(f"dance {n:02d}.mp4", n % 10) for n in range(24)
+    }
+    page = visit(serve(tasks=tasks).url, height=800)
+    page.emulate_media(reduced_motion="reduce")  # to be where it goes at once
+    names = [row[1] for row in wait_rows(page, 24)]
+    detail = page.locator(".st-key-detail")
+    select_row(page, 2)
+    detail.get_by_role("heading", name=names[2]).wait_for()
+    settled(page)
+    assert reached(page) == 0 and top_of(page) > 400, "the next row can be ticked"
+    select_row(page, 3)
+    page.locator(".st-key-bulk", has_text="2 selected").wait_for()
+    for count, name in enumerate((names[4], names[4]), 1):  # the second time it is open already
+        click_row(page, 4)
+        detail.get_by_role("heading", name=name).wait_for()
+        wait_reached(page, count)
+        until(page, lambda: 0 <= top_of(page) < 400, "the task before one's eyes")
+    # What is in sight stays where it is.
+    detail.evaluate(
+        "e => document.querySelector('[data-testid=stMain]')"
+        ".scrollBy(0, e.getBoundingClientRect().top - 350)"
+    )
+    until(page, lambda: abs(top_of(page) - 350) < 2, "the task and rows above it")
+    grid = page.locator(GRID).first.bounding_box()
+    page.mouse.click(grid["x"] + 230, grid["y"] + grid["height"] - 60)
+    detail.get_by_role("heading", name=names[4]).wait_for(state="detached")
+    wait_reached(page, 3)
+    assert abs(top_of(page) - 350) < 2
+
+
+def reached(page: Any) -> int:
+    """How often the page has brought a task into sight."""
+    return int(page.locator(".reach").get_attribute("data-done"))
+
+
+def wait_reached(page: Any, count: int) -> None:
+    """Wait for that: what is clicked next may have moved."""
+    page.locator(f".reach[data-done='{count}']").wait_for(state="attached")
+
+
+def top_of(page: Any) -> float:
+    """Where the opened task begins in the window (pixels)."""
+    top: float = page.locator(".st-key-detail").evaluate("e => e.getBoundingClientRect().top")
+    return top
 
 
 def finished(name: str, minute: int) -> dict[str, Any]:

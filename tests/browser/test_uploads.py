@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import choose_files, wait_done
+from tests.browser.steps import choose_files, until, wait_done
 from tests.browser.tus import Sender
 
 pytestmark = pytest.mark.browser
@@ -134,6 +134,36 @@ def test_the_limit_of_size(small: Server, visit: Callable[..., Any], tmp_path: P
     page.locator(".uploader input[type=file]").nth(0).set_input_files(str(large))
     page.locator(".uploader li[data-state=failed]", has_text="too large").wait_for()
     assert not [url for url in asked if "/uploads/" in url]
+
+
+def test_the_limit_of_all_files_that_wait(
+    serve: Callable[..., Server],
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    server = serve(uploads_gb_per_visitor="0.01")
+    page = visit(server.url, locale="zh-CN")
+    for name in ("first.mp4", "second.mp4"):
+        (tmp_path / name).write_bytes(bytes(6 * MB))
+    inputs = page.locator(".uploader input[type=file]")
+    first, second = (page.locator(".uploader li", has_text=name) for name in ("first", "second"))
+    inputs.nth(0).set_input_files([str(tmp_path / "first.mp4"), str(tmp_path / "second.mp4")])
+    page.locator(".uploader li[data-state=failed]", has_text="最多 0.01 GB").wait_for()
+    assert (first.get_attribute("data-state"), second.get_attribute("data-state")) == (
+        "done",
+        "failed",
+    )
+    assert "中断处继续" not in second.text_content(), "choosing it again would not go on"
+    shot(page, "upload-limit-zh")
+    # Room is made by what the sentence says.
+    for item in (first, second):
+        item.get_by_role("button").click()
+        item.wait_for(state="detached")
+    incoming = server.outputs / "incoming"
+    until(page, lambda: not list(incoming.glob("*/*.info")), "the server to have removed it")
+    inputs.nth(0).set_input_files(str(tmp_path / "second.mp4"))
+    page.locator(".uploader li[data-state=done]", has_text="second").wait_for()
 
 
 def test_a_reload_loses_no_uploaded_file(

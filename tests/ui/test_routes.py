@@ -39,7 +39,9 @@ class IdleRunner:
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    settings = Settings(outputs=tmp_path / "outputs", max_upload_mb=LIMIT_MB)
+    settings = Settings(
+        outputs=tmp_path / "outputs", max_upload_mb=LIMIT_MB, uploads_gb_per_visitor=5 / 1024
+    )
     store = Store(settings)
     store.start()
     place = ModuleType("_retrack_service")
@@ -258,6 +260,19 @@ def test_limits(service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatc
     assert concat.status_code == 400
     monkeypatch.setattr(uploads, "SPARE_BYTES", 10**18)
     assert announce(service, app, 4).status_code == 507
+
+
+def test_the_uploads_of_one_visitor_have_a_limit_together(service: Service, app: Starlette) -> None:
+    me, length = visitor_name(MINE), LIMIT_MB * 1024 * 1024
+    first = announce(service, app, length).headers["location"].rpartition("/")[2]
+    assert announce(service, app, length).status_code == 201
+    assert announce(service, app, length).status_code == 429, "6 of 5 MiB, whole or not"
+    assert announce(service, app, length // 2).status_code == 201, "exactly all of it"
+    assert uploads.announced_bytes(service, me) == 5 * 1024 * 1024
+    assert announce(service, app, 1).status_code == 429
+    assert uploads.announced_bytes(service, visitor_name(THEIRS)) == 0, "each has their own"
+    assert client(app).delete(f"{uploads.URL}/{first}", headers=headers(service)).is_success
+    assert announce(service, app, length).status_code == 201
 
 
 def test_abandoned_uploads_are_removed(service: Service, app: Starlette) -> None:

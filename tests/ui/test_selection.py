@@ -22,23 +22,23 @@ def nothing_ticked() -> Iterator[None]:
 
 
 def test_a_click_opens_its_row_and_ticks_nothing() -> None:
-    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == "b"
+    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == ("b", True)
     assert selection.ids() == []
-    assert selection.follow("t", SHOWN, [], [(1, "actions")]) == "", "it has a menu"
-    assert selection.follow("t", SHOWN, [], [(9, "dance")]) == "", "a row that is gone"
+    assert selection.follow("t", SHOWN, [], [(1, "actions")])[0] == "", "it has a menu"
+    assert selection.follow("t", SHOWN, [], [(9, "dance")])[0] == "", "a row that is gone"
 
 
 def test_the_only_tick_opens_whatever_cell_was_clicked_before() -> None:
     selection.follow("t", SHOWN, [], [(1, "dance")])
-    assert selection.follow("t", SHOWN, [0], [(1, "dance")]) == "a"
-    assert selection.follow("t", SHOWN, [0, 2], [(1, "dance")]) == ""
+    assert selection.follow("t", SHOWN, [0], [(1, "dance")]) == ("a", False)
+    assert selection.follow("t", SHOWN, [0, 2], [(1, "dance")])[0] == ""
     assert selection.ids() == ["a", "c"]
-    assert selection.follow("next page", ["d"], [], [(0, "dance")]) == "d"
+    assert selection.follow("next page", ["d"], [], [(0, "dance")]) == ("d", True)
 
 
 def test_ticks_of_another_page_stay() -> None:
     selection.follow("t", SHOWN, [0], [])
-    assert selection.follow("next page", ["d"], [0], []) == "", "two are ticked"
+    assert selection.follow("next page", ["d"], [0], [])[0] == "", "two are ticked"
     assert selection.ids() == ["a", "d"]
 
 

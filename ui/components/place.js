@@ -23,7 +23,7 @@ function create(root) {
   const find = (name) => root.querySelector(`.${name}`);
   const dance = find("dance"), reference = find("reference"), song = find("song");
   const hear = find("hear"), tempo = find("speed");
-  let data = null, offset = 0, speed = 1, placed = false, given, shown = null;
+  let data = null, offset = 0, speed = 1, placed = false, given, shown = null, soundless = false;
   let marks = {}, failed = new Set(), timer = null, sending = null, unsent = false, send = () => {};
 
   const line = createLine(find("stage"), {
@@ -171,15 +171,22 @@ function create(root) {
     if (!address || address === shown) return;
     shown = address;
     const answer = await fetch(address);
-    if (answer.ok) line.show(await answer.json()); else shown = null;
+    if (!answer.ok) { shown = null; return; }
+    const waves = await answer.json();
+    soundless = !waves.dance;
+    find("dance-label").textContent = lane(data.words);
+    line.show(waves);
   }
+
+  // Where there is nothing to draw, its lane says why.
+  const lane = (words) => (soundless ? words.no_sound.replace("{name}", words.dance) : words.dance);
 
   function label(words) {
     root.setAttribute("aria-label", words.title);
     song.setAttribute("aria-label", words.drag);
     for (const [name, text] of [
       ["help", window.matchMedia("(pointer: coarse)").matches ? words.help_touch : words.help], ["dance-name", words.dance], ["reference-name", words.reference],
-      ["dance-label", words.dance], ["song-label", `⇔ ${words.reference}`], ["whole", words.whole],
+      ["dance-label", lane(words)], ["song-label", `⇔ ${words.reference}`], ["whole", words.whole],
       ["hear-name", words.hear], ["speed-name", words.speed],
     ]) find(name).textContent = text;
     for (const [name, sign, text] of [["closer", "+", words.closer], ["wider", "−", words.wider]]) {

@@ -4,7 +4,7 @@
 // the same file again goes on as well (the address of an unfinished upload is kept under
 // the file's name, size and date). Uploads go on while another page of the app is shown.
 // What was whole on the server when the page was opened is chosen again (kept), without the file itself.
-// data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
+// data: { words, url, token, header, max, gb, accept: { dance, reference }, facts: { id: { text, warning } },
 //   kept: [{ id, name, size, role }] }
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
 
@@ -82,9 +82,9 @@ function create(root, round) {
     for (let item; (item = round.items.find((x) => x.state === "waiting")); ) {
       await send(item, round).catch((error) => {
         if (item.state === "removed") return;
-        const words = round.options().words;
+        const { words, gb } = round.options();
         item.state = "failed";
-        item.why = error.status === 413 ? words.too_large : error.status === 507 ? words.disk_full : words.failed;
+        item.why = { 413: words.too_large, 429: words.too_many.replace("{gb}", gb), 507: words.disk_full }[error.status] || words.failed;
       });
       round.changed();
     }
@@ -148,7 +148,7 @@ function create(root, round) {
     bar.value = share;
     bar.setAttribute("aria-label", `${item.name}: ${words.uploading.replace("{percent}", Math.floor(share * 100))}`);
     bar.hidden = item.state === "done" || item.state === "failed";
-    let text = words[item.state] || "";
+    let text = item.why ? "" : words[item.state] || "";  // the reason says it all
     if (item.state === "uploading") {
       text = words.uploading.replace("{percent}", Math.floor(share * 100));
       const left = item.rate ? (item.size - item.sent) / item.rate : 0;

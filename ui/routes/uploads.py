@@ -42,6 +42,8 @@ TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
 """An upload that nobody has touched for so long is removed."""
 ROLES = frozenset({"dance", "reference"})
+REFUSALS = {413: "too large", 429: "too much of yours waits", 507: "disk full"}
+"""Why an upload is not taken, by the status that the page's uploader turns into words."""
 _UID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -100,6 +102,13 @@ def waiting_uploads(service: Service, visitor: str) -> list[Upload]:
         return []
     references = [one for one in whole if one.role == "reference"]
     return [one for one in whole if one.role == "dance"] + references[-1:]
+
+
+def announced_bytes(service: Service, visitor: str) -> int:
+    """What this visitor's waiting and unfinished uploads come to once they are whole."""
+    folder = folder_of(service, visitor)
+    sizes = [(_info(path.with_suffix("")) or {}).get("size") for path in folder.glob("*.info")]
+    return sum(size for size in sizes if isinstance(size, int))
 
 
 def remove_upload(service: Service, visitor: str, uid: str) -> None:
@@ -176,11 +185,9 @@ class Guard:
             except ValueError:
                 await _refuse(400, "Upload-Length is missing")(scope, receive, send)
                 return
-            status = await anyio.to_thread.run_sync(_room, service, length)
+            status = await anyio.to_thread.run_sync(_room, service, visitor, length)
             if status:
-                await _refuse(status, "too large" if status == 413 else "disk full")(
-                    scope, receive, send
-                )
+                await _refuse(status, REFUSALS[status])(scope, receive, send)
                 return
             await self.app(scope, receive, send)
         elif method in {"PATCH", "DELETE"}:
@@ -207,10 +214,13 @@ def _refuse(status: int, text: str) -> PlainTextResponse:
     return PlainTextResponse(text, status_code=status, headers={"tus-resumable": "1.0.0"})
 
 
-def _room(service: Service, length: int) -> int:
+def _room(service: Service, visitor: str, length: int) -> int:
     """0, or the status that says why an upload of this length (bytes) is not taken."""
     if not 0 <= length <= service.settings.max_upload_mb * 1024 * 1024:
         return 413
+    most = service.settings.uploads_gb_per_visitor * 1024**3
+    if announced_bytes(service, visitor) + length > most:
+        return 429
     service.settings.outputs.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(service.settings.outputs).free
     # The results need about as much again.
