@@ -11,6 +11,7 @@ from pipeline.plan import RenderOptions
 from store import StoreError, Task
 from ui import copies, rows, toasts
 from ui.components import load
+from ui.live import live
 from ui.preview import DUCKING, Preview, make_preview
 from ui.routes.files import file_path
 from ui.service import Service
@@ -43,7 +44,7 @@ def show_state(service: Service, task: Task) -> None:
     """How an adjustment goes on that was asked for, or why it did not work."""
     state = task.adjust
     if adjusting(task):
-        st.fragment(_saving, run_every=1.0)(service, task.id)
+        live(1.0, _saving, service, task.id)
     elif state is not None and state.status == "failed":
         key = f"reason.{state.reason}"
         st.warning(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from store import Task
 from ui import background
+from ui.live import live
 from ui.routes.files import KINDS, PREVIEW, file_path, preview_path
 from ui.service import Service
 from ui.text import t
@@ -37,7 +38,7 @@ def provide(service: Service, task: Task, told: Sequence[str] | None) -> None:
         st.rerun()
     waiting = [kind for kind in known if not file_path(service, task, PREVIEW + kind)]
     if waiting:
-        st.fragment(_make, run_every=2.0)(service, task, waiting)
+        live(2.0, _make, service, task, waiting)
 
 
 def _make(service: Service, task: Task, kinds: list[str]) -> None:

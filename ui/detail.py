@@ -11,6 +11,7 @@ from store.model import is_task_id
 from ui import actions, adjust, compare, place, plots, rows, timeline, words
 from ui.components import load
 from ui.format import as_time, duration, seconds_spent, size
+from ui.live import live
 from ui.names import plain, shown_name
 from ui.part import part
 from ui.routes.files import KINDS, file_path
@@ -37,7 +38,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
     with st.container(border=True, key="detail"):
         _head(service, viewer, task)
         if task.status in rows.ACTIVE:
-            st.fragment(_progress, run_every=WHILE_RUNNING)(service, task.id)
+            live(WHILE_RUNNING, _progress, service, task.id)
         if task.status == "failed":
             _failure(task)
         for warning in words.warning_texts(task):

@@ -11,6 +11,7 @@ from store import StoreError, Task
 from ui import adjust, background, copies, rows, toasts
 from ui.components import load
 from ui.format import clock
+from ui.live import live
 from ui.names import plain
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
@@ -90,7 +91,7 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
 
     _save_button(service, viewer, task, checked(result.placed), now)
     if not drawn:
-        st.fragment(_draw_waveforms, run_every=1.0)(service, task)
+        live(1.0, _draw_waveforms, service, task)
     copies.provide(service, task, result.failed)
 
 

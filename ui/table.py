@@ -17,6 +17,7 @@ from store import Snapshot, Task
 from ui import actions, adjust, grid, notices, rows, selection, toasts
 from ui.banners import show_banners
 from ui.format import duration
+from ui.live import live
 from ui.service import Service
 from ui.text import current, t
 from ui.viewer import Viewer
@@ -35,7 +36,7 @@ def show_table(service: Service, viewer: Viewer) -> None:
     snapshot = service.store.snapshot()
     busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
-    st.fragment(_live, run_every=every)(service, viewer, busy)
+    live(every, _live, service, viewer, busy)
 
 
 def _live(service: Service, viewer: Viewer, busy: bool) -> None:

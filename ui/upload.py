@@ -14,6 +14,7 @@ from pipeline.submit import submit
 from store import StoreError, Task
 from ui import actions, facts, sample, toasts
 from ui.components import load
+from ui.live import live
 from ui.names import plain, shown_name
 from ui.routes import uploads
 from ui.service import Service
@@ -68,7 +69,7 @@ def show_upload(service: Service, viewer: Viewer) -> None:
     if by_route:
         checking = facts.unfinished(_component_files(service, viewer))
         every = WHILE_CHECKING if checking else None
-        st.fragment(_routed, run_every=every)(service, viewer, checking)
+        live(every, _routed, service, viewer, checking)
     else:
         picked = usable(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
         _do_asked(service, viewer, picked)
