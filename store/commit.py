@@ -9,13 +9,12 @@ the file is read or written, and everyone waits for a bounded time.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from store import heal, history, reserve
 from store.cap import trim
@@ -25,6 +24,7 @@ from store.draft import Draft, Outdated, Patch, keep
 from store.encoded import Encoded
 from store.errors import NotSaved, StoreError
 from store.group import Group, Ticket, apply, apply_kept
+from store.lock import Lock
 from store.model import Record
 from store.settings import StoreSettings
 from store.view import State, View, state_of
@@ -55,6 +55,7 @@ class GroupCommit:
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
         self._settings = settings
+        self._longest_wait = settings.lock_timeout + 1.0
         self._clock = clock
         self._ticks: dict[Any, Patch] = {}
         self._mutex = threading.Lock()  # for the queue and the lists; never while doing I/O
@@ -64,20 +65,19 @@ class GroupCommit:
         self._last_size = 0
         self._encoded = Encoded()
         self._aside: dict[Signature, Path] = {}
-        self._lock: tuple[int, FileLock] | None = None
+        self._lock_path = view.path.with_name(f"{TASK_FILE}.lock")
 
     @property
     def ticks(self) -> dict[Any, Patch]:
         """Patches that ride along with the next write."""
         return self._ticks
 
-    def submit(self, patch: Patch) -> Any:
-        """Applies ``patch`` and returns its answer once file and folder are synced.
+    def submit(self, patch: Patch) -> Ticket:
+        """Applies ``patch`` and returns its ticket once file and folder are synced.
 
         Raises the patch's own StoreError, or NotSaved when it could not be written in time.
         """
         ticket = Ticket(patch)
-        limit = self._settings.lock_timeout + 1.0
         with self._mutex:
             self._queue.append(ticket)
             ticket.leads = not self._leading
@@ -85,7 +85,7 @@ class GroupCommit:
             if self._gate and len(self._queue) >= self._last_size:
                 self._gate.release()
                 self._gate = None
-        if not ticket.leads and not ticket.latch.acquire(timeout=limit):
+        if not ticket.leads and not ticket.latch.acquire(True, self._longest_wait):
             with self._mutex:
                 if not ticket.settled and not ticket.leads:
                     self._abandon(ticket)
@@ -94,7 +94,7 @@ class GroupCommit:
             self._lead()
         if ticket.error is not None:
             raise ticket.error
-        return ticket.answer
+        return ticket
 
     def tick(self, key: Any, combine: Callable[[Patch | None], Patch]) -> None:
         """Leaves a patch to ride along with the next write (:meth:`flush` at the latest)."""
@@ -121,18 +121,9 @@ class GroupCommit:
                 self.kept = keep(self.kept, ticket.patch)
                 self.version += 1
 
-    def lock(self) -> FileLock:
+    def lock(self) -> Lock:
         """The lock between processes; hold it for moments only."""
-        if self._lock is None or self._lock[0] != os.getpid():
-            path = self.view.path.with_name(f"{TASK_FILE}.lock")
-            lock = FileLock(
-                path,
-                timeout=self._settings.lock_timeout,
-                poll_interval=0.002,
-                preserve_lock_file=True,
-            )
-            self._lock = (os.getpid(), lock)
-        return self._lock[1]
+        return Lock(self._lock_path, self._settings.lock_timeout)
 
     def _lead(self) -> None:
         group = Group()
@@ -155,7 +146,7 @@ class GroupCommit:
     def _prepare(self, group: Group) -> None:
         for ticket in group.tickets:
             if self.prepare and ticket.patch.task_id and ticket.error is None:
-                self.prepare(ticket.patch.task_id, ticket.answer)
+                ticket.task = self.prepare(ticket.patch.task_id, ticket.answer)
 
     def _write(self, group: Group) -> None:
         try:

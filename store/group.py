@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from _thread import allocate_lock
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,20 +14,20 @@ from store.view import State
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
 class Ticket:
     """One caller's patch, and the caller's sleep until it is settled."""
 
-    patch: Patch
-    latch: threading.Lock = field(default_factory=threading.Lock)
-    answer: Any = None
-    error: BaseException | None = None
-    settled: bool = False
-    leads: bool = False
-    abandoned: bool = False
+    __slots__ = ("abandoned", "answer", "error", "latch", "leads", "patch", "settled", "task")
 
-    def __post_init__(self) -> None:
+    def __init__(self, patch: Patch) -> None:
+        self.patch = patch
+        self.latch = allocate_lock()
         self.latch.acquire()
+        self.answer: Any = None
+        self.task: Any = None
+        """What the answer, if it is a record, looks like to a caller."""
+        self.error: BaseException | None = None
+        self.settled = self.leads = self.abandoned = False
 
 
 @dataclass(eq=False)
