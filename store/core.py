@@ -330,8 +330,9 @@ class Store(Adjusting):
         return record
 
     def _do(self, patch: Patch) -> Task:
-        task: Task = self._commit.submit(patch).task
-        return task
+        ticket = self._commit.submit(patch)
+        assert patch.task_id is not None  # noqa: S101 - for the type checker
+        return ticket.task or self._tasks.task(patch.task_id, ticket.answer)
 
     def _answer(self, patch: Patch) -> Task | None:
         answer = self._commit.submit(patch).answer

@@ -17,7 +17,18 @@ log = logging.getLogger(__name__)
 class Ticket:
     """One caller's patch, and the caller's sleep until it is settled."""
 
-    __slots__ = ("abandoned", "answer", "error", "latch", "leads", "patch", "settled", "task")
+    __slots__ = (
+        "abandoned",
+        "answer",
+        "error",
+        "follower",
+        "helps",
+        "latch",
+        "leads",
+        "patch",
+        "settled",
+        "task",
+    )
 
     def __init__(self, patch: Patch) -> None:
         self.patch = patch
@@ -28,6 +39,26 @@ class Ticket:
         """What the answer, if it is a record, looks like to a caller."""
         self.error: BaseException | None = None
         self.settled = self.leads = self.abandoned = False
+        self.helps: Group | None = None
+        """Woken not because it is settled but to make this group's tasks."""
+        self.follower: Ticket | None = None
+        """Whom the caller wakes when it is awake."""
+
+
+_LONGEST_CHAIN = 8
+
+
+def follow_each_other(sleepers: list[Ticket]) -> list[Ticket]:
+    """Makes chains in which each thread wakes the next one; the answer is where they begin.
+
+    Threads that one thread wakes at once all want the interpreter's lock, which it still holds,
+    and go to sleep again; when each wakes the next, that one comes when it is its turn. The chains
+    are short, as each link of them may have to wait for a busy thread's turn to end (5 ms).
+    """
+    chains = max(_LONGEST_CHAIN, -(-len(sleepers) // _LONGEST_CHAIN))
+    for ticket, follower in zip(sleepers, sleepers[chains:], strict=False):
+        ticket.follower = follower
+    return sleepers[:chains]
 
 
 @dataclass(eq=False)
@@ -40,6 +71,8 @@ class Group:
     departures: list[Departure] = field(default_factory=list)
     outdated: list[Patch] = field(default_factory=list)
     replaced: bool = False
+    helped: bool = False
+    """Whether one of the sleeping threads was woken to make the tasks."""
     before: State | None = None
     """The state before, whose file goes with it: that takes a while, and nobody waits for it."""
 
