@@ -223,8 +223,9 @@ class GroupCommit(Line):
                 else:
                     self._settle_ticket(ticket, group, error, undone)
             if error is not None:
+                if self.view.problems.get("not_saved") != str(error):  # else it is said already
+                    log.warning("not saved: %s", str(error))  # no frames kept alive
                 self.view.problems["not_saved"] = str(error)
-                log.warning("not saved: %s", str(error))  # no frames kept alive
             self.kept += tuple(undone)
             self.version += 1
             self._last_size = len(group.tickets)
