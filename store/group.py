@@ -45,7 +45,9 @@ class Ticket:
         """Whom the caller wakes when it is awake."""
 
 
-_LONGEST_CHAIN = 8
+_CHAINS = 4
+"""So many at least, so that a few threads are all woken at once."""
+_LONGEST_CHAIN = 16
 
 
 def follow_each_other(sleepers: list[Ticket]) -> list[Ticket]:
@@ -55,7 +57,7 @@ def follow_each_other(sleepers: list[Ticket]) -> list[Ticket]:
     and go to sleep again; when each wakes the next, that one comes when it is its turn. The chains
     are short, as each link of them may have to wait for a busy thread's turn to end (5 ms).
     """
-    chains = max(_LONGEST_CHAIN, -(-len(sleepers) // _LONGEST_CHAIN))
+    chains = max(_CHAINS, -(-len(sleepers) // _LONGEST_CHAIN))
     for ticket, follower in zip(sleepers, sleepers[chains:], strict=False):
         ticket.follower = follower
     return sleepers[:chains]
