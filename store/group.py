@@ -45,19 +45,20 @@ class Ticket:
         """Whom the caller wakes when it is awake."""
 
 
-_CHAINS = 4
-"""So many at least, so that a few threads are all woken at once."""
-_LONGEST_CHAIN = 16
+_FEW = 4
+"""So many threads are woken all at once."""
+_LONGEST_CHAIN = 64
 
 
 def follow_each_other(sleepers: list[Ticket]) -> list[Ticket]:
     """Makes chains in which each thread wakes the next one; the answer is where they begin.
 
     Threads that one thread wakes at once all want the interpreter's lock, which it still holds,
-    and go to sleep again; when each wakes the next, that one comes when it is its turn. The chains
-    are short, as each link of them may have to wait for a busy thread's turn to end (5 ms).
+    and go to sleep again; when each wakes the next, that one comes when it is its turn. The price:
+    each link may have to wait for the turn of a busy thread of the process to end (5 ms).
     """
-    chains = max(_CHAINS, -(-len(sleepers) // _LONGEST_CHAIN))
+    few = len(sleepers) <= _FEW
+    chains = len(sleepers) if few else -(-len(sleepers) // _LONGEST_CHAIN)
     for ticket, follower in zip(sleepers, sleepers[chains:], strict=False):
         ticket.follower = follower
     return sleepers[:chains]
