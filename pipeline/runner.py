@@ -86,12 +86,15 @@ class Runner:
                 self._wake.wait(seconds)
 
     def _work(self) -> None:
+        trouble = ""
         while not self._stopping.is_set():
             try:
                 busy = self._one()
-            except Exception:  # a worker must outlive any one task; the store keeps the task
-                log.exception("a worker could not take or finish a task; it goes on")
-                busy = False
+                trouble = ""
+            except Exception as error:  # a worker must outlive any one task; the store keeps it
+                if repr(error) != trouble:  # else it is said already, a second ago
+                    log.exception("a worker could not take or finish a task; it goes on")
+                busy, trouble = False, repr(error)
             if not busy:
                 self._wait(IDLE_WAIT)
 

@@ -2,29 +2,28 @@
 
 The leader takes the lock between processes, reads the file again if anyone else wrote it, applies
 the patches, writes a temporary file, syncs it, renames it, syncs the folder, and only then wakes
-the others with their answers. Leading is a flag and not a lock: no lock in memory is held while
-the file is read or written, and everyone waits for a bounded time.
+the others with their answers (see ``store.line``).
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from store import heal, history, reserve
 from store.cap import trim
 from store.clock import Clock
 from store.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
-from store.draft import Draft, Outdated, Patch, keep
+from store.draft import Draft, Outdated, Patch
 from store.encoded import Encoded
-from store.errors import NotSaved, StoreError
+from store.errors import BadPatch, NotSaved, StoreError
 from store.group import Group, Ticket, apply, apply_kept
+from store.line import Line
+from store.lock import Lock
 from store.model import Record
 from store.settings import StoreSettings
 from store.view import State, View, state_of
@@ -33,13 +32,13 @@ log = logging.getLogger(__name__)
 
 _REREADS = 20
 """How often one group starts again because a person saved the file at that very moment."""
-_LONGEST_GATHERING = 0.002  # seconds
 
 
-class GroupCommit:
+class GroupCommit(Line):
     """The only writer of the task file in this store."""
 
     def __init__(self, settings: StoreSettings, view: View, clock: Clock) -> None:
+        super().__init__(settings.lock_timeout + 1.0)
         self.view = view
         self.left: list[str] = []
         """Ids that left the file and whose files are still to be removed."""
@@ -48,53 +47,19 @@ class GroupCommit:
         self.prepare: Callable[[str, Record], object] | None = None
         """Called for each answer that is a task's record, before the waiting threads are woken:
         in the leader's loop it costs a third of what it costs in a thread that was just woken."""
-        self.version = 0
-        """Counts the changes of ``kept`` and ``ticks``."""
-        self.kept: tuple[Patch, ...] = ()
-        """Patches that could not be saved so far, in order."""
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
         self._settings = settings
         self._clock = clock
         self._ticks: dict[Any, Patch] = {}
-        self._mutex = threading.Lock()  # for the queue and the lists; never while doing I/O
-        self._queue: list[Ticket] = []
-        self._leading = False
-        self._gate: threading.Lock | None = None
-        self._last_size = 0
         self._encoded = Encoded()
         self._aside: dict[Signature, Path] = {}
-        self._lock: tuple[int, FileLock] | None = None
+        self._lock_path = view.path.with_name(f"{TASK_FILE}.lock")
 
     @property
     def ticks(self) -> dict[Any, Patch]:
         """Patches that ride along with the next write."""
         return self._ticks
-
-    def submit(self, patch: Patch) -> Any:
-        """Applies ``patch`` and returns its answer once file and folder are synced.
-
-        Raises the patch's own StoreError, or NotSaved when it could not be written in time.
-        """
-        ticket = Ticket(patch)
-        limit = self._settings.lock_timeout + 1.0
-        with self._mutex:
-            self._queue.append(ticket)
-            ticket.leads = not self._leading
-            self._leading = True
-            if self._gate and len(self._queue) >= self._last_size:
-                self._gate.release()
-                self._gate = None
-        if not ticket.leads and not ticket.latch.acquire(timeout=limit):
-            with self._mutex:
-                if not ticket.settled and not ticket.leads:
-                    self._abandon(ticket)
-                    raise NotSaved("the disk or the task file's lock did not answer in time")
-        if ticket.leads and not ticket.settled:
-            self._lead()
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.answer
 
     def tick(self, key: Any, combine: Callable[[Patch | None], Patch]) -> None:
         """Leaves a patch to ride along with the next write (:meth:`flush` at the latest)."""
@@ -113,26 +78,9 @@ class GroupCommit:
             left, self.left = self.left, []
         return left
 
-    def _abandon(self, ticket: Ticket) -> None:
-        ticket.abandoned = True
-        if ticket in self._queue:
-            self._queue.remove(ticket)
-            if ticket.patch.keep:
-                self.kept = keep(self.kept, ticket.patch)
-                self.version += 1
-
-    def lock(self) -> FileLock:
+    def lock(self) -> Lock:
         """The lock between processes; hold it for moments only."""
-        if self._lock is None or self._lock[0] != os.getpid():
-            path = self.view.path.with_name(f"{TASK_FILE}.lock")
-            lock = FileLock(
-                path,
-                timeout=self._settings.lock_timeout,
-                poll_interval=0.002,
-                preserve_lock_file=True,
-            )
-            self._lock = (os.getpid(), lock)
-        return self._lock[1]
+        return Lock(self._lock_path, self._settings.lock_timeout)
 
     def _lead(self) -> None:
         group = Group()
@@ -140,7 +88,7 @@ class GroupCommit:
         try:
             self._write(group)
             error = None
-            self._prepare(group)
+            self._make_tasks(group, written=True)
         except Timeout:
             error = NotSaved(
                 f"another process held {TASK_FILE}.lock for {self._settings.lock_timeout:g} s; "
@@ -152,10 +100,16 @@ class GroupCommit:
         finally:
             self._settle(group, error)
 
-    def _prepare(self, group: Group) -> None:
-        for ticket in group.tickets:
-            if self.prepare and ticket.patch.task_id and ticket.error is None:
-                self.prepare(ticket.patch.task_id, ticket.answer)
+    def _make_tasks(self, group: Group, *, written: bool = False) -> None:
+        try:
+            for ticket in group.tickets:
+                task_id, answer = ticket.patch.task_id, ticket.answer
+                if task_id and answer is not None and self.prepare:
+                    task = self.prepare(task_id, answer)
+                    if written:
+                        ticket.task = task
+        except Exception:
+            log.exception("a task could not be made; its caller tries again")
 
     def _write(self, group: Group) -> None:
         try:
@@ -177,18 +131,6 @@ class GroupCommit:
             if not group.tickets:  # nothing could be tried, for anyone who waits
                 self._take(group)
             raise
-
-    def _gather(self) -> None:
-        # Threads woken by the last group are about to queue their next patches; a moment's
-        # patience puts them into this group instead of leaving the queue in two halves.
-        with self._mutex:
-            if not 1 < self._last_size > len(self._queue):
-                return
-            self._gate = gate = threading.Lock()
-            gate.acquire()
-        gate.acquire(timeout=_LONGEST_GATHERING)
-        with self._mutex:  # not while a thread is about to open the gate that it has just seen
-            self._gate = None
 
     def _take(self, group: Group) -> None:
         with self._mutex:
@@ -253,7 +195,14 @@ class GroupCommit:
             self.view.accept(written[0])
 
         path = self.view.path
-        replace_whole(path, data, expected=state.signature, announce=announce, replaced=replaced)
+        replace_whole(
+            path,
+            data,
+            expected=state.signature,
+            syncing=lambda: self._find_help(group),
+            announce=announce,
+            replaced=replaced,
+        )
         group.departures = draft.departures
 
     def _settle(self, group: Group, error: BaseException | None) -> None:
@@ -274,18 +223,16 @@ class GroupCommit:
                 else:
                     self._settle_ticket(ticket, group, error, undone)
             if error is not None:
+                if self.view.problems.get("not_saved") != str(error):  # else it is said already
+                    log.warning("not saved: %s", str(error))  # no frames kept alive
                 self.view.problems["not_saved"] = str(error)
-                log.warning("not saved: %s", str(error))  # no frames kept alive
             self.kept += tuple(undone)
             self.version += 1
             self._last_size = len(group.tickets)
-            successor = self._queue[0] if self._queue else None
-            self._leading = successor is not None
-            if successor:
-                successor.leads = True
-                successor.latch.release()
-        for ticket in group.tickets:
-            ticket.latch.release() if not ticket.leads else None
+            waking = self._sleepers(group)
+            self._hand_over()
+        for ticket in waking:
+            ticket.latch.release()
 
     def _settle_ticket(
         self, ticket: Ticket, group: Group, error: BaseException | None, undone: list[Patch]
@@ -297,9 +244,10 @@ class GroupCommit:
         if error is not None:
             refused, ticket.error = ticket.error, error
             if refused is not None:
+                ticket.error = refused if isinstance(refused, BadPatch) else error
                 return
             if not group.replaced and patch.keep:
-                self.kept = keep(self.kept, patch)
+                ticket.error = self._keep(patch) or error
             elif group.replaced and patch.task_id:
                 self.unsynced |= {patch.task_id}
         lost = ticket.abandoned or error is not None

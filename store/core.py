@@ -24,7 +24,7 @@ from store.owners import Liveness, Owner
 from store.restore import restore
 from store.settings import StoreSettings
 from store.tasks import Tasks
-from store.transitions import checked, fence
+from store.transitions import checked, fence, is_flat
 from store.view import View
 
 log = logging.getLogger(__name__)
@@ -190,8 +190,10 @@ class Store(Adjusting):
         """
         if not durable:
             return self._tick(task_id, patch, owner, attempt)
+        if type(patch) is dict and is_flat(patch):
+            return self._do(patches.Update(task_id, patch.copy(), owner, attempt))
         if not callable(patch):
-            return self._do(patches.update(task_id, checked(patch), owner, attempt))
+            return self._do(patches.Update(task_id, checked(patch), owner, attempt))
         deadline = time.monotonic() + self.settings.lock_timeout
         while True:
             record = self._record(task_id)
@@ -202,7 +204,7 @@ class Store(Adjusting):
                 return self.update(task_id, patch, owner=owner, attempt=attempt)
 
             try:
-                return self._do(patches.update(task_id, changes, owner, attempt, record, redo))
+                return self._do(patches.update_if(task_id, changes, owner, attempt, record, redo))
             except Outdated:
                 if time.monotonic() > deadline:
                     raise NotSaved(f"task {task_id} kept changing; nothing was written") from None
@@ -219,7 +221,7 @@ class Store(Adjusting):
 
     @staticmethod
     def _update_patch(key: tuple[str, str | None, int | None], changes: Changes) -> Patch:
-        return patches.update(key[0], changes, key[1], key[2])
+        return patches.Update(key[0], dict(changes), key[1], key[2])
 
     def claim(self) -> Task | None:
         """The oldest pending task that is due, now processing under this process's owner.
@@ -250,7 +252,7 @@ class Store(Adjusting):
 
     def delete(self, task_id: str) -> None:
         """Removes a task and its files; raises WrongState while someone is processing it."""
-        record = self._commit.submit(patches.delete(task_id, self._liveness.alive))
+        record = self._commit.submit(patches.delete(task_id, self._liveness.alive)).answer
         upkeep.remove_files(self.path.parent, self._tasks, {task_id: record})
 
     def restore_orphans(self) -> int:
@@ -259,7 +261,8 @@ class Store(Adjusting):
         """
         if not patches.orphans(self._tasks.records(), self._liveness.alive):
             return 0
-        count = int(self._commit.submit(patches.restore(self._liveness.alive, self.settings)))
+        patch = patches.restore(self._liveness.alive, self.settings)
+        count = int(self._commit.submit(patch).answer)
         if count:
             log.warning("%d interrupted tasks were restored", count)
         return count
@@ -274,7 +277,7 @@ class Store(Adjusting):
             return 0
         try:
             patch = Patch("cleanup", lambda d: cleanup.remove_old(d, self.settings), keep=False)
-            old = self._commit.submit(patch) if self.path.exists() else {}
+            old = self._commit.submit(patch).answer if self.path.exists() else {}
             upkeep.remove_files(self.path.parent, self._tasks, old)
             log.info(
                 "cleanup: %d tasks older than %g h removed", len(old), self.settings.keep_hours
@@ -327,11 +330,12 @@ class Store(Adjusting):
         return record
 
     def _do(self, patch: Patch) -> Task:
+        ticket = self._commit.submit(patch)
         assert patch.task_id is not None  # noqa: S101 - for the type checker
-        return self._tasks.task(patch.task_id, self._commit.submit(patch))
+        return ticket.task or self._tasks.task(patch.task_id, ticket.answer)
 
     def _answer(self, patch: Patch) -> Task | None:
-        answer = self._commit.submit(patch)
+        answer = self._commit.submit(patch).answer
         return self._tasks.task(*answer) if answer else None
 
     def _token(self) -> str:

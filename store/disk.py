@@ -133,13 +133,17 @@ def _mode_of(path: Path) -> int:
     return 0o644 if stat.S_ISLNK(mode) else stat.S_IMODE(mode)
 
 
-def _write_temporary(temporary: Path, data: bytes, mode: int) -> Signature:
+def _write_temporary(
+    temporary: Path, data: bytes, mode: int, syncing: Callable[[], None] | None
+) -> Signature:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, mode)
     try:
         write_all(descriptor, data)
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:  # the umask took bits away
             os.fchmod(descriptor, mode)
+        if syncing:
+            syncing()
         os.fsync(descriptor)
         return signature_of(os.fstat(descriptor))
     finally:
@@ -151,6 +155,7 @@ def replace_whole(
     data: bytes,
     *,
     expected: Signature | bool | None = True,
+    syncing: Callable[[], None] | None = None,
     announce: Callable[[Signature, Pin], None] | None = None,
     replaced: Callable[[], None] | None = None,
 ) -> None:
@@ -158,7 +163,8 @@ def replace_whole(
 
     A temporary file of its own (O_EXCL, the same mode), fsync, rename, fsync of the folder. The
     rename is not done when what stands under ``path`` no longer has the ``expected`` signature
-    (None: absent; True: whatever it is). ``announce`` is told the new signature before the
+    (None: absent; True: whatever it is). ``syncing`` is called right before the file's sync, for
+    what can be done meanwhile by another thread; ``announce`` is told the new signature before the
     rename, ``replaced`` is called between the rename and the folder's sync.
 
     Raises Moved, and OSError with the old file untouched, or, once ``replaced`` was called, with
@@ -167,7 +173,7 @@ def replace_whole(
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     mode = _mode_of(path)
     try:
-        signature = _write_temporary(temporary, data, mode)
+        signature = _write_temporary(temporary, data, mode, syncing)
         if announce:
             announce(signature, Pin(os.open(temporary, _READ_FLAGS)))
         if expected is not True and signature_at(path) != expected:

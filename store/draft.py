@@ -83,7 +83,7 @@ def count_finished(records: Mapping[str, Any]) -> int:
     return sum(map(is_finished, records.values()))
 
 
-@dataclass(eq=False, slots=True)  # as good as frozen, which would cost a call for each field
+@dataclass(eq=False)  # as good as frozen, which would cost a call for each field
 class Patch:
     """One change of the store's own making, applied under the lock between processes.
 
@@ -104,11 +104,12 @@ class Patch:
     absorb: Callable[[Patch], Patch | None] | None = None
     """From the next unsaved patch of the same task, one patch that does both, if there can be
     one: so that hours of failing saves do not pile up patches."""
-    plain: tuple[Mapping[str, Any], str | None, int | None] | None = None
-    """Of an update: its changes, owner and attempt."""
     redo: Callable[[], Any] | None = None
     """Computes and submits the change again when the record is no longer the one it was
     computed from (for a kept patch)."""
+
+    def check(self) -> None:
+        """Raises BadPatch for what can never be stored, if that was not found out before."""
 
 
 def keep(kept: tuple[Patch, ...], patch: Patch) -> tuple[Patch, ...]:

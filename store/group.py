@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from _thread import allocate_lock
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,20 +14,54 @@ from store.view import State
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
 class Ticket:
     """One caller's patch, and the caller's sleep until it is settled."""
 
-    patch: Patch
-    latch: threading.Lock = field(default_factory=threading.Lock)
-    answer: Any = None
-    error: BaseException | None = None
-    settled: bool = False
-    leads: bool = False
-    abandoned: bool = False
+    __slots__ = (
+        "abandoned",
+        "answer",
+        "error",
+        "follower",
+        "helps",
+        "latch",
+        "leads",
+        "patch",
+        "settled",
+        "task",
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(self, patch: Patch) -> None:
+        self.patch = patch
+        self.latch = allocate_lock()
         self.latch.acquire()
+        self.answer: Any = None
+        self.task: Any = None
+        """What the answer, if it is a record, looks like to a caller."""
+        self.error: BaseException | None = None
+        self.settled = self.leads = self.abandoned = False
+        self.helps: Group | None = None
+        """Woken not because it is settled but to make this group's tasks."""
+        self.follower: Ticket | None = None
+        """Whom the caller wakes when it is awake."""
+
+
+_FEW = 4
+"""So many threads are woken all at once."""
+_LONGEST_CHAIN = 64
+
+
+def follow_each_other(sleepers: list[Ticket]) -> list[Ticket]:
+    """Makes chains in which each thread wakes the next one; the answer is where they begin.
+
+    Threads that one thread wakes at once all want the interpreter's lock, which it still holds,
+    and go to sleep again; when each wakes the next, that one comes when it is its turn. The price:
+    each link may have to wait for the turn of a busy thread of the process to end (5 ms).
+    """
+    few = len(sleepers) <= _FEW
+    chains = len(sleepers) if few else -(-len(sleepers) // _LONGEST_CHAIN)
+    for ticket, follower in zip(sleepers, sleepers[chains:], strict=False):
+        ticket.follower = follower
+    return sleepers[:chains]
 
 
 @dataclass(eq=False)
@@ -40,6 +74,8 @@ class Group:
     departures: list[Departure] = field(default_factory=list)
     outdated: list[Patch] = field(default_factory=list)
     replaced: bool = False
+    helped: bool = False
+    """Whether one of the sleeping threads was woken to make the tasks."""
     before: State | None = None
     """The state before, whose file goes with it: that takes a while, and nobody waits for it."""
 

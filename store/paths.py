@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 TASK_FOLDERS = ("uploads", "results")
 _OWN = re.compile(r"(task_status\.json.*|task_history.*|task_backups|\..*)")
+_LEFT_BY_A_CRASH = re.compile(r"\.reserve\..*\.tmp|\.sample-.*")
+"""Hidden names that mean nothing once they are old."""
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -137,8 +139,8 @@ def sweep(
     """Removes files in ``outputs`` that no task names: at once when they belong to a task that
     has left (``gone``), else when nothing in them is younger than ``hours``.
 
-    The store's own files, names with a leading dot, and files of tasks in a file that was kept
-    aside stay. Returns what was removed; logs what could not be.
+    The store's own files, other names with a leading dot, and files of tasks in a file that was
+    kept aside stay. Returns what was removed; logs what could not be.
     """
     departed = set(gone) - records.keys()
     elsewhere = _named_elsewhere(outputs, records)
@@ -161,7 +163,9 @@ def sweep(
 def _candidates(root: Path) -> list[Path]:
     found: list[Path] = []
     for path in root.iterdir():
-        if _OWN.fullmatch(path.name):
+        if path.name == ".owners" and path.is_dir() and not path.is_symlink():
+            found.extend(early for early in path.iterdir() if early.name.startswith("."))
+        if _OWN.fullmatch(path.name) and not _LEFT_BY_A_CRASH.fullmatch(path.name):
             continue
         if path.name in TASK_FOLDERS and path.is_dir() and not path.is_symlink():
             found.extend(path.iterdir())

@@ -39,4 +39,4 @@ def restore(commit: GroupCommit, view: View, source: Path, *, replace: bool) -> 
         draft.recount()
         return sum(is_task(records[key]) for key in (records if replace else new))
 
-    return int(commit.submit(Patch("restore", apply, keep=False)))
+    return int(commit.submit(Patch("restore", apply, keep=False)).answer)

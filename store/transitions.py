@@ -10,6 +10,7 @@ from store.clock import from_text, to_text
 from store.codec import detach
 from store.errors import BadPatch, Fenced, WrongState
 from store.model import (
+    ATOMS,
     BASE_KEYS,
     CANCELLED,
     FAILED,
@@ -26,6 +27,8 @@ from store.settings import StoreSettings
 _MESSAGES = {PENDING: "等待处理...", PROCESSING: "正在处理，请稍候..."}
 _FAILURES = {CANCELLED: "已取消", INTERRUPTED: "处理失败：服务多次中断，已停止重试"}
 _TIMES = frozenset(("created_at", "started_at", "completed_at", "not_before"))
+_SAID = frozenset(("modular_output", "v2_output", "reason"))
+"""Keys from which the message is made, besides the status."""
 _OF_A_RUN = ("owner", "stage", "seconds_left", "not_before", "cancel_requested")
 """Keys that mean nothing once the task no longer runs."""
 _OF_A_RESULT = ("modular_status", "v2_status", "progress", "reason", "detail", "warnings")
@@ -53,10 +56,21 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise BadPatch(f"these fields cannot be stored as JSON: {error}") from error
     if "status" in result and result["status"] not in STATUSES:
         raise BadPatch(f"status must be one of {', '.join(STATUSES)}, not {result['status']!r}")
-    for key in _TIMES & result.keys():
-        if result[key] is not None and from_text(result[key]) is None:
-            raise BadPatch(f"{key} must be an ISO 8601 time, not {result[key]!r}")
+    if not _TIMES.isdisjoint(result):
+        for key in _TIMES & result.keys():
+            if result[key] is not None and from_text(result[key]) is None:
+                raise BadPatch(f"{key} must be an ISO 8601 time, not {result[key]!r}")
     return result
+
+
+def is_flat(fields: Mapping[Any, Any]) -> bool:
+    """Whether a plain copy of these fields has nothing in common with them any more, and checking
+    them runs no code of a caller.
+    """
+    for key, value in fields.items():
+        if type(key) is not str or type(value) not in ATOMS:
+            return False
+    return True
 
 
 def attempts_of(record: Mapping[str, Any]) -> int:
@@ -81,10 +95,11 @@ def merged(record: Record, changes: Mapping[str, Any], now: datetime) -> Record:
     ``created_at`` is kept as it is, ``started_at`` is never taken away. A finished task keeps
     its status (WrongState otherwise). The message follows the status unless it is given.
     """
-    before, after = record.get("status"), changes.get("status", record.get("status"))
+    before = record.get("status")
+    after = changes.get("status", before)
     if before in FINISHED and after != before:
         raise WrongState(f"the task is {before} and cannot become {after} (only a retry can)")
-    result = dict(record)
+    result = record.copy()
     for key, value in changes.items():
         if key == "created_at" and from_text(record.get(key)):
             continue
@@ -101,9 +116,7 @@ def merged(record: Record, changes: Mapping[str, Any], now: datetime) -> Record:
             result["completed_at"] = to_text(now)
         if before not in FINISHED:
             result = without(result, _OF_A_RUN)
-    if "message" not in changes and (
-        after != before or {"modular_output", "v2_output", "reason"} & changes.keys()
-    ):
+    if "message" not in changes and (after != before or not _SAID.isdisjoint(changes)):
         result["message"] = message_for(result)
     return result
 

@@ -342,3 +342,36 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
     assert ended is not None and ended.adjust is not None and ended.adjust.reason == "cancelled"
     assert not list((settings.outputs / "results" / task_id).glob("attempt-*"))
     store.close()
+
+
+def test_what_goes_wrong_each_second_is_logged_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.runner.IDLE_WAIT", 0.02)
+    store = Store(settings)
+    store.create()
+    owners = store.path.parent / ".owners"
+    owners.write_text("a file where a folder should be")  # so nothing can be claimed
+
+    def said() -> int:
+        return sum("could not take" in record.getMessage() for record in caplog.records)
+
+    looks: list[None] = []
+    claim = store.claim
+
+    def counted() -> Task | None:
+        looks.append(None)
+        return claim()
+
+    monkeypatch.setattr(store, "claim", counted)
+    runner = Runner(store, settings)
+    runner.start()
+    try:
+        until(lambda: len(looks) > 20, "twenty looks")
+        assert said() == 1
+        owners.unlink()
+        until(lambda: not any(t.status == "pending" for t in store.snapshot().tasks), "the claim")
+        assert said() == 1
+    finally:
+        runner.stop()
+        store.close()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from store.codec import Verbatim, decode, encode
@@ -39,6 +39,7 @@ GROUPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(GROUPS)
 @example(
     [
@@ -89,6 +90,7 @@ def values_of(task: Task) -> list[str]:
     return [repr(getattr(task, name)) for name in Task.__dataclass_fields__]
 
 
+@settings(deadline=None)
 @given(st.lists(RECORDS, min_size=1, max_size=4), st.data())
 def test_a_task_made_from_the_one_before_is_the_same(
     records: list[Record], data: st.DataObject

@@ -182,6 +182,25 @@ def test_files_that_no_task_names_go_after_a_day(store: Store, outputs: Path) ->
     assert left == {task_id, fresh, lost}
 
 
+def test_hidden_files_left_by_a_crash_go_after_a_day(store: Store, outputs: Path) -> None:
+    store.create()
+    owner = "elsewhere-12-0123456789ab"
+    left = [".reserve.12-0a1b2c3d.tmp", ".sample-x1y2/part.mp4", f".owners/.{owner}"]
+    own = [".reserve", f".owners/{owner}", ".somebody-s"]
+    for name in (*left, *own, ".reserve.13-0a1b2c3d.tmp", ".sample-now/part.mp4"):
+        path = outputs / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for name in (*left, *own):
+        os.utime(outputs / name, (1, 1))
+    os.utime(outputs / ".sample-x1y2", (1, 1))
+    store.cleanup_old_tasks()
+    assert [name for name in left if (outputs / name).exists()] == []
+    assert not (outputs / ".sample-x1y2").exists()
+    for name in (*own, ".reserve.13-0a1b2c3d.tmp", ".sample-now/part.mp4"):
+        assert (outputs / name).exists()
+
+
 def test_files_left_by_a_crash_in_the_middle_of_a_delete(make: Make, outputs: Path) -> None:
     store = make()
     task_id = store.create().id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
@@ -43,7 +42,7 @@ def drive(script: str, *arguments: str, timeout: float, **environment: str) -> s
 
 def sabotage(what: str) -> None:
     """Takes one thing away from the store in this process."""
-    from store import commit, disk, view
+    from store import commit, disk, lock, view
 
     real_sync: Any = os.fsync
 
@@ -59,7 +58,8 @@ def sabotage(what: str) -> None:
     elif what == "folder_fsync":
         os.fsync = sync_but(True)
     elif what == "lock":
-        commit.GroupCommit.lock = lambda self: contextlib.nullcontext()  # type: ignore[assignment,return-value]
+        lock.Lock.__enter__ = lambda self: None  # type: ignore[method-assign]
+        lock.Lock.__exit__ = lambda self, *_: None  # type: ignore[method-assign]
     elif what == "reread":
         real_look = view.View.look_for_update
 
