@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from pipeline import reasons
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
@@ -128,6 +128,12 @@ def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
     ]
 
 
+def heard_by_one(answers: Sequence[MethodAlignment]) -> bool:
+    """Whether one method heard a take of which another heard nothing: be it part of the answer
+    or not, one of the two is mistaken."""
+    return any(missed(one.segments, two.segments) for one, two in permutations(answers, 2))
+
+
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
     """The candidates of all answers, each place once, best first."""
     middle = (main.dance_start + main.dance_end) / 2
@@ -199,7 +205,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 Candidate(other.offset, other.speed, matched[1].confidence),
                 *candidates,
             )
-    if len(said) > 1 and (len(matched) == 1 or added):
+    if len(said) > 1 and (len(matched) == 1 or heard_by_one(matched)):
         confidence = min(confidence, ONE_EAR)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.

@@ -53,7 +53,9 @@ SPEED_CHANCE = 6.0
 FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
-"""Confidence that a take at yet another speed needs."""
+"""Confidence that a take at yet another speed needs, or trust where it is surely heard."""
+HEARD = 7.6
+"""Score from which a take is surely heard, whatever its rivals: hardly ever chance."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 MOST_REST = 3
@@ -94,12 +96,25 @@ def modular(
         for low, high in rest[:MOST_REST]:
             part = part_of(dance, low, high)
             piece = at_other_speed(part, reference, listening, tones)
-            if piece.matched and piece.confidence >= SURE:
+            if heard_there(piece):
                 found = [moved(segment, low) for segment in piece.segments]
                 found = [s for s in found if new_take(heard, s, result.segments)]
-                result = replace(result, segments=(*result.segments, *found))
+                # An answer is as sure as the least sure of its takes.
+                sure = min(result.confidence, piece.confidence) if found else result.confidence
+                result = replace(result, segments=(*result.segments, *found), confidence=sure)
     report(1.0)
-    return replace(result, segments=apart(unbridged(result.segments)))
+    return replace(result, segments=apart(unbridged(heard, result.segments)))
+
+
+def heard_there(piece: MethodAlignment) -> bool:
+    """Whether a take was found in what others leave open.
+
+    It may be surely heard and have a rival, where the song comes back nearly alike: to leave it
+    out would say that nothing is there. What lacks a part of the reference is only a loop.
+    """
+    details = piece.evidence.details
+    surely = details.get("score", 0.0) >= HEARD and details.get("trust", 0.0) >= SURE
+    return piece.matched and (piece.confidence >= SURE or surely)
 
 
 def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> MethodAlignment:
