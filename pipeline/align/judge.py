@@ -57,11 +57,17 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
     return worst
 
 
-def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segment, ...]:
+def completed(
+    mine: Sequence[Segment],
+    other: Sequence[Segment],
+    told: frozenset[float] = frozenset(),
+    theirs: frozenset[float] = frozenset(),
+) -> tuple[Segment, ...]:
     """Segments carried on to where the other method heard the same line go on.
 
     A quiet start or end is more easily missed than heard where there is none; small
-    differences are left alone.
+    differences are left alone, and a limit that the sound tells (``told``) against one that is
+    only likely (none of ``theirs``).
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
@@ -71,9 +77,11 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
                 continue
             if (distance([segment], [two]) or 0.0) > VISIBLE_MS:
                 continue
-            if start - two.dance_start > SHORT:
+            if start - two.dance_start > SHORT and not (
+                start in told and two.dance_start not in theirs
+            ):
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
-            if two.dance_end - stop > SHORT:
+            if two.dance_end - stop > SHORT and not (stop in told and two.dance_end not in theirs):
                 stop = two.dance_end
                 if index + 1 < len(mine):
                     stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
@@ -81,10 +89,16 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
     return tuple(result)
 
 
-def bounded(segments: Sequence[Segment], careful: Sequence[Segment]) -> tuple[Segment, ...]:
+def bounded(
+    segments: Sequence[Segment],
+    careful: Sequence[Segment],
+    told: frozenset[float] = frozenset(),
+    theirs: frozenset[float] = frozenset(),
+) -> tuple[Segment, ...]:
     """Segments with the limits of the method that tells limits best, where it found the same ones.
 
-    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less.
+    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less,
+    unless the sound tells theirs and not ours.
     Only where one segment of each is meant: a segment that the other method cut in two, or two
     that it took for one, keep their own.
     """
@@ -94,8 +108,10 @@ def bounded(segments: Sequence[Segment], careful: Sequence[Segment]) -> tuple[Se
         start, stop = segment.dance_start, segment.dance_end
         if len(same) == 1 and paired(same[0], segments) == [segment]:
             first, last = same[0].dance_start, same[0].dance_end
-            start = first if abs(first - start) <= SHORT else start
-            stop = last if abs(last - stop) <= SHORT else stop
+            if abs(first - start) <= SHORT or (first in theirs and start not in told):
+                start = first
+            if abs(last - stop) <= SHORT or (last in theirs and stop not in told):
+                stop = last
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
     return tuple(result) if apart else tuple(segments)
@@ -178,12 +194,13 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = 0.0 if best is None else best.confidence * 0.5
         return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
-    segments = first.segments
+    segments, told = first.segments, first.told
     for second in matched[1:]:
-        segments = completed(segments, second.segments)
+        segments = completed(segments, second.segments, told, second.told)
+        told |= second.told
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):
-        segments = bounded(segments, careful.segments)
+        segments = bounded(segments, careful.segments, told, careful.told)
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)

@@ -101,7 +101,9 @@ def modular(
                 found = [s for s in found if new_take(heard, s, result.segments)]
                 # An answer is as sure as the least sure of its takes.
                 sure = min(result.confidence, piece.confidence) if found else result.confidence
-                result = replace(result, segments=(*result.segments, *found), confidence=sure)
+                told = result.told | {time + low for time in piece.told}
+                segments = (*result.segments, *found)
+                result = replace(result, segments=segments, confidence=sure, told=told)
     report(1.0)
     return replace(result, segments=apart(unbridged(heard, result.segments)))
 
@@ -192,6 +194,7 @@ def assemble(
     speed = heard.speed
     segments: list[Segment] = []
     errors: list[tuple[float, float]] = []
+    told: frozenset[float] = frozenset()
     standing = [v for v in verdicts if v.matched]
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
@@ -209,7 +212,8 @@ def assemble(
         else:
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start / per_second if index + 1 < len(kept) else np.inf
-            segment = limited(dance, reference, segment, (before, after))
+            segment, sharp = limited(dance, reference, segment, (before, after))
+            told |= sharp
             segments.append(segment)
             span = segment.dance_start, segment.dance_end
             doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
@@ -241,4 +245,5 @@ def assemble(
         max(stated for _, stated in errors),
         None,
         replace(main.evidence, details=details),
+        told,
     )
