@@ -18,6 +18,9 @@ ECHO = 0.5
 one, share."""
 ONE_EAR = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
+SAME_LINE = 3.0
+"""Milliseconds up to which two methods follow the same exact line: on another, or one that
+drifts, what should be heard is not, and limits are those of that mistake."""
 CONFIRMED = 1.0
 """Methods no further apart than this (milliseconds) found the same arrival."""
 SHORT = 0.3
@@ -62,12 +65,13 @@ def completed(
     other: Sequence[Segment],
     told: frozenset[float] = frozenset(),
     theirs: frozenset[float] = frozenset(),
+    within: float = VISIBLE_MS,
 ) -> tuple[Segment, ...]:
     """Segments carried on to where the other method heard the same line go on.
 
     A quiet start or end is more easily missed than heard where there is none; small
     differences are left alone, and a limit that the sound tells (``told``) against one that is
-    only likely (none of ``theirs``).
+    only likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
@@ -75,7 +79,7 @@ def completed(
         for two in other:
             if min(stop, two.dance_end) - max(start, two.dance_start) < 1.0:
                 continue
-            if (distance([segment], [two]) or 0.0) > VISIBLE_MS:
+            if (distance([segment], [two]) or 0.0) > within:
                 continue
             if start - two.dance_start > SHORT and not (
                 start in told and two.dance_start not in theirs
@@ -125,6 +129,17 @@ def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
         if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
         and (distance([one], [two]) or 0.0) <= VISIBLE_MS
     ]
+
+
+def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
+    """The limits that the second method tells sharply, on lines that the first one follows too."""
+    same = {
+        time
+        for two in second.segments
+        if any((distance([one], [two]) or 0.0) <= SAME_LINE for one in paired(two, first.segments))
+        for time in (two.dance_start, two.dance_end)
+    }
+    return second.told & same
 
 
 def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
@@ -196,11 +211,14 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     first = matched[0]
     segments, told = first.segments, first.told
     for second in matched[1:]:
-        segments = completed(segments, second.segments, told, second.told)
-        told |= second.told
+        theirs = told_on(first, second)
+        # A line that is off by less than it says may be the same; an exact one is not.
+        within = min(max(SAME_LINE, first.error_ms or VISIBLE_MS), VISIBLE_MS)
+        segments = completed(segments, second.segments, told, theirs, within)
+        told |= theirs
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):
-        segments = bounded(segments, careful.segments, told, careful.told)
+        segments = bounded(segments, careful.segments, told, told_on(first, careful))
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)

@@ -135,6 +135,22 @@ def test_a_limit_that_the_sound_tells_stands_against_one_that_is_only_likely() -
     assert (only.dance_start, only.dance_end) == (3.3, 17.0)
 
 
+def test_limits_of_another_line_are_not_taken_over() -> None:
+    """A drift that is wrong by a thousandth moves what should be heard, and so the limits."""
+    exact = limited(SURE, 60.0, Segment(0.0, 14.9, 3.0))
+    drifting = limited(
+        replace(SURE, method="modular", told=frozenset({0.0, 15.7})),
+        50.0,
+        Segment(0.0, 15.7, 2.993, 1.0007),
+    )
+    [only] = judge({"v2": exact, "modular": replace(drifting, error_ms=9.0)}).segments
+    assert only.dance_end == 14.9
+    # A line of which no more is known may be the same.
+    vague = replace(exact, error_ms=10.0, confidence=0.97)
+    [only] = judge({"v2": vague, "modular": replace(drifting, error_ms=11.0)}).segments
+    assert only.dance_end == 15.7
+
+
 def two_of(*segments: Segment, confidence: float = 0.95) -> MethodAlignment:
     return replace(SURE, method="modular", segments=segments, confidence=confidence)
 
