@@ -15,7 +15,7 @@ from pipeline import reasons
 from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.modular_features import PER_SECOND, Features, extract
-from pipeline.align.modular_gain import doubt, trust
+from pipeline.align.modular_gain import WHOLE, doubt, trust
 from pipeline.align.modular_hint import near
 from pipeline.align.modular_place import (
     broken_off,
@@ -213,10 +213,13 @@ def assemble(
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start / per_second if index + 1 < len(kept) else np.inf
             segment, sharp = limited(dance, reference, segment, (before, after))
-            told |= sharp
             segments.append(segment)
             span = segment.dance_start, segment.dance_end
-            doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
+            said = doubt(dance, reference, segment.offset, segment.speed, *span)
+            doubts.append(said)
+            # In another mix much is not heard within a take, and says nothing of its limits.
+            if said is not None and said <= WHOLE:
+                told |= sharp
         errors.append(error_of(heard, listening, take, exact))
     trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
     if not doubts and not heard.stretched:
