@@ -70,8 +70,8 @@ def completed(
     """Segments carried on to where the other method heard the same line go on.
 
     A quiet start or end is more easily missed than heard where there is none; small
-    differences are left alone, and a limit that the sound tells (``told``) against one that is
-    only likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
+    differences are left alone, and so is a limit that the sound tells (one of ``told``) against one
+    that is only likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
@@ -212,9 +212,12 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     segments, told = first.segments, first.told
     for second in matched[1:]:
         theirs = told_on(first, second)
+        finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
         within = min(max(SAME_LINE, first.error_ms or VISIBLE_MS), VISIBLE_MS)
-        segments = completed(segments, second.segments, told, theirs, within)
+        segments = completed(
+            segments, second.segments, told if finer else frozenset(), theirs, within
+        )
         told |= theirs
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):

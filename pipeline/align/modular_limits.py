@@ -53,6 +53,8 @@ ENDED = 100.0
 that is heard well, losses came to 12 at most."""
 SHARP, LIKELY = 0.3, 0.9
 """Seconds within which a sharp limit lies with this probability, whatever is likely beforehand."""
+WELL = 0.25
+"""Usual coherence below which the room is known too badly to say that a limit is sharp."""
 AGAIN = 1.0
 """Seconds from a rough limit beyond which the room was perhaps learnt outside the take."""
 
@@ -216,7 +218,7 @@ def limit(
         np.cumsum(posterior(gains, others, at_end=False)),
         [(1 - LIKELY) / 2, (1 + LIKELY) / 2],
     )
-    sharp = bool((high - low) * HOP <= SHARP)
+    sharp = bool(usual >= WELL and (high - low) * HOP <= SHARP)
     return Limit(end if abs(found - end) < NEAR else found, sharp)
 
 

@@ -129,7 +129,9 @@ def v2(
             new = [s for s in moved if fresh(level, s, result.segments)]
             # The answer is no surer than any of its takes.
             sure = min(result.confidence, piece.confidence) if new else result.confidence
-            result = replace(result, segments=(*result.segments, *new), confidence=sure)
+            told = result.told | {time + low for time in piece.told}
+            segments = (*result.segments, *new)
+            result = replace(result, segments=segments, confidence=sure, told=told)
     if result.matched:
         soft = soft_takes(dance, reference, level, result.segments)
         result = replace(result, segments=(*result.segments, *soft))
@@ -157,8 +159,8 @@ def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> Meth
         placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
         for index, piece in enumerate(pieces)
     ]
-    segments = separated([segment for segment, _ in placings])
-    locked = all(line.height >= LOCKED for _, line in placings)
+    segments = separated([segment for segment, _, _ in placings])
+    locked = all(line.height >= LOCKED for _, line, _ in placings)
     error = 1.0 if locked else 15.0
     return refined(MethodAlignment(NAME, True, False, 0.9, segments, (), error, None, Evidence()))
 
