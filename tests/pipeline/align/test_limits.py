@@ -46,6 +46,14 @@ def test_a_take_starts_where_the_recording_was_started_also_in_its_silence(name:
 
 @BOTH
 @pytest.mark.music
+def test_a_limit_that_is_only_likely_is_not_called_told(name: str) -> None:
+    reference = silent_first(cut(track(1), 0, 40), 1.5)
+    dance = np.concatenate([silence(4), cut(reference, 0, 25), silence(6)])
+    assert list(run(name, dance + room(35), reference).told) == pytest.approx([29.0], abs=0.05)
+
+
+@BOTH
+@pytest.mark.music
 def test_a_start_within_the_music_is_not_carried_to_the_beginning(name: str) -> None:
     song = track(1)
     dance = np.concatenate([silence(5), cut(song, 1.2, 30)]) + room(35)
