@@ -167,7 +167,7 @@ def test_music_that_plays_instead_ends_a_take_for_good() -> None:
 def test_shared_drums_do_not_carry_a_take_into_another_part() -> None:
     song, other = track(1), track(3)
     away = cut(other, 20, 4) * np.float32(np.std(song) / np.std(other))
-    shared = np.tile(np.repeat([0.0, 1.0], round(0.2 * RATE)), 10)[: 4 * RATE]
+    shared = np.tile(np.repeat([0.0, 1.0, 1.0], round(0.16 * RATE)), 9)[: 4 * RATE]
     after = np.where(shared > 0, cut(song, 40, 4), away).astype(np.float32)
     dance = noisy(np.concatenate([cut(song, 15, 25), after, away]), 25)
     [segment] = run("modular", dance, song).segments
