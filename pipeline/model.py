@@ -94,6 +94,9 @@ class MethodAlignment:
     reason: str | None = None
     """A code of ``pipeline.reasons`` when not matched."""
     evidence: Evidence = field(default_factory=Evidence)
+    told: frozenset[float] = frozenset()
+    """Those starts and ends of segments (seconds of the dance) that the sound tells sharply, as
+    far as the method knows."""
 
 
 @dataclass(frozen=True)

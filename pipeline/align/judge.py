@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from pipeline import reasons
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
@@ -18,6 +18,9 @@ ECHO = 0.5
 one, share."""
 ONE_EAR = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
+SAME_LINE = 3.0
+"""Milliseconds up to which two methods follow the same exact line: on another, or one that
+drifts, what should be heard is not, and limits are those of that mistake."""
 CONFIRMED = 1.0
 """Methods no further apart than this (milliseconds) found the same arrival."""
 SHORT = 0.3
@@ -57,11 +60,18 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
     return worst
 
 
-def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segment, ...]:
+def completed(
+    mine: Sequence[Segment],
+    other: Sequence[Segment],
+    told: frozenset[float] = frozenset(),
+    theirs: frozenset[float] = frozenset(),
+    within: float = VISIBLE_MS,
+) -> tuple[Segment, ...]:
     """Segments carried on to where the other method heard the same line go on.
 
     A quiet start or end is more easily missed than heard where there is none; small
-    differences are left alone.
+    differences are left alone, and so is a limit that the sound tells (one of ``told``) against one
+    that is only likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
@@ -69,11 +79,13 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
         for two in other:
             if min(stop, two.dance_end) - max(start, two.dance_start) < 1.0:
                 continue
-            if (distance([segment], [two]) or 0.0) > VISIBLE_MS:
+            if (distance([segment], [two]) or 0.0) > within:
                 continue
-            if start - two.dance_start > SHORT:
+            if start - two.dance_start > SHORT and not (
+                start in told and two.dance_start not in theirs
+            ):
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
-            if two.dance_end - stop > SHORT:
+            if two.dance_end - stop > SHORT and not (stop in told and two.dance_end not in theirs):
                 stop = two.dance_end
                 if index + 1 < len(mine):
                     stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
@@ -81,10 +93,16 @@ def completed(mine: Sequence[Segment], other: Sequence[Segment]) -> tuple[Segmen
     return tuple(result)
 
 
-def bounded(segments: Sequence[Segment], careful: Sequence[Segment]) -> tuple[Segment, ...]:
+def bounded(
+    segments: Sequence[Segment],
+    careful: Sequence[Segment],
+    told: frozenset[float] = frozenset(),
+    theirs: frozenset[float] = frozenset(),
+) -> tuple[Segment, ...]:
     """Segments with the limits of the method that tells limits best, where it found the same ones.
 
-    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less.
+    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less,
+    unless the sound tells theirs and not ours.
     Only where one segment of each is meant: a segment that the other method cut in two, or two
     that it took for one, keep their own.
     """
@@ -94,8 +112,10 @@ def bounded(segments: Sequence[Segment], careful: Sequence[Segment]) -> tuple[Se
         start, stop = segment.dance_start, segment.dance_end
         if len(same) == 1 and paired(same[0], segments) == [segment]:
             first, last = same[0].dance_start, same[0].dance_end
-            start = first if abs(first - start) <= SHORT else start
-            stop = last if abs(last - stop) <= SHORT else stop
+            if abs(first - start) <= SHORT or (first in theirs and start not in told):
+                start = first
+            if abs(last - stop) <= SHORT or (last in theirs and stop not in told):
+                stop = last
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
     return tuple(result) if apart else tuple(segments)
@@ -109,6 +129,17 @@ def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
         if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
         and (distance([one], [two]) or 0.0) <= VISIBLE_MS
     ]
+
+
+def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
+    """The limits that the second method tells sharply, on lines that the first one follows too."""
+    same = {
+        time
+        for two in second.segments
+        if any((distance([one], [two]) or 0.0) <= SAME_LINE for one in paired(two, first.segments))
+        for time in (two.dance_start, two.dance_end)
+    }
+    return second.told & same
 
 
 def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
@@ -126,6 +157,12 @@ def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
             for one in mine
         )
     ]
+
+
+def heard_by_one(answers: Sequence[MethodAlignment]) -> bool:
+    """Whether one method heard a take of which another heard nothing: be it part of the answer
+    or not, one of the two is mistaken."""
+    return any(missed(one.segments, two.segments) for one, two in permutations(answers, 2))
 
 
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
@@ -172,12 +209,19 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = 0.0 if best is None else best.confidence * 0.5
         return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
     first = matched[0]
-    segments = first.segments
+    segments, told = first.segments, first.told
     for second in matched[1:]:
-        segments = completed(segments, second.segments)
+        theirs = told_on(first, second)
+        finer = limits_ms(first) < limits_ms(second)
+        # A line that is off by less than it says may be the same; an exact one is not.
+        within = min(max(SAME_LINE, first.error_ms or VISIBLE_MS), VISIBLE_MS)
+        segments = completed(
+            segments, second.segments, told if finer else frozenset(), theirs, within
+        )
+        told |= theirs
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):
-        segments = bounded(segments, careful.segments)
+        segments = bounded(segments, careful.segments, told, told_on(first, careful))
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     ambiguous = any(a.ambiguous for a in matched)
@@ -199,7 +243,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 Candidate(other.offset, other.speed, matched[1].confidence),
                 *candidates,
             )
-    if len(said) > 1 and (len(matched) == 1 or added):
+    if len(said) > 1 and (len(matched) == 1 or heard_by_one(matched)):
         confidence = min(confidence, ONE_EAR)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.

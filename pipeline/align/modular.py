@@ -15,7 +15,7 @@ from pipeline import reasons
 from pipeline.align import modular_tonal
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.modular_features import PER_SECOND, Features, extract
-from pipeline.align.modular_gain import doubt, trust
+from pipeline.align.modular_gain import WHOLE, doubt, trust
 from pipeline.align.modular_hint import near
 from pipeline.align.modular_place import (
     broken_off,
@@ -53,7 +53,9 @@ SPEED_CHANCE = 6.0
 FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
 SURE = 0.9
-"""Confidence that a take at yet another speed needs."""
+"""Confidence that a take at yet another speed needs, or trust where it is surely heard."""
+HEARD = 7.6
+"""Score from which a take is surely heard, whatever its rivals: hardly ever chance."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 MOST_REST = 3
@@ -94,12 +96,27 @@ def modular(
         for low, high in rest[:MOST_REST]:
             part = part_of(dance, low, high)
             piece = at_other_speed(part, reference, listening, tones)
-            if piece.matched and piece.confidence >= SURE:
+            if heard_there(piece):
                 found = [moved(segment, low) for segment in piece.segments]
                 found = [s for s in found if new_take(heard, s, result.segments)]
-                result = replace(result, segments=(*result.segments, *found))
+                # An answer is as sure as the least sure of its takes.
+                sure = min(result.confidence, piece.confidence) if found else result.confidence
+                told = result.told | {time + low for time in piece.told}
+                segments = (*result.segments, *found)
+                result = replace(result, segments=segments, confidence=sure, told=told)
     report(1.0)
-    return replace(result, segments=apart(unbridged(result.segments)))
+    return replace(result, segments=apart(unbridged(heard, result.segments)))
+
+
+def heard_there(piece: MethodAlignment) -> bool:
+    """Whether a take was found in what others leave open.
+
+    It may be surely heard and have a rival, where the song comes back nearly alike: to leave it
+    out would say that nothing is there. What lacks a part of the reference is only a loop.
+    """
+    details = piece.evidence.details
+    surely = details.get("score", 0.0) >= HEARD and details.get("trust", 0.0) >= SURE
+    return piece.matched and (piece.confidence >= SURE or surely)
 
 
 def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> MethodAlignment:
@@ -177,6 +194,7 @@ def assemble(
     speed = heard.speed
     segments: list[Segment] = []
     errors: list[tuple[float, float]] = []
+    told: frozenset[float] = frozenset()
     standing = [v for v in verdicts if v.matched]
     if not standing:
         best = max(verdicts, key=lambda v: v.score)
@@ -194,10 +212,14 @@ def assemble(
         else:
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start / per_second if index + 1 < len(kept) else np.inf
-            segment = limited(dance, reference, segment, (before, after))
+            segment, sharp = limited(dance, reference, segment, (before, after))
             segments.append(segment)
             span = segment.dance_start, segment.dance_end
-            doubts.append(doubt(dance, reference, segment.offset, segment.speed, *span))
+            said = doubt(dance, reference, segment.offset, segment.speed, *span)
+            doubts.append(said)
+            # In another mix much is not heard within a take, and says nothing of its limits.
+            if said is not None and said <= WHOLE:
+                told |= sharp
         errors.append(error_of(heard, listening, take, exact))
     trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
     if not doubts and not heard.stretched:
@@ -226,4 +248,5 @@ def assemble(
         max(stated for _, stated in errors),
         None,
         replace(main.evidence, details=details),
+        told,
     )

@@ -45,11 +45,30 @@ FARTHEST = 24.0
 """Seconds from a rough limit up to which a silence of the reference is followed."""
 NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
-
+INSTEAD, UNLIKE = 0.1, 0.25
+"""A frame in which other sound plays instead of the music: power relative to what should be heard
+from which there is sound, and coherence up to which it is another."""
+ENDED = 100.0
+"""Nats lost to such frames in a row, from which on the music has ended for good. Inside a take
+that is heard well, losses came to 12 at most."""
+SHARP, LIKELY = 0.3, 0.9
+"""Seconds within which a sharp limit lies with this probability, whatever is likely beforehand."""
+WELL = 0.25
+"""Usual coherence below which the room is known too badly to say that a limit is sharp."""
 AGAIN = 1.0
 """Seconds from a rough limit beyond which the room was perhaps learnt outside the take."""
 
 Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where a take starts or ends."""
+
+    time: float
+    """Seconds of the dance."""
+    sharp: bool
+    """Whether the sound tells it, and not what is likely beforehand."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +131,11 @@ class Ear:
         here, there = self.spectra(start, count, step)
         return Matched(start, likeness(here, there * room))
 
-    def likelihood(self, start: float, stop: float, room: Array, hiss: Array) -> Doubles:
-        """How much likelier each frame from ``start`` on is with the music than without, in nats.
+    def likelihood(
+        self, start: float, stop: float, room: Array, hiss: Array
+    ) -> tuple[Doubles, NDArray[np.bool_]]:
+        """How much likelier each frame from ``start`` on is with the music than without, in nats,
+        and in which of them other sound plays instead of it.
 
         Each bin's noise is at least ``hiss``, and else what is there: a clap says little.
         """
@@ -122,7 +144,9 @@ class Ear:
         heard = there * room
         own, other = np.square(np.abs(here)), np.square(np.abs(heard))
         ratio = (2 * np.real(here * np.conj(heard)) - other) / ((own + other) / 2 + hiss)
-        return np.asarray(INDEPENDENT * ratio.sum(axis=1), np.float64)
+        nats = np.asarray(INDEPENDENT * ratio.sum(axis=1), np.float64)
+        sounding = own.sum(axis=1) > INSTEAD * other.sum(axis=1)
+        return nats, sounding & (likeness(here, heard) < UNLIKE)
 
 
 def transfer(here: Array, there: Array) -> Array:
@@ -143,7 +167,7 @@ def likeness(here: Array, heard: Array) -> Array:
 
 def limits(
     ear: Ear, start: float, stop: float, floor: float, ceiling: float, between: tuple[float, float]
-) -> tuple[float, float] | None:
+) -> tuple[Limit, Limit] | None:
     """Exact limits of a take between two dance times, or None where coherence is too low.
 
     ``floor`` and ``ceiling`` are the limits of what the line can cover (both files' ends);
@@ -157,8 +181,8 @@ def limits(
     for rough, bound, end in ((start, low, floor), (stop, high, ceiling)):
         rising = rough == start
         place = limit(ear, rough, inside, bound, end, rising=rising)
-        if place is not None and abs(place - rough) > AGAIN:
-            place = limit(ear, place, inside, bound, end, rising=rising)
+        if place is not None and abs(place.time - rough) > AGAIN:
+            place = limit(ear, place.time, inside, bound, end, rising=rising)
         if place is None:
             return None
         found.append(place)
@@ -167,7 +191,7 @@ def limits(
 
 def limit(
     ear: Ear, rough: float, inside: float, bound: float, end: float, *, rising: bool
-) -> float | None:
+) -> Limit | None:
     """One limit near a rough one; ``bound`` is the farthest one, ``end`` that of the files."""
     inner = rough + inside if rising else rough - inside
     # Not where the rough limit may be off: silence would be taken for the music's room.
@@ -179,23 +203,37 @@ def limit(
     while True:
         outer = max(rough - reach, bound) if rising else min(rough + reach, bound)
         low, high = sorted((outer, inner))
-        gains = ear.likelihood(low, high, room, hiss)
-        odds = posterior(gains if rising else gains[::-1], at_end=abs(outer - end) < HOP)
+        gains, others = ear.likelihood(low, high, room, hiss)
+        if not rising:
+            gains, others = gains[::-1], others[::-1]
+        at_end = abs(outer - end) < HOP
+        odds = posterior(gains, others, at_end=at_end)
         open_ended = odds[: int(0.5 / HOP)].sum() > UNDECIDED
         if outer == bound or reach >= FARTHEST or not open_ended:
             break
         reach *= 2
     place = int(np.searchsorted(np.cumsum(odds), 0.5))
     found = low + (place - 0.5) * HOP if rising else high - (place - 0.5) * HOP
-    return end if abs(found - end) < NEAR else found
+    low, high = np.searchsorted(
+        np.cumsum(posterior(gains, others, at_end=False)),
+        [(1 - LIKELY) / 2, (1 + LIKELY) / 2],
+    )
+    sharp = bool(usual >= WELL and (high - low) * HOP <= SHARP)
+    return Limit(end if abs(found - end) < NEAR else found, sharp)
 
 
-def posterior(gains: Doubles, *, at_end: bool) -> Doubles:
+def posterior(gains: Doubles, others: NDArray[np.bool_], *, at_end: bool) -> Doubles:
     """Probability of each limit ``k``: the frames from ``k`` on have the music.
 
+    None beyond frames of ``others`` that surely speak against it: another part of a song shares
+    drums and chords with this one, whose match would make up for all that differs.
     ``at_end``: whether ``k = 0`` is the end of a file.
     """
     sums = np.concatenate([np.cumsum(gains[::-1])[::-1], [0.0]])
+    against = np.cumsum(np.where(others, gains, np.maximum(gains, 0.0))[::-1])
+    lost = np.maximum.accumulate(np.concatenate([[0.0], against]))[1:] - against > ENDED
+    if lost.any():
+        sums[: len(gains) - int(lost.argmax())] = -np.inf
     odds = np.exp(sums - sums.max())
     if at_end:
         odds[1:] *= (1 - AT_END) / (AT_END * len(odds))

@@ -79,8 +79,9 @@ def clipped(dance: Sound, reference: Sound, segment: Segment) -> Segment:
 
 def limited(
     dance: Sound, reference: Sound, segment: Segment, between: tuple[float, float]
-) -> Segment:
-    """A segment of matching waveforms, followed to where its line ends, its limits exact.
+) -> tuple[Segment, frozenset[float]]:
+    """A segment of matching waveforms, followed to where its line ends, its limits exact, and
+    those of them that are sharp.
 
     ``between``: the dance times that other segments leave free.
     """
@@ -105,15 +106,17 @@ def ended(
     reference: Sound,
     segment: Segment,
     between: tuple[float, float] = (-np.inf, np.inf),
-) -> Segment:
-    """A segment of matching waveforms with its limits placed by likelihood."""
+) -> tuple[Segment, frozenset[float]]:
+    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones."""
     floor, ceiling = whole(dance, reference, segment.offset, segment.speed)
     ear = Ear(dance, reference, segment.offset, segment.speed)
     start, stop = segment.dance_start, segment.dance_end
     exact = limits(ear, start, stop, floor, ceiling, between)
-    if exact is not None and exact[1] - exact[0] > 0.5 * (stop - start):
-        start, stop = exact
-    return replace(segment, dance_start=float(start), dance_end=float(stop))
+    told: frozenset[float] = frozenset()
+    if exact is not None and exact[1].time - exact[0].time > 0.5 * (stop - start):
+        start, stop = (float(limit.time) for limit in exact)
+        told = frozenset(float(limit.time) for limit in exact if limit.sharp)
+    return replace(segment, dance_start=float(start), dance_end=float(stop)), told
 
 
 def broken_off(heard: Features, listening: Features, takes: list[Take]) -> bool:
@@ -170,7 +173,7 @@ def honest(
         if exact is not None:
             at = replace(rough, offset=exact.offset, speed=exact.speed)
             at = clipped(dance, reference, at)
-            at = ended(dance, reference, at)
+            at, _ = ended(dance, reference, at)
             span = at.dance_start, at.dance_end
             said = doubt(dance, reference, at.offset, at.speed, *span)
         doubts.append(said)

@@ -21,10 +21,11 @@ ENOUGH = 0.6
 NEAR_END = 1.6
 """Seconds: a take that ends this near to an end of the reference ends because of it."""
 SAME_SPEED = 0.004
-PAUSE_DB = 10.0
-SEAM, RUNS_ON = 0.3, 1.0
-"""Seconds within which one take goes on in the reference where another ended, and of the dance
-without a take that are no pause."""
+PAUSE_DB, LOWER_DB = 10.0, 2.0
+"""How far the level drops in a pause, and how much lower it is there in the median."""
+SEAM, PAUSE = 0.3, 0.5
+"""Seconds within which one take goes on in the reference where another ended, and of a pause at
+least."""
 STEPS = 1.0
 """Seconds of the reference: neighbours less apart than this are one take at a wrong speed."""
 
@@ -124,31 +125,38 @@ def new_take(heard: Features, segment: Segment, known: Sequence[Segment]) -> boo
     return False
 
 
-def unbridged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+def unbridged(heard: Features, segments: Sequence[Segment]) -> tuple[Segment, ...]:
     """Segments without those that fill what the reference lacks.
 
     Where one take ends in the reference just where a later one begins, nothing of the
     reference is left for what lies between them: a stretch was cut from the reference there, and
-    what is found for it only resembles it. A take of its own lies between them when the
-    reference was played again up to that place, or on from it.
+    what is found for it only resembles it. Where that is a loop, the resemblance itself may end at
+    the cut, so that only a pause on either side tells a take of its own.
     """
     ordered = sorted(segments, key=lambda s: s.dance_start)
     filling: set[Segment] = set()
     for index, before in enumerate(ordered):
         for far in range(index + 2, len(ordered)):
-            between, after = ordered[index + 1 : far], ordered[far]
-            ended, begun = reference_time(before, before.dance_end), start_of(after)
-            if abs(begun - ended) < SEAM:
-                filling |= {s for s in between if not own_take(s, before, after, ended)}
+            after = ordered[far]
+            if abs(start_of(after) - reference_time(before, before.dance_end)) < SEAM:
+                group = ordered[index : far + 1]
+                pauses = [quiet(heard, one, two) for one, two in itertools.pairwise(group)]
+                beside = zip(group[1:-1], pauses, pauses[1:], strict=False)
+                filling |= {s for s, *both in beside if not all(both)}
     return tuple(s for s in ordered if s not in filling)
 
 
-def own_take(segment: Segment, before: Segment, after: Segment, seam: float) -> bool:
-    """Whether what lies between two takes that are one stretch of the reference is a take."""
-    runs_on = segment.dance_start - before.dance_end < RUNS_ON
-    runs_on = runs_on or after.dance_start - segment.dance_end < RUNS_ON
-    start, stop = start_of(segment), reference_time(segment, segment.dance_end)
-    return not runs_on and min(abs(start - seam), abs(stop - seam)) < SEAM
+def quiet(heard: Features, before: Segment, after: Segment) -> bool:
+    """Whether the level between two segments is that of a pause: it drops for a moment, and is
+    lower on the whole, talk or not; a soft moment of music that runs on is none."""
+    per_second = PER_SECOND * heard.speed
+    ends = (before.dance_start, before.dance_end, after.dance_start, after.dance_end)
+    first, stop, start, last = (round(t * per_second) for t in ends)
+    if start - stop < PAUSE * per_second:
+        return False
+    level = np.convolve(heard.level[stop:start], np.ones(25) / 25, "valid")
+    usual = np.median(np.concatenate([heard.level[first:stop], heard.level[start:last]]))
+    return bool(level.min() < usual - PAUSE_DB and np.median(level) < usual - LOWER_DB)
 
 
 def reference_time(segment: Segment, time: float) -> float:

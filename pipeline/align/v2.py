@@ -38,6 +38,8 @@ CLOSE = 4
 """Paths up to which places that come close to the best one are followed as well."""
 FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
+SURE, HEARD = 0.9, 8.5
+"""Confidence that a take in a gap needs, and the score that chance hardly comes to."""
 TEMPO = 4.6
 """Score from which another speed is looked at; chance comes to 3.9."""
 
@@ -122,15 +124,26 @@ def v2(
     report(0.9)
     for low, high in left[:3] if result.matched else []:
         piece = at_other_speed(stretch(dance, low, high), reference, listening)
-        if piece and piece.confidence >= 0.9:
+        if piece and (piece.confidence >= SURE or with_rival(piece)):
             moved = [shifted(segment, low) for segment in piece.segments]
             new = [s for s in moved if fresh(level, s, result.segments)]
-            result = replace(result, segments=(*result.segments, *new))
+            # The answer is no surer than any of its takes.
+            sure = min(result.confidence, piece.confidence) if new else result.confidence
+            told = result.told | {time + low for time in piece.told}
+            segments = (*result.segments, *new)
+            result = replace(result, segments=segments, confidence=sure, told=told)
     if result.matched:
         soft = soft_takes(dance, reference, level, result.segments)
         result = replace(result, segments=(*result.segments, *soft))
     report(1.0)
-    return replace(result, segments=separated(without_filling(result.segments)))
+    return replace(result, segments=separated(without_filling(level, result.segments)))
+
+
+def with_rival(piece: MethodAlignment) -> bool:
+    """Whether a take in a gap is beyond chance and lacks nothing, and only another place of the
+    reference, which is nearly alike, makes it doubtful: that it is there should be said."""
+    said = piece.evidence.details
+    return piece.matched and said["score"] >= HEARD and said["trust"] >= SURE
 
 
 def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> MethodAlignment:
@@ -146,8 +159,8 @@ def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> Meth
         placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
         for index, piece in enumerate(pieces)
     ]
-    segments = separated([segment for segment, _ in placings])
-    locked = all(line.height >= LOCKED for _, line in placings)
+    segments = separated([segment for segment, _, _ in placings])
+    locked = all(line.height >= LOCKED for _, line, _ in placings)
     error = 1.0 if locked else 15.0
     return refined(MethodAlignment(NAME, True, False, 0.9, segments, (), error, None, Evidence()))
 

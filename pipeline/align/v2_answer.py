@@ -11,7 +11,7 @@ from pipeline.align.signal import duration
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_echo import genuine
 from pipeline.align.v2_gain import MUCH, NOTHING, ceiling, unexplained
-from pipeline.align.v2_limits import gone_on, limits
+from pipeline.align.v2_limits import gone_on, limits, told_limits
 from pipeline.align.v2_line import half_width
 from pipeline.align.v2_phase import Lock, lock
 from pipeline.align.v2_search import agreement, tops
@@ -42,8 +42,9 @@ SAME = 6
 
 def placed(
     dance: Sound, reference: Sound, heard: Bits, piece: Piece, between: tuple[float, float]
-) -> tuple[Segment, Lock]:
-    """A piece as a segment of the dance's clock, locked over its whole length.
+) -> tuple[Segment, Lock, set[float]]:
+    """A piece as a segment of the dance's clock, locked over its whole length, and those of its
+    limits that the sound tells.
 
     ``between``: the dance times up to which its line may be followed.
     """
@@ -58,12 +59,16 @@ def placed(
     low = max(-kept.offset / kept.speed, 0.0)
     high = min((duration(reference) - kept.offset) / kept.speed, duration(dance))
     start, stop = max(start, low), min(stop, high)
+    told: set[float] = set()
     if exact.height >= LOCKED:
         free = (max(low, between[0]), min(high, between[1]))
         start, stop = gone_on(dance, reference, kept.offset, kept.speed, start, stop, free)
         at = kept.offset, kept.speed
-        start, stop = limits(dance, reference, *at, start, stop, (low, high), between)
-    return Segment(float(start), float(stop), float(kept.offset), float(kept.speed), moved), exact
+        found = told_limits(dance, reference, *at, start, stop, (low, high), between)
+        (start, _), (stop, _) = found
+        told = {float(time) for time, sharp in found if sharp}
+    at = float(kept.offset), float(kept.speed)
+    return Segment(float(start), float(stop), *at, moved), exact, told
 
 
 def standing(
@@ -229,10 +234,11 @@ def answer(
     segments: list[Segment] = []
     best: tuple[float, float, list[tuple[float, float]], Evidence] | None = None
     errors: list[float] = []
-    total = 0.0
     lacks: list[float | None] = []
+    total, told = 0.0, set[float]()
     for index, piece in enumerate(pieces):
-        segment, exact = placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
+        between = around(pieces, index, heard.speed)
+        segment, exact, sharp = placed(dance, reference, heard, piece, between)
         score, others, evidence = standing(heard, listening, piece)
         deep = score < CHANCE and exact.height >= LOCKED
         strength = 0.8 * exact.height if deep else score
@@ -243,6 +249,7 @@ def answer(
         if not deep and others and others[0][1] > BETTER:
             continue
         segments.append(segment)
+        told |= sharp
         if exact.height >= LOCKED:
             lacks.append(lacking(dance, reference, segment))
         total += piece.score * float(np.sqrt(piece.stop - piece.start))
@@ -259,9 +266,9 @@ def answer(
     if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
         confidence = min(confidence, CLOSE)
     main = max(segments, key=lambda s: s.dance_end - s.dance_start)
-    trust = ceiling(lacks, strength, main.dance_end - main.dance_start)
-    if not lacks and not heard.stretched:
-        trust = UNLOCKED  # at one speed phases agree, but for another player's version
+    # At one speed phases agree, but for another player's version.
+    unlocked = not lacks and not heard.stretched
+    trust = UNLOCKED if unlocked else ceiling(lacks, strength, main.dance_end - main.dance_start)
     confidence = min(confidence, trust)
     details = {
         **evidence.details,
@@ -272,10 +279,7 @@ def answer(
     }
     if any(share is not None for share in lacks):
         details["missing"] = max(share for share in lacks if share is not None)
-    places = [(main.offset, 1.0)] + [
-        (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
-    ]
-    candidates = tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
+    candidates = candidates_of(main, others)
     return MethodAlignment(
         NAME,
         True,
@@ -286,7 +290,16 @@ def answer(
         max(errors),
         None,
         replace(evidence, details=details),
+        frozenset(told),
     )
+
+
+def candidates_of(main: Segment, others: list[tuple[float, float]]) -> tuple[Candidate, ...]:
+    """The chosen place and those that come near it, with their shares of the evidence."""
+    places = [(main.offset, 1.0)] + [
+        (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
+    ]
+    return tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
 
 
 def on_grid(

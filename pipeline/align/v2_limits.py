@@ -57,6 +57,9 @@ UNDECIDED = 0.02
 """Likelihood of the outermost half second from which more is looked at."""
 NEAR = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
+OUTER, WIDTH = 0.05, 0.3
+"""Probability that is left out on either side, and seconds of what remains, of a limit that the
+sound tells."""
 
 Doubles = NDArray[np.float64]
 
@@ -126,26 +129,45 @@ def limits(
     ends: tuple[float, float],
     free: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[float, float]:
-    """Exact limits near rough ones; the rough ones where the reference foretells too little.
+    """Exact limits near rough ones; see ``told_limits``."""
+    at = offset, speed
+    (first, _), (last, _) = told_limits(dance, reference, *at, start, stop, ends, free)
+    return first, last
+
+
+def told_limits(
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    start: float,
+    stop: float,
+    ends: tuple[float, float],
+    free: tuple[float, float] = (-np.inf, np.inf),
+) -> tuple[tuple[float, bool], tuple[float, bool]]:
+    """Exact limits near rough ones, and whether the sound tells them; the rough ones where the
+    reference foretells too little.
 
     ``ends``: the dance times between which both files have sound on this line; ``free``: those
     that other pieces leave, by about a second.
     """
     inside = min(INSIDE, 0.6 * (stop - start))
     if inside < 1.0:
-        return start, stop
+        return (start, False), (stop, False)
     line = Line(dance, reference, offset, speed)
     found = []
     for rough, into, bound, end in (
         (start, inside, max(ends[0], free[0] - AROUND), ends[0]),
         (stop, -inside, min(ends[1], free[1] + AROUND), ends[1]),
     ):
-        place = limit(line, rough, rough + into, bound, end)
+        place, told = limit(line, rough, rough + into, bound, end)
         if abs(place - rough) > OFF:  # the filter was perhaps learnt outside the piece
-            place = limit(line, place, place + into, bound, end)
-        found.append(place)
+            place, told = limit(line, place, place + into, bound, end)
+        found.append((place, told))
     first, last = found
-    return (first, last) if last - first > 0.5 * (stop - start) else (start, stop)
+    if last[0] - first[0] > 0.5 * (stop - start):
+        return first, last
+    return (start, False), (stop, False)
 
 
 @dataclass(frozen=True)
@@ -175,8 +197,9 @@ class Line:
         return here, there
 
 
-def limit(line: Line, rough: float, inner: float, bound: float, end: float) -> float:
-    """One limit near a rough one: its median, walking from ``inner`` to ``bound`` at most.
+def limit(line: Line, rough: float, inner: float, bound: float, end: float) -> tuple[float, bool]:
+    """One limit near a rough one: its median, walking from ``inner`` to ``bound`` at most; and
+    whether the sound alone tells it.
 
     ``end`` is where the line leaves a file.
     """
@@ -190,7 +213,7 @@ def limit(line: Line, rough: float, inner: float, bound: float, end: float) -> f
         part = slice(*(max(round((t - low) * rate), 0) for t in known))
         told = foretold(own, other, part, rate)
         if np.vdot(own[part], told[part]) < FORETOLD * np.vdot(own[part], own[part]):
-            return rough
+            return rough, False
         gains = balance(own, told, part, rate)
         odds = likely(gains if rising else gains[::-1], at_end=abs(outer - end) < GRAIN)
         if outer == bound or reach >= FARTHEST or odds[: int(0.5 / GRAIN)].sum() < UNDECIDED:
@@ -198,7 +221,9 @@ def limit(line: Line, rough: float, inner: float, bound: float, end: float) -> f
         reach *= 2
     place = int(np.searchsorted(np.cumsum(odds), 0.5))
     found = outer + sign * place * GRAIN
-    return end if abs(found - end) < NEAR else found
+    sums = np.cumsum(likely(gains if rising else gains[::-1], at_end=False))
+    width = GRAIN * float(np.diff(np.searchsorted(sums, [OUTER, 1 - OUTER]))[0])
+    return end if abs(found - end) < NEAR else found, width <= WIDTH
 
 
 def foretold(own: Doubles, other: Doubles, part: slice, rate: int) -> Doubles:

@@ -16,8 +16,10 @@ SHORTEST = 8.0
 """Seconds of a gap that is worth a search."""
 QUIETER = 15.0
 """Decibels below the pieces' level at which there is no music."""
+SOFTER_DB = 2.0
+"""Decibels by which a pause, whatever is said in it, is softer than the music in the median."""
 END = 1.6
-JOIN, PAUSE = 0.3, 1.0
+JOIN, PAUSE = 0.3, 0.5
 """Seconds between two places of the reference that are one, and of a pause in the dance."""
 CREEP = 1.0
 """Seconds: pieces that follow each other this near in the reference are one at another speed."""
@@ -96,29 +98,35 @@ def fresh(level: Array, segment: Segment, known: tuple[Segment, ...]) -> bool:
     return any(len(part) and part.min() < usual - PAUSE_DB for part in around)
 
 
-def without_filling(segments: Sequence[Segment]) -> list[Segment]:
+def without_filling(level: Array, segments: Sequence[Segment]) -> list[Segment]:
     """Segments without those between two that are one stretch of the reference.
 
-    The song was cut there, and its missing part only sounds like another part. A repetition up
-    to that place, or one that goes on from it, apart from both, is none of this.
+    The song was cut there, and its missing part only sounds like another part: as a loop does up
+    to the cut, or from it on. A take of its own has a pause before and after it.
     """
     ordered = sorted(segments, key=lambda s: s.dance_start)
     kept = [True] * len(ordered)
     spans = [[s.speed * t + s.offset for t in (s.dance_start, s.dance_end)] for s in ordered]
     for first in range(len(ordered)):
         for last in range(first + 2, len(ordered)):
-            left_off, taken_up = spans[first][1], spans[last][0]
-            if abs(taken_up - left_off) >= JOIN:
+            if abs(spans[last][0] - spans[first][1]) >= JOIN:
                 continue
             for index in range(first + 1, last):
-                segment = ordered[index]
-                pauses = (
-                    segment.dance_start - ordered[first].dance_end,
-                    ordered[last].dance_start - segment.dance_end,
-                )
-                repeats = min(abs(time - left_off) for time in spans[index]) < JOIN
-                kept[index] &= repeats and min(pauses) >= PAUSE
+                before, own, after = ordered[index - 1 : index + 2]
+                kept[index] &= silent(level, before, own) and silent(level, own, after)
     return [segment for segment, keep in zip(ordered, kept, strict=True) if keep]
+
+
+def silent(level: Array, one: Segment, two: Segment) -> bool:
+    """Whether the level between two segments drops as it does when music stops, and most of what
+    is there is softer than the music, which a quiet moment of it is not."""
+    edges = (one.dance_start, one.dance_end, two.dance_start, two.dance_end)
+    begun, low, high, ended = (round(t / STEP) for t in edges)
+    if (high - low) * STEP < PAUSE:
+        return False
+    usual = float(np.median(np.concatenate([level[begun:low], level[high:ended]])))
+    part = level[low:high]
+    return bool(part.min() < usual - PAUSE_DB and np.median(part) < usual - SOFTER_DB)
 
 
 def separated(segments: list[Segment]) -> tuple[Segment, ...]:

@@ -118,6 +118,39 @@ def test_a_segment_that_the_other_method_cut_in_two_keeps_its_limits() -> None:
     assert (only.dance_start, only.dance_end) == (0.2, 30.0)
 
 
+def test_a_limit_that_the_sound_tells_stands_against_one_that_is_only_likely() -> None:
+    """A soft beginning: one method supposes that it was played, the other knows that it was not."""
+    supposed = limited(SURE, 60.0, Segment(3.3, 17.0, -3.3))
+    known = limited(
+        replace(SURE, method="modular", confidence=0.94, told=frozenset({5.0, 15.0})),
+        50.0,
+        Segment(5.0, 15.0, -3.3),
+    )
+    for first in (supposed, replace(supposed, confidence=0.9)):
+        [only] = judge({"v2": first, "modular": known}).segments
+        assert (only.dance_start, only.dance_end) == (5.0, 15.0)
+    # Where both tell their own, one heard less.
+    sharp = replace(supposed, told=frozenset({3.3, 17.0}))
+    [only] = judge({"v2": sharp, "modular": known}).segments
+    assert (only.dance_start, only.dance_end) == (3.3, 17.0)
+
+
+def test_limits_of_another_line_are_not_taken_over() -> None:
+    """A drift that is wrong by a thousandth moves what should be heard, and so the limits."""
+    exact = limited(SURE, 60.0, Segment(0.0, 14.9, 3.0))
+    drifting = limited(
+        replace(SURE, method="modular", told=frozenset({0.0, 15.7})),
+        50.0,
+        Segment(0.0, 15.7, 2.993, 1.0007),
+    )
+    [only] = judge({"v2": exact, "modular": replace(drifting, error_ms=9.0)}).segments
+    assert only.dance_end == 14.9
+    # A line of which no more is known may be the same.
+    vague = replace(exact, error_ms=10.0, confidence=0.97)
+    [only] = judge({"v2": vague, "modular": replace(drifting, error_ms=11.0)}).segments
+    assert only.dance_end == 15.7
+
+
 def two_of(*segments: Segment, confidence: float = 0.95) -> MethodAlignment:
     return replace(SURE, method="modular", segments=segments, confidence=confidence)
 
@@ -140,6 +173,14 @@ def test_a_take_that_one_method_heard_is_in_the_answer_with_less_confidence() ->
 def test_what_may_be_no_take_of_its_own_stays_out(other: Segment, confidence: float) -> None:
     together = judge({"v2": SURE, "modular": two_of(*SURE.segments, other, confidence=confidence)})
     assert together.segments == SURE.segments
+
+
+def test_a_take_that_only_one_heard_makes_the_answer_less_sure() -> None:
+    """Whether the take is in the answer or not: one of the two is mistaken."""
+    unsure = two_of(*SURE.segments, Segment(32, 45, -32.0), confidence=0.8)
+    for name, other in (("v2", SURE), ("modular", replace(SURE, confidence=0.7))):
+        together = judge({"first": replace(other, method=name), "second": unsure})
+        assert together.confidence <= 0.85
 
 
 def test_of_two_equally_sure_the_more_exact_one_answers() -> None:

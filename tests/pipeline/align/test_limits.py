@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 
-from pipeline.align import METHODS
+from pipeline.align import METHODS, modular_features
+from pipeline.align.modular_limits import posterior
 from pipeline.align.modular_rest import unbridged
+from pipeline.align.signal import Array
+from pipeline.align.v2_echo import STEP
 from pipeline.align.v2_rest import without_filling
 from pipeline.model import MethodAlignment, Samples, Segment
 from tests.pipeline.align.sounds import RATE, Held, cut, filtered, noisy, silence, track
 
 BOTH = pytest.mark.parametrize("name", list(METHODS))
-NO_FILLING = pytest.mark.parametrize("clear", [unbridged, without_filling])
 
 
 def run(name: str, dance: Samples, reference: Samples) -> MethodAlignment:
@@ -38,6 +42,14 @@ def test_a_take_starts_where_the_recording_was_started_also_in_its_silence(name:
     answer = run(name, dance + room(65), reference)
     starts = [s.dance_start for s in answer.segments]
     assert starts == pytest.approx([4.0, 35.0], abs=0.05)
+
+
+@BOTH
+@pytest.mark.music
+def test_a_limit_that_is_only_likely_is_not_called_told(name: str) -> None:
+    reference = silent_first(cut(track(1), 0, 40), 1.5)
+    dance = np.concatenate([silence(4), cut(reference, 0, 25), silence(6)])
+    assert list(run(name, dance + room(35), reference).told) == pytest.approx([29.0], abs=0.05)
 
 
 @BOTH
@@ -71,28 +83,95 @@ def test_takes_are_told_apart_in_noise_that_hides_the_pauses(name: str) -> None:
 
 
 A, B = Segment(0.0, 28.0, 60.0), Segment(48.0, 76.0, 40.0)
+AGAIN = Segment(31.0, 44.0, 44.0)
+"""Of the reference up to 88 s, where A stops and B starts."""
 
 
-@NO_FILLING
+def level_of(per_second: float, pauses: Sequence[tuple[float, float, float]]) -> Array:
+    """Levels of 76 s at -20 dB, with pauses: from, to, and how much softer they are; in each pause
+    there is half a second without any sound."""
+    level = np.full(round(76 * per_second), -20.0, np.float32)
+    for start, stop, softer in pauses:
+        level[round(start * per_second) : round(stop * per_second)] -= softer
+        middle = (start + stop) / 2
+        level[round((middle - 0.25) * per_second) : round((middle + 0.25) * per_second)] = -60.0
+    return level
+
+
+def modular_clears(
+    segments: Sequence[Segment], *pauses: tuple[float, float, float]
+) -> list[Segment]:
+    level = level_of(modular_features.PER_SECOND, pauses)
+    heard = modular_features.Features(np.zeros((len(level), 1), np.float32), level, 1.0, 1.0)
+    return list(unbridged(heard, segments))
+
+
+def v2_clears(segments: Sequence[Segment], *pauses: tuple[float, float, float]) -> list[Segment]:
+    return without_filling(level_of(1 / STEP, pauses), segments)
+
+
+CLEARS = pytest.mark.parametrize("clear", [modular_clears, v2_clears])
+Clears = Callable[..., list[Segment]]
+
+
+@CLEARS
 @pytest.mark.parametrize(
-    "filling", [Segment(26.5, 47.0, 43.0), Segment(40.0, 48.8, 36.0), Segment(31.0, 44.0, 43.0)]
-)
-def test_what_the_reference_lacks_is_not_filled_with_another_place(clear, filling) -> None:  # type: ignore[no-untyped-def]
-    assert list(clear([A, filling, B])) == [A, B]
-    assert list(clear([A, filling, Segment(45.0, 46.0, 90.0), B])) == [A, B]
-
-
-@NO_FILLING
-@pytest.mark.parametrize(
-    "segments",
+    "filling",
     [
-        [A, Segment(31.0, 44.0, 44.0), B],  # played again up to where A stopped, then on
-        [A, Segment(28.0, 48.0, 10.0), Segment(48.0, 76.0, 0.0)],  # the last goes elsewhere
-        [A, B],
+        Segment(26.5, 47.0, 43.0),
+        Segment(40.0, 48.8, 36.0),
+        Segment(31.0, 44.0, 43.0),
+        AGAIN,  # a loop that ends at the cut
+        Segment(31.0, 44.0, 57.0),  # and one that begins there
     ],
 )
-def test_takes_are_left_alone(clear, segments) -> None:  # type: ignore[no-untyped-def]
-    assert list(clear(segments)) == segments
+def test_what_the_reference_lacks_is_not_filled_with_another_place(
+    clear: Clears, filling: Segment
+) -> None:
+    assert clear([A, filling, B]) == [A, B]
+    assert clear([A, filling, Segment(45.0, 46.0, 90.0), B]) == [A, B]
+    # Soft moments are no pauses, and one pause makes no take.
+    assert clear([A, filling, B], (29.0, 30.0, 0.0), (45.0, 46.5, 0.0)) == [A, B]
+    assert clear([A, filling, B], (28.0, 31.0, 30.0)) == [A, B]
+
+
+@CLEARS
+@pytest.mark.parametrize("softer", [30.0, 6.0])
+def test_a_take_with_a_pause_on_either_side_is_no_filling(clear: Clears, softer: float) -> None:
+    """Though the teacher talks in the pauses."""
+    pauses = ((28.0, 31.0, softer), (44.0, 48.0, softer))
+    assert clear([A, AGAIN, B], *pauses) == [A, AGAIN, B]
+
+
+@CLEARS
+@pytest.mark.parametrize(
+    "segments", [[A, Segment(28.0, 48.0, 10.0), Segment(48.0, 76.0, 0.0)], [A, B]]
+)
+def test_takes_are_left_alone(clear: Clears, segments: list[Segment]) -> None:
+    assert clear(segments) == segments
+
+
+def test_music_that_plays_instead_ends_a_take_for_good() -> None:
+    """What matches beyond it is what another part shares with this one."""
+    shared = np.tile(np.repeat([30.0, -20.0], 10), 10)  # outermost first
+    gains = np.concatenate([shared, np.full(300, 20.0)])
+    instead = gains < 0
+    ended = int(np.searchsorted(np.cumsum(posterior(gains, instead, at_end=True)), 0.5))
+    assert ended == 200
+    # A dropout of the recording is none: nothing else is heard in it.
+    lasting = int(np.searchsorted(np.cumsum(posterior(gains, ~instead, at_end=True)), 0.5))
+    assert lasting == 0
+
+
+@pytest.mark.music
+def test_shared_drums_do_not_carry_a_take_into_another_part() -> None:
+    song, other = track(1), track(3)
+    away = cut(other, 20, 4) * np.float32(np.std(song) / np.std(other))
+    shared = np.tile(np.repeat([0.0, 1.0, 1.0], round(0.16 * RATE)), 9)[: 4 * RATE]
+    after = np.where(shared > 0, cut(song, 40, 4), away).astype(np.float32)
+    dance = noisy(np.concatenate([cut(song, 15, 25), after, away]), 25)
+    [segment] = run("modular", dance, song).segments
+    assert segment.dance_end == pytest.approx(25.0, abs=0.15)
 
 
 @pytest.mark.music

@@ -97,6 +97,19 @@ def test_each_take_is_aligned_for_itself(name: str) -> None:
 
 
 @BOTH
+def test_a_slow_take_whose_passage_comes_twice_is_not_passed_over(name: str) -> None:
+    """It is in the answer, which is no surer than of that take."""
+    song = track(3)
+    passage = cut(song, 10, 18)
+    reference = np.concatenate([cut(song, 0, 28), cut(song, 28, 30), passage, cut(song, 60, 15)])
+    dance = [silence(2), resampled(passage, 0.85), silence(4), cut(song, 30, 26)]
+    answer = run(name, noisy(np.concatenate(dance), 25), reference)
+    slow = [s for s in answer.segments if s.speed == pytest.approx(0.85, abs=0.001)]
+    assert [round(s.dance_start) for s in slow] == [2]
+    assert len(answer.segments) == 2 and answer.confidence <= 0.6
+
+
+@BOTH
 @pytest.mark.parametrize("direct_db", [-8.0, -12.0])
 def test_the_first_arrival_counts_and_not_the_strongest(name: str, direct_db: float) -> None:
     song = track(1)
