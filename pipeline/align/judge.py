@@ -11,8 +11,10 @@ from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
 
 VISIBLE_MS = 45.0
 """Methods further apart than this do not agree."""
-ALONE = 0.8
+ALONE = 0.9
 """The confidence from which one method's word is taken against the other's "no match"."""
+ELSEWHERE_MS = 250.0
+"""Methods further apart than this mean different places of the song, and not two mixes of one."""
 ECHO = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
@@ -198,12 +200,24 @@ def echo(answer: MethodAlignment) -> bool:
     return trust(answer) <= ECHO
 
 
+def contrary(matched: Sequence[MethodAlignment]) -> bool:
+    """Whether methods hear different places, and none of them that the music repeats: when none
+    is sure of its own either, each is the other's witness that nothing is shared."""
+    if any(a.ambiguous for a in matched):
+        return False
+    return any(
+        (apart := distance(one.segments, two.segments)) is None or apart > ELSEWHERE_MS
+        for one, two in pairwise(matched)
+    )
+
+
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     """The task's answer: the surer method's segments, with a confidence that knows of both."""
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=surest)
     alone = len(matched) < len(said)
-    if not matched or (alone and matched[0].confidence < ALONE) or all(map(echo, matched)):
+    unsure = bool(matched) and max(a.confidence for a in matched) < ALONE
+    if not matched or (unsure and (alone or contrary(matched))) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5

@@ -33,8 +33,20 @@ def test_two_that_disagree_are_a_match_without_confidence() -> None:
 
 
 def test_a_weak_match_alone_is_none() -> None:
-    together = judge({"v2": replace(SURE, confidence=0.6), "modular": NONE})
+    together = judge({"v2": replace(SURE, confidence=0.85), "modular": NONE})
     assert not together.matched and together.reason == reasons.NO_SHARED_MUSIC
+
+
+@pytest.mark.parametrize(("offset", "matched"), [(12.1, True), (20.0, False)])
+def test_two_weak_matches_elsewhere_are_none(offset: float, matched: bool) -> None:
+    weak = replace(SURE, confidence=0.7)
+    other = replace(weak, method="modular", segments=(Segment(0, 30, offset),), confidence=0.85)
+    together = judge({"v2": weak, "modular": other})
+    assert together.matched == matched
+    assert together.reason == (None if matched else reasons.NO_SHARED_MUSIC)
+    # Where the music repeats, both may be right.
+    repeats = replace(other, ambiguous=True, confidence=0.5)
+    assert judge({"v2": weak, "modular": repeats}).matched
 
 
 def test_a_strong_match_alone_stands_with_less_confidence() -> None:
