@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ WHILE_CHECKING = 1.5
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _ASKED = "upload.asked"
+_VISIT = "upload.visit"
+"""A name for this session: the same page in the browser may outlive it."""
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
     "choose_one", "uploading", "resuming", "done", "failed", "too_large", "too_many", "disk_full",
@@ -113,6 +116,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             },
             "facts": known,
             "kept": _kept(service, viewer.browser),
+            "round": f"{st.session_state.setdefault(_VISIT, uuid.uuid4().hex)}-{_key()}",
         },
         default={"files": None},
         on_files_change=lambda: None,

@@ -200,3 +200,17 @@ def test_a_reload_loses_no_uploaded_file(
     page.locator(".uploader h4").first.wait_for()
     page.locator(".st-key-detail").wait_for()
     assert whole.count() == 0, "they have been handed in"
+
+
+def test_chosen_files_wait_while_another_page_is_shown(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url)
+    choose_files(page, [pair[0]], pair[1])
+    page.get_by_role("link", name="History").click()
+    page.locator(".uploader").first.wait_for(state="detached")
+    page.get_by_role("link", name="Tasks").click()
+    page.locator(".uploader li[data-state=done]").nth(1).wait_for()
+    page.get_by_role("button", name="Put the music under it", disabled=False).click()
+    wait_done(page)
+    assert page.locator(".uploader li").count() == 0, "they have been handed in"

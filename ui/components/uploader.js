@@ -5,22 +5,23 @@
 // the file's name, size and date). Uploads go on while another page of the app is shown.
 // What was whole on the server when the page was opened is chosen again (kept), without the file itself.
 // data: { words, url, token, header, max, gb, accept: { dance, reference }, facts: { id: { text, warning } },
-//   kept: [{ id, name, size, role }] }
+//   kept: [{ id, name, size, role }], round }
+// round names this choice of files: the component's own key is another at each mount.
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
 
 const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30, 30, 30]; // seconds between tries
-const rounds = (window.__retrackUploads ??= new Map()); // by key: survives a remount
+const rounds = (window.__retrackUploads ??= new Map()); // by name: survives a remount
 const views = new WeakMap();
 const pause = (s) => new Promise((done) => setTimeout(done, s * 1000));
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 export default function (component) {
-  const { parentElement, key } = component;
-  if (!rounds.has(key)) rounds.set(key, { items: [] });
+  const { parentElement, data: { round: name } } = component;
+  if (!rounds.has(name)) rounds.set(name, { items: [] });
   let view = views.get(parentElement);
   if (!view) {
-    view = create(parentElement.querySelector(".uploader"), rounds.get(key));
+    view = create(parentElement.querySelector(".uploader"), rounds.get(name));
     views.set(parentElement, view);
   }
   view.update(component);
@@ -33,6 +34,8 @@ class Refused extends Error {
 
 function create(root, round) {
   let data = null, emit = () => {};
+  // What the server knows: nothing at a new mount, since Streamlit forgets the old one's state.
+  let told = JSON.stringify({ dance: [], reference: null });
   round.changed = () => { paint(); tell(); };
   round.options = () => data;
 
@@ -171,8 +174,8 @@ function create(root, round) {
       reference: whole.filter((x) => x.role === "reference").map(plain)[0] || null,
     };
     const now = JSON.stringify(files);
-    if (now === round.told) return;
-    round.told = now;
+    if (now === told) return;
+    told = now;
     emit(files);
     const last = whole[whole.length - 1];
     if (last) root.querySelector(".live").textContent = `${last.name}: ${data.words.done}`;
