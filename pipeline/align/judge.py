@@ -201,12 +201,17 @@ def echo(answer: MethodAlignment) -> bool:
 
 
 def contrary(matched: Sequence[MethodAlignment]) -> bool:
-    """Whether methods hear different places, and none of them that the music repeats: when none
-    is sure of its own either, each is the other's witness that nothing is shared."""
+    """Whether methods hear different places, no segment of one near one of the other's, and none
+    of them that the music repeats: when none is sure of its own either, each is the other's
+    witness that nothing is shared."""
     if any(a.ambiguous for a in matched):
         return False
-    return any(
-        (apart := distance(one.segments, two.segments)) is None or apart > ELSEWHERE_MS
+    return not all(
+        any(
+            (apart := distance([mine], [other])) is not None and apart <= ELSEWHERE_MS
+            for mine in one.segments
+            for other in two.segments
+        )
         for one, two in pairwise(matched)
     )
 

@@ -44,6 +44,9 @@ def test_two_weak_matches_elsewhere_are_none(offset: float, matched: bool) -> No
     together = judge({"v2": weak, "modular": other})
     assert together.matched == matched
     assert together.reason == (None if matched else reasons.NO_SHARED_MUSIC)
+    # One that also hears something elsewhere is no contradiction.
+    more = replace(other, segments=(Segment(0, 20, 12.0), Segment(20, 30, 40.0)))
+    assert judge({"v2": weak, "modular": more}).matched
     # Where the music repeats, both may be right.
     repeats = replace(other, ambiguous=True, confidence=0.5)
     assert judge({"v2": weak, "modular": repeats}).matched
