@@ -1,30 +1,29 @@
 """Sound as raw samples in a scratch file, read back window by window.
 
-Only the sound is decoded, at a low rate and mono, by one ffmpeg that writes into our pipe;
-neither the length of the file nor its picture becomes memory.
+Only the sound is decoded, at a low rate and mono, block by block (``pipeline.pcm``); neither
+the length of the file nor its picture becomes memory.
 
-Sample 0 is the container's start: a track that starts late begins with zeros, gaps are
-filled with zeros, and the encoder's delay is taken away (the decoder drops the samples that
-the container marks as padding).
+Sample 0 is the container's start (``pipeline.timeline``), and the encoder's delay is taken away
+(the decoder drops the samples that the container marks as padding).
 """
 
 from __future__ import annotations
 
 import math
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av.error
 import numpy as np
 
-from pipeline import ffmpeg, reasons
-from pipeline.loudness import measuring, read_measure
+from pipeline import reasons
+from pipeline.loudness import LoudnessMeter
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
+from pipeline.pcm import FormChanged, TooLate, mono_blocks
 from pipeline.plan import NO_TRACK, Bounds, Loudness
-from pipeline.probe import refuse
+from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
 
 RATE = 8000
@@ -33,12 +32,6 @@ SILENT_PEAK = 10 ** (-60 / 20)
 """A track that never gets louder than this (-60 dB of full scale) is silent."""
 MUSIC_FLOOR = 10 ** (-50 / 20)
 """Below this root mean square (-50 dB) the reference's start or end counts as silence."""
-GAP = 0.01
-"""Jumps of the time stamps larger than this are gaps and are filled (seconds)."""
-MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
-STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
-"""Forms for ``timeline``; mixing down never exceeds full scale."""
-BLOCK = 1 << 16
 FREE_MARGIN = 64 * 2**20
 """Disk space that is left alone (bytes)."""
 
@@ -93,7 +86,7 @@ def decode_sound(
     ``stream`` is the track's index in its container; without it the loudest track is taken
     (by its root mean square), since cameras write silent or far-away tracks beside the good
     one. With ``loudness`` that is measured in the same pass, at twice the cost. Raises
-    ``InputError``: ``unreadable``, ``silent``, ``too_short``, ``too_long`` or
+    ``InputError``: ``unreadable``, ``unsupported``, ``silent``, ``too_short``, ``too_long`` or
     ``disk_full``.
     """
     tracks = [s for s in info.sounds if stream is None or s.index == stream]
@@ -146,30 +139,33 @@ def _decode(
     progress: Progress,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
-    measure = target.with_suffix(".r128")
-    arguments = [
-        *("-nostdin", "-copyts", "-vn", "-sn", "-dn"),
-        *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
-        *_outputs(info, track, rate, measure.name if loud else None),
-    ]
-    limit = int((settings.max_duration + 60) * rate)
+    longest = settings.max_duration + 60
     expected = max(1, int(info.duration * rate))
+    meter = LoudnessMeter() if loud else None
     peak, energy, frames = 0, 0.0, 0
+    too_long = refuse(reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it")
     try:
-        with ffmpeg.process(arguments, folder=scratch) as pipe, target.open("wb") as out:
-            for block in _blocks(pipe.fileno()):
-                check_free(scratch, len(block))
-                out.write(block)
-                samples = np.frombuffer(block, dtype="<i2").astype(np.float64)
-                peak = max(peak, int(np.abs(samples).max()))
+        with opened(path, role=info.role, settings=settings) as container, target.open("wb") as out:
+            hear = meter.hear if meter is not None else None
+            for block in mono_blocks(container, track, info.start_time, rate, longest, hear):
+                check_free(scratch, block.nbytes)
+                out.write(block.astype("<i2", copy=False).tobytes())
+                samples = block.astype(np.float32)
+                peak = max(peak, int(np.abs(samples).max(initial=0)))
                 energy += float(samples @ samples)
                 frames += len(samples)
                 progress(min(1.0, frames / expected))
-                if frames > limit:
-                    raise refuse(
-                        reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it"
-                    )
-    except ffmpeg.FfmpegError as error:
+                if frames > longest * rate:
+                    raise too_long
+    except TooLate:
+        raise too_long from None
+    except FormChanged:
+        raise refuse(
+            reasons.UNSUPPORTED,
+            info.role,
+            "changes its sampling rate or its channels in the middle; export it again",
+        ) from None
+    except (av.error.FFmpegError, MemoryError, ValueError) as error:
         # A damaged stretch ends decoding early; what was heard before it can be enough.
         if frames < rate:
             raise refuse(
@@ -178,8 +174,6 @@ def _decode(
                 "has sound that cannot be decoded; export it again",
                 detail=str(error),
             ) from error
-    loudness = read_measure(measure) if measure.is_file() else None
-    measure.unlink(missing_ok=True)
     return PcmSound(
         path=target,
         rate=rate,
@@ -187,34 +181,8 @@ def _decode(
         stream=track.index,
         peak=peak / 32768.0,
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
-        loudness=loudness,
+        loudness=meter.measured() if meter is not None else None,
     )
-
-
-def _outputs(info: MediaInfo, track: AudioInfo, rate: int, measure: str | None) -> list[str]:
-    """The samples into the pipe, and the loudness into the file ``measure`` if that is wanted."""
-    samples = timeline(info.start_time, rate, MONO)
-    if measure is None:
-        return ["-map", f"0:{track.index}", "-af", samples, "-f", "s16le", "pipe:1"]
-    graph = f"[0:{track.index}]asplit[a][b];[a]{samples}[samples];[b]{measuring(measure)}[loud]"
-    return [
-        *("-filter_complex", graph, "-map", "[samples]", "-f", "s16le", "pipe:1"),
-        *("-map", "[loud]", "-f", "null", "-"),
-    ]
-
-
-def timeline(start_time: float, rate: int, form: str) -> str:
-    """The filters that resample to ``rate`` hertz with sample 0 at the container's start.
-
-    ``form`` says the samples' format and channels, as options of ``aresample``.
-
-    Gaps and a late start are filled with zeros; time stamps are not stretched (a small
-    disagreement is jitter of the container's clock, not sound). The second filter counts
-    ``first_pts`` in samples of its *input*, so the rate is changed before it.
-    """
-    first = round(start_time * rate)
-    fill = f"aresample={rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
-    return f"aresample={rate}:{form},{fill}"
 
 
 def check_free(folder: Path, needed: int) -> None:
@@ -224,17 +192,6 @@ def check_free(folder: Path, needed: int) -> None:
             reasons.DISK_FULL,
             f"the disk has no room for {max(1, needed // 2**20)} MiB more; free some space",
         )
-
-
-def _blocks(descriptor: int) -> Iterator[bytes]:
-    """Whole 16-bit samples from a pipe until its end."""
-    rest = b""
-    while piece := os.read(descriptor, BLOCK):
-        whole = rest + piece
-        cut = len(whole) & ~1
-        rest = whole[cut:]
-        if cut:
-            yield whole[:cut]
 
 
 def music_bounds(sound: PcmSound, *, hop: float = 0.02) -> Bounds:

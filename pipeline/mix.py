@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import ffmpeg
-from pipeline.decode import STEREO, timeline
 from pipeline.media import MediaInfo
 from pipeline.plan import Piece, RenderPlan
 from pipeline.settings import Settings
+from pipeline.timeline import STEREO, timeline
 
 RATE = 48000
 """Hertz, of every result."""
@@ -88,19 +88,20 @@ def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str)
 
 def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
     """The piece's filters; its first sample is that at ``source_start``."""
+    track = next(sound for sound in info.sounds if sound.index == stream)
     length = (piece.end - piece.start) * piece.speed
     if piece.stretch == "resample":
         # The samples are taken for ones of a rate that is ``speed`` times theirs. Rates are
         # whole numbers for ffmpeg, so both are scaled until the ratio is exact to 1e-9.
-        own = next(sound.rate for sound in info.sounds if sound.index == stream)
+        own = track.rate
         first, last = _samples(info, piece, own, length)
         source, target = _ratio(piece.speed * own / RATE)
+        chain = timeline(info.start_time, track, own, STEREO)
         return (
-            f"{timeline(info.start_time, own, STEREO)},atrim=start_pts={first}:end_pts={last},"
-            f"asetpts=N,asetrate={source},"
+            f"{chain},atrim=start_pts={first}:end_pts={last},asetpts=N,asetrate={source},"
             f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE}"
         )
-    chain = timeline(info.start_time, RATE, STEREO)
+    chain = timeline(info.start_time, track, RATE, STEREO)
     if piece.stretch == "pitch_kept":
         begin = piece.source_start + STRETCH_LEAD * (piece.speed - 1.0)
         missing = max(0, round(-begin * RATE))  # before the file's first sample

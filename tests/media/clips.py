@@ -192,6 +192,15 @@ def write_sound(samples: NDArray[np.float32], target: Path, *options: str) -> Pa
     return target
 
 
+def struck(seconds: float = 6.0) -> NDArray[np.float32]:
+    """A tone and hard strokes, at each of which encoders change their blocks' length; shape
+    (samples, 2) at 48 kHz."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 220 * t)
+    stroke = np.exp(-(t % 0.37) * 60) * np.random.default_rng(5).standard_normal(len(t))
+    return np.repeat((tone + 0.3 * stroke).astype(np.float32)[:, None], 2, axis=1)
+
+
 def read_music(path: Path, start: float, seconds: float) -> NDArray[np.float32]:
     """A stretch of a track, shape (samples, 2) at 48 kHz."""
     done = subprocess.run(

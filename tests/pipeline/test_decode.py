@@ -15,7 +15,8 @@ from pipeline.media import Role
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
-from tests.media.clips import RATE, Clip, make_dance, write_sound
+from pipeline.timeline import MONO
+from tests.media.clips import RATE, Clip, make_dance, struck, write_sound
 
 SETTINGS = Settings()
 CLICKS = (0.5, 1.75, 3.2)
@@ -105,6 +106,72 @@ def test_a_gap_in_the_stamps_is_filled_with_silence(tmp_path: Path) -> None:
     kept = (CLICKS[0], CLICKS[2])
     assert places(sound, kept) == pytest.approx(kept, abs=2e-3)
     assert np.abs(sound.read(round(1.2 * 8000), round(2.8 * 8000))).max() < 0.01
+
+
+def plain(path: Path, form: str) -> NDArray[np.int16]:
+    """All samples by ffmpeg, whatever the stamps say."""
+    done = subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(path)),
+            *("-af", f"aresample={form}", "-f", "s16le", "pipe:1"),
+        ],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    return np.frombuffer(done.stdout, dtype="<i2")
+
+
+@pytest.mark.parametrize("rate", [48000, 44100, 32000, 22050])
+@pytest.mark.parametrize("name", ["a.ogg", "a.webm", "a.mp3", "a.mkv", "a.ts"])
+def test_nothing_is_filled_or_cut_where_no_sound_is_missing(
+    name: str, rate: int, tmp_path: Path
+) -> None:
+    """libavformat stamps some Vorbis packets 10 ms too late; that was taken for a gap."""
+    codec = {"a.ogg": "libvorbis", "a.webm": "libvorbis", "a.mp3": "libmp3lame"}.get(name, "aac")
+    path = write_sound(struck(), tmp_path / name, "-c:a", codec, "-ar", str(rate))
+    sound = decoded(path, tmp_path)
+    wanted = plain(path, f"8000:{MONO}")
+    ours = np.round(sound.read(0, sound.frames) * 32768).astype(np.int16)
+    lead = ours[: len(ours) - len(wanted)]  # a track that starts late
+    assert not lead.any()
+    assert len(lead) < 800
+    apart = np.abs(ours[len(lead) :].astype(int) - wanted)
+    assert apart.max() <= 1
+
+
+def test_a_form_that_changes_in_the_middle_is_refused(tmp_path: Path) -> None:
+    """Two files put together; what renders them could not know where the second part lies."""
+    parts = [
+        write_sound(struck(), tmp_path / f"{rate}.mp3", "-ar", str(rate)).read_bytes()
+        for rate in (44100, 22050)
+    ]
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(InputError) as caught:
+        decoded(path, tmp_path)
+    assert caught.value.reason == reasons.UNSUPPORTED
+    assert "in the middle" in str(caught.value)
+
+
+def test_a_stamp_beyond_all_lengths_fills_no_disk(tmp_path: Path) -> None:
+    whole = write_sound(clicks(), tmp_path / "whole.mka", "-c:a", "aac")
+    path = tmp_path / "late.mka"
+    subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
+            *("-bsf:a", "setts=ts='PTS+gt(N,90)*3600/TB'", str(path)),
+        ],
+        timeout=60,
+        check=True,
+    )
+    info = probe(path, role="reference", settings=SETTINGS)
+    # What is checked at first is the length that the container tells, which may be a lie.
+    short = SETTINGS.model_copy(update={"max_duration": 60.0})
+    with pytest.raises(InputError) as caught:
+        decode_sound(path, info, tmp_path, settings=short)
+    assert caught.value.reason == reasons.TOO_LONG
+    assert (tmp_path / "reference-0-8000.s16").stat().st_size < 8000 * 2 * 10
 
 
 def test_the_loudest_track_is_taken_and_the_others_leave_no_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from scipy.signal import butter, sosfilt
 from pipeline.model import Segment
 from pipeline.plan import RenderOptions
 from tests.media import measure
-from tests.media.clips import RATE, write_sound
+from tests.media.clips import RATE, read_music, struck, write_sound
 from tests.media.work import Pair, kept, late_by, make_result, read_pair
 from tests.pipeline.pairs import OFFSET, WHOLE, level, shares_of
 
@@ -35,6 +35,19 @@ def test_loudness_is_one_static_gain(pair: Pair, song: NDArray[np.float32], tmp_
     # AAC itself loses a few tenths of a decibel, twice here.
     assert gains == pytest.approx([wished] * len(gains), abs=0.6)
     assert np.std(gains) < 0.15
+
+
+def test_an_ogg_reference_is_heard_without_holes(pair: Pair, tmp_path: Path) -> None:
+    """Its stamps jitter by 10 ms at every stroke, which is no gap."""
+    path = write_sound(struck(14), tmp_path / "song.ogg", "-c:a", "libvorbis", "-ar", "44100")
+    options = RenderOptions(loudness=False)
+    result = make_result(
+        read_pair(pair.dance, path, tmp_path / "s"), [WHOLE], tmp_path / "o.mp4", options=options
+    )
+    heard = measure.sound(result.path)[RATE : 7 * RATE]
+    wanted = read_music(path, 0.0, 14.0).mean(axis=1)[round((OFFSET + 1) * RATE) :][: 6 * RATE]
+    rest = heard - shares_of(heard, wanted)[0] * wanted
+    assert level(rest) < 0.1 * level(wanted)
 
 
 def test_room_sound_is_aligned_and_ducked(

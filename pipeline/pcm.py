@@ -1,0 +1,190 @@
+"""A track decoded to mono blocks by PyAV, within this process.
+
+An ffmpeg of its own passes every packet through five threads and a pipe, which costs more
+processor time than decoding sound does; and its filters get each frame by itself. Here frames
+are joined to seconds before they are resampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av.error
+import numpy as np
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.filter import Graph
+from av.stream import Discard
+from numpy.typing import NDArray
+
+from pipeline.media import AudioInfo
+from pipeline.timeline import MONO, converted, filled, largest_jitter
+
+CHUNK = 1 << 16
+"""Samples (of the track's own rate) that are resampled at a time."""
+
+Block = NDArray[np.int16]
+"""Shape (samples,), mono."""
+Form = tuple[int, str, str]
+"""A frame's rate (hertz), sample format and channel layout, by ffmpeg's names."""
+
+
+SETTLING = 1.0
+"""Seconds at the start in which the form may change: some decoders find it out with the first
+frames."""
+
+
+class TooLate(Exception):
+    """A frame's stamp lies so late that filling the gap before it would fill the disk."""
+
+
+class FormChanged(Exception):
+    """The rate or the channels change in the middle, as in files that were put together."""
+
+
+def mono_blocks(
+    container: InputContainer,
+    track: AudioInfo,
+    start_time: float,
+    rate: int,
+    longest: float,
+    hear: Callable[[AudioFrame], None] | None = None,
+) -> Iterator[Block]:
+    """The track as mono at ``rate`` hertz, its sample 0 at ``start_time`` (seconds, by the
+    container's stamps), in blocks of any length.
+
+    ``hear`` is given the decoded frames as well, at their own rate and with all channels.
+    Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
+    ``longest`` seconds, ``FormChanged``, and ``av.error.FFmpegError`` when the rest of the
+    container cannot be read.
+    """
+    first = round(start_time * rate)
+    graph: Graph | None = None
+    form: Form | None = None
+    given = 0
+    for chunk in _chunks(container, track, start_time):
+        if chunk.pts is not None and chunk.pts / chunk.sample_rate - start_time > longest:
+            raise TooLate
+        if graph is None or form != form_of(chunk):
+            if graph is not None:
+                for block in _end(graph):
+                    given += len(block)
+                    yield block
+            if given > SETTLING * rate:
+                raise FormChanged
+            graph, form = _graph(chunk, rate, first + given, largest_jitter(track)), form_of(chunk)
+        if hear is not None:
+            hear(chunk)
+        graph.push(chunk)
+        for block in _ready(graph):
+            given += len(block)
+            yield block
+    if graph is not None:
+        yield from _end(graph)
+
+
+def _chunks(container: InputContainer, track: AudioInfo, start_time: float) -> Iterator[AudioFrame]:
+    """Decoded frames joined to ``CHUNK`` samples or more, stamped in samples.
+
+    A frame whose stamp lies where the samples before it end, but for jitter, goes on from them,
+    and is counted on from them, so that jitter does not add up unseen; the first one, and one
+    that jumps, begins a chunk with its own stamp.
+    """
+    fifo = AudioFifo()
+    begin = 0.0
+    form: Form | None = None
+    for frame in _frames(container, track.index):
+        rate = frame.sample_rate
+        end = begin + fifo.samples
+        jitter = largest_jitter(track) * rate
+        if form is None:
+            begin = end = start_time * rate
+            jitter = 0.0
+        elif form != form_of(frame):
+            if fifo.samples:
+                yield _stamped(fifo, begin, form[0])
+            fifo = AudioFifo()
+            begin = end = end * rate / form[0]
+        form = form_of(frame)
+        if frame.pts is not None and frame.time_base is not None:
+            base = frame.time_base
+            stamp = frame.pts * base.numerator * rate / base.denominator
+            if abs(stamp - end) > jitter:
+                if fifo.samples:
+                    yield _stamped(fifo, begin, rate)
+                begin = stamp
+        frame.pts = None
+        fifo.write(frame)
+        if fifo.samples >= CHUNK:
+            count = fifo.samples
+            yield _stamped(fifo, begin, rate)
+            begin += count
+    if form is not None and fifo.samples:
+        yield _stamped(fifo, begin, form[0])
+
+
+def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
+    """The frames of one track; the packets of the others are not even read, where the container
+    says where they are."""
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index == index else Discard.all
+    wanted = container.streams[index]
+    if not isinstance(wanted, AudioStream):
+        raise TypeError(f"stream {index} is no sound")
+    wanted.codec_context.thread_count = (
+        1  # more threads hand packets around for longer than they decode
+    )
+    for packet in container.demux(wanted):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue  # damaged; the stamps of the next ones say where they belong
+        yield from frames
+
+
+def _stamped(fifo: AudioFifo, begin: float, rate: int) -> AudioFrame:
+    chunk = fifo.read(0)
+    assert chunk is not None  # noqa: S101 # asked only when there are samples
+    chunk.pts = round(begin)
+    chunk.time_base = Fraction(1, rate)
+    return chunk
+
+
+def form_of(frame: AudioFrame) -> Form:
+    """What a filter graph is made for."""
+    return frame.sample_rate, frame.format.name, frame.layout.name
+
+
+def _graph(frame: AudioFrame, rate: int, first: int, jitter: float) -> Graph:
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add_abuffer(
+        sample_rate=frame.sample_rate,
+        format=frame.format,
+        layout=frame.layout,
+        time_base=Fraction(1, frame.sample_rate),
+    )
+    graph.link_nodes(
+        source,
+        graph.add("aresample", converted(rate, MONO)),
+        graph.add("aresample", filled(rate, first, jitter)),
+        graph.add("abuffersink"),
+    ).configure()
+    return graph
+
+
+def _ready(graph: Graph) -> Iterator[Block]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (BlockingIOError, EOFError):
+            return
+        yield np.asarray(frame.to_ndarray(), dtype=np.int16).reshape(-1)
+
+
+def _end(graph: Graph) -> Iterator[Block]:
+    graph.push(None)
+    yield from _ready(graph)
