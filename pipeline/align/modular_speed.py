@@ -190,12 +190,15 @@ def warped(bands: Array, speed: float) -> Array:
     return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
 
 
-def best_place(
-    values: Array, spectra: Complex, step: int, count: int
-) -> tuple[float, float, float, float]:
-    """Slope, lag (frames, at the stretch's middle), score and next score of the best line."""
+def window_curves(
+    values: Array, starts: NDArray[np.int64], spectra: Complex, step: int, count: int
+) -> Array:
+    """The correlation of each window of ``values`` with the whole reference, in standard
+    deviations of chance; ``(windows, lags)``, all on the axis of the last one.
+
+    Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
+    """
     length = min(LENGTH, len(values))
-    starts = np.arange(0, max(len(values) - length, 0) + 1, HOP)
     windows = np.zeros((len(starts), BANDS, FFT_SIZE), np.float32)
     for row, start in enumerate(starts):
         windows[row, :, :length] = values[start : start + length].T
@@ -203,28 +206,42 @@ def best_place(
     weights = np.conj(fft.rfft(windows, axis=2)).transpose(2, 0, 1)
     product = np.matmul(np.ascontiguousarray(weights), spectra)
     curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)[:, :, :step]
+    del product  # hours of reference: some tens of megabytes each
     flat = curves.reshape(len(starts), -1)[:, : count + LENGTH - 1] / norm[:, None]
-    # Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
+    del curves
     reach = int(starts[-1])
     lined = np.zeros((len(starts), flat.shape[1] + reach), np.float32)
     for row, start in enumerate(starts):
         lined[row, reach - start : reach - start + flat.shape[1]] = flat[row]
+    return lined
+
+
+def best_place(
+    values: Array, spectra: Complex, step: int, count: int
+) -> tuple[float, float, float, float]:
+    """Slope, lag (frames, at the stretch's middle), score and next score of the best line."""
+    length = min(LENGTH, len(values))
+    starts = np.arange(0, max(len(values) - length, 0) + 1, HOP)
+    lined = window_curves(values, starts, spectra, step, count)
     centre = len(values) / 2
     away = starts + length / 2 - centre
     limit = STEP * 0.6
     tries = int(np.ceil(limit * float(np.abs(away).max()))) if len(starts) > 1 else 0
     slopes = np.linspace(-limit, limit, 2 * tries + 1) if tries else np.zeros(1)
     total = lined.shape[1]
-    best = np.zeros((len(slopes), total), np.float32)
+    highest = np.full(total, -np.inf, np.float32)
+    steepest = np.zeros(total, np.int8)
     for row, slope in enumerate(slopes):
+        line = np.zeros(total, np.float32)
         for curve, distance in zip(lined, away, strict=True):
             shift = round(float(distance * slope))
             low, high = max(shift, 0), min(total + shift, total)
-            best[row, low - shift : high - shift] += curve[low:high]
-    highest = best.max(axis=0) / np.float32(np.sqrt(len(starts)))
+            line[low - shift : high - shift] += curve[low:high]
+        steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
+        np.maximum(highest, line, out=highest)
+    highest /= np.float32(np.sqrt(len(starts)))
     top = int(highest.argmax())
     score = float(highest[top])
     other = np.concatenate([highest[: max(top - 15, 0)], highest[top + 16 :]])
-    slope = float(slopes[int(best[:, top].argmax())])
-    lag = top - (LENGTH - 1) - reach
-    return slope, float(lag), score, float(other.max(initial=0.0))
+    lag = top - (LENGTH - 1) - int(starts[-1])
+    return float(slopes[steepest[top]]), float(lag), score, float(other.max(initial=0.0))
