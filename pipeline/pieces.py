@@ -18,6 +18,9 @@ which differ only in their ends share one encoding."""
 TARGET_LUFS = -14.0
 PEAK_CEILING = -1.0
 """Decibels of full scale (true peak)."""
+HIGHEST_PEAK = 3.0
+"""Music never peaks higher (decibels of full scale); a packet that is damaged does, and should not
+decide how loud the rest is."""
 DRIFT = 2e-3
 """Speeds this near to 1 are drifting clocks and are followed by resampling."""
 SAME_SPEED_ERROR = 2e-3
@@ -44,8 +47,9 @@ def static_gain(loudness: Loudness | None, options: RenderOptions, dance_peak: f
     gain = 0.0
     peak = 1.0
     if options.loudness and loudness is not None:
-        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING - loudness.true_peak)
-        peak = 10 ** ((loudness.true_peak + gain) / 20)
+        highest = min(loudness.true_peak, HIGHEST_PEAK)
+        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING - highest)
+        peak = 10 ** ((highest + gain) / 20)
     if options.room_sound > 0:
         ceiling = 10 ** (PEAK_CEILING / 20)
         room = options.room_sound * dance_peak
@@ -54,12 +58,16 @@ def static_gain(loudness: Loudness | None, options: RenderOptions, dance_peak: f
 
 
 def pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> tuple[Piece, ...]:
-    """Music where there is some, original sound between, before and after, cross-faded."""
+    """Music where there is some, original sound between, before and after, cross-faded.
+
+    Original sound has given way when music begins, whose first stroke is then heard as it is;
+    at other seams half of the fade lies on either side.
+    """
     spans: list[tuple[float, float, Music | None]] = []
     position = begin
     for music in stretches:
         start = music.start
-        if start - position >= CROSS_FADE or (start > position and not spans):
+        if start - position >= (CROSS_FADE if spans else EDGE_FADE):
             spans.append((position, start, None))
         spans.append((start, music.end, music))
         position = music.end
@@ -73,6 +81,10 @@ def pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> 
         after = half if number < len(spans) - 1 else 0.0
         fade_in = 2 * before or edge
         fade_out = 2 * after or edge
+        if span is not None and number > 0 and spans[number - 1][2] is None:
+            before = CROSS_FADE
+        if span is None and after:
+            after = 0.0
         low, high = start - before, end + after
         pieces.append(_piece(span, low, high, begin, finish - begin, gain, fade_in, fade_out))
     return tuple(pieces)
@@ -100,8 +112,10 @@ def _piece(
         stretch = "resample"
     else:
         stretch = "pitch_kept"
-    if source_start < 0:  # the cross-fade would begin before the reference does
+    if source_start < 0:
+        # The reference begins within the fade, and with nothing to fade in from.
         low -= source_start / speed
+        fade_in = max(0.0, round(fade_in + source_start / speed, 9))
         source_start = 0.0
     return Piece(
         "reference",
