@@ -2,7 +2,8 @@
 
 ffmpeg's ``ebur128`` gives the integrated loudness and the true peak while the reference is
 decoded for the alignment; the result gets one static gain from them (``pipeline.pieces``), so
-that the music's dynamics stay.
+that the music's dynamics stay. What is measured is what a result gets: two channels, mixed down
+or up in the same way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from av.filter import Graph
 
 from pipeline.pcm import Form, form_of
 from pipeline.plan import Loudness
+from pipeline.timeline import STEREO, converted
 
 GATE = -69.5
 """The measure's own floor is -70 LUFS: nothing passed its gate (LUFS)."""
@@ -78,6 +80,7 @@ def _graph(frame: AudioFrame) -> Graph:
     )
     graph.link_nodes(
         source,
+        graph.add("aresample", converted(frame.sample_rate, STEREO)),
         graph.add("ebur128", peak="true", metadata="1", framelog="quiet"),
         graph.add("abuffersink"),
     ).configure()

@@ -21,7 +21,7 @@ from av.stream import Discard
 from numpy.typing import NDArray
 
 from pipeline.media import AudioInfo
-from pipeline.timeline import MONO, converted, filled, largest_jitter
+from pipeline.timeline import MONO, Clock, converted, filled
 
 CHUNK = 1 << 16
 """Samples (of the track's own rate) that are resampled at a time."""
@@ -65,7 +65,7 @@ def mono_blocks(
     graph: Graph | None = None
     form: Form | None = None
     given = 0
-    for chunk in _chunks(container, track, start_time):
+    for chunk in _chunks(container, track.index):
         if chunk.pts is not None and chunk.pts / chunk.sample_rate - start_time > longest:
             raise TooLate
         if graph is None or form != form_of(chunk):
@@ -75,7 +75,7 @@ def mono_blocks(
                     yield block
             if given > SETTLING * rate:
                 raise FormChanged
-            graph, form = _graph(chunk, rate, first + given, largest_jitter(track)), form_of(chunk)
+            graph, form = _graph(chunk, rate, first + given), form_of(chunk)
         if hear is not None:
             hear(chunk)
         graph.push(chunk)
@@ -86,44 +86,38 @@ def mono_blocks(
         yield from _end(graph)
 
 
-def _chunks(container: InputContainer, track: AudioInfo, start_time: float) -> Iterator[AudioFrame]:
-    """Decoded frames joined to ``CHUNK`` samples or more, stamped in samples.
-
-    A frame whose stamp lies where the samples before it end, but for jitter, goes on from them,
-    and is counted on from them, so that jitter does not add up unseen; the first one, and one
-    that jumps, begins a chunk with its own stamp.
-    """
+def _chunks(container: InputContainer, index: int) -> Iterator[AudioFrame]:
+    """Decoded frames joined to ``CHUNK`` samples or more, stamped in samples; one that does not
+    go on from the last begins a chunk."""
     fifo = AudioFifo()
     begin = 0.0
     form: Form | None = None
-    for frame in _frames(container, track.index):
-        rate = frame.sample_rate
-        end = begin + fifo.samples
-        jitter = largest_jitter(track) * rate
-        if form is None:
-            begin = end = start_time * rate
-            jitter = 0.0
-        elif form != form_of(frame):
-            if fifo.samples:
+    clock = Clock(0)
+    for frame in _frames(container, index):
+        if form != form_of(frame):
+            if form is not None and fifo.samples:
                 yield _stamped(fifo, begin, form[0])
-            fifo = AudioFifo()
-            begin = end = end * rate / form[0]
-        form = form_of(frame)
-        if frame.pts is not None and frame.time_base is not None:
-            base = frame.time_base
-            stamp = frame.pts * base.numerator * rate / base.denominator
-            if abs(stamp - end) > jitter:
-                if fifo.samples:
-                    yield _stamped(fifo, begin, rate)
-                begin = stamp
-        frame.pts = None
+            fifo, form, clock = AudioFifo(), form_of(frame), Clock(frame.sample_rate)
+        place = clock.place(_stamp(frame), frame.samples)
+        if not fifo.samples:
+            begin = place
+        elif abs(place - begin - fifo.samples) > 1:
+            yield _stamped(fifo, begin, form[0])
+            begin = place
+        frame.pts = None  # else the joined frames would have to lie without jitter
         fifo.write(frame)
         if fifo.samples >= CHUNK:
-            count = fifo.samples
-            yield _stamped(fifo, begin, rate)
-            begin += count
+            yield _stamped(fifo, begin, form[0])
     if form is not None and fifo.samples:
         yield _stamped(fifo, begin, form[0])
+
+
+def _stamp(frame: AudioFrame) -> float | None:
+    """A frame's stamp in samples of its own rate."""
+    if frame.pts is None or frame.time_base is None:
+        return None
+    base = frame.time_base
+    return frame.pts * base.numerator * frame.sample_rate / base.denominator
 
 
 def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
@@ -158,7 +152,7 @@ def form_of(frame: AudioFrame) -> Form:
     return frame.sample_rate, frame.format.name, frame.layout.name
 
 
-def _graph(frame: AudioFrame, rate: int, first: int, jitter: float) -> Graph:
+def _graph(frame: AudioFrame, rate: int, first: int) -> Graph:
     graph = Graph()
     graph.threads = 1
     source = graph.add_abuffer(
@@ -170,7 +164,7 @@ def _graph(frame: AudioFrame, rate: int, first: int, jitter: float) -> Graph:
     graph.link_nodes(
         source,
         graph.add("aresample", converted(rate, MONO)),
-        graph.add("aresample", filled(rate, first, jitter)),
+        graph.add("aresample", filled(rate, first)),
         graph.add("abuffersink"),
     ).configure()
     return graph

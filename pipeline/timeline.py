@@ -1,28 +1,71 @@
 """Where decoded samples lie in time: where the container's stamps say, but for their jitter.
 
 Sample 0 is the container's start: a track that starts late begins with zeros, gaps are filled
-with zeros, and what overlaps is cut. Stamps are never stretched: a small disagreement is jitter
-of the container's clock, not sound.
+with zeros, and what overlaps is cut. Samples are counted on from an anchor, the first frame's
+stamp. A stamp that departs from the count is believed, and becomes the new anchor, when it
+departs far or for long: recorders in browsers stamp single packets 10 ms and more late, and
+libavformat the Vorbis packet between a long and a short block of an Ogg file by up to 46 ms;
+each would become a hole. Where stamps begin anew (Ogg files put together), the sound goes on.
+
+The rule is here twice: ``Clock`` for frames that are decoded in this process, ``timeline`` for
+ffmpeg's filters.
 """
 
 from __future__ import annotations
 
-from pipeline.media import AudioInfo
-
 GAP = 0.01
-"""Jumps of the time stamps larger than this are gaps (seconds)."""
-VORBIS_GAP = 0.05
-"""The same for Vorbis. libavformat stamps the packet between a long and a short block of an Ogg
-file too late by a quarter of their difference and the next one right: 10.2 ms at 44.1 kHz as
-libvorbis encodes it, at most 46 ms at the largest block that the format knows."""
+"""Stamps that depart from the count by no more than this jitter (seconds)."""
+FAR = 0.05
+"""One that departs by more is believed at once (seconds)."""
+LONG = 0.2
+"""One between the two is believed when the following ones depart as well, for so long
+(seconds)."""
+ANEW = 0.5
+"""Stamps that go back by more than this begin anew (seconds)."""
 MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
 STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
 """Forms for ``converted``; mixing down never exceeds full scale."""
 
 
-def largest_jitter(track: AudioInfo) -> float:
-    """By how much the stamps of ``track`` may jump where no sound is missing (seconds)."""
-    return VORBIS_GAP if track.codec == "vorbis" else GAP
+class Clock:
+    """Where each frame of a track begins, in samples of its own rate (hertz)."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._count = 0
+        self._anchor = 0.0
+        self._shift = 0.0
+        self._since: int | None = None
+
+    def place(self, stamp: float | None, samples: int) -> float:
+        """The place of a frame of so many ``samples`` with this ``stamp`` (in samples)."""
+        expected = self._anchor + self._count
+        stamp = expected if stamp is None else stamp + self._shift
+        off = stamp - expected
+        if self._count > 0 and off < -ANEW * self._rate:
+            self._shift -= off
+            stamp, off = expected, 0.0
+        if abs(off) <= GAP * self._rate:
+            self._since = None
+        elif self._since is None:
+            self._since = self._count
+        lasting = self._since is not None and self._count - self._since >= LONG * self._rate
+        if self._count == 0 or abs(off) > FAR * self._rate or lasting:
+            self._anchor = stamp - self._count
+            self._since = None
+        place = self._anchor + self._count
+        self._count += samples
+        return place
+
+
+_PLACE = (
+    "st(2,if(isnan(PTS),N+ld(0),PTS+ld(3)));st(4,ld(2)-N-ld(0));"
+    f"if(gt(N,0)*lt(ld(4),-{ANEW}*SR),st(3,ld(3)-ld(4));st(2,N+ld(0));st(4,0));"
+    f"if(lte(abs(ld(4)),{GAP}*SR),st(1,-1),if(lt(ld(1),0),st(1,N)));"
+    f"if(eq(N,0)+gt(abs(ld(4)),{FAR}*SR)+gte(ld(1),0)*gte(N-ld(1),{LONG}*SR),"
+    "st(0,ld(2)-N);st(1,-1));N+ld(0)"
+)
+"""``Clock`` in ffmpeg's language: registers 0 to 4 are anchor, since, stamp, shift and off."""
 
 
 def converted(rate: int, form: str) -> str:
@@ -30,17 +73,17 @@ def converted(rate: int, form: str) -> str:
     return f"{rate}:{form}"
 
 
-def filled(rate: int, first: int, jitter: float) -> str:
+def filled(rate: int, first: int) -> str:
     """``aresample``'s options that begin with sample ``first`` and fill what is missing.
 
     ``first`` counts samples of this filter's *input* (that is how ``first_pts`` counts), so the
     rate has to be changed before it.
     """
-    return f"{rate}:async=1:min_hard_comp={jitter}:first_pts={first}"
+    return f"{rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
 
 
-def timeline(start_time: float, track: AudioInfo, rate: int, form: str) -> str:
-    """The filters that resample ``track`` to ``rate`` hertz, sample 0 at the container's start
+def timeline(start_time: float, rate: int, form: str) -> str:
+    """The filters that resample a track to ``rate`` hertz, sample 0 at the container's start
     (``start_time`` seconds by its stamps)."""
-    fill = filled(rate, round(start_time * rate), largest_jitter(track))
-    return f"aresample={converted(rate, form)},aresample={fill}"
+    fill = filled(rate, round(start_time * rate))
+    return f"asettb=1/sr,asetpts='{_PLACE}',aresample={converted(rate, form)},aresample={fill}"

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pipeline import ffmpeg, reasons
 from pipeline.decode import PcmSound, decode_sound, music_bounds
 from pipeline.media import Role
+from pipeline.mix import decode_arguments
+from pipeline.plan import Piece
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -122,6 +124,28 @@ def plain(path: Path, form: str) -> NDArray[np.int16]:
     return np.frombuffer(done.stdout, dtype="<i2")
 
 
+def rendered(path: Path) -> NDArray[np.int16]:
+    """All samples as rendering decodes them, as ``plain`` gives them."""
+    info = probe(path, role="reference", settings=SETTINGS)
+    piece = Piece("reference", 0.0, 2 * info.duration + 60, 0.0)
+    form = f"aresample=8000:{MONO}"
+    arguments = decode_arguments(piece, (path, info, info.sounds[0].index), SETTINGS, form)
+    with ffmpeg.process([*arguments, "-f", "s16le", "pipe:1"]) as pipe:
+        return np.frombuffer(pipe.read(), dtype="<i2")
+
+
+def assert_whole(path: Path, tmp_path: Path, wanted: NDArray[np.int16]) -> None:
+    """Both ways of decoding give these samples, but for silence before them."""
+    sound = decoded(path, tmp_path)
+    ours = np.round(sound.read(0, sound.frames) * 32768).astype(np.int16)
+    for got, most in ((ours, 1), (rendered(path), 400)):  # the other resamples twice
+        lead, rest = got[: len(got) - len(wanted)], got[max(0, len(got) - len(wanted)) :]
+        assert len(lead) < 800
+        assert np.abs(lead).max(initial=0) <= 1
+        inner = slice(40, len(rest) - 40)
+        assert np.abs(rest[inner].astype(int) - wanted[-len(rest) :][inner]).max() <= most
+
+
 @pytest.mark.parametrize("rate", [48000, 44100, 32000, 22050])
 @pytest.mark.parametrize("name", ["a.ogg", "a.webm", "a.mp3", "a.mkv", "a.ts"])
 def test_nothing_is_filled_or_cut_where_no_sound_is_missing(
@@ -130,14 +154,56 @@ def test_nothing_is_filled_or_cut_where_no_sound_is_missing(
     """libavformat stamps some Vorbis packets 10 ms too late; that was taken for a gap."""
     codec = {"a.ogg": "libvorbis", "a.webm": "libvorbis", "a.mp3": "libmp3lame"}.get(name, "aac")
     path = write_sound(struck(), tmp_path / name, "-c:a", codec, "-ar", str(rate))
-    sound = decoded(path, tmp_path)
-    wanted = plain(path, f"8000:{MONO}")
-    ours = np.round(sound.read(0, sound.frames) * 32768).astype(np.int16)
-    lead = ours[: len(ours) - len(wanted)]  # a track that starts late
-    assert not lead.any()
-    assert len(lead) < 800
-    apart = np.abs(ours[len(lead) :].astype(int) - wanted)
-    assert apart.max() <= 1
+    assert_whole(path, tmp_path, plain(path, f"8000:{MONO}"))
+
+
+def test_jittering_stamps_are_no_gaps(tmp_path: Path) -> None:
+    """As recorders in browsers write them."""
+    whole = write_sound(struck(), tmp_path / "whole.webm", "-c:a", "libopus")
+    path = tmp_path / "jitter.webm"
+    subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
+            *("-bsf:a", "setts=ts='PTS+if(eq(mod(N,3),1),13,0)'", str(path)),
+        ],
+        timeout=60,
+        check=True,
+    )
+    assert_whole(path, tmp_path, plain(whole, f"8000:{MONO}"))
+
+
+def test_ogg_files_put_together_are_heard_whole(tmp_path: Path) -> None:
+    """The second one's stamps begin anew."""
+    parts = [
+        write_sound(part, tmp_path / f"{number}.ogg", "-c:a", "libvorbis", "-serial_offset", number)
+        for number, part in (("1", struck(3)), ("90", struck(5)[round(2.1 * RATE) :]))
+    ]
+    path = tmp_path / "chain.ogg"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert_whole(path, tmp_path, plain(path, f"8000:{MONO}"))
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("flac", "mp4"), ("alac", "mov")])
+def test_packets_that_an_edit_list_leaves_out_take_no_others_with_them(
+    codec: str, ending: str, tmp_path: Path
+) -> None:
+    """A video cut without encoding: the sound before its start is in the file, unheard."""
+    song = write_sound(struck(12), tmp_path / "song.wav")
+    whole, path = tmp_path / f"whole.{ending}", tmp_path / f"cut.{ending}"
+    picture = "testsrc2=s=160x120:r=30:d=12"
+    steps = (
+        [
+            *("-f", "lavfi", "-i", picture, "-i", str(song), "-c:v", "libx264", "-g", "250"),
+            *("-preset", "ultrafast", "-c:a", codec, str(whole)),
+        ],
+        ["-ss", "5.77", "-i", str(whole), "-map", "0", "-c", "copy", str(path)],
+    )
+    for step in steps:
+        command = [ffmpeg.executable(), "-loglevel", "error", *step]
+        subprocess.run(command, timeout=60, check=True)
+    loud = np.abs(rendered(path).astype(int))
+    quietest = loud[: 6 * 8000].reshape(-1, 160).max(axis=1)
+    assert quietest[:-10].min() > 1000  # the tone is everywhere, in each 20 ms
 
 
 def test_a_form_that_changes_in_the_middle_is_refused(tmp_path: Path) -> None:

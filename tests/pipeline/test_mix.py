@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from pipeline import ffmpeg
 from pipeline.model import Segment
 from pipeline.plan import RenderOptions
+from pipeline.timeline import STEREO
 from tests.media import measure
 from tests.media.clips import RATE, read_music, struck, write_sound
 from tests.media.work import Pair, kept, late_by, make_result, read_pair
@@ -35,6 +38,27 @@ def test_loudness_is_one_static_gain(pair: Pair, song: NDArray[np.float32], tmp_
     # AAC itself loses a few tenths of a decibel, twice here.
     assert gains == pytest.approx([wished] * len(gains), abs=0.6)
     assert np.std(gains) < 0.15
+
+
+def test_loudness_is_that_of_what_is_heard(pair: Pair, tmp_path: Path) -> None:
+    """Six channels are quieter when they are two."""
+    song = write_sound(struck(), tmp_path / "song.wav")
+    mixing = {
+        "six": "pan=5.1|FL=0.5*c0|FR=0.5*c1|BL=0.3*c0|BR=0.3*c1|FC=0.4*c0|LFE=0*c0",
+        "two": f"aresample=48000:{STEREO}",
+    }
+    measured = []
+    source = song
+    for name, filters in mixing.items():
+        path = tmp_path / f"{name}.flac"
+        command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(source), "-af", filters]
+        subprocess.run([*command, str(path)], timeout=60, check=True)
+        measured.append(read_pair(pair.dance, path, tmp_path / name).materials.loudness)
+        source = path
+    six, two = measured
+    assert six is not None and two is not None
+    assert six.integrated == pytest.approx(two.integrated, abs=0.1)
+    assert six.true_peak == pytest.approx(two.true_peak, abs=0.1)
 
 
 def test_an_ogg_reference_is_heard_without_holes(pair: Pair, tmp_path: Path) -> None:
