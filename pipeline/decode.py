@@ -147,7 +147,7 @@ def _decode(
     try:
         with opened(path, role=info.role, settings=settings) as container, target.open("wb") as out:
             hear = meter.hear if meter is not None else None
-            for block in mono_blocks(container, track, info.start_time, rate, longest, hear):
+            for block in mono_blocks(container, info, track, rate, longest, hear):
                 check_free(scratch, block.nbytes)
                 out.write(block.astype("<i2", copy=False).tobytes())
                 samples = block.astype(np.float32)

@@ -90,18 +90,19 @@ def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str)
 def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
     """The piece's filters; its first sample is that at ``source_start``."""
     length = (piece.end - piece.start) * piece.speed
+    steady = info.role == "reference"
     if piece.stretch == "resample":
         # The samples are taken for ones of a rate that is ``speed`` times theirs. Rates are
         # whole numbers for ffmpeg, so both are scaled until the ratio is exact to 1e-9.
         own = next(sound.rate for sound in info.sounds if sound.index == stream)
         first, last = _samples(info, piece, own, length)
         source, target = _ratio(piece.speed * own / RATE)
-        chain = timeline(info.start_time, own, STEREO)
+        chain = timeline(info.start_time, own, STEREO, steady=steady)
         return (
             f"{chain},atrim=start_pts={first}:end_pts={last},asetpts=N,asetrate={source},"
             f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE}"
         )
-    chain = timeline(info.start_time, RATE, STEREO)
+    chain = timeline(info.start_time, RATE, STEREO, steady=steady)
     if piece.stretch == "pitch_kept":
         begin = piece.source_start + STRETCH_LEAD * (piece.speed - 1.0)
         missing = max(0, round(-begin * RATE))  # before the file's first sample

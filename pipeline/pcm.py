@@ -20,7 +20,7 @@ from av.filter import Graph
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from pipeline.media import AudioInfo
+from pipeline.media import AudioInfo, MediaInfo
 from pipeline.timeline import MONO, Clock, converted, filled
 
 CHUNK = 1 << 16
@@ -47,26 +47,27 @@ class FormChanged(Exception):
 
 def mono_blocks(
     container: InputContainer,
+    info: MediaInfo,
     track: AudioInfo,
-    start_time: float,
     rate: int,
     longest: float,
     hear: Callable[[AudioFrame], None] | None = None,
 ) -> Iterator[Block]:
-    """The track as mono at ``rate`` hertz, its sample 0 at ``start_time`` (seconds, by the
-    container's stamps), in blocks of any length.
+    """The track as mono at ``rate`` hertz, its sample 0 at the container's start, in blocks of any
+    length.
 
     ``hear`` is given the decoded frames as well, at their own rate and with all channels.
     Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
     ``longest`` seconds, ``FormChanged``, and ``av.error.FFmpegError`` when the rest of the
     container cannot be read.
     """
-    first = round(start_time * rate)
+    first = round(info.start_time * rate)
+    steady = info.role == "reference"
     graph: Graph | None = None
     form: Form | None = None
     given = 0
-    for chunk in _chunks(container, track.index):
-        if chunk.pts is not None and chunk.pts / chunk.sample_rate - start_time > longest:
+    for chunk in _chunks(container, track.index, steady):
+        if chunk.pts is not None and chunk.pts / chunk.sample_rate - info.start_time > longest:
             raise TooLate
         if graph is None or form != form_of(chunk):
             if graph is not None:
@@ -86,18 +87,19 @@ def mono_blocks(
         yield from _end(graph)
 
 
-def _chunks(container: InputContainer, index: int) -> Iterator[AudioFrame]:
+def _chunks(container: InputContainer, index: int, steady: bool) -> Iterator[AudioFrame]:
     """Decoded frames joined to ``CHUNK`` samples or more, stamped in samples; one that does not
     go on from the last begins a chunk."""
     fifo = AudioFifo()
     begin = 0.0
     form: Form | None = None
-    clock = Clock(0)
+    clock = Clock(0, steady=steady)
     for frame in _frames(container, index):
         if form != form_of(frame):
             if form is not None and fifo.samples:
                 yield _stamped(fifo, begin, form[0])
-            fifo, form, clock = AudioFifo(), form_of(frame), Clock(frame.sample_rate)
+            fifo, form = AudioFifo(), form_of(frame)
+            clock = Clock(frame.sample_rate, steady=steady)
         place = clock.place(_stamp(frame), frame.samples)
         if not fifo.samples:
             begin = place

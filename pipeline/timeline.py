@@ -7,6 +7,10 @@ departs far or for long: recorders in browsers stamp single packets 10 ms and mo
 libavformat the Vorbis packet between a long and a short block of an Ogg file by up to 46 ms;
 each would become a hole. Where stamps begin anew (Ogg files put together), the sound goes on.
 
+Stamps may also run a little faster or slower than the samples. In a dance they are followed, since
+the picture goes by them. A reference's picture does not matter, and its music should have no
+holes: it is ``steady``, and goes by its samples.
+
 The rule is here twice: ``Clock`` for frames that are decoded in this process, ``timeline`` for
 ffmpeg's filters.
 """
@@ -22,6 +26,9 @@ LONG = 0.2
 (seconds)."""
 ANEW = 0.5
 """Stamps that go back by more than this begin anew (seconds)."""
+SLOW = 2.0
+"""In how long a steady clock takes up what stamps depart by (seconds): with 500 millionths of drift
+they then depart by 1 ms."""
 MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
 STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
 """Forms for ``converted``; mixing down never exceeds full scale."""
@@ -30,8 +37,9 @@ STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
 class Clock:
     """Where each frame of a track begins, in samples of its own rate (hertz)."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, *, steady: bool) -> None:
         self._rate = rate
+        self._steady = steady
         self._count = 0
         self._anchor = 0.0
         self._shift = 0.0
@@ -47,6 +55,8 @@ class Clock:
             stamp, off = expected, 0.0
         if abs(off) <= GAP * self._rate:
             self._since = None
+            if self._steady:
+                self._shift -= off * samples / (SLOW * self._rate)
         elif self._since is None:
             self._since = self._count
         lasting = self._since is not None and self._count - self._since >= LONG * self._rate
@@ -58,14 +68,16 @@ class Clock:
         return place
 
 
-_PLACE = (
-    "st(2,if(isnan(PTS),N+ld(0),PTS+ld(3)));st(4,ld(2)-N-ld(0));"
-    f"if(gt(N,0)*lt(ld(4),-{ANEW}*SR),st(3,ld(3)-ld(4));st(2,N+ld(0));st(4,0));"
-    f"if(lte(abs(ld(4)),{GAP}*SR),st(1,-1),if(lt(ld(1),0),st(1,N)));"
-    f"if(eq(N,0)+gt(abs(ld(4)),{FAR}*SR)+gte(ld(1),0)*gte(N-ld(1),{LONG}*SR),"
-    "st(0,ld(2)-N);st(1,-1));N+ld(0)"
-)
-"""``Clock`` in ffmpeg's language: registers 0 to 4 are anchor, since, stamp, shift and off."""
+def _place(steady: bool) -> str:
+    """``Clock`` in ffmpeg's language: registers 0 to 4 are anchor, since, stamp, shift and off."""
+    drift = f";st(3,ld(3)-ld(4)*S/({SLOW}*SR))" if steady else ""
+    return (
+        "st(2,if(isnan(PTS),N+ld(0),PTS+ld(3)));st(4,ld(2)-N-ld(0));"
+        f"if(gt(N,0)*lt(ld(4),-{ANEW}*SR),st(3,ld(3)-ld(4));st(2,N+ld(0));st(4,0));"
+        f"if(lte(abs(ld(4)),{GAP}*SR),st(1,-1){drift},if(lt(ld(1),0),st(1,N)));"
+        f"if(eq(N,0)+gt(abs(ld(4)),{FAR}*SR)+gte(ld(1),0)*gte(N-ld(1),{LONG}*SR),"
+        "st(0,ld(2)-N);st(1,-1));N+ld(0)"
+    )
 
 
 def converted(rate: int, form: str) -> str:
@@ -82,8 +94,10 @@ def filled(rate: int, first: int) -> str:
     return f"{rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
 
 
-def timeline(start_time: float, rate: int, form: str) -> str:
+def timeline(start_time: float, rate: int, form: str, *, steady: bool) -> str:
     """The filters that resample a track to ``rate`` hertz, sample 0 at the container's start
     (``start_time`` seconds by its stamps)."""
     fill = filled(rate, round(start_time * rate))
-    return f"asettb=1/sr,asetpts='{_PLACE}',aresample={converted(rate, form)},aresample={fill}"
+    return (
+        f"asettb=1/sr,asetpts='{_place(steady)}',aresample={converted(rate, form)},aresample={fill}"
+    )

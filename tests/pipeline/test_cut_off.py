@@ -96,7 +96,9 @@ def test_a_cut_off_file_is_noticed_and_a_whole_one_is_not(
     info, end = look(cut(name, folder), role, tmp_path)
     (found,) = warning.cut_off(info, end)
     assert found["code"] == f"{role}_cut_off"
-    assert found["at"] == pytest.approx(KEPT * (SECONDS if name in CLIPS else 24), rel=0.1)
+    # Bytes are not spread evenly over time, and libvpx spreads them by how busy the machine is.
+    assert found["at"] == pytest.approx(KEPT * (SECONDS if name in CLIPS else 24), rel=0.3)
+    assert found["at"] == pytest.approx(end, abs=0.01)
 
 
 def test_what_has_no_end_of_its_own_is_not_called_cut_off(folder: Path, tmp_path: Path) -> None:

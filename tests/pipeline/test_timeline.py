@@ -17,17 +17,17 @@ SIZE = 960
 """Samples of a frame (20 ms)."""
 
 
-def placed(stamps: list[float | None]) -> list[float]:
+def placed(stamps: list[float | None], *, steady: bool = False) -> list[float]:
     """Where the frames of these stamps begin (seconds), each 20 ms long."""
-    clock = Clock(RATE)
+    clock = Clock(RATE, steady=steady)
     ours = [None if stamp is None else round(stamp * RATE) for stamp in stamps]
     return [clock.place(stamp, SIZE) / RATE for stamp in ours]
 
 
-def by_ffmpeg(stamps: list[float]) -> list[float]:
+def by_ffmpeg(stamps: list[float], *, steady: bool) -> list[float]:
     """The same by the filters that rendering uses, but for the resampling after them."""
     graph = Graph()
-    expression = timeline(0.0, RATE, "osf=flt").split("asetpts='")[1].split("'")[0]
+    expression = timeline(0.0, RATE, "osf=flt", steady=steady).split("asetpts='")[1].split("'")[0]
     source = graph.add_abuffer(
         sample_rate=RATE, format="s16", layout="mono", time_base=Fraction(1, RATE)
     )
@@ -75,6 +75,18 @@ def test_where_stamps_begin_anew_the_sound_goes_on() -> None:
     assert np.allclose(placed([*regular(100), *regular(100)]), regular(200))
 
 
+def test_drift_is_followed_in_a_dance_and_not_in_a_reference() -> None:
+    stamps = [at * 1.0005 for at in regular(6000)]
+    assert np.allclose(placed(list(stamps), steady=True), regular(6000))
+    followed = np.array(placed(list(stamps)))
+    assert np.abs(followed - np.array(stamps)).max() < 0.011
+    # What is missing is missing, drift or not.
+    gap = [at + (0.03 if n >= 3000 else 0.0) for n, at in enumerate(stamps)]
+    found = np.array(placed(list(gap), steady=True))
+    assert np.allclose(found[:3000], regular(3000))
+    assert np.abs(found[3010:] - np.array(regular(6000))[3010:] - 0.03).max() < 2e-3
+
+
 def test_frames_without_stamps_go_on() -> None:
     stamps: list[float | None] = [*regular(10, 2.0)]
     stamps[3] = stamps[7] = None
@@ -94,11 +106,14 @@ def test_frames_without_stamps_go_on() -> None:
         max_size=80,
     ),
     jitter=st.lists(st.floats(-0.02, 0.02), min_size=80, max_size=80),
+    steady=st.booleans(),
 )
 def test_both_places_that_know_the_rule_agree(
-    start: float, steps: list[float], jitter: list[float]
+    start: float, steps: list[float], jitter: list[float], steady: bool
 ) -> None:
     at = start + np.arange(len(steps)) * SIZE / RATE + np.cumsum(steps)
     stamps = [float(a + j) for a, j in zip(at, jitter, strict=False)]
-    # Exactly on a limit, rounding may decide either way: all stamps are whole samples for both.
-    assert np.allclose(by_ffmpeg(stamps), placed(list(stamps)), atol=1e-9)
+    theirs = by_ffmpeg(stamps, steady=steady)
+    ours = placed(list(stamps), steady=steady)
+    # Rendering's stamps are whole samples.
+    assert np.allclose(theirs, ours, atol=1.01 / RATE)
