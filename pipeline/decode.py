@@ -98,6 +98,9 @@ def decode_sound(
                 progress((number + done) / len(tracks))
 
         sound = _decode(path, info, track, scratch, settings, rate, loudness, part)
+        if sound.peak < SILENT_PEAK and track.channels > 1:
+            # A microphone wired to both channels with opposite signs is nothing in their mean.
+            sound = _decode(path, info, track, scratch, settings, rate, loudness, part, left=True)
         loser: PcmSound | None = sound
         if best is None or sound.rms > best.rms:
             best, loser = sound, best
@@ -137,6 +140,8 @@ def _decode(
     rate: int,
     loud: bool,
     progress: Progress,
+    *,
+    left: bool = False,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
     longest = settings.max_duration + 60
@@ -147,7 +152,7 @@ def _decode(
     try:
         with opened(path, role=info.role, settings=settings) as container, target.open("wb") as out:
             hear = meter.hear if meter is not None else None
-            for block in mono_blocks(container, info, track, rate, longest, hear):
+            for block in mono_blocks(container, info, track, rate, longest, hear, left=left):
                 check_free(scratch, block.nbytes)
                 out.write(block.astype("<i2", copy=False).tobytes())
                 samples = block.astype(np.float32)

@@ -52,11 +52,14 @@ def mono_blocks(
     rate: int,
     longest: float,
     hear: Callable[[AudioFrame], None] | None = None,
+    *,
+    left: bool = False,
 ) -> Iterator[Block]:
     """The track as mono at ``rate`` hertz, its sample 0 at the container's start, in blocks of any
     length.
 
-    ``hear`` is given the decoded frames as well, at their own rate and with all channels.
+    ``hear`` is given the decoded frames as well, at their own rate and with all channels. ``left``
+    takes the first channel instead of the mean of all.
     Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
     ``longest`` seconds, ``FormChanged``, and ``av.error.FFmpegError`` when the rest of the
     container cannot be read.
@@ -76,7 +79,7 @@ def mono_blocks(
                     yield block
             if given > SETTLING * rate:
                 raise FormChanged
-            graph, form = _graph(chunk, rate, first + given), form_of(chunk)
+            graph, form = _graph(chunk, rate, first + given, left), form_of(chunk)
         if hear is not None:
             hear(chunk)
         graph.push(chunk)
@@ -130,9 +133,8 @@ def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
     wanted = container.streams[index]
     if not isinstance(wanted, AudioStream):
         raise TypeError(f"stream {index} is no sound")
-    wanted.codec_context.thread_count = (
-        1  # more threads hand packets around for longer than they decode
-    )
+    # More threads hand packets around for longer than they decode.
+    wanted.codec_context.thread_count = 1
     for packet in container.demux(wanted):
         try:
             frames = packet.decode()
@@ -154,7 +156,7 @@ def form_of(frame: AudioFrame) -> Form:
     return frame.sample_rate, frame.format.name, frame.layout.name
 
 
-def _graph(frame: AudioFrame, rate: int, first: int) -> Graph:
+def _graph(frame: AudioFrame, rate: int, first: int, left: bool) -> Graph:
     graph = Graph()
     graph.threads = 1
     source = graph.add_abuffer(
@@ -165,6 +167,7 @@ def _graph(frame: AudioFrame, rate: int, first: int) -> Graph:
     )
     graph.link_nodes(
         source,
+        *([graph.add("pan", "mono|c0=c0")] if left else []),
         graph.add("aresample", converted(rate, MONO)),
         graph.add("aresample", filled(rate, first)),
         graph.add("abuffersink"),

@@ -269,6 +269,14 @@ def test_windows_reach_outside_the_file(tmp_path: Path) -> None:
     assert len(sound.read(7, 3)) == 0
 
 
+def test_channels_of_opposite_signs_are_heard(tmp_path: Path) -> None:
+    """As of a balanced microphone on a stereo plug; their mean is nothing."""
+    song = clicks() * np.array([1, -1], dtype=np.float32)
+    assert places(decoded(write_sound(song, tmp_path / "a.flac"), tmp_path)) == pytest.approx(
+        CLICKS, abs=1e-3
+    )
+
+
 def test_silence_is_refused(tmp_path: Path) -> None:
     path = write_sound(clicks() * 0.0005, tmp_path / "a.wav")
     with pytest.raises(InputError) as caught:
