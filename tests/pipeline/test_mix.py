@@ -40,6 +40,15 @@ def test_loudness_is_one_static_gain(pair: Pair, song: NDArray[np.float32], tmp_
     assert np.std(gains) < 0.15
 
 
+def test_channels_of_opposite_signs_stay_what_they_are(pair: Pair, tmp_path: Path) -> None:
+    song = struck(14) * np.array([1, -1], dtype=np.float32)
+    path = write_sound(song, tmp_path / "song.flac")
+    result = make_result(read_pair(pair.dance, path, tmp_path / "s"), [WHOLE], tmp_path / "o.mp4")
+    heard = read_music(result.path, 0.5, 6.0)
+    assert level(heard) > 0.05
+    assert level(heard.sum(axis=1)) < 0.05 * level(heard)
+
+
 def test_loudness_is_that_of_what_is_heard(pair: Pair, tmp_path: Path) -> None:
     """Six channels are quieter when they are two."""
     song = write_sound(struck(), tmp_path / "song.wav")
