@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import ffmpeg
+from pipeline.sound import ENCODER
 from tests import music
 from tests.media.clips import RATE, read_music, write_sound
 
@@ -117,7 +118,7 @@ def bare(dance: Path, reference: Path, out: Path) -> list[list[str]]:
     program = [ffmpeg.executable(), "-nostdin", "-loglevel", "error", "-y"]
     copy = [
         *(*program, "-i", str(dance), "-ss", str(OFFSET), "-i", str(reference), "-map", "0:v:0"),
-        *("-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k", "-shortest", str(out)),
+        *("-map", "1:a:0", "-c:v", "copy", *ENCODER, "-shortest", str(out)),
     ]
     decode = [
         [*program, "-vn", "-i", str(path), "-map", "0:a:0", "-f", "null", "-"]
