@@ -21,14 +21,14 @@ GAP = 0.01
 """Stamps that depart from the count by no more than this jitter (seconds)."""
 FAR = 0.05
 """One that departs by more is believed at once (seconds)."""
-LONG = 0.2
+LONG = 0.5
 """One between the two is believed when the following ones depart as well, for so long
 (seconds)."""
 ANEW = 0.5
 """Stamps that go back by more than this begin anew (seconds)."""
-SLOW = 2.0
+SLOW = 5.0
 """In how long a steady clock takes up what stamps depart by (seconds): with 500 millionths of drift
-they then depart by 1 ms."""
+they then depart by 2.5 ms."""
 MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
 STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
 """Forms for ``converted``; mixing down never exceeds full scale."""

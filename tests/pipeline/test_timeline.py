@@ -62,7 +62,7 @@ def test_a_lost_packet_is_a_gap_when_the_next_ones_say_so() -> None:
     stamps = regular(100) + regular(100, 2.02)
     found = np.array(placed(list(stamps)))
     late = np.flatnonzero(np.abs(found - np.array(stamps)) > 1e-9)
-    assert late.tolist() == list(range(100, 110))  # the 0.2 s in which it might be jitter
+    assert late.tolist() == list(range(100, 125))  # the 0.5 s in which it might be jitter
 
 
 def test_a_large_gap_counts_at_once_and_an_overlap_as_well() -> None:
@@ -84,7 +84,7 @@ def test_drift_is_followed_in_a_dance_and_not_in_a_reference() -> None:
     gap = [at + (0.03 if n >= 3000 else 0.0) for n, at in enumerate(stamps)]
     found = np.array(placed(list(gap), steady=True))
     assert np.allclose(found[:3000], regular(3000))
-    assert np.abs(found[3010:] - np.array(regular(6000))[3010:] - 0.03).max() < 2e-3
+    assert np.abs(found[3030:] - np.array(regular(6000))[3030:] - 0.03).max() < 3e-3
 
 
 def test_frames_without_stamps_go_on() -> None:
