@@ -1,7 +1,8 @@
 """One adjustment of a finished task: rendered beside the old result, swapped in when whole.
 
 The task stays a success throughout. With a place given by hand (``hint``) the two files are
-aligned again from there; otherwise the plans of the earlier run are revised.
+aligned again from there; otherwise the plans of the earlier run are revised, or those of the
+automatic answer that a place by hand replaced (``pipeline.automatic``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import reasons
+from pipeline import automatic, reasons
 from pipeline.child import ChildResult
 from pipeline.execution import LOST, SHUTDOWN, Execute, broken, job_of
 from pipeline.job import Job, reason_of
@@ -27,10 +28,14 @@ log = logging.getLogger(__name__)
 
 
 def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
-    """The job that makes the task's results once more; raises ``FileNotFoundError``."""
+    """The job that makes the task's results once more; raises ``FileNotFoundError``, and
+    ``JobError`` when it should go back to an automatic answer that was not kept."""
     from dataclasses import replace
 
-    job = job_of(store, task, work, options)
+    job = job_of(store, task, work, automatic.options_of(task, options))
+    if options.get(automatic.KEPT):
+        back = automatic.plans_of(task)
+        return replace(job, plans=dict(back), variants=tuple(back))
     plans = task.plans if isinstance(task.plans, Mapping) else {}
     known: tuple[VariantName, ...] = tuple(name for name in VARIANTS if name in plans)
     if job.hint is None and known:
@@ -121,8 +126,17 @@ def _finish(
         return
     results = settings.outputs / "results" / task.id
     root = settings.outputs.parent
-    changes: dict[str, Any] = {"options": dict(request.options)}
+    changes: dict[str, Any] = {"options": automatic.options_of(task, request.options)}
     plans = dict(task.plans) if isinstance(task.plans, Mapping) else {}
+    back = bool(request.options.get(automatic.KEPT))
+    elsewhere = back or bool(request.options.get("hint"))
+    # What was made at the other place is no result of this one.
+    gone = [name for name in VARIANTS if elsewhere and name not in done]
+    for name in gone:
+        plans.pop(name, None)
+        reason = variants.get(name, {}).get("reason") or reasons.NO_SHARED_MUSIC
+        changes |= {f"{name}_output": None, f"{name}_status": "failed", f"{name}_reason": reason}
+        changes |= {f"{name}_size": None, f"{name}_notes": None}
     for name, variant in done.items():
         final = results / f"{task.id}_{name}.mp4"
         Path(variant["output"]).replace(final)
@@ -140,10 +154,17 @@ def _finish(
         w for w in task.warnings if isinstance(w, Mapping) and w.get("code") != "picture_encoded"
     ]
     changes["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
-    if result.outcome["alignment"]:
-        changes["alignment"] = result.outcome["alignment"]
-        evidence = Path(next(iter(done.values()))["output"]).parent / "evidence.json"
+    if back:
+        changes["alignment"] = automatic.restored(task)
+        automatic.restore_evidence(results)
+    elif result.outcome["alignment"]:
+        changes["alignment"] = automatic.replaced(task, result.outcome["alignment"])
+        if automatic.KEPT in changes["alignment"] and automatic.kept(task) is None:
+            automatic.keep_evidence(results)
+        evidence = Path(next(iter(done.values()))["output"]).parent / automatic.EVIDENCE
         if evidence.is_file():
-            evidence.replace(results / "evidence.json")
+            evidence.replace(results / automatic.EVIDENCE)
     store.finish_adjustment(task.id, changes, owner=owner, number=number)
+    for name in gone:
+        (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
     log.info("[%s] adjustment %d is in place", task.id, number)

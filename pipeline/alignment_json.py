@@ -71,12 +71,19 @@ def by_hand(alignment: Alignment) -> bool:
     return bool(matched) and all(a.evidence.details.get("refined") == 0 for a in matched)
 
 
-def alignment_to_json(alignment: Alignment) -> dict[str, Any]:
-    """The task's answer: the top-level offset and speed are those of the longest segment."""
+def alignment_to_json(
+    alignment: Alignment, hint: tuple[float, float] | None = None
+) -> dict[str, Any]:
+    """The task's answer: the top-level offset and speed are those of the longest segment.
+
+    ``hint``: the (offset, speed) that a person gave, if the answer comes from one.
+    """
+    given = {"hint": {"offset": _round(hint[0]), "speed": _round(hint[1], 8)}} if hint else {}
     return {
         **_answer_to_json(alignment),
         "agreement_ms": _round(alignment.agreement_ms, 3),
         "by_hand": by_hand(alignment),
+        **given,
         "variants": {name: _answer_to_json(a) for name, a in alignment.variants.items()},
     }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import reasons
+from pipeline.automatic import NOT_RENDERED
 from pipeline.child import ChildResult, run_child
 from pipeline.job import Job, reason_of
 from pipeline.model import VARIANTS, Report
@@ -163,7 +164,7 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         out=work,
         stem=task.id,
         scratch=work / "scratch",
-        options={key: value for key, value in options.items() if key != "hint"},
+        options={key: value for key, value in options.items() if key not in NOT_RENDERED},
         hint=(float(hint["offset"]), float(hint.get("speed", 1.0))) if hint else None,
         variants=VARIANTS,
     )

@@ -155,7 +155,7 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
     warnings: list[dict[str, Any]] = []
     if job.plans is None:
         alignment, sounds, evidence = find_alignment(job, files, clock, settings, meanwhile)
-        summary: Mapping[str, Any] = alignment_to_json(alignment)
+        summary: Mapping[str, Any] = alignment_to_json(alignment, job.hint)
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
         warnings += warning.cut_off(files.dance, sounds.dance.duration)

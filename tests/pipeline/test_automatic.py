@@ -1,0 +1,147 @@
+"""Going back from a place by hand to the automatic answer, with real files and children."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import automatic, ffmpeg, reasons
+from pipeline.adjusting import run_adjustment
+from pipeline.child import ChildResult
+from pipeline.execution import execute_in_child, run_task
+from pipeline.settings import Settings
+from pipeline.submit import submit
+from store import Store, Task
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings).start()
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def twice(
+    sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The sample dance two times in a row: two takes of the same song."""
+    dance = tmp_path_factory.mktemp("twice") / "twice.mp4"
+    source = ffmpeg.file_url(sample_pair[0])
+    ffmpeg.run(
+        ["-nostdin", "-y", "-stream_loop", "1", "-i", source, "-c", "copy", ffmpeg.file_url(dance)]
+    )
+    return dance, sample_pair[1]
+
+
+def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> Task:
+    store.request_adjustment(task_id, options)
+    claimed = store.claim_adjustment()
+    assert claimed is not None
+    run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
+    task = store.get(task_id)
+    assert task is not None
+    return task
+
+
+def segments(task: Task) -> list[list[dict[str, Any]]]:
+    assert task.alignment is not None and task.plans is not None
+    return [task.alignment["segments"], *(task.plans[name]["segments"] for name in task.plans)]
+
+
+def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
+    store: Store, settings: Settings, twice: tuple[Path, Path]
+) -> None:
+    task_id = submit(store, settings, *twice, dance_name="twice.mp4", reference_name="song.m4a").id
+    claimed = store.claim()
+    assert claimed is not None
+    run_task(store, claimed, settings, execute_in_child, lambda: False)
+    found = adjusted(store, settings, task_id, {"nudge_ms": 20.0, "room_sound": 0.1})
+    assert [len(one) for one in segments(found)] == [2, 2, 2]
+    results = settings.outputs / "results" / task_id
+    curves = (results / "evidence.json").read_text()
+    frames = {name: plan["picture"]["frames"] for name, plan in (found.plans or {}).items()}
+    assert found.alignment is not None
+    hint = {"offset": found.alignment["offset"] + 0.1, "speed": 1.0}
+    placed = adjusted(store, settings, task_id, {**(found.options or {}), "hint": hint})
+    assert [len(one) for one in segments(placed)] == [1, 1, 1]
+    assert placed.alignment is not None
+    assert placed.alignment["hint"] == pytest.approx(hint)
+    assert placed.alignment["automatic"]["segments"] == found.alignment["segments"]
+    assert (results / "evidence.json").read_text() != curves
+    store.close()
+    again = Store(settings).start()  # a restart in between
+    moved = adjusted(again, settings, task_id, {"nudge_ms": 90.0, "room_sound": 0.1})
+    assert moved.alignment == placed.alignment
+
+    back = adjusted(again, settings, task_id, {**(moved.options or {}), "automatic": True})
+    assert back.alignment == found.alignment
+    assert back.options == {"nudge_ms": 20.0, "room_sound": 0.1}
+    exact = [one for part in segments(found) for one in part]
+    for one, same in zip((one for part in segments(back) for one in part), exact, strict=True):
+        assert one == pytest.approx(same, abs=1e-6)
+    after = {name: plan["picture"]["frames"] for name, plan in (back.plans or {}).items()}
+    assert after == frames
+    assert (results / "evidence.json").read_text() == curves
+    assert sorted(path.suffix for path in results.iterdir()) == [".json", ".mp4", ".mp4"]
+
+    refused = adjusted(again, settings, task_id, {"automatic": True})
+    assert refused.adjust is not None and refused.adjust.reason == reasons.RENDER_FAILED
+    assert refused.alignment == found.alignment and refused.modular_output
+    again.close()
+
+
+def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    task_id = submit(store, settings, *sample_pair, dance_name="a.mp4", reference_name="b").id
+    results = settings.outputs / "results" / task_id
+    results.mkdir(parents=True)
+    outputs = {}
+    for name in ("modular", "v2"):
+        (results / f"{task_id}_{name}.mp4").write_text("old")
+        outputs[f"{name}_output"] = f"outputs/results/{task_id}/{task_id}_{name}.mp4"
+    alignment = {"matched": True, "segments": [], "variants": {}}
+    store.update(task_id, {"status": "success", "alignment": alignment, **outputs})
+    store.request_adjustment(task_id, {"hint": {"offset": 3.0, "speed": 1.0}})
+    claimed = store.claim_adjustment()
+    assert claimed is not None
+
+    def work(job: Any, *_: Any, **__: Any) -> ChildResult:
+        new = job.out / "new.mp4"
+        new.write_text("new")
+        done = {"status": "success", "output": str(new), "plan": {}, "reason": None, "text": ""}
+        broken = {"status": "failed", "output": None, "reason": "render_failed", "text": ""}
+        variants = {"v2": done, "modular": broken}
+        outcome = {
+            "variants": variants,
+            "reason": None,
+            "warnings": [],
+            "alignment": {"matched": 1},
+        }
+        return ChildResult(outcome=outcome)
+
+    run_adjustment(store, claimed, settings, work, lambda: False)
+    task = store.get(task_id)
+    assert task is not None and task.alignment == {
+        "matched": 1,
+        "candidates": None,
+        "automatic": {**alignment, "nudge_ms": 0.0},
+    }
+    assert (task.modular_output, task.modular_status) == (None, "failed")
+    assert [path.name for path in results.glob("*.mp4")] == [f"{task_id}_v2.mp4"]
+
+
+def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
+    new = {"matched": True, "candidates": [], "hint": {"offset": 2.0, "speed": 1.0}}
+    by_hand = Task("1", "success", alignment={"matched": True, "hint": {"offset": 1.0}})
+    assert automatic.replaced(by_hand, new) == new, "a failed task that a person placed"
+    found = {"matched": True, "candidates": [{"offset": 1.0}, {"offset": 5.0}]}
+    first = automatic.replaced(Task("1", "success", alignment=found), new)
+    assert first["automatic"] == {**found, "nudge_ms": 0.0}
+    assert first["candidates"] == found["candidates"], "whoever chose may choose again"
+    second = automatic.replaced(Task("1", "success", alignment=first), new)
+    assert second == first
