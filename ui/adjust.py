@@ -19,6 +19,8 @@ from ui.text import has, t
 from ui.viewer import Viewer
 
 _ADJUST = load("adjust")
+SHOWING_STATE = frozenset({"adjust", "place"})
+"""Sections of a task that show how an adjustment goes on, beside the button that began it."""
 NUDGE_LIMIT = 500
 """Milliseconds either way."""
 WORDS = (

@@ -84,7 +84,10 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
         on_failed_change=lambda: None,
     )
     if {"modular", "v2"} <= set(kinds):
-        st.caption(t("compare.same" if alike(task) else "compare.variants"))
+        if not alike(task):
+            st.caption(t("compare.variants"))
+        elif not rows.ambiguous(task):  # which of the places is to be chosen first
+            st.caption(t("compare.same"))
     copies.provide(service, task, result.failed)
 
 
@@ -94,7 +97,7 @@ def alike(task: Task) -> bool:
     modular, v2 = (rows.plan_of(task, kind) for kind in ("modular", "v2"))
     if not modular.get("picture") or modular.get("picture") != v2.get("picture"):
         return False
-    apart = rows.agreement_ms(task)
+    apart = rows.number(rows.answer(task).get("agreement_ms"))
     return modular.get("sound") == v2.get("sound") or (apart is not None and apart < ALIKE_MS)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from store import Task
 from store.model import is_task_id
-from ui import actions, adjust, compare, place, plots, rows, timeline, words
+from ui import actions, adjust, choices, compare, place, plots, rows, timeline, words
 from ui.components import load
 from ui.format import as_time, duration, seconds_spent, size
 from ui.live import live
@@ -47,6 +47,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
             sentence = words.verdict(task)
             if sentence:
                 (st.warning if rows.ambiguous(task) else st.success)(sentence)
+        part(choices.show_choices, service, viewer, task)
         _sections(service, viewer, task)
         _REACH(key="reach", data={"asked": actions.reaches()})
 

@@ -69,8 +69,8 @@ def duration(seconds: float | None) -> str:
 
 def clock(seconds: float) -> str:
     """A place on a time line: ``1:23.4``."""
-    sign = "-" if seconds < 0 else ""
     tenths = round(abs(seconds) * 10)
+    sign = "-" if seconds < 0 and tenths else ""
     return f"{sign}{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 

@@ -1,4 +1,4 @@
-"""When the machine cannot: candidates to listen to, and placing the music by hand."""
+"""When the machine cannot: placing the music by hand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from store import StoreError, Task
-from ui import adjust, background, copies, rows, toasts
+from ui import adjust, background, choices, copies, rows, takes, toasts
+from ui.choices import Place, version
 from ui.components import load
-from ui.format import clock
 from ui.live import live
 from ui.names import plain
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
@@ -35,8 +35,8 @@ BY_HAND = frozenset({"no_shared_music", "no_sound", "silent"})
 """Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
 NO_SOUND = frozenset({"no_sound", "silent"})
 
-Place = Mapping[str, float]
-"""``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
+SAME, SAME_SPEED = 5e-4, 5e-5
+"""Seconds and share below which a place is no other: figures are rounded on their way."""
 
 
 def can_place(task: Task) -> bool:
@@ -56,21 +56,24 @@ def mute(task: Task) -> bool:
 
 
 def show_place(service: Service, viewer: Viewer, task: Task) -> None:
-    """The candidates of an ambiguous task, the time line to drag on, and Save."""
-    _candidates(task)
-    listened: Place | None = st.session_state.get(f"place-{task.id}")
-    answer = rows.answer(task)
-    offset = rows.number(listened["offset"] if listened else answer.get("offset"))
-    speed = rows.number(listened["speed"] if listened else answer.get("speed")) or 1.0
+    """The time line to drag on, and Save; further candidates, where they stand nowhere else."""
+    if not choices.offered_above(task):
+        choices.show_candidates(task)
+    listened = choices.listened(task)
+    begin = listened or _answer(task)
+    played = takes.takes_of(takes.segments_of(task)) if task.status == "success" else []
+    if len(played) > 1:
+        st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
     st.markdown(t("place.by_hand"))
     if not (file_path(service, task, "original") and file_path(service, task, "reference")):
         st.info(t("compare.nothing"))
         return
     if not service.routes:
-        _by_figures(service, viewer, task, offset, speed)
+        _by_figures(service, viewer, task, begin)
         return
     drawn = file_path(service, task, WAVEFORMS) is not None
-    key = f"place-component-{task.id}"
+    key = f"place-component-{version(task)}"
+    several = len(played) > 1 and not listened
     result = _PLACE(
         key=key,
         data={
@@ -78,10 +81,12 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
             "dance": copies.url(service, viewer, task, "original"),
             "reference": copies.url(service, viewer, task, "reference"),
             "waves": viewer.url(service, task, WAVEFORMS) if drawn else None,
-            "offset": offset,
-            "speed": min(max(speed, SLOWEST), FASTEST),
+            "offset": begin["offset"] if begin else None,
+            "speed": begin["speed"] if begin else 1.0,
+            "stretches": takes.stretches(played) if several else [],
+            "said": takes.sentence(played) if several else "",
         },
-        default={"placed": None if offset is None else {"offset": offset, "speed": speed}},
+        default={"placed": dict(begin) if begin else None},
         on_placed_change=lambda: None,
         on_failed_change=lambda: None,
     )
@@ -95,6 +100,25 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     copies.provide(service, task, result.failed)
 
 
+def _answer(task: Task) -> Place | None:
+    """The place of the present answer; of its longest part, when it has several."""
+    answer = rows.answer(task)
+    return checked({"offset": answer.get("offset"), "speed": rows.number(answer.get("speed")) or 1})
+
+
+def unmoved(task: Task, place: Place) -> bool:
+    """Whether the results have this very place already, and nobody has chosen it among others."""
+    answer = _answer(task)
+    if task.status != "success" or answer is None:
+        return False
+    if rows.ambiguous(task) and choices.listened(task):
+        return False
+    return (
+        abs(place["offset"] - answer["offset"]) < SAME
+        and abs(place["speed"] - answer["speed"]) < SAME_SPEED
+    )
+
+
 def checked(given: Any) -> Place | None:
     """A place as the component gives it, or None for what is none."""
     if not isinstance(given, Mapping):
@@ -103,45 +127,6 @@ def checked(given: Any) -> Place | None:
     if offset is None or speed is None or abs(offset) > LONGEST:
         return None
     return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
-
-
-def candidates_of(task: Task) -> list[dict[str, float]]:
-    """The candidates with usable figures, the likeliest first."""
-    found: list[dict[str, float]] = []
-    given: Any = rows.answer(task).get("candidates")
-    for one in given if isinstance(given, list) else ():
-        if not isinstance(one, Mapping):
-            continue
-        offset, speed = rows.number(one.get("offset")), rows.number(one.get("speed"))
-        if offset is not None:
-            found.append(
-                {
-                    "offset": offset,
-                    "speed": speed or 1.0,
-                    "confidence": rows.number(one.get("confidence")) or 0.0,
-                }
-            )
-    return sorted(found, key=lambda one: -one["confidence"])[:8]
-
-
-def _candidates(task: Task) -> None:
-    candidates = candidates_of(task)
-    if len(candidates) < 2:
-        return
-    st.markdown(t("place.candidates"))
-    with st.container(horizontal=True):
-        for number, candidate in enumerate(candidates, 1):
-            st.button(
-                t("place.candidate", n=number, at=clock(candidate["offset"])),
-                key=f"candidate-{task.id}-{number}",
-                icon=":material/headphones:",
-                on_click=_listen,
-                args=(task.id, candidate),
-            )
-
-
-def _listen(task_id: str, candidate: Place) -> None:
-    st.session_state[f"place-{task_id}"] = dict(candidate)
 
 
 def _draw_waveforms(service: Service, task: Task) -> None:
@@ -159,12 +144,13 @@ def _draw_waveforms(service: Service, task: Task) -> None:
         st.warning(t("place.not_drawn"), icon=":material/warning:")
 
 
-def _by_figures(
-    service: Service, viewer: Viewer, task: Task, offset: float | None, speed: float
-) -> None:
+def _by_figures(service: Service, viewer: Viewer, task: Task, begin: Place | None) -> None:
     """Without our component: Streamlit's players, and the same moment of both in figures."""
-    keys = {kind: f"place.moment-{kind}-{task.id}" for kind in ("original", "reference")}
-    keys["speed"] = f"place.speed-{task.id}"
+    offset, speed = (begin["offset"], begin["speed"]) if begin else (0.0, 1.0)
+    about = f"{version(task)}-{offset:.3f}"  # another candidate begins with its own figures
+    keys = {kind: f"place.moment-{kind}-{about}" for kind in ("original", "reference")}
+    keys["speed"] = f"place.speed-{about}"
+    moments = {"original": max(0.0, -offset / speed), "reference": max(0.0, offset)}
     for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
         path = file_path(service, task, kind)
         with column:
@@ -174,7 +160,7 @@ def _by_figures(
                 t("place.moment", name=plain(t(f"variant.{kind}"))),
                 min_value=0.0,
                 max_value=LONGEST,
-                value=max(0.0, (1 if kind == "reference" else -1) * (offset or 0.0)),
+                value=moments[kind],
                 step=0.01,
                 format="%.3f",
                 key=keys[kind],
@@ -183,7 +169,7 @@ def _by_figures(
         t("place.speed"),
         min_value=SLOWEST,
         max_value=FASTEST,
-        value=min(max(speed, SLOWEST), FASTEST),
+        value=speed,
         step=0.001,
         format="%.3f",
         key=keys["speed"],
@@ -208,13 +194,17 @@ def _save_button(
     now: Callable[[], Place | None],
 ) -> None:
     """``place`` is what this run knows; ``now`` what a click finds, which may be newer."""
-    label = t("place.save_none") if place is None else t("place.save", at=f"{place['offset']:+.3f}")
+    same = place is not None and unmoved(task, place)
+    if place is None:
+        label = t("place.save_none")
+    else:
+        label = t("place.save_same") if same else t("place.save", at=f"{place['offset']:+.3f}")
     st.button(
         label,
         type="primary",
         icon=":material/save:",
         key="place.save",
-        disabled=place is None or adjust.adjusting(task),
+        disabled=place is None or same or adjust.adjusting(task),
         on_click=lambda: save_hint(service, viewer, task.id, now()),
     )
     adjust.show_state(service, task)

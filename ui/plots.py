@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import altair as alt
@@ -12,7 +13,7 @@ import streamlit as st
 
 from store import Task
 from store.model import is_task_id
-from ui import rows, words
+from ui import rows, takes, words
 from ui.format import clock
 from ui.service import Service
 from ui.text import t
@@ -30,32 +31,40 @@ SMALLEST_DRIFT = 10.0
 
 def show_plots(service: Service, task: Task) -> None:
     """The three plots and the figures behind them."""
-    segments = segments_of(task)
-    if segments:
-        _figures(task, max(segments, key=lambda s: s["dance_end"] - s["dance_start"]))
+    played = takes.takes_of(takes.segments_of(task))
+    if played:
+        _figures(task, played)
     evidence = _evidence(service, task)
     if not evidence:
         st.info(t("plot.nothing"))
-    _waveforms(evidence, segments)
+    _waveforms(evidence, played)
     curves = evidence.get("variants") or {}
     for method in ("modular", "v2"):
         curve = curves.get(method)
         if isinstance(curve, Mapping) and curve.get("offsets"):
-            _correlation(method, curve)
-    if segments:
-        _drift(segments)
+            _correlation(method, curve, played)
+    if played:
+        _drift(played)
 
 
-def _figures(task: Task, longest: Mapping[str, float]) -> None:
+def _figures(task: Task, played: Sequence[takes.Take]) -> None:
+    longest = max(
+        (s for take in played for s in take), key=lambda s: s["dance_end"] - s["dance_start"]
+    )
     offset = longest["offset"]
     where = t(
         "place.starts_before" if offset >= 0 else "place.starts_after",
         s=f"{abs(offset) if offset >= 0 else -offset / longest['speed']:.3f}",
     )
+    if len(played) > 1:
+        where = takes.sentence(played)
     with st.container(horizontal=True):
-        st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
+        if len(played) > 1:  # each has an offset of its own
+            st.metric(t("plot.takes"), str(len(played)), help=where)
+        else:
+            st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
         st.metric(t("plot.speed"), f"{longest['speed']:.6f}", help=t("plot.speed_help"))
-        if rows.by_hand(task):
+        if rows.placed(task):
             st.metric(t("plot.found"), t("agreement.by_hand"))
         else:
             st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
@@ -70,24 +79,6 @@ def _figures(task: Task, longest: Mapping[str, float]) -> None:
     st.caption(where)
 
 
-def segments_of(task: Task) -> list[dict[str, float]]:
-    """The matched parts with usable figures (seconds)."""
-    given: Any = rows.answer(task).get("segments")
-    found = []
-    for one in given if isinstance(given, list) else ():
-        values = (
-            {
-                name: rows.number(one.get(name))
-                for name in ("dance_start", "dance_end", "offset", "speed")
-            }
-            if isinstance(one, Mapping)
-            else {}
-        )
-        if values and all(value is not None for value in values.values()):
-            found.append({name: value for name, value in values.items() if value is not None})
-    return found
-
-
 def _evidence(service: Service, task: Task) -> Mapping[str, Any]:
     if not is_task_id(task.id):
         return {}
@@ -99,13 +90,12 @@ def _evidence(service: Service, task: Task) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, float]]) -> None:
+def _waveforms(evidence: Mapping[str, Any], played: Sequence[takes.Take]) -> None:
     """Both sounds on the dance's time line; above the line the dance, below it the reference."""
     waves = evidence.get("waveforms")
     if not isinstance(waves, Mapping):
         return
-    offset = segments[0]["offset"] if segments else 0.0
-    speed = segments[0]["speed"] if segments else 1.0
+    segments = [segment for take in played for segment in take]
     names = [t("variant.original"), t("column.reference")]
     layers = []
     for kind, sign in (("dance", 1.0), ("reference", -1.0)):
@@ -115,20 +105,21 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
             continue
         step = float(wave["duration"]) / len(peaks)
         times = [i * step for i in range(len(peaks))]
-        if kind == "reference":
-            # The reference's own time, put on the dance's line.
-            times = [(at - offset) / speed for at in times]
         loudest = max([*peaks, 1e-9])
-        layers.append(
-            pd.DataFrame(
-                {
-                    "time": times,
-                    "level": [sign * value / loudest for value in peaks],
-                    "zero": 0.0,
-                    "file": names[0] if sign > 0 else names[1],
-                }
+        levels = [sign * value / loudest for value in peaks]
+        name = names[0] if sign > 0 else names[1]
+        for part, placed in _columns(kind, times, played):
+            layers.append(
+                pd.DataFrame(
+                    {
+                        "time": [at for at, _ in placed],
+                        "level": [levels[index] for _, index in placed],
+                        "zero": 0.0,
+                        "file": name,
+                        "part": part,
+                    }
+                )
             )
-        )
     if not layers:
         return
     waves_chart = (
@@ -139,6 +130,7 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
             y=alt.Y("level:Q", title=None, axis=None),
             y2="zero:Q",
             color=_two_colours("file", names),
+            detail="part:N",
         )
     )
     chart: alt.Chart | alt.LayerChart | alt.FacetChart = waves_chart
@@ -157,6 +149,27 @@ def _waveforms(evidence: Mapping[str, Any], segments: Sequence[Mapping[str, floa
     )
 
 
+def _columns(
+    kind: str, times: Sequence[float], played: Sequence[takes.Take]
+) -> list[tuple[int, list[tuple[float, int]]]]:
+    """A waveform's columns by part: each one's moment of the dance (seconds), and its number.
+
+    The reference is drawn under each take, as often as it is played; all of it under a single one.
+    """
+    if kind == "dance" or not played:
+        return [(0, [(at, index) for index, at in enumerate(times)])]
+    found: dict[int, list[tuple[float, int]]] = {}
+    stretches = takes.stretches(played)
+    if len(played) == 1:
+        stretches[0]["start"], stretches[-1]["end"] = -inf, inf
+    for one in stretches:
+        for index, song in enumerate(times):
+            at = (song - one["offset"]) / one["speed"]
+            if one["start"] <= at <= one["end"]:
+                found.setdefault(int(one["take"]), []).append((at, index))
+    return list(found.items())
+
+
 def _two_colours(field: str, names: Sequence[str]) -> alt.Color:
     """The first name always gets the first colour, whatever language sorts first."""
     scale = alt.Scale(domain=list(names), range=_COLOURS)
@@ -172,12 +185,18 @@ def _parts(segments: Sequence[Mapping[str, float]]) -> str:
     return ", ".join(f"{clock(s['dance_start'])}–{clock(s['dance_end'])}" for s in segments)
 
 
-def _correlation(method: str, curve: Mapping[str, Any]) -> None:
+def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[takes.Take]) -> None:
+    """The curve with its peak and its runner-up, which is no other take's own place.
+
+    A method draws the curve of one take; of several it says which.
+    """
     frame = pd.DataFrame({"offset": curve["offsets"], "score": curve["scores"]}).dropna()
     if frame.empty:
         return
     peak = frame.iloc[int(frame["score"].to_numpy().argmax())]
-    others = frame[(frame["offset"] - peak["offset"]).abs() > RUNNER_UP_APART]
+    others = frame
+    for offset in (peak["offset"], *(take[0]["offset"] for take in played)):
+        others = others[(others["offset"] - offset).abs() > RUNNER_UP_APART]
     marks = [{"offset": peak["offset"], "score": peak["score"], "what": t("plot.peak")}]
     ratio = 0.0
     if not others.empty:
@@ -202,33 +221,34 @@ def _correlation(method: str, curve: Mapping[str, Any]) -> None:
     )
     _title(title)
     st.altair_chart(alt.layer(line, points).properties(height=260), alt=title)
+    said = ""
     if ratio:
         key = "plot.peak_clear" if ratio >= CLEAR else "plot.peak_close"
-        st.caption(t(key, n=f"{ratio:.1f}"))
+        said = t(key, n=f"{ratio:.1f}")
+    if len(played) > 1:
+        own = min(played, key=lambda take: abs(take[0]["offset"] - float(peak["offset"])))
+        said = words.then(t("plot.of_take", at=clock(own[0]["dance_start"])), said)
+    if said:
+        st.caption(said)
 
 
-def _drift(segments: Sequence[Mapping[str, float]]) -> None:
-    """How far the reference runs away from the dance's clock (milliseconds)."""
-    points: list[dict[str, Any]] = []
-    base = segments[0]["offset"]
-    for number, segment in enumerate(segments, 1):
-        for at in (segment["dance_start"], segment["dance_end"]):
-            moved = (segment["speed"] - 1.0) * at + segment["offset"] - base
-            points.append({"time": at, "drift": 1000.0 * moved, "part": str(number)})
+def _drift(played: Sequence[takes.Take]) -> None:
+    """How far the reference runs away from the dance's clock (milliseconds), take by take."""
+    points = takes.drift(played)
     far: float = max(abs(point["drift"]) for point in points)
     scale = alt.Scale(domain=[-SMALLEST_DRIFT, SMALLEST_DRIFT]) if far < SMALLEST_DRIFT else None
-    _title(t("plot.drift"))
+    title = t("plot.drift" if len(played) == 1 else "plot.drift_takes")
+    _title(title)
     st.altair_chart(
         alt.Chart(pd.DataFrame(points))
         .mark_line(point=True)
         .encode(
             x=alt.X("time:Q", title=t("plot.time")),
             y=alt.Y("drift:Q", title=t("plot.drift_axis"), scale=scale or alt.Undefined),
-            color=alt.Color("part:N", title=t("plot.part"), legend=None),
+            color=alt.Color("take:N", title=t("plot.part"), legend=None),
         )
         .properties(height=220),
-        alt=t("plot.drift"),
+        alt=title,
     )
-    st.caption(
-        t("plot.drift_small" if far < SMALLEST_DRIFT else "plot.drift_large", ms=f"{far:.1f}")
-    )
+    key = "plot.drift_small" if far < SMALLEST_DRIFT else "plot.drift_large"
+    st.caption(t(key, ms=f"{far:.1f}"))

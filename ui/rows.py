@@ -132,9 +132,24 @@ def by_hand(task: Task) -> bool:
     return answer(task).get("by_hand") is True
 
 
+def placed(task: Task) -> bool:
+    """Whether a person gave the place of the song, whether or not it could be refined."""
+    found = answer(task)
+    given = found.get("hint") or (task.options or {}).get("hint")
+    return by_hand(task) or (
+        bool(found) and found.get("matched") is not False and isinstance(given, Mapping)
+    )
+
+
+def automatic(task: Task) -> Mapping[str, Any]:
+    """The automatic answer that a place given by hand has replaced; empty without one."""
+    kept = answer(task).get("automatic")
+    return kept if isinstance(kept, Mapping) else {}
+
+
 def confidence(task: Task) -> float | None:
-    """0 to 1; None before the answer, and for a person's place, which nothing speaks for."""
-    return None if by_hand(task) else number(answer(task).get("confidence"))
+    """0 to 1; None before the answer, and for a person's place, of which it would say nothing."""
+    return None if placed(task) else number(answer(task).get("confidence"))
 
 
 def percent(task: Task) -> float | None:
@@ -145,12 +160,17 @@ def percent(task: Task) -> float | None:
 
 def agreement_ms(task: Task) -> float | None:
     """How far the two methods are apart (milliseconds), or None with one answer or none."""
-    return None if by_hand(task) else number(answer(task).get("agreement_ms"))
+    return None if placed(task) else number(answer(task).get("agreement_ms"))
 
 
 def ambiguous(task: Task) -> bool:
-    """Whether the music fits at more than one place."""
+    """Whether the music fits at more than one place, and nobody has chosen yet."""
     return answer(task).get("ambiguous") is True
+
+
+def chosen(task: Task) -> bool:
+    """Whether a person gave the place of music that fits at more than one."""
+    return automatic(task).get("ambiguous") is True
 
 
 def queue_of(tasks: Iterable[Task], workers: int, now: datetime) -> Queue:

@@ -90,8 +90,9 @@ def verdict(task: Task) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
     nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
     moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
-    if rows.by_hand(task):
-        return then(t("verdict.by_hand"), moved)
+    if rows.placed(task):
+        key = "verdict.by_hand" if rows.by_hand(task) else "verdict.by_hand_refined"
+        return then(t("verdict.chosen" if rows.chosen(task) else key), moved)
     confidence = rows.confidence(task)
     if confidence is None:
         return ""
@@ -112,7 +113,7 @@ def verdict(task: Task) -> str:
 
 def agreement_text(task: Task) -> str:
     """How far the two methods are apart, or who placed the song."""
-    return t("agreement.by_hand") if rows.by_hand(task) else milliseconds(rows.agreement_ms(task))
+    return t("agreement.by_hand") if rows.placed(task) else milliseconds(rows.agreement_ms(task))
 
 
 def warning_texts(task: Task) -> list[str]:

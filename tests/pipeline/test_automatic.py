@@ -113,10 +113,16 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
     def work(job: Any, *_: Any, **__: Any) -> ChildResult:
         new = job.out / "new.mp4"
         new.write_text("new")
-        done = {"status": "success", "output": str(new), "plan": {}, "reason": None, "text": ""}
+        done: dict[str, Any] = {
+            "status": "success",
+            "output": str(new),
+            "plan": {},
+            "reason": None,
+            "text": "",
+        }
         broken = {"status": "failed", "output": None, "reason": "render_failed", "text": ""}
         variants = {"v2": done, "modular": broken}
-        outcome = {
+        outcome: dict[str, Any] = {
             "variants": variants,
             "reason": None,
             "warnings": [],

@@ -28,9 +28,10 @@ def test_the_same_moment_of_both_files_makes_the_place(
     page.session_state[f"section-{FAILED}"] = "place"
     page.run()
     assert "exactly as you give it" in words(page), "no search is promised for a mute dance"
-    page.number_input(key=f"place.moment-original-{FAILED}").set_value(4.0)
-    page.number_input(key=f"place.moment-reference-{FAILED}").set_value(9.5)
-    page.number_input(key=f"place.speed-{FAILED}").set_value(1.05).run()
+    about = f"{FAILED}-failed-0-0.000"
+    page.number_input(key=f"place.moment-original-{about}").set_value(4.0)
+    page.number_input(key=f"place.moment-reference-{about}").set_value(9.5)
+    page.number_input(key=f"place.speed-{about}").set_value(1.05).run()
     page.button(key="place.save").click().run()
     assert not page.exception
     record = json.loads((outputs / "task_status.json").read_text())[FAILED]

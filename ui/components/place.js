@@ -1,8 +1,10 @@
 // Placing the music by hand: drag the song along the dance (place_line.js), or mark the same
 // moment in both players; listen to both at that place; then nudge.
 // reference_time = speed * dance_time + offset (seconds)
-// data: { words, dance, reference, waves, offset, speed }
+// data: { words, dance, reference, waves, offset, speed, stretches, said }
 //   dance, reference, waves: addresses (waves null while the waveforms are being made)
+//   stretches: where the song is played, each { start, end, offset, speed }, while the present
+//   answer has several takes; said: that in words. The first move puts one place in their stead.
 // State sent back: "placed" { offset, speed }, null where the two do not meet; "failed", the files this browser cannot play.
 
 const views = new WeakMap();
@@ -24,11 +26,12 @@ function create(root) {
   const dance = find("dance"), reference = find("reference"), song = find("song");
   const hear = find("hear"), tempo = find("speed");
   let data = null, offset = 0, speed = 1, placed = false, given, shown = null, soundless = false;
+  let stretches = [];
   let marks = {}, failed = new Set(), timer = null, sending = null, unsent = false, send = () => {};
 
   const line = createLine(find("stage"), {
     state: () => ({
-      offset, speed, at: dance.currentTime, danceLength: dance.duration, songLength: reference.duration,
+      offset, speed, stretches, at: dance.currentTime, danceLength: dance.duration, songLength: reference.duration,
     }),
     moved(seconds, settled) {
       if (seconds) set(offset - speed * seconds, speed, !settled);
@@ -50,6 +53,7 @@ function create(root) {
   function said() {
     const start = -offset / speed, words = data.words;
     if (!placed) return words.unplaced;
+    if (stretches.length) return data.said;
     if (apart()) return words.apart;
     return (start >= 0 ? words.starts_after : words.starts_before).replace("{s}", (start >= 0 ? start : offset).toFixed(3));
   }
@@ -80,7 +84,7 @@ function create(root) {
   }
 
   function set(newOffset, newSpeed, later) {
-    [offset, speed, placed, unsent] = [newOffset, newSpeed, true, true];
+    [offset, speed, stretches, placed, unsent] = [newOffset, newSpeed, [], true, true];
     if (timer) steer();
     paint();
     clearTimeout(sending);
@@ -89,12 +93,14 @@ function create(root) {
 
   function steer() {
     // The dance leads; the song follows where it belongs.
-    const goal = speed * dance.currentTime + offset, off = goal - reference.currentTime;
+    const at = dance.currentTime, here = stretches.find((one) => at >= one.start && at < one.end);
+    const { offset: by, speed: pace } = stretches.length ? here || { offset: NaN, speed } : { offset, speed };
+    const goal = pace * at + by, off = goal - reference.currentTime;
     const inside = goal >= 0 && goal < (reference.duration || 0);
     if (dance.paused || dance.ended || !inside) { if (!reference.paused) reference.pause(); }
     else if (reference.paused) reference.play().catch(() => {});
     if (inside && Math.abs(off) > 0.12) { if (!reference.seeking) reference.currentTime = goal; }
-    reference.playbackRate = Math.abs(off) > 0.005 ? speed * (1 + clamp(off * 0.5, -0.04, 0.04)) : speed;
+    reference.playbackRate = Math.abs(off) > 0.005 ? pace * (1 + clamp(off * 0.5, -0.04, 0.04)) : pace;
     line.follow(dance.currentTime);
     line.draw();
     if (dance.ended) listen(false);
@@ -217,12 +223,13 @@ function create(root) {
       ]) if (address !== old) player.src = address;
       find("waiting").textContent = data.waves ? "" : data.words.drawing;
       draw(data.waves);
-      const key = JSON.stringify([data.offset, data.speed]);
+      const key = JSON.stringify([data.offset, data.speed, data.stretches]);
       if (given !== key) {  // another candidate
         given = key;
         placed = data.offset !== null;
         offset = data.offset ?? 0;
         speed = data.speed;
+        stretches = data.stretches;
         if (before && placed) emit();
       }
       paint();

@@ -16,7 +16,8 @@ function decoded(wave) {
   return { ...wave, levels };
 }
 
-// stage: the element; state(): { offset, speed, at, danceLength, songLength } (seconds)
+// stage: the element; state(): { offset, speed, stretches, at, danceLength, songLength } (seconds)
+//   stretches: where the song is played more than once, in place of offset and speed
 // moved(seconds, settled): the song was moved along the line; clicked(time): go there
 function createLine(stage, { state, moved, clicked, stepped }) {
   const canvas = stage.querySelector(".drawing"), song = stage.querySelector(".song");
@@ -29,8 +30,9 @@ function createLine(stage, { state, moved, clicked, stepped }) {
 
   function extent() {
     const s = state();
-    const low = s.offset === null ? 0 : Math.min(0, songStart(s));
-    const ends = [s.danceLength, s.offset === null ? s.songLength : songStart(s) + s.songLength / s.speed];
+    const single = s.offset !== null && !s.stretches.length;
+    const low = single ? Math.min(0, songStart(s)) : 0;
+    const ends = [s.danceLength, s.stretches.length ? 0 : s.offset === null ? s.songLength : songStart(s) + s.songLength / s.speed];
     const high = Math.max(...ends.filter(Number.isFinite), 1);
     return [low - EDGE * (high - low), (1 + 2 * EDGE) * (high - low)];
   }
@@ -74,16 +76,15 @@ function createLine(stage, { state, moved, clicked, stepped }) {
     ruler(ink, width, height);
     bars(waves.dance, (time) => time, ink, middle, -tall, width);
     if (s.offset !== null) {
-      bars(waves.reference, (time) => s.speed * time + s.offset, colour, middle, tall, width);
-      // Where only one of the two is heard.
-      paint.fillStyle = ink;
-      paint.globalAlpha = 0.1;
-      const [low, high] = [toX(songStart(s)), toX(songStart(s) + s.songLength / s.speed)];
-      if (Number.isFinite(high)) {
-        paint.fillRect(0, middle, Math.max(0, low), height);
-        paint.fillRect(high, middle, Math.max(0, width - high), height);
+      const whole = { start: songStart(s), end: songStart(s) + s.songLength / s.speed, offset: s.offset, speed: s.speed };
+      let edge = 0;
+      for (const one of s.stretches.length ? s.stretches : [whole]) {
+        const [low, high] = [toX(one.start), Number.isFinite(one.end) ? toX(one.end) : width];
+        bars(waves.reference, (time) => one.speed * time + one.offset, colour, middle, tall, width, low, high);
+        gap(ink, edge, low, middle, height);
+        edge = Math.max(edge, high);
       }
-      paint.globalAlpha = 1;
+      gap(ink, edge, width, middle, height);
     }
     paint.fillStyle = ink;
     paint.fillRect(0, middle - 0.5, width, 1);
@@ -93,10 +94,18 @@ function createLine(stage, { state, moved, clicked, stepped }) {
     stage.dataset.from = from.toFixed(3);
   }
 
-  function bars(wave, map, colour, middle, tall, width) {
+  // Where only one of the two is heard.
+  function gap(ink, from, to, middle, height) {
+    paint.fillStyle = ink;
+    paint.globalAlpha = 0.1;
+    paint.fillRect(from, middle, Math.max(0, to - from), height);
+    paint.globalAlpha = 1;
+  }
+
+  function bars(wave, map, colour, middle, tall, width, low = 0, high = width) {
     if (!wave) return;
     paint.fillStyle = colour;
-    for (let x = 0; x < width; x++) {
+    for (let x = Math.max(0, Math.ceil(low)); x < Math.min(width, high); x++) {
       const first = Math.floor(map(toTime(x)) / wave.step);
       const last = Math.max(first + 1, Math.ceil(map(toTime(x + 1)) / wave.step));
       let level = 0;
