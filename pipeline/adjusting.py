@@ -35,7 +35,9 @@ def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any
     job = job_of(store, task, work, automatic.options_of(task, options))
     if options.get(automatic.KEPT):
         back = automatic.plans_of(task)
-        return replace(job, plans={**back}, variants=tuple(back))
+        return replace(
+            job, plans={str(name): plan for name, plan in back.items()}, variants=tuple(back)
+        )
     plans = task.plans if isinstance(task.plans, Mapping) else {}
     known: tuple[VariantName, ...] = tuple(name for name in VARIANTS if name in plans)
     if job.hint is None and known:
