@@ -6,6 +6,7 @@ Drawn with Pillow, which moviepy brings, so that the command line needs no plott
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,24 @@ class _Panel:
         self.draw.rectangle([LEFT, self.top, right, self.top + PANEL], outline=GREY)
         self.draw.text((LEFT, self.top - 16), title, fill=INK)
 
-    def wave(self, wave: Mapping[str, Any], offset: float, speed: float, middle: float) -> None:
-        """One waveform; column i stands at (time - offset) / speed on the dance's line."""
+    def wave(
+        self,
+        wave: Mapping[str, Any],
+        offset: float,
+        speed: float,
+        middle: float,
+        within: tuple[float, float] = (-inf, inf),
+    ) -> None:
+        """One waveform; column i stands at (time - offset) / speed on the dance's line, of which
+        only ``within`` (seconds) is drawn."""
         low, high = wave["low"], wave["high"]
         scale = max((*map(abs, low), *high, 1e-6))
         colour = COLOURS["dance"] if middle > 0.5 else COLOURS["reference"]
         for index, (bottom, top) in enumerate(zip(low, high, strict=True)):
             time = (index + 0.5) / len(low) * wave["duration"]
-            x = self.x((time - offset) / speed)
-            if LEFT <= x <= WIDTH - 20:
+            at = (time - offset) / speed
+            x = self.x(at)
+            if within[0] <= at <= within[1] and LEFT <= x <= WIDTH - 20:
                 ends = [(x, self.y(middle + top / scale * 0.22))]
                 ends.append((x, self.y(middle + bottom / scale * 0.22)))
                 self.draw.line(ends, fill=colour)
@@ -84,24 +94,33 @@ def draw(outcome: Outcome, target: Path) -> None:
     image = Image.new("RGB", (WIDTH, rows * (PANEL + MARGIN) + MARGIN), WHITE)
     canvas = ImageDraw.Draw(image)
     answer = outcome.alignment
+    several = len(answer["segments"]) > 1  # each has a line of its own
     offset = answer["offset"] if answer["matched"] else 0.0
     speed = answer["speed"] if answer["matched"] else 1.0
     first = min(0.0, -offset / speed)
     last = max(waves["dance"]["duration"], (waves["reference"]["duration"] - offset) / speed)
+    if several:
+        first, last = 0.0, waves["dance"]["duration"]
     panel = _Panel(canvas, 0, first, last)
     for segment in answer["segments"]:
         box = [panel.x(segment["dance_start"]), panel.top]
         box += [panel.x(segment["dance_end"]), panel.top + PANEL]
         canvas.rectangle(box, fill=MATCHED)
+    of_which = f"{len(answer['segments'])} parts, the longest: " if several else ""
     says = (
-        f"reference_time = {speed:.6f} * dance_time {offset:+.4f} s, "
+        f"{of_which}reference_time = {speed:.6f} * dance_time {offset:+.4f} s, "
         f"confidence {answer['confidence']:.2f}"
         if answer["matched"]
         else f"not matched ({answer['reason']})"
     )
     panel.frame(f"dance (top) and reference (bottom) on the dance's time line, seconds: {says}")
     panel.wave(waves["dance"], 0.0, 1.0, 0.75)
-    panel.wave(waves["reference"], offset, speed, 0.25)
+    if several:
+        for one in answer["segments"]:
+            stretch = (one["dance_start"], one["dance_end"])
+            panel.wave(waves["reference"], one["offset"], one["speed"], 0.25, stretch)
+    else:
+        panel.wave(waves["reference"], offset, speed, 0.25)
     for row, (name, curve) in enumerate(curves.items(), start=1):
         xs, ys = curve["offsets"], curve["scores"]
         panel = _Panel(canvas, row, min(xs), max(xs))

@@ -108,7 +108,7 @@ def test_two_takes_are_not_lost_to_one_click(
     page.get_by_role("button", name=re.compile("Use this place")).click()
     made = new_result(server, page, task_id)
     assert len(made["alignment"]["segments"]) == 1
-    page.get_by_text("Placed by hand, then made exact by the sound.").wait_for()
+    page.get_by_text("Placed by hand; the best match").wait_for()
     assert page.get_by_text("Both methods agree").count() == 0
     shot(page, "takes-by-hand", full=True)
 

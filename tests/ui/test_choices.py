@@ -95,7 +95,8 @@ def test_a_refined_place_claims_no_agreement_either() -> None:
     placed = {**CHOSEN, "automatic": {**FOUND, "ambiguous": False}}
     task = Task(DONE, "success", alignment=placed, options={"nudge_ms": 20.0})
     assert words_of.verdict(task) == (
-        "Placed by hand, then made exact by the sound. You moved the music by +20 ms."
+        "Placed by hand; the best match of the sound within 0.3 s of it was taken."
+        " You moved the music by +20 ms."
     )
     assert words_of.agreement_text(task) == "By hand"
     assert rows.confidence(task) is None

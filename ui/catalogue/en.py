@@ -122,7 +122,7 @@ TEXT: dict[str, str] = {
     "verdict.agree": "Both methods agree to {ms}.",
     "verdict.agree_closely": "Both methods agree to less than 0.1 ms.",
     "verdict.by_hand": "Placed by hand.",
-    "verdict.by_hand_refined": "Placed by hand, then made exact by the sound.",
+    "verdict.by_hand_refined": "Placed by hand; the best match of the sound within 0.3 s of it was taken.",
     "verdict.chosen": "The music fits in more than one place; a person chose this one.",
     "verdict.nudged": "You moved the music by {ms} ms.",
     "agreement.by_hand": "By hand",

@@ -122,7 +122,7 @@ TEXT: dict[str, str] = {
     "verdict.agree": "两种方法相差仅 {ms}。",
     "verdict.agree_closely": "两种方法相差不到 0.1 毫秒。",
     "verdict.by_hand": "手动定位。",
-    "verdict.by_hand_refined": "手动定位，并已根据声音精确对齐。",
+    "verdict.by_hand_refined": "手动定位；取其前后 0.3 秒内与声音最相符的位置。",
     "verdict.chosen": "音乐可以对应多个位置，当前位置由人选定。",
     "verdict.nudged": "你把音乐移动了 {ms} 毫秒。",
     "agreement.by_hand": "手动定位",
