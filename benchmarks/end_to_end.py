@@ -185,7 +185,7 @@ def _line(name: str, costs: Sequence[Cost]) -> str:
     minutes = sum(c.seconds for c in costs) / 60
     decoding = sum(c.decoding for c in costs) / minutes
     methods = sum(c.methods for c in costs) / minutes
-    memory = max(c.memory for c in costs) / 2**20
+    memory = max(c.memory for c in costs) / 1e6
     return (
         f"| {name} | {len(costs)} | {decoding:.3f} | {methods:.3f} | {decoding + methods:.3f} "
         f"| {memory:.0f} |"
