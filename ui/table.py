@@ -16,6 +16,7 @@ import streamlit as st
 from store import Snapshot, Task
 from ui import actions, adjust, grid, notices, rows, selection, toasts
 from ui.banners import show_banners
+from ui.choice import choice, chosen
 from ui.format import duration
 from ui.live import live
 from ui.service import Service
@@ -27,6 +28,7 @@ WHILE_RUNNING = 2.5
 OTHERWISE = 12.0
 """Seconds between two looks at the file's stamp when nothing runs."""
 PAGE_SIZES = (10, 25, 50, 100)
+PAGE_SIZE = 25
 
 _SHOWN = "table.shown"
 
@@ -86,27 +88,28 @@ def _filters() -> rows.View:
         search = st.text_input(
             t("table.search"), key="table.search", icon=":material/search:", width=240
         )
-        chosen = st.pills(
+        statuses = st.pills(
             t("table.status"),
             rows.STATUSES,
             selection_mode="multi",
             format_func=lambda status: t(f"status.{status}"),
             key="table.statuses",
         )
-        order = st.selectbox(
+        order = choice(
             t("table.order"),
             rows.ORDERS,
-            format_func=lambda name: t(f"order.{name}"),
+            lambda name: t(f"order.{name}"),
             key="table.order",
+            default="newest",
             width=180,
         )
         st.button(t("table.refresh"), icon=":material/refresh:", key="table.refresh")
     return rows.View(
         search=search or "",
-        statuses=frozenset(chosen),
-        order=order or "newest",
+        statuses=frozenset(statuses),
+        order=order,
         page=int(st.session_state.get("table.page", 1)),
-        page_size=int(st.session_state.get("table.size", 25)),
+        page_size=chosen("table.size", PAGE_SIZE),
     )
 
 
@@ -116,13 +119,13 @@ def _footer(page: rows.Page) -> None:
         if page.pages > 1:
             st.pagination(page.pages, key="table.page", max_visible_pages=5)
         if page.matching > PAGE_SIZES[0]:
-            st.selectbox(
+            choice(
                 t("table.size"),
                 PAGE_SIZES,
-                index=1,
+                lambda n: t("table.rows", n=n),
                 key="table.size",
+                default=PAGE_SIZE,
                 label_visibility="collapsed",
-                format_func=lambda n: t("table.rows", n=n),
                 width=150,
             )
 
