@@ -35,6 +35,20 @@ def kept(plan: RenderPlan) -> tuple[float, float]:
     return float(plan.picture.start * unit) - origin, float(plan.picture.end * unit) - origin
 
 
+def left_out(plan: RenderPlan, *, ends: float | None = None) -> tuple[float, float]:
+    """How much of the dance's pictures a result leaves out at the start and the end (seconds).
+
+    ``ends`` is where a file that was cut off ends really, whatever its header promises.
+    """
+    video = plan.dance.video
+    assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
+    last = video.start_time + video.duration
+    if ends is not None:
+        last = min(last, ends)
+    start, end = kept(plan)
+    return max(0.0, start - video.start_time), max(0.0, last - end)
+
+
 def outline(plan: RenderPlan, options: RenderOptions) -> Outline | None:
     """What ``planning.revise`` would make of ``plan`` with ``options``; None for no music."""
     video = plan.dance.video

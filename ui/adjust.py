@@ -74,20 +74,20 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             50,
             round(100 * (rows.number(made["room_sound"]) or 0.0)),
             format="%d %%",
-            key=_key(task, "room"),
+            key=key_of(task, "room"),
             width=260,
             help=t("adjust.room_help"),
         )
         st.toggle(
             t("adjust.loudness"),
             bool(made["loudness"]),
-            key=_key(task, "loud"),
+            key=key_of(task, "loud"),
             help=t("adjust.loudness_help"),
         )
         st.toggle(
             t("adjust.keep_all"),
             bool(made["keep_all"]),
-            key=_key(task, "whole"),
+            key=key_of(task, "whole"),
             help=t("adjust.keep_all_help"),
         )
     heard = None
@@ -103,7 +103,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             round(rows.number(made["nudge_ms"]) or 0.0),
             step=5,
             format="%d ms",
-            key=_key(task, "nudge"),
+            key=key_of(task, "nudge"),
         )
         st.caption(t("adjust.no_preview"))
     st.button(
@@ -118,7 +118,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
     show_state(service, task)
 
 
-def _key(task: Task, name: str) -> str:
+def key_of(task: Task, name: str) -> str:
     """A saved adjustment makes new controls, which begin at what was saved."""
     return f"adjust.{name}-{task.id}-{task.revision}"
 
@@ -127,19 +127,19 @@ def wanted_of(task: Task) -> dict[str, Any]:
     """The options that the controls show at this moment."""
     made = {**_PLAIN, **rows.options_of(task)}
     state = st.session_state
-    nudge = rows.number(state.get(_key(task, "nudge")))
-    moved = state.get(_key(task, "player"))
+    nudge = rows.number(state.get(key_of(task, "nudge")))
+    moved = state.get(key_of(task, "player"))
     if nudge is None and isinstance(moved, Mapping):
         nudge = rows.number(moved.get("nudge"))
     if nudge is not None:
         nudge = min(max(nudge, -NUDGE_LIMIT), NUDGE_LIMIT)
-    room = rows.number(state.get(_key(task, "room")))
+    room = rows.number(state.get(key_of(task, "room")))
     return {
         **made,
         "nudge_ms": made["nudge_ms"] if nudge is None else round(nudge, 1),
         "room_sound": made["room_sound"] if room is None else room / 100,
-        "loudness": bool(state.get(_key(task, "loud"), made["loudness"])),
-        "keep_all": bool(state.get(_key(task, "whole"), made["keep_all"])),
+        "loudness": bool(state.get(key_of(task, "loud"), made["loudness"])),
+        "keep_all": bool(state.get(key_of(task, "whole"), made["keep_all"])),
     }
 
 
@@ -156,7 +156,7 @@ def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Prev
     made = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
     song = kind if heard.song == "result" else "reference"
     result = _ADJUST(
-        key=_key(task, "player"),
+        key=key_of(task, "player"),
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": copies.url(service, viewer, task, "original"),

@@ -8,7 +8,7 @@ import streamlit as st
 
 from store import Task
 from store.model import is_task_id
-from ui import actions, adjust, choices, compare, place, plots, rows, timeline, words
+from ui import actions, adjust, choices, compare, cut, place, plots, rows, timeline, words
 from ui.components import load
 from ui.format import as_time, duration, seconds_spent, size
 from ui.live import live
@@ -22,6 +22,7 @@ from ui.viewer import Viewer
 _REACH = load("reach")
 WHILE_RUNNING = 2.5
 UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
+RESULTS = ("modular", "v2")
 SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 
 
@@ -129,12 +130,13 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     if rows.answer(task):
         able.append("evidence")
     able.append("events")
+    key = f"section-{task.id}"
     chosen = st.segmented_control(
         t("detail.sections"),
         able,
-        default=able[0],
+        default=None if key in st.session_state else able[0],  # a callback may have chosen one
         format_func=lambda name: t(f"section.{name}"),
-        key=f"section-{task.id}",
+        key=key,
         label_visibility="collapsed",
         required=True,
     )
@@ -163,6 +165,7 @@ def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
                 st.link_button(label, url, icon=":material/download:")
             else:
                 _plain_download(label, task, kind)
+    cut.show_left_out(task, [kind for kind in RESULTS if file_path(service, task, kind)])
     until = as_time(task.completed_at)
     if until is not None and task.status == "success":
         st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))

@@ -127,6 +127,18 @@ def options_of(task: Task) -> dict[str, Any]:
     return dict(task.options or {})
 
 
+def warnings_of(task: Task) -> list[Mapping[str, Any]]:
+    """The task's warnings, each with its ``code``; what a person made of them is left out."""
+    given = task.warnings if isinstance(task.warnings, Sequence) else ()
+    return [warning for warning in given if isinstance(warning, Mapping)]
+
+
+def cut_off_at(task: Task, role: str) -> float | None:
+    """Where a file that was cut off ends (seconds); None for a whole one."""
+    found = [w for w in warnings_of(task) if w.get("code") == f"{role}_cut_off"]
+    return number(found[0].get("at")) if found else None
+
+
 def by_hand(task: Task) -> bool:
     """Whether a person placed the song and nothing was found to refine that by."""
     return answer(task).get("by_hand") is True
