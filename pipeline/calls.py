@@ -25,6 +25,13 @@ def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
 
 
+def _same(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``other`` → ``same``: whether both files hold the same bytes."""
+    from pipeline.same import same_bytes
+
+    return {"same": same_bytes(Path(arguments["path"]), Path(arguments["other"]))}
+
+
 def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
     from pipeline.preview import make_thumbnail
@@ -121,6 +128,7 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
 CALLS: dict[str, Call] = {
     "facts": _facts,
     "probe": _probe,
+    "same": _same,
     "thumbnail": _thumbnail,
     "preview": _preview,
     "sample": _sample,

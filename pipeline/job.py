@@ -158,6 +158,7 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
         summary: Mapping[str, Any] = alignment_to_json(alignment, job.hint)
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
+        warnings += warning.same_file(job.dance, job.reference)
         warnings += warning.cut_off(files.dance, sounds.dance.duration)
         warnings += warning.cut_off(files.reference, sounds.reference.duration)
     else:

@@ -6,9 +6,11 @@ The page has its own texts in two languages under the same codes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.media import MediaInfo
+from pipeline.same import same_bytes
 from pipeline.whole import ends_early
 
 Notice = dict[str, Any]
@@ -17,6 +19,8 @@ Notice = dict[str, Any]
 TEXTS = {
     "dance_cut_off": "the dance file is cut off: it ends at {at}; what is there was used",
     "reference_cut_off": "the reference file is cut off: it ends at {at}; what is there was used",
+    "same_file": "the dance and the reference are the same file: there is no clean track to put "
+    "under it; give the song itself as the reference",
     "picture_encoded": "the picture had to be encoded again",
 }
 
@@ -27,6 +31,11 @@ def cut_off(info: MediaInfo, end: float) -> list[Notice]:
     if not ends_early(info, end):
         return []
     return [{"code": f"{info.role}_cut_off", "at": round(end, 3)}]
+
+
+def same_file(dance: Path, reference: Path) -> list[Notice]:
+    """The warning that one recording was given as both, under whatever names."""
+    return [{"code": "same_file"}] if same_bytes(dance, reference) else []
 
 
 def of_results(notes: Iterable[str]) -> list[Notice]:

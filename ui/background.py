@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import sys
@@ -34,21 +35,26 @@ class _Asked:
 
 
 class _Calls:
-    """One thread: previews must not take the processor from the tasks.
+    """One thread for what decodes: previews must not take the processor from the tasks. Another
+    for what only looks, so that it need not wait until an hour of sound has been decoded.
 
-    It is a daemon, unlike those of an executor, which would first finish all that waits when
+    They are daemons, unlike those of an executor, which would first finish all that waits when
     the process ends; the child under way ends itself with its parent.
     """
 
     def __init__(self) -> None:
         self.asked: dict[Hashable, Future[ChildResult]] = {}
         self.waiting: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self.quick: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
         self.lock = threading.Lock()
-        threading.Thread(target=self._work, name="retrack-preview", daemon=True).start()
+        for name, waiting in (("preview", self.waiting), ("look", self.quick)):
+            threading.Thread(
+                target=self._work, args=(waiting,), name=f"retrack-{name}", daemon=True
+            ).start()
 
-    def _work(self) -> None:
+    def _work(self, waiting: queue.SimpleQueue[_Asked]) -> None:
         while True:
-            asked = self.waiting.get()
+            asked = waiting.get()
             try:
                 result = call(asked.name, asked.arguments, timeout=asked.timeout)
             except Exception as error:
@@ -69,17 +75,24 @@ def _calls() -> _Calls:
 
 
 def fetch(
-    name: str, arguments: Mapping[str, Any], path: Path, *, timeout: float
+    name: str,
+    arguments: Mapping[str, Any],
+    path: Path,
+    *,
+    timeout: float,
+    quick: bool = False,
 ) -> ChildResult | None:
     """The answer of ``pipeline.calls`` for a file, None while it is being made.
 
-    Asked once for each content of the file (by its stamp); ``timeout`` in seconds.
+    Asked once for each content of the file (by its stamp) and the arguments; ``timeout`` in
+    seconds; ``quick`` for what does not decode a sound.
     """
     try:
         stat = path.stat()
     except OSError:
         return None
-    key = (name, str(path), stat.st_size, stat.st_mtime_ns)
+    given = json.dumps(dict(arguments), sort_keys=True)
+    key = (name, str(path), stat.st_size, stat.st_mtime_ns, given)
     calls = _calls()
     with calls.lock:
         answer = calls.asked.get(key)
@@ -90,5 +103,5 @@ def fetch(
                 del calls.asked[old]
             asked = _Asked(name, arguments, timeout)
             answer = calls.asked[key] = asked.answer
-            calls.waiting.put(asked)
+            (calls.quick if quick else calls.waiting).put(asked)
     return answer.result() if answer.done() else None

@@ -47,7 +47,8 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         if task.status == "success":
             sentence = words.verdict(task)
             if sentence:
-                (st.warning if rows.ambiguous(task) else st.success)(sentence)
+                doubtful = rows.ambiguous(task) or rows.same_file(task)
+                (st.warning if doubtful else st.success)(sentence)
         part(choices.show_choices, service, viewer, task)
         _sections(service, viewer, task)
         _REACH(key="reach", data={"asked": actions.reaches()})

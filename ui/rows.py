@@ -139,6 +139,11 @@ def cut_off_at(task: Task, role: str) -> float | None:
     return number(found[0].get("at")) if found else None
 
 
+def same_file(task: Task) -> bool:
+    """Whether one recording was given as both the dance and the reference."""
+    return any(warning.get("code") == "same_file" for warning in warnings_of(task))
+
+
 def by_hand(task: Task) -> bool:
     """Whether a person placed the song and nothing was found to refine that by."""
     return answer(task).get("by_hand") is True

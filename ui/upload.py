@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import streamlit as st
 from pipeline.reasons import JobError
 from pipeline.submit import submit
 from store import StoreError, Task
-from ui import actions, facts, sample, toasts
+from ui import actions, checks, facts, sample, toasts
 from ui.components import load
 from ui.live import live
 from ui.names import plain, shown_name
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _UPLOADER = load("uploader")
 DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts")
 SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
-WHILE_CHECKING = 1.5
+WHILE_CHECKING = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _ASKED = "upload.asked"
@@ -58,7 +58,10 @@ class Picked:
 
 def usable(dances: Sequence[Waiting], reference: Waiting | None) -> Picked:
     """What can be handed in, and what is left out."""
-    left_out = [one for one in (*dances, reference) if one is not None and facts.unusable(one)]
+    given = [one for one in (*dances, reference) if one is not None]
+    # All are asked, which is quick, before the first one is decoded.
+    refused = [one for one in given if checks.refusal(one)]
+    left_out = [one for one in given if one in refused or facts.unusable(one)]
     return Picked(
         [one for one in dances if one not in left_out],
         None if reference in left_out else reference,
@@ -70,13 +73,27 @@ def show_upload(service: Service, viewer: Viewer) -> None:
     """The uploaders, what was found in the files, and the button."""
     by_route = service.routes and viewer.browser is not None
     if by_route:
-        checking = facts.unfinished(_component_files(service, viewer))
+        checking = _checking(_component_files(service, viewer))
         every = WHILE_CHECKING if checking else None
         live(every, _routed, service, viewer, checking)
     else:
         picked = usable(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
         _do_asked(service, viewer, picked)
         _buttons(picked)
+
+
+def _checking(picked: Picked) -> bool:
+    """Whether something may yet turn out about these files."""
+    refused = checks.refusals(picked.files)
+    others = [one for one in picked.files if one.uid not in refused]
+    return checks.unfinished(picked.dances, picked.reference) or facts.unfinished(others)
+
+
+def _said(picked: Picked) -> dict[str, Mapping[str, Any]]:
+    """What stands beside each file."""
+    refused = checks.refusals(picked.files)
+    others = [one for one in picked.files if one.uid not in refused]
+    return {**facts.facts_of(others), **refused}
 
 
 def _key() -> str:
@@ -94,12 +111,12 @@ def _kept(service: Service, browser: str) -> list[dict[str, Any]]:
     return kept if not st.session_state.get(_ROUND) else []
 
 
-def _component_files(service: Service, viewer: Viewer) -> list[Waiting]:
-    return _picked(service, viewer, st.session_state.get(_key(), {}).get("files")).files
+def _component_files(service: Service, viewer: Viewer) -> Picked:
+    return _picked(service, viewer, st.session_state.get(_key(), {}).get("files"))
 
 
 def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
-    known = facts.facts_of(_component_files(service, viewer))
+    known = _said(_component_files(service, viewer))
     assert viewer.browser is not None  # noqa: S101 - asked for before
     result = _UPLOADER(
         key=_key(),
@@ -123,7 +140,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     )
     picked = _picked(service, viewer, result.files)
     _do_asked(service, viewer, picked)
-    if facts.unfinished(picked.files) != was_checking:
+    if _checking(picked) != was_checking:
         st.rerun()
     _buttons(picked)
 
@@ -172,6 +189,11 @@ def _buttons(picked: Picked) -> None:
     if picked.left_out:
         names = ", ".join(plain(shown_name(one.name)) for one in picked.left_out)
         st.caption(t("upload.left_out", names=names))
+    same = checks.same_files(picked.dances, picked.reference)
+    if same:
+        names = ", ".join(plain(shown_name(one.name)) for one in same)
+        other = plain(shown_name(picked.reference.name)) if picked.reference else ""
+        st.warning(t("upload.same_file", dance=names, reference=other), icon=":material/file_copy:")
 
 
 def _missing(picked: Picked) -> str:

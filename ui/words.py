@@ -93,6 +93,8 @@ def verdict(task: Task) -> str:
     if rows.placed(task):
         key = "verdict.by_hand" if rows.by_hand(task) else "verdict.by_hand_refined"
         return then(t("verdict.chosen" if rows.chosen(task) else key), moved)
+    if rows.same_file(task):  # that they agree is no merit
+        return t("verdict.same_file")
     confidence = rows.confidence(task)
     if confidence is None:
         return ""
