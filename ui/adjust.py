@@ -39,7 +39,7 @@ _PLAIN: dict[str, Any] = {
 
 def adjusting(task: Task) -> bool:
     """Whether an adjustment of the task is being made."""
-    return task.adjust is not None and task.adjust.status in rows.ACTIVE
+    return rows.adjusting(task)
 
 
 def show_state(service: Service, task: Task) -> None:

@@ -64,10 +64,14 @@ def frame_of(
 def progress(task: Task) -> int | None:
     """Whole per cents for the bar; None for no bar."""
     if task.status == "success":
-        return 100
-    value = rows.number(task.progress)
-    if value is None or task.status != "processing":
-        return None
+        if not rows.adjusting(task) or task.adjust is None:
+            return 100
+        value = rows.number(task.adjust.progress) or 0.0
+    else:
+        found = rows.number(task.progress)
+        if found is None or task.status != "processing":
+            return None
+        value = found
     return int(100 * min(max(value, 0.0), 1.0))
 
 

@@ -34,7 +34,7 @@ def show_health(service: Service, viewer: Viewer) -> None:
     free = free_space(service)
     with st.container(horizontal=True):
         st.metric(t("health.workers"), f"{health['alive']} / {health['workers']}")
-        st.metric(t("health.running"), queue.running)
+        st.metric(t("health.running"), queue.running + queue.adjusting)
         st.metric(t("health.waiting"), len(queue.places))
         st.metric(t("health.left"), duration(queue.seconds_left) if queue.places else "–")
         st.metric(t("health.free"), size(free))

@@ -50,8 +50,11 @@ class Queue:
     places: Mapping[str, int]
     """Place of each pending task by id, from 1."""
     running: int
+    adjusting: int
+    """Finished tasks whose results are being made anew, or wait for that."""
     seconds_left: float | None
-    """Seconds until the whole queue is done, None when nothing tells."""
+    """Seconds until the whole queue is done, None when nothing tells; how long an adjustment
+    takes is not known."""
 
 
 def take_page(tasks: Sequence[Task], view: View) -> Page:
@@ -102,6 +105,11 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) < 1e15 else None
+
+
+def adjusting(task: Task) -> bool:
+    """Whether an adjustment of the task is being made."""
+    return task.adjust is not None and task.adjust.status in ACTIVE
 
 
 def answer(task: Task) -> Mapping[str, Any]:
@@ -199,9 +207,10 @@ def queue_of(tasks: Iterable[Task], workers: int, now: datetime) -> Queue:
     pending: list[Task] = []
     left: list[float] = []
     spent: list[float] = []
-    running = 0
+    running = adjusted = 0
     known = True
     for task in tasks:
+        adjusted += adjusting(task)
         if task.status == "pending":
             pending.append(task)
         elif task.status == "processing":
@@ -220,7 +229,7 @@ def queue_of(tasks: Iterable[Task], workers: int, now: datetime) -> Queue:
         left.extend([typical] * (running - len(left)))
         known = True
     total: float | None = None
-    if known and (not pending or typical is not None):
+    if known and not adjusted and (not pending or typical is not None):
         total = sum(left) + len(pending) * (typical or 0.0)
         total = max([total / max(1, workers), *left])
-    return Queue({task.id: i for i, task in enumerate(pending, 1)}, running, total)
+    return Queue({task.id: i for i, task in enumerate(pending, 1)}, running, adjusted, total)

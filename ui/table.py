@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from store import Snapshot, Task
-from ui import actions, adjust, grid, notices, rows, selection, toasts
+from ui import actions, grid, notices, rows, selection, toasts, words
 from ui.banners import show_banners
 from ui.choice import choice, chosen
-from ui.format import duration
 from ui.live import live
 from ui.service import Service
 from ui.text import current, t
@@ -36,7 +35,7 @@ _SHOWN = "table.shown"
 def show_table(service: Service, viewer: Viewer) -> None:
     """The banners, the filters, the table and what can be done with the selected tasks."""
     snapshot = service.store.snapshot()
-    busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
+    busy = any(task.status in rows.ACTIVE or rows.adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
     live(every, _live, service, viewer, busy)
 
@@ -48,7 +47,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
     notices.note_ended(visible, looked)
-    now_busy = any(task.status in rows.ACTIVE or adjust.adjusting(task) for task in snapshot.tasks)
+    now_busy = any(task.status in rows.ACTIVE or rows.adjusting(task) for task in snapshot.tasks)
     asked = st.session_state.pop("open", None) or toasts.waiting()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
@@ -60,7 +59,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     queue = rows.queue_of(snapshot.tasks, service.settings.workers, now)
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
-        _summary(queue)
+        st.caption(words.queue_text(queue))
         notices.show_notices(visible)
     page = rows.take_page(visible, _filters())
     if not page.tasks:
@@ -69,17 +68,6 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     _grid(service, viewer, page.tasks, snapshot, queue, now)
     _footer(page)
     actions.show_bulk(service, viewer, selected_tasks(visible))
-
-
-def _summary(queue: rows.Queue) -> None:
-    parts = []
-    if queue.running:
-        parts.append(t("queue.running", n=queue.running))
-    if queue.places:
-        parts.append(t("queue.waiting", n=len(queue.places)))
-    if parts and queue.seconds_left is not None:
-        parts.append(t("queue.left", time=duration(queue.seconds_left)))
-    st.caption(" · ".join(parts) or t("queue.idle"))
 
 
 def _filters() -> rows.View:

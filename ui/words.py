@@ -42,8 +42,22 @@ def stage_text(task: Task, queue: rows.Queue) -> str:
     if task.status == "failed":
         return reason_text(task)
     if task.status == "success":
-        return result_text(task)
+        return t("stage.adjust") if rows.adjusting(task) else result_text(task)
     return ""
+
+
+def queue_text(queue: rows.Queue) -> str:
+    """What runs and waits, over all viewers, and when it will be done."""
+    parts = []
+    if queue.running:
+        parts.append(t("queue.running", n=queue.running))
+    if queue.adjusting:
+        parts.append(t("queue.adjusting", n=queue.adjusting))
+    if queue.places:
+        parts.append(t("queue.waiting", n=len(queue.places)))
+    if parts and queue.seconds_left is not None:
+        parts.append(t("queue.left", time=duration(queue.seconds_left)))
+    return " · ".join(parts) or t("queue.idle")
 
 
 def result_text(task: Task) -> str:

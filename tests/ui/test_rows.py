@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from store import Task
-from ui import rows
+from store import Adjustment, Task
+from ui import grid, rows, words
 from ui.names import download_name, plain, shown_name
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -76,6 +76,21 @@ def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
     assert rows.queue_of([running, *waiting], 1, NOW).seconds_left is None, "nothing tells"
     two = rows.queue_of([*done, running, *waiting], 2, NOW)
     assert two.seconds_left == pytest.approx(75)
+
+
+def test_an_adjustment_counts_as_work_and_stands_in_its_row() -> None:
+    half = Adjustment(number=1, status="processing", progress=0.5)
+    over = Adjustment(number=1, status="failed", reason="crashed")
+    tasks = [task(1, adjust=half), task(2, adjust=over), task(3)]
+    queue = rows.queue_of(tasks, 1, NOW)
+    assert (queue.adjusting, queue.running, queue.seconds_left) == (1, 0, None)
+    assert [rows.adjusting(one) for one in tasks] == [True, False, False]
+    assert [grid.progress(one) for one in tasks] == [50, 100, 100]
+    told = [words.stage_text(one, queue) for one in tasks]
+    assert told[0] == "Making your adjustment" and told[0] not in told[1:]
+    assert words.queue_text(queue) == "1 being adjusted"
+    idle = rows.queue_of(tasks[1:], 1, NOW)
+    assert words.queue_text(idle).startswith("Nothing is running or waiting")
 
 
 def test_names_are_shown_without_tricks() -> None:
