@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import streamlit as st
@@ -31,13 +31,14 @@ SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
 WHILE_CHECKING = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
+_UNFINISHED = "upload.unfinished"
 _ASKED = "upload.asked"
 _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
     "choose_one", "uploading", "resuming", "done", "failed", "too_large", "too_many", "disk_full",
-    "left", "retry",
+    "left", "retry", "interrupted",
 )  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def _kept(service: Service, browser: str) -> list[dict[str, Any]]:
     return kept if not st.session_state.get(_ROUND) else []
 
 
+def _unfinished(service: Service, browser: str) -> list[dict[str, Any]]:
+    """What had arrived in part when the page was opened, which the same file would go on with."""
+    if _UNFINISHED not in st.session_state:
+        st.session_state[_UNFINISHED] = [
+            asdict(one) for one in uploads.unfinished_uploads(service, browser)
+        ]
+    found: list[dict[str, Any]] = st.session_state[_UNFINISHED]
+    return found if not st.session_state.get(_ROUND) else []
+
+
 def _component_files(service: Service, viewer: Viewer) -> Picked:
     return _picked(service, viewer, st.session_state.get(_key(), {}).get("files"))
 
@@ -133,6 +144,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             },
             "facts": known,
             "kept": _kept(service, viewer.browser),
+            "unfinished": _unfinished(service, viewer.browser),
             "round": f"{st.session_state.setdefault(_VISIT, uuid.uuid4().hex)}-{_key()}",
         },
         default={"files": None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -16,6 +17,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import choose_files, until, wait_done
+from tests.browser.test_table import finished
 from tests.browser.tus import Sender
 
 pytestmark = pytest.mark.browser
@@ -200,6 +202,65 @@ def test_a_reload_loses_no_uploaded_file(
     page.locator(".uploader h4").first.wait_for()
     page.locator(".st-key-detail").wait_for()
     assert whole.count() == 0, "they have been handed in"
+
+
+def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
+    serve: Callable[..., Server],
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    server = serve(tasks={str(uuid.uuid4()): finished("earlier.mp4", 0)})
+    dance, song = tmp_path / "long.mp4", tmp_path / "song.wav"
+    for path in (dance, song):
+        path.write_bytes(os.urandom(20 * MB))
+    page = visit(server.url)
+    let_go = threading.Event()
+
+    def one_piece_each(route: Any) -> None:
+        asked = route.request
+        later = asked.method == "PATCH" and asked.headers["upload-offset"] != "0"
+        if later and not let_go.is_set():
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/uploads/files/*", one_piece_each)
+    inputs = page.locator(".uploader input[type=file]")
+    rows = page.locator(".uploader li")
+    for number, path in enumerate((dance, song)):
+        inputs.nth(number).set_input_files(str(path))
+        rows.nth(number).filter(has_text="resuming").wait_for()
+        page.reload()
+        broken = page.locator(".uploader li[data-state=interrupted]")
+        broken.nth(number).wait_for()
+    assert broken.filter(has_text=dance.name).filter(has_text="80 % have arrived").count() == 1
+    order = page.get_by_label("Sort by")
+    assert order.input_value() == "Newest first"
+    page.get_by_role("radio", name="简体中文").click()
+    broken.filter(has_text="已收到 80 %").first.wait_for()
+    order = page.get_by_label("排序")
+    order.wait_for()
+    assert order.input_value() == "最新在前", "the language is switched with files in the page"
+    shot(page, "interrupted-zh")
+    let_go.set()
+    sent: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.headers.get("upload-offset", ""))
+            if request.method == "PATCH"
+            else None
+        ),
+    )
+    for number, path in enumerate((dance, song)):
+        inputs.nth(number).set_input_files(str(path))
+        page.locator(".uploader li[data-state=done]").nth(number).wait_for()
+    assert rows.count() == 2, "what goes on is not named twice"
+    assert sent.count(str(16 * MB)) == 2 and "0" not in sent, "nothing was sent twice"
+    notes = (server.outputs / "incoming").glob("*/*.info")
+    whole = [note.with_suffix("").read_bytes() for note in notes]
+    assert sorted(whole) == sorted(path.read_bytes() for path in (dance, song))
 
 
 def test_chosen_files_wait_while_another_page_is_shown(

@@ -216,6 +216,23 @@ def test_an_upload_in_pieces_is_whole_on_the_disk(service: Service, app: Starlet
     assert not found.path.exists()
 
 
+def test_an_upload_under_way_is_told_with_what_has_arrived(
+    service: Service, app: Starlette
+) -> None:
+    me = visitor_name(MINE)
+    role = base64.b64encode(b"dance").decode()
+    named = {"Upload-Metadata": f"filename YS5tcDQ=,filetype YQ==,role {role}"}
+    uid = announce(service, app, 11, **named).headers["location"].rpartition("/")[2]
+    patch(service, app, uid, 0, b"hello ")
+    (found,) = uploads.unfinished_uploads(service, me)
+    assert (found.uid, found.name, found.size, found.sent, found.role) == (
+        uid, "a.mp4", 11, 6, "dance",
+    )  # fmt: skip
+    assert uploads.unfinished_uploads(service, visitor_name(THEIRS)) == []
+    patch(service, app, uid, 6, b"world")
+    assert uploads.unfinished_uploads(service, me) == [], "it is whole"
+
+
 def test_bytes_of_a_request_that_died_do_not_spoil_the_file(
     service: Service, app: Starlette
 ) -> None:

@@ -27,6 +27,7 @@ TEXT: dict[str, str] = {
     "upload.waiting": "Waiting",
     "upload.uploading": "Uploading {percent} %",
     "upload.resuming": "Connection lost, resuming…",
+    "upload.interrupted": "Not complete: {percent} % have arrived. Choose the same file again and it goes on from there.",
     "upload.done": "Uploaded",
     "upload.failed": "The upload failed. Remove the file and choose it again: it goes on where it stopped.",
     "upload.too_large": "This file is too large. Please shorten or compress it.",

@@ -27,6 +27,7 @@ TEXT: dict[str, str] = {
     "upload.waiting": "等待上传",
     "upload.uploading": "正在上传 {percent} %",
     "upload.resuming": "连接中断，正在续传…",
+    "upload.interrupted": "未传完：已收到 {percent} %。重新选择同一个文件，就会从这里继续。",
     "upload.done": "上传完成",
     "upload.failed": "上传失败。请移除后重新选择同一文件，会从中断处继续。",
     "upload.too_large": "文件太大，请先剪短或压缩。",

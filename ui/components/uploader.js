@@ -3,9 +3,10 @@
 // A connection that drops is taken up where it stopped; after a reload of the page, choosing
 // the same file again goes on as well (the address of an unfinished upload is kept under
 // the file's name, size and date). Uploads go on while another page of the app is shown.
-// What was whole on the server when the page was opened is chosen again (kept), without the file itself.
+// What was whole on the server when the page was opened is chosen again (kept), without the file itself;
+// what had arrived in part (unfinished) is named, where this browser knows the file by which it goes on.
 // data: { words, url, token, header, max, gb, accept: { dance, reference }, facts: { id: { text, warning } },
-//   kept: [{ id, name, size, role }], round }
+//   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round }
 // round names this choice of files: the component's own key is another at each mount.
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
 
@@ -56,12 +57,17 @@ function create(root, round) {
   }
 
   function take(role, files) {
-    if (role === "reference") {
-      files = files.slice(0, 1);
-      for (const item of round.items.filter((x) => x.role === role)) remove(item);
+    if (role === "reference") files = files.slice(0, 1);
+    const chosen = files.map((file) => ({
+      role, file, name: file.name, size: file.size, sent: 0, state: "waiting", id: null,
+    }));
+    for (const old of round.items.filter((x) => x.role === role)) {
+      if (old.state === "interrupted" && chosen.some((item) => place(item) === old.place)) {
+        round.items.splice(round.items.indexOf(old), 1); // its bytes on the server are gone on with
+      } else if (role === "reference") remove(old);
     }
-    for (const file of files) {
-      const item = { role, file, name: file.name, size: file.size, sent: 0, state: "waiting", id: null };
+    for (const item of chosen) {
+      const file = item.file;
       item.preview = URL.createObjectURL(file);
       round.items.push(item);
       if (file.size > data.max) { item.state = "failed"; item.why = data.words.too_large; }
@@ -75,6 +81,19 @@ function create(root, round) {
     round.kept = true;
     for (const { id, name, size, role } of kept) {
       round.items.push({ role, file: null, name, size, sent: size, state: "done", id, preview: "" });
+    }
+  }
+
+  function name_unfinished(unfinished) {
+    if (round.named) return;
+    round.named = true;
+    const going = [...rounds.values()].flatMap((x) => x.items).map((x) => x.id);
+    const places = known();
+    for (const { uid, name, size, sent, role } of unfinished) {
+      if (!places.has(uid) || going.includes(uid)) continue;
+      round.items.push({
+        role, file: null, name, size, sent, state: "interrupted", id: uid, preview: "", place: places.get(uid),
+      });
     }
   }
 
@@ -150,13 +169,14 @@ function create(root, round) {
     const bar = row.querySelector("progress");
     bar.value = share;
     bar.setAttribute("aria-label", `${item.name}: ${words.uploading.replace("{percent}", Math.floor(share * 100))}`);
-    bar.hidden = item.state === "done" || item.state === "failed";
+    bar.hidden = ["done", "failed", "interrupted"].includes(item.state);
     let text = item.why ? "" : words[item.state] || "";  // the reason says it all
     if (item.state === "uploading") {
       text = words.uploading.replace("{percent}", Math.floor(share * 100));
       const left = item.rate ? (item.size - item.sent) / item.rate : 0;
       if (left > 2) text += ` · ${words.left.replace("{s}", Math.ceil(left))}`;
     }
+    if (item.state === "interrupted") text = words.interrupted.replace("{percent}", Math.floor(share * 100));
     if (item.state === "done" && facts.text) text = facts.text;
     const view = row.querySelector("video.view");
     // What this browser cannot decode still has the server's picture.
@@ -194,7 +214,7 @@ function create(root, round) {
         input.accept = data.accept[role];
         input.setAttribute("aria-label", `${data.words[role]}: ${role === "dance" ? data.words.choose : data.words.choose_one}`);
       }
-      if (first) keep(data.kept);
+      if (first) { keep(data.kept); name_unfinished(data.unfinished); }
       paint();
       tell();
       // Somebody may have been faster than the loading of this script.
@@ -206,7 +226,14 @@ function create(root, round) {
 
 // --- tus ---
 
-const place = (item) => `retrack:${item.role}:${item.name}:${item.size}:${item.file?.lastModified}`;
+const place = (item) => item.place || `retrack:${item.role}:${item.name}:${item.size}:${item.file?.lastModified}`;
+function known() { // the places of unfinished uploads by their ids
+  const found = new Map();
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith("retrack:")) found.set(localStorage.getItem(key), key);
+  } catch { /* private window */ }
+  return found;
+}
 function recall(item) { try { return localStorage.getItem(place(item)); } catch { return null; } }
 function note(item) { try { localStorage.setItem(place(item), item.id); } catch { /* private window */ } }
 function forget(item) { try { localStorage.removeItem(place(item)); } catch { /* private window */ } }

@@ -104,6 +104,31 @@ def waiting_uploads(service: Service, visitor: str) -> list[Upload]:
     return [one for one in whole if one.role == "dance"] + references[-1:]
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """An upload that has not arrived whole: of its ``size`` (bytes) only ``sent``."""
+
+    uid: str
+    name: str
+    size: int
+    sent: int
+    role: str
+
+
+def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
+    """This visitor's uploads that are under way or were interrupted, in no certain order."""
+    found = []
+    for note in folder_of(service, visitor).glob("*.info"):
+        info = _info(note.with_suffix("")) or {}
+        size, sent, given = (info.get(name) for name in ("size", "offset", "metadata"))
+        metadata = given if isinstance(given, dict) else {}
+        role = metadata.get("role")
+        if isinstance(size, int) and isinstance(sent, int) and sent < size and role in ROLES:
+            name = metadata.get("filename")
+            found.append(Unfinished(note.stem, str(name or note.stem), size, sent, role))
+    return found
+
+
 def announced_bytes(service: Service, visitor: str) -> int:
     """What this visitor's waiting and unfinished uploads come to once they are whole."""
     folder = folder_of(service, visitor)
