@@ -1,6 +1,7 @@
 """The command line: ``python -m pipeline align|run|submit``.
 
-Results are one JSON object on standard output; progress and messages go to standard error.
+Results are one JSON object on standard output; progress and messages go to standard error, and
+``run`` ends with a few lines there that name the results.
 Exit codes: 0 done, 3 the two do not share music, 2 input that cannot be used, 128 and its number
 after a signal, which leaves nothing unfinished behind.
 """
@@ -36,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Puts the clean track under a filmed dance, in sync. "
         "reference_time = speed * dance_time + offset (seconds).",
         epilog="Exit codes: 0 done; 3 the two do not share music; 2 input that cannot be used; "
-        "1 anything else.",
+        "1 anything else; 128 and its number after a signal (130 for Ctrl+C), which leaves nothing "
+        "unfinished behind.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -142,7 +144,7 @@ def _progress_bar(quiet: bool) -> tuple[Callable[[Mapping[str, Any]], None], Cal
 
 def _job_command(arguments: argparse.Namespace) -> int:
     """``align`` and ``run``: calls the job directly in this process."""
-    from pipeline import warning
+    from pipeline import summary, warning
     from pipeline.job import Job, run
     from pipeline.model import VARIANTS
     from pipeline.scratch import scratch_folder
@@ -212,6 +214,9 @@ def _job_command(arguments: argparse.Namespace) -> int:
     failed = [v for v in outcome.variants.values() if v.status != "success"]
     for variant in failed:
         _say(variant.text)
+    if not align_only and not arguments.json:
+        for line in summary.lines(outcome):  # last, where the eye is when the JSON has run past
+            _say(line)
     return FAILED if failed and len(failed) == len(outcome.variants) else OK
 
 

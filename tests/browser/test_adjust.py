@@ -201,7 +201,10 @@ def test_the_last_step_before_saving_is_saved(
     assert found is not None
     page.get_by_role("radio", name="Adjust").click()
     steps.until(page, lambda: 0 < down_to_save(page) < 900 - 72, "all of it in a laptop's window")
+    undo = page.locator(".adjust .reset")
+    assert undo.is_disabled(), "there is nothing to undo"
     page.locator(".adjust [data-by='50']").click()
+    assert undo.is_enabled()
     save = page.get_by_role("button", name="Save")
     page.wait_for_function(
         "() => ![...document.querySelectorAll('button')]"

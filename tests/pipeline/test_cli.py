@@ -97,11 +97,16 @@ def test_run_makes_both_results(sample_pair: tuple[Path, Path], tmp_path: Path) 
         "sample_dance_modular.mp4",
         "sample_dance_v2.mp4",
     ], "no partial or scratch file is left"
+    said = done.stderr.strip().splitlines()
+    assert len(said) == 3, "a person reads these, whatever length the JSON has"
+    for line, key in zip(said, ("modular_output", "v2_output"), strict=False):
+        assert line.endswith(result[key])
+    assert "agree to" in said[-1] and "confidence 100%" in said[-1]
 
 
 def test_run_makes_one_variant(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
-    done = retrack("run", *sample_pair, "--out", tmp_path, "--variant", "v2")
-    assert done.returncode == 0, done.stderr
+    done = retrack("run", *sample_pair, "--out", tmp_path, "--variant", "v2", "--json")
+    assert done.returncode == 0 and done.stderr == ""
     assert answer(done)["modular_output"] is None
     assert [p.name for p in tmp_path.iterdir()] == ["sample_dance_v2.mp4"]
 
@@ -166,6 +171,7 @@ def test_submit_and_show(sample_pair: tuple[Path, Path], settings: Settings) -> 
 
 
 def test_help_explains_each_command_with_an_example() -> None:
+    assert "after a signal" in retrack("--help").stdout, "each exit code is named"
     for command in ("align", "run", "submit"):
         done = retrack(command, "--help")
         assert done.returncode == 0 and "Example: python -m pipeline" in done.stdout

@@ -62,6 +62,12 @@ def test_a_persons_edit_of_a_figure_breaks_nothing(odd: Any) -> None:
     assert rows.confidence(task(1, alignment={"confidence": odd})) is None
 
 
+def test_a_failure_has_no_confidence() -> None:
+    said = {"confidence": 0.0, "agreement_ms": None, "matched": False}
+    assert rows.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
+    assert rows.percent(task(1, alignment=said)) == 0.0
+
+
 def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
     done = [
         task(n, started_at=NOW - timedelta(seconds=100), completed_at=NOW - timedelta(seconds=40))

@@ -104,6 +104,7 @@ function create(root) {
     find("time").textContent = clock(picture.currentTime);
     find("play").textContent = picture.paused ? data.words.play : data.words.pause;
     slider.value = String(nudge);
+    find("reset").disabled = nudge === data.nudge;
     const said = `${nudge > 0 ? "+" : ""}${nudge} ms`;
     find("value").textContent = said;
     slider.setAttribute("aria-valuetext", said);
