@@ -172,15 +172,9 @@ def automatic(task: Task) -> Mapping[str, Any]:
     return kept if isinstance(kept, Mapping) else {}
 
 
-def _unsaid(task: Task) -> bool:
-    """Whether the methods' figures would say nothing of what there is."""
-    return placed(task) or task.status == "failed"
-
-
 def confidence(task: Task) -> float | None:
-    """0 to 1; None before the answer, for a failure, which has none, and for a person's place, of
-    which it would say nothing."""
-    return None if _unsaid(task) else number(answer(task).get("confidence"))
+    """0 to 1; None before the answer, and for a person's place, of which it would say nothing."""
+    return None if placed(task) else number(answer(task).get("confidence"))
 
 
 def percent(task: Task) -> float | None:
@@ -191,7 +185,7 @@ def percent(task: Task) -> float | None:
 
 def agreement_ms(task: Task) -> float | None:
     """How far the two methods are apart (milliseconds), or None with one answer or none."""
-    return None if _unsaid(task) else number(answer(task).get("agreement_ms"))
+    return None if placed(task) else number(answer(task).get("agreement_ms"))
 
 
 def ambiguous(task: Task) -> bool:
