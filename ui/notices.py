@@ -20,6 +20,7 @@ _NOTICE = load("notice")
 _LAST = "notices.last"
 _NOTES = "notices.notes"
 _OPENED = "notices.opened"
+_NARROW = "notices.narrow"
 _KEPT = 10
 """Notes that stay in the component's data, which tells each once: a rerun of the page follows
 at once when a task ends, and the browser may never see what stood in one run alone."""
@@ -76,9 +77,14 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
     del notes[:-_KEPT]
 
 
-def show_notices(tasks: Sequence[Task]) -> None:
-    """The progress in the page's title, the browser's own notices, and the offer to send them."""
-    _NOTICE(
+def show_notices(tasks: Sequence[Task]) -> bool:
+    """The progress in the page's title, the browser's own notices, and the offer to send them.
+
+    Gives whether the window is as narrow as a phone's, which the browser tells after the first
+    look; it is kept, since Streamlit forgets what a component said on another page.
+    """
+    known = bool(st.session_state.get(_NARROW, False))
+    told = _NOTICE(
         key="notice",
         width="content",
         data={
@@ -86,8 +92,13 @@ def show_notices(tasks: Sequence[Task]) -> None:
             "ended": st.session_state.get(_NOTES, []),
             "words": {"allow": t("notice.allow")},
             "busy": any(task.status in rows.ACTIVE for task in tasks),
+            "narrow": known,
         },
+        default={"narrow": known},
+        on_narrow_change=lambda: None,
     )
+    st.session_state[_NARROW] = bool(told.narrow)
+    return bool(told.narrow)
 
 
 def _title(tasks: Sequence[Task]) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from store import Snapshot, Task
+from store import Task
 from ui import actions, grid, notices, rows, selection, toasts, words
 from ui.banners import show_banners
 from ui.choice import choice, chosen
@@ -60,12 +60,12 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(words.queue_text(queue))
-        notices.show_notices(visible)
+        narrow = notices.show_notices(visible)
     page = rows.take_page(visible, _filters())
     if not page.tasks:
         st.info(t("table.nothing"), icon=":material/search_off:")
         return
-    _grid(service, viewer, page.tasks, snapshot, queue, now)
+    _grid(service, viewer, page.tasks, grid.Look(snapshot, queue, now, narrow))
     _footer(page)
     actions.show_bulk(service, viewer, selected_tasks(visible))
 
@@ -122,9 +122,7 @@ def _grid(
     service: Service,
     viewer: Viewer,
     tasks: Sequence[Task],
-    snapshot: Snapshot,
-    queue: rows.Queue,
-    now: datetime,
+    look: grid.Look,
 ) -> None:
     ids = [task.id for task in tasks]
     digest = hashlib.sha256(
@@ -135,15 +133,17 @@ def _grid(
     shown[key] = ids
     while len(shown) > 20:
         shown.pop(next(iter(shown)))
-    frame = grid.frame_of(service, tasks, snapshot, queue, now)
+    frame = grid.frame_of(service, tasks, look)
     chosen = set(selection.ids())
     st.dataframe(
         frame,
         key=key,
         hide_index=True,
-        row_height=40,
+        row_height=grid.HEIGHTS[look.narrow],
         placeholder="",
-        column_config=grid.columns(f"act-{key}", lambda: _acted(service, viewer, key)),
+        column_config=grid.columns(
+            f"act-{key}", lambda: _acted(service, viewer, key), narrow=look.narrow
+        ),
         on_select=lambda: _selected(key),
         selection_mode=["multi-row", "single-cell"],
         selection_default={

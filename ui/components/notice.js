@@ -1,9 +1,15 @@
 // Puts the progress into the page's title and tells the browser what has ended.
-// data: { title, ended: [{ id, title, body }], words: { allow }, busy }
+// As the one component that always stands beside the table it also tells when the window is a phone's.
+// data: { title, ended: [{ id, title, body }], words: { allow }, busy, narrow }
+// State sent back: "narrow": whether the table has a phone's room
 
 const told = new Set();
+const slim = window.matchMedia("(max-width: 640px)");
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
+  const measure = () => { if (slim.matches !== data.narrow) setStateValue("narrow", slim.matches); };
+  slim.onchange = measure; // a phone that is turned
+  measure();
   if (document.title !== data.title) document.title = data.title;
   const allow = parentElement.querySelector(".allow");
   const can = "Notification" in window;
