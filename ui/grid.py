@@ -104,7 +104,7 @@ def columns(key: str, acted: Callable[[], None], *, narrow: bool = False) -> dic
     a scroll bar. On a phone the first three are as wide as its window.
     """
     config = st.column_config
-    status, dance, stage = (84, 128, 122) if narrow else (112, 150, 212)
+    status, dance, stage = (84, 128, 120) if narrow else (112, 150, 212)
     return {
         "status": config.TextColumn(t("column.status"), width=status, pinned=True),
         "dance": config.TextColumn(t("column.dance"), width=dance),
