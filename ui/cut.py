@@ -10,7 +10,7 @@ from pipeline.outline import left_out
 from pipeline.plan import RenderPlan
 from store import Task
 from ui import adjust, rows
-from ui.format import clock
+from ui.format import duration
 from ui.text import t
 
 WORTH_SAYING = 0.5
@@ -41,10 +41,10 @@ def sentences(task: Task, kinds: Sequence[str]) -> list[str]:
 
 def _sentence(start: float, end: float) -> str:
     if start and end:
-        return t("cut.start_and_end", start=clock(start), end=clock(end))
+        return t("cut.start_and_end", start=duration(start), end=duration(end))
     if start:
-        return t("cut.start", start=clock(start))
-    return t("cut.end", end=clock(end)) if end else ""
+        return t("cut.start", start=duration(start))
+    return t("cut.end", end=duration(end)) if end else ""
 
 
 def show_left_out(task: Task, kinds: Sequence[str]) -> None:

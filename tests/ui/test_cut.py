@@ -32,8 +32,8 @@ def test_what_is_left_out_is_told_by_result() -> None:
     apart = planned(3.0, 14.0) | {"v2": planned(3.0, 20.0)["v2"]}
     told = sentences(Task(DONE, "success", plans=apart), BOTH)
     assert len(told) == 2
-    assert "0:03.0 at the start and 0:06.0 at the end" in told[0]
-    assert told[1].startswith("V2: 0:03.0 at the start of")
+    assert "3 s at the start and 6 s at the end" in told[0]
+    assert told[1].startswith("V2: 3 s at the start of")
 
 
 def test_a_result_that_misses_nothing_says_nothing() -> None:
@@ -52,8 +52,8 @@ def test_what_a_cut_off_file_never_held_is_not_left_out() -> None:
 @pytest.mark.parametrize(
     ("locale", "told", "button"),
     [
-        ("en-US", "0:03.0 at the start and 0:06.0 at the end", "Keep all of it"),
-        ("zh-CN", "视频开头的 0:03.0 和结尾的 0:06.0 被剪掉了", "保留整段视频"),
+        ("en-US", "3 s at the start and 6 s at the end", "Keep all of it"),
+        ("zh-CN", "视频开头的 3 秒和结尾的 6 秒被剪掉了", "保留整段视频"),
     ],
 )
 def test_the_page_tells_it_and_leads_to_keep_all(
