@@ -135,7 +135,8 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     chosen = st.segmented_control(
         t("detail.sections"),
         able,
-        default=None if key in st.session_state else able[0],  # a callback may have chosen one
+        # None beside what a callback chose; for a part that is gone the first one stands in.
+        default=None if st.session_state.get(key) in able else able[0],
         format_func=lambda name: t(f"section.{name}"),
         key=key,
         label_visibility="collapsed",
