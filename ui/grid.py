@@ -104,13 +104,13 @@ def columns(key: str, acted: Callable[[], None], *, narrow: bool = False) -> dic
     a scroll bar. On a phone the first three are as wide as its window.
     """
     config = st.column_config
-    status, dance, stage = (84, 128, 120) if narrow else (112, 150, 212)
+    status, dance, stage = (84, 128, 120) if narrow else (112, 136, 212)
     return {
         "status": config.TextColumn(t("column.status"), width=status, pinned=True),
         "dance": config.TextColumn(t("column.dance"), width=dance),
-        "reference": config.TextColumn(t("column.reference"), width=120),
+        "reference": config.TextColumn(t("column.reference"), width=140),
         "progress": config.ProgressColumn(
-            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=84
+            t("column.progress"), min_value=0, max_value=100, format="%d %%", width=78
         ),
         "stage": config.TextColumn(t("column.stage"), width=stage),
         "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%", width=86),

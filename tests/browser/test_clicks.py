@@ -163,7 +163,7 @@ def test_the_menu_of_a_row_opens_it_while_another_is_open(
     page.locator(GRID).first.evaluate("canvas => canvas.scrollIntoView({block: 'start'})")
     shown = [row[1] for row in wait_rows(page, 24)]
     page.locator(GRID).first.click(
-        position={"x": 33 + 112 + 150 + 120 + 84 + 212 + 37, "y": 35 + 40 * 5 + 20}, force=True
+        position={"x": 33 + 112 + 136 + 140 + 78 + 212 + 37, "y": 35 + 40 * 5 + 20}, force=True
     )
     page.get_by_role("menuitem", name="Open").click()
     detail.locator(f"text={shown[5]}").wait_for()
