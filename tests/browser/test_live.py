@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 BOTH = """
 () => {
   const press = text => [...document.querySelectorAll('button')].find(
-    button => button.innerText === text).click();
+    button => button.textContent.trim() === text).click();
   press('Draw all');
   setTimeout(() => press('Draw the first'), 100); }
 """
@@ -28,6 +28,9 @@ def test_a_part_drawn_anew_takes_nobodys_place(
     server = serve("tests/browser/late_page.py")
     page = visit(server.url)
     page.get_by_text("The end").wait_for()
+    for name in ("Draw all", "Draw the first"):  # their words come after the buttons
+        page.get_by_role("button", name=name, exact=True).wait_for()
+    settled(page)
     page.evaluate(BOTH)
     page.get_by_text("The first was drawn 3 times").wait_for()
     settled(page)
