@@ -30,7 +30,10 @@ function create(root) {
   let data = null, nudge = 0, send = () => {}, timer = null, sending = null, unsent = false, dragging = false;
   let context = null, delay = null, song = null, room = null, meter = null, failed = new Set();
 
-  const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
+  const clock = (seconds) => {
+    const s = Number(seconds.toFixed(1));  // rounded first: 119.97 s is 2:00.0, not 1:60.0
+    return `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
+  };
   const more = () => (nudge - data.made) / 1000;
   const last = () => Math.min(data.end, picture.duration || Infinity);
   const pieceAt = (time) => data.pieces.find((p) => time >= p.start && time < p.end);

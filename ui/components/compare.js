@@ -34,7 +34,10 @@ function create(root) {
     return end && Number.isFinite(end.video.duration) ? end.video.duration + end.start : 0;
   };
   const own = (track, at) => clamp(at - track.start, 0, track.video.duration || Infinity);
-  const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0")}`;
+  const clock = (seconds, digits = 1) => {
+    const s = Number(seconds.toFixed(digits));  // rounded first: 119.97 s is 2:00, not 1:60
+    return `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0")}`;
+  };
 
   function paint() {
     const at = place(), end = length();
