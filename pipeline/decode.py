@@ -9,6 +9,7 @@ Sample 0 is the container's start (``pipeline.timeline``), and the encoder's del
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from pipeline.pcm import FormChanged, TooLate, mono_blocks
 from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 RATE = 8000
 """Hertz; enough for beats, onsets and waveform correlation."""
@@ -179,6 +182,7 @@ def _decode(
                 "has sound that cannot be decoded; export it again",
                 detail=str(error),
             ) from error
+        log.warning("the %s's sound ends early: %r", info.role, error)
     return PcmSound(
         path=target,
         rate=rate,

@@ -29,7 +29,7 @@ BIT_RATE = 256_000
 """Bits a second."""
 ENCODER = ("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-b:a", str(BIT_RATE))
 """ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
-takes twice the time; the fast one's fault, noise above 7 kHz, comes from intensity stereo."""
+takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo."""
 MARGIN = 0.25
 """How much of the reference is encoded beyond a result's ends, for the other one (seconds)."""
 

@@ -3,8 +3,8 @@
 Sample 0 is the container's start: a track that starts late begins with zeros, gaps are filled
 with zeros, and what overlaps is cut. Samples are counted on from an anchor, the first frame's
 stamp. A stamp that departs from the count is believed, and becomes the new anchor, when it
-departs far or for long: recorders in browsers stamp single packets 10 ms and more late, and
-libavformat the Vorbis packet between a long and a short block of an Ogg file by up to 46 ms;
+departs far or for long: a recorder may stamp single packets 10 ms and more late, and libavformat
+stamps the Vorbis packet between a long and a short block of an Ogg file up to 46 ms too late;
 each would become a hole. Where stamps begin anew (Ogg files put together), the sound goes on.
 
 Stamps may also run a little faster or slower than the samples. In a dance they are followed, since

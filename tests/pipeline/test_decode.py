@@ -36,6 +36,12 @@ def clicks(seconds: float = 4.0) -> NDArray[np.float32]:
     return out
 
 
+def restamp(whole: Path, path: Path, packets: str) -> None:
+    """Copies ``whole`` to ``path`` through a bitstream filter that moves or drops packets."""
+    command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"]
+    subprocess.run([*command, "-bsf:a", packets, str(path)], timeout=60, check=True)
+
+
 def decoded(path: Path, tmp_path: Path, role: Role = "reference") -> PcmSound:
     info = probe(path, role=role, settings=SETTINGS)
     return decode_sound(path, info, tmp_path, settings=SETTINGS)
@@ -96,14 +102,7 @@ def test_a_gap_in_the_stamps_is_filled_with_silence(tmp_path: Path) -> None:
     """Two seconds are cut out of the packets, their stamps are kept."""
     whole = write_sound(clicks(), tmp_path / "whole.mka", "-c:a", "aac")
     path = tmp_path / "gap.mka"
-    subprocess.run(
-        [
-            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
-            *("-bsf:a", "noise=drop='between(pts*tb,1,2.9)'", str(path)),
-        ],
-        timeout=60,
-        check=True,
-    )
+    restamp(whole, path, "noise=drop='between(pts*tb,1,2.9)'")
     sound = decoded(path, tmp_path)
     kept = (CLICKS[0], CLICKS[2])
     assert places(sound, kept) == pytest.approx(kept, abs=2e-3)
@@ -158,17 +157,10 @@ def test_nothing_is_filled_or_cut_where_no_sound_is_missing(
 
 
 def test_jittering_stamps_are_no_gaps(tmp_path: Path) -> None:
-    """As recorders in browsers write them."""
+    """A third of the packets is stamped 13 ms late."""
     whole = write_sound(struck(), tmp_path / "whole.webm", "-c:a", "libopus")
     path = tmp_path / "jitter.webm"
-    subprocess.run(
-        [
-            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
-            *("-bsf:a", "setts=ts='PTS+if(eq(mod(N,3),1),13,0)'", str(path)),
-        ],
-        timeout=60,
-        check=True,
-    )
+    restamp(whole, path, "setts=ts='PTS+if(eq(mod(N,3),1),13,0)'")
     assert_whole(path, tmp_path, plain(whole, f"8000:{MONO}"))
 
 
@@ -223,14 +215,7 @@ def test_a_form_that_changes_in_the_middle_is_refused(tmp_path: Path) -> None:
 def test_a_stamp_beyond_all_lengths_fills_no_disk(tmp_path: Path) -> None:
     whole = write_sound(clicks(), tmp_path / "whole.mka", "-c:a", "aac")
     path = tmp_path / "late.mka"
-    subprocess.run(
-        [
-            *(ffmpeg.executable(), "-loglevel", "error", "-i", str(whole), "-c", "copy"),
-            *("-bsf:a", "setts=ts='PTS+gt(N,90)*3600/TB'", str(path)),
-        ],
-        timeout=60,
-        check=True,
-    )
+    restamp(whole, path, "setts=ts='PTS+gt(N,90)*3600/TB'")
     info = probe(path, role="reference", settings=SETTINGS)
     # What is checked at first is the length that the container tells, which may be a lie.
     short = SETTINGS.model_copy(update={"max_duration": 60.0})
