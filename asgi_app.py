@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ import anyio
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pipeline.settings import get_settings
+from pipeline.settings import Settings, get_settings
+from store.settings import SettingsError
 from ui.part import script_error
 from ui.routes import bundle, files, uploads
 from ui.routes.visitor import VisitorCookie
@@ -59,13 +61,21 @@ async def _tidy(service: Service) -> None:
         await anyio.sleep(STALE_EVERY)
 
 
+def _settings() -> Settings:
+    """The settings, or the end of the start with one sentence that says which is wrong."""
+    try:
+        return get_settings()
+    except SettingsError as error:
+        sys.exit(f"retrack: {error}")
+
+
 app = st.App(
     Path(__file__).with_name("streamlit_app.py"),
     lifespan=lifespan,
     routes=[
         *bundle.ROUTES,
         *files.ROUTES,
-        *uploads.upload_routes(get_settings().max_upload_mb * 1024 * 1024),
+        *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
     ],
     middleware=[Middleware(VisitorCookie)],
     on_script_error=script_error,

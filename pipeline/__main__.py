@@ -255,9 +255,14 @@ def main(argv: list[str] | None = None) -> int:
     # More threads of BLAS would only spin: the matrices are small. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = _parser().parse_args(argv)
+    from store.settings import SettingsError
+
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="retrack: %(message)s")
     try:
         return _submit(arguments) if arguments.command == "submit" else _job_command(arguments)
+    except SettingsError as error:
+        _say(str(error))
+        return BAD_INPUT
     except JobError as error:
         _say(str(error))
         return FAILED if error.reason == reasons.DISK_FULL else BAD_INPUT

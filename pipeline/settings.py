@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from functools import lru_cache
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from store.settings import StoreSettings
+from store.settings import Seconds, StoreSettings
 
 
 class Settings(StoreSettings):
     """The store's settings and those of the pipeline, the runner and the page."""
 
-    workers: int = Field(default=max(1, (os.cpu_count() or 2) // 2), ge=1)
+    workers: int = Field(default=max(1, (os.cpu_count() or 2) // 2), ge=1, le=256)
     """Tasks that run at one time; the default is one for two cores."""
-    task_timeout: float = Field(default=4 * 3600.0, gt=0)
+    task_timeout: Seconds = 4 * 3600.0
     """The longest time one task may take (seconds)."""
-    task_memory_mb: int = Field(default=3000, ge=256)
+    task_memory_mb: int = Field(default=3000, ge=256, le=2**30)
     """Address space of a task's child process (MiB)."""
-    max_upload_mb: int = Field(default=4096, ge=1)
+    max_upload_mb: int = Field(default=4096, ge=1, le=2**40)
     """The largest file that is accepted (MiB); see ``for_own_files``."""
-    uploads_gb_per_visitor: float = Field(default=20.0, gt=0)
+    uploads_gb_per_visitor: float = Field(default=20.0, gt=0, le=1e9)
     """What one visitor's uploads that are not handed in yet may come to (GiB)."""
-    max_duration: float = Field(default=3 * 3600.0, gt=0)
+    max_duration: Seconds = 3 * 3600.0
     """The longest file that is accepted (seconds)."""
-    max_streams: int = Field(default=16, ge=1)
+    max_streams: int = Field(default=16, ge=1, le=10_000)
     """The most streams that a file may have."""
-    max_pixels: int = Field(default=8192 * 4320, ge=1)
+    max_pixels: int = Field(default=8192 * 4320, ge=1, le=2**31)
     """The largest picture (width × height)."""
-    max_frame_rate: float = Field(default=250.0, gt=0)
+    max_frame_rate: float = Field(default=250.0, gt=0, le=1e6)
     """The highest frame rate (hertz)."""
-    visibility: str = Field(default="", pattern="^(|shared|private)$")
+    visibility: Literal["", "shared", "private"] = ""
     """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, name: str) -> str:
+        known = logging.getLevelNamesMapping()
+        if name.upper() not in known:
+            raise ValueError(f"it should be one of {', '.join(known)}")
+        return name.upper()
 
     def for_own_files(self) -> Self:
         """The same without the limit of size, for files that are on this machine already."""

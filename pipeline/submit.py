@@ -14,6 +14,7 @@ from pipeline import reasons
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
 from store import NotSaved
+from store.paths import make_task_folder
 
 if TYPE_CHECKING:
     from store import Store, Task
@@ -101,8 +102,7 @@ def submit(
             )
             raise InputError(reasons.TOO_LARGE, text, role=role)
     task_id = str(uuid.uuid4())
-    folder = settings.outputs / "uploads" / task_id
-    folder.mkdir(parents=True)
+    folder = make_task_folder(settings.outputs, "uploads", task_id)
     targets = {
         "dance": folder / stored_name("dance", dance_name),
         "reference": folder / stored_name("reference", reference_name),
@@ -123,7 +123,7 @@ def submit(
                 "reference_size": sizes["reference"],
                 "dance_file": targets["dance"].relative_to(root).as_posix(),
                 "reference_file": targets["reference"].relative_to(root).as_posix(),
-                "options": dict(options or {}),
+                **({"options": dict(options)} if options else {}),
                 **({"visitor": visitor} if visitor else {}),
             },
             task_id=task_id,

@@ -13,26 +13,43 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from store.clock import from_text
+from store.clock import RELEASED, from_text, to_text
 from store.draft import Draft, is_finished
 from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
+
+FIRST_SEEN = "first_seen_at"
 
 _JUMP = 3600.0
 """Seconds that the wall clock may be ahead of the machine's own before that is a jump."""
 
 
 def is_old(record: Any, now: datetime, keep_hours: float) -> bool:
-    """Whether a task finished more than ``keep_hours`` ago; an unreadable date is never old."""
+    """Whether a task finished more than ``keep_hours`` ago; an unreadable date is never old.
+
+    A task that finished under a wrong clock counts from when it was first seen.
+    """
     if not is_finished(record):
         return False
+    key = FIRST_SEEN if _misdated(record) else "completed_at"
+    since = from_text(record.get(key))
+    return since is not None and now - since > timedelta(hours=keep_hours)
+
+
+def _misdated(record: Mapping[str, Any]) -> bool:
     completed = from_text(record.get("completed_at"))
-    return completed is not None and now - completed > timedelta(hours=keep_hours)
+    return completed is not None and completed < RELEASED
 
 
 def remove_old(draft: Draft, settings: StoreSettings) -> dict[str, Any]:
-    """Takes old tasks out of the draft; returns their records by id."""
+    """Takes old tasks out of the draft; returns their records by id.
+
+    Notes when a task that finished under a wrong clock was first seen, by a clock that is right.
+    """
+    for task_id, record in list(draft.records.items()) if draft.now >= RELEASED else ():
+        if is_finished(record) and _misdated(record) and FIRST_SEEN not in record:
+            draft.put(task_id, record | {FIRST_SEEN: to_text(draft.now)})
     old = {
         task_id: record
         for task_id, record in draft.records.items()

@@ -27,8 +27,8 @@ _COLUMNS = ("id", *BASE_KEYS, "dance_name", "reference_name", "reason", "attempt
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0; 1 when ``check`` finds something; 2 with one clear line."""
     options = _parser().parse_args(arguments)
-    store = Store(StoreSettings())
     try:
+        store = Store(StoreSettings())
         code: int = options.run(store, options)
     except (StoreError, OSError, ValueError) as error:
         _say(str(error))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+RELEASED = datetime(2025, 11, 1, tzinfo=UTC)
+"""No task file of this format is older: a time before it comes from a clock that was wrong (a
+machine without a battery begins at 1970)."""
+
 Clock = Callable[[], datetime]
 """Gives the present time, aware, in UTC."""
 
@@ -20,16 +24,13 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(value: object) -> datetime | None:
-    """A time of the file as an aware UTC time; a naive one is read as UTC.
+    """A time of the file as an aware UTC time; a naive one is the machine's local time.
 
     None for anything unreadable, so that an unreadable date is never old.
     """
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return datetime.fromisoformat(value.strip()).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
         return None

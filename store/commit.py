@@ -162,17 +162,41 @@ class GroupCommit(Line):
         self.view.accept(state)
         return state, False
 
-    def _write_locked(self, group: Group) -> None:
-        state, forced = self._base()
-        self._take(group)
-        draft = Draft(dict(state.records), self._clock(), state.finished)
+    def _draft(self, group: Group, state: State, forced: bool, held: str = "") -> Draft:
+        draft = Draft(dict(state.records), self._clock(), state.finished, held=held)
         if forced:
             draft.recount()
         for patch in (*group.kept, *group.ticks.values()):
             apply_kept(patch, draft)
         for ticket in group.tickets:
             apply(ticket, draft)
-        group.outdated = draft.outdated
+        group.outdated, group.waiting = draft.outdated, draft.waiting
+        return draft
+
+    def _drafted(self, group: Group, state: State, forced: bool) -> Draft:
+        """The next content, with the lines of those who leave it in the history.
+
+        When the history cannot be written, those stay, and all else goes on.
+        """
+        draft = self._draft(group, state, forced)
+        if not draft.departures:
+            return draft
+        folder = self.view.path.parent
+        try:
+            history.append(folder, draft.departures, draft.now, self._settings.history_mb)
+        except OSError as error:
+            if reserve.is_full(error) and reserve.stands(self.view.path):
+                raise  # there is room, once it is given up
+            held = f"{folder / history.NAME} was not written: {error}"
+            self.view.report("history", held)
+            return self._draft(group, state, forced, held)
+        self.view.report("history", "")
+        return draft
+
+    def _write_locked(self, group: Group) -> None:
+        state, forced = self._base()
+        self._take(group)
+        draft = self._drafted(group, state, forced)
         data = self._encoded.bytes_of(draft, state.records) if draft.changed or forced else b""
         if data and trim(draft, len(data), self._settings):
             data = self._encoded.bytes_of(draft, state.records)
@@ -181,9 +205,6 @@ class GroupCommit(Line):
             sync_file(self.view.path)
             sync_folder(self.view.path.parent)
             return
-        if draft.departures:
-            folder = self.view.path.parent
-            history.append(folder, draft.departures, draft.now, self._settings.history_mb)
         written: list[State] = []
 
         def announce(signature: Signature, pin: Pin) -> None:
@@ -209,7 +230,7 @@ class GroupCommit(Line):
         undone: list[Patch] = []
         with self._mutex:
             if error is None or group.replaced:
-                done = set(map(id, group.kept))
+                done = set(map(id, group.kept)) - set(map(id, group.waiting))
                 self.kept = tuple(patch for patch in self.kept if id(patch) not in done)
                 self._ticks = {k: p for k, p in self._ticks.items() if group.ticks.get(k) is not p}
                 self.left += [d.task_id for d in group.departures if d.because != history.RESTORED]
@@ -240,6 +261,8 @@ class GroupCommit(Line):
         ticket.settled = True
         patch = ticket.patch
         if isinstance(ticket.error, (StoreError, Outdated)) and error is None:
+            if isinstance(ticket.error, NotSaved) and patch.keep:
+                self._keep(patch)
             return
         if error is not None:
             refused, ticket.error = ticket.error, error

@@ -105,8 +105,8 @@ class Store(Adjusting):
     def save_task_status(self) -> bool:
         """Writes every change that waits in memory; whether all is on the disk.
 
-        Every other method that changes a task saves it by itself. Never raises: a failure is
-        logged, is in the snapshot, and is tried again.
+        Every other method that changes a task saves it by itself. Never raises: a failure is in
+        the snapshot, and is tried again.
         """
         try:
             self._commit.flush(anyway=not self.path.exists())
@@ -257,8 +257,7 @@ class Store(Adjusting):
 
     def restore_orphans(self) -> int:
         """Makes tasks whose owner is dead pending again (failed/interrupted after
-        ``max_attempts``), and their adjustments likewise; returns how many. Raises NotSaved.
-        """
+        ``max_attempts``), and adjustments likewise; returns how many. Raises NotSaved."""
         if not patches.orphans(self._tasks.records(), self._liveness.alive):
             return 0
         patch = patches.restore(self._liveness.alive, self.settings)
@@ -270,27 +269,30 @@ class Store(Adjusting):
     # --- upkeep
 
     def cleanup_old_tasks(self) -> int:
-        """Removes tasks finished more than ``keep_hours`` ago with their files, files that no
-        task names, and old history; returns how many tasks. Never raises: tried again later.
+        """Removes tasks finished more than ``keep_hours`` ago with their files, files of ours that
+        no task names, and old history; returns how many tasks. Never raises.
         """
         if self._guard.leapt():
             return 0
-        try:
-            patch = Patch("cleanup", lambda d: cleanup.remove_old(d, self.settings), keep=False)
-            old = self._commit.submit(patch).answer if self.path.exists() else {}
-            upkeep.remove_files(self.path.parent, self._tasks, old)
-            log.info(
-                "cleanup: %d tasks older than %g h removed", len(old), self.settings.keep_hours
-            )
-            upkeep.sweep(self._view, self._tasks, self.settings)
-            with self._commit.lock():
-                history.forget_old(self.path.parent, self.settings.history_days, self._clock())
-            self._view.problems.pop("cleanup", None)
-        except (StoreError, OSError, TimeoutError) as error:
-            log.warning("the cleanup failed and is tried again: %s", error)
-            self._view.problems["cleanup"] = f"the cleanup failed: {error}"
-            return 0
+        old: list[str] = []
+        failures = upkeep.attempt(
+            lambda: old.extend(self._remove_old()),
+            lambda: upkeep.sweep(self._view, self._tasks, self.settings),
+            self._forget_history,
+        )
+        self._view.report("cleanup", failures)
         return len(old)
+
+    def _remove_old(self) -> dict[str, Any]:
+        patch = Patch("cleanup", lambda d: cleanup.remove_old(d, self.settings), keep=False)
+        old: dict[str, Any] = self._commit.submit(patch).answer if self.path.exists() else {}
+        upkeep.remove_files(self.path.parent, self._tasks, old)
+        log.info("cleanup: %d tasks older than %g h removed", len(old), self.settings.keep_hours)
+        return old
+
+    def _forget_history(self) -> None:
+        with self._commit.lock():
+            history.forget_old(self.path.parent, self.settings.history_days, self._clock())
 
     def remove_departed_files(self) -> None:
         """Removes the files of tasks that have left the file, by the size cap for instance."""
@@ -299,7 +301,7 @@ class Store(Adjusting):
             upkeep.remove_files(self.path.parent, self._tasks, {task_id: {} for task_id in left})
 
     def restore_from(self, source: Path, *, replace: bool = False) -> int:
-        """Brings tasks back from a copy of the file (see :func:`store.restore.restore`)."""
+        """See :func:`store.restore.restore`."""
         return restore(self._commit, self._view, source, replace=replace)
 
     def back_up(self, *, anyway: bool = False) -> None:
@@ -312,11 +314,11 @@ class Store(Adjusting):
             log.warning("the copy of the task file could not be made: %s", error)
 
     def beat(self) -> None:
-        """Shows other machines that this process is alive; never raises."""
+        """Shows other machines that this process lives; never raises."""
         try:
             self._owner.beat()
         except OSError as error:
-            log.warning("the sign of life could not be given: %s", error)
+            log.warning("no sign of life could be given: %s", error)
 
     # --- inside
 

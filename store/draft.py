@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from store.errors import NoSuchTask
+from store.errors import NoSuchTask, NotSaved
 from store.model import FINISHED, Record, is_task
 
 
@@ -37,6 +37,10 @@ class Draft:
     removed: set[str] = field(default_factory=set)
     outdated: list[Patch] = field(default_factory=list)
     """Kept patches that must be computed again from the present record."""
+    held: str = ""
+    """Why no task can leave just now: its line could not be written into the history."""
+    waiting: list[Patch] = field(default_factory=list)
+    """Kept patches that go on waiting, because of ``held``."""
 
     def recount(self) -> None:
         """Counts the finished tasks anew, after the records were replaced as a whole."""
@@ -63,7 +67,9 @@ class Draft:
         return record
 
     def remove(self, task_id: str, because: str) -> None:
-        """Takes a record out, to the history."""
+        """Takes a record out, to the history; raises NotSaved while nothing can leave."""
+        if self.held:
+            raise NotSaved(self.held)
         record = self.records.pop(task_id)
         self.finished -= is_finished(record)
         self.changed = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store.draft import Departure, Draft, Outdated, Patch
-from store.errors import StoreError
+from store.errors import NotSaved, StoreError
 from store.view import State
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Group:
     ticks: dict[Any, Patch] = field(default_factory=dict)
     departures: list[Departure] = field(default_factory=list)
     outdated: list[Patch] = field(default_factory=list)
+    waiting: list[Patch] = field(default_factory=list)
     replaced: bool = False
     helped: bool = False
     """Whether one of the sleeping threads was woken to make the tasks."""
@@ -99,5 +100,7 @@ def apply_kept(patch: Patch, draft: Draft) -> None:
     except Outdated:
         if patch.redo:
             draft.outdated.append(patch)
+    except NotSaved:
+        draft.waiting.append(patch)
     except StoreError as refusal:
         log.warning("the unsaved change %s of %s is void: %s", patch.name, patch.task_id, refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from store.clock import from_text, to_text
 from store.codec import encode_line
 from store.disk import replace_whole, sync_folder, write_all
 from store.draft import Departure
+
+log = logging.getLogger(__name__)
 
 NAME = "task_history.jsonl"
 RESTORED = "restored"
@@ -70,7 +73,9 @@ def files(folder: Path) -> list[Path]:
 
 
 def entries(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every whole line, oldest first; torn and foreign ones are skipped."""
+    """Every whole line, oldest first; torn and foreign ones, and files that cannot be read, are
+    skipped.
+    """
     for path in files(folder):
         try:
             with path.open("rb") as lines:
@@ -81,6 +86,8 @@ def entries(folder: Path) -> Iterator[dict[str, Any]]:
                             yield entry
         except FileNotFoundError:
             continue
+        except OSError as error:
+            log.warning("the history cannot be read: %s", error)
 
 
 def ids(folder: Path) -> set[str]:

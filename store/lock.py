@@ -47,7 +47,10 @@ class Lock:
 
     def _take(self) -> bool:
         _of_this_process.add(self)
-        self._descriptor = os.open(self._path, _FLAGS, 0o666)
+        try:
+            self._descriptor = os.open(self._path, _FLAGS, 0o666)
+        except PermissionError:  # made by another user: it is locked all the same, never written
+            self._descriptor = os.open(self._path, _FLAGS & ~(os.O_RDWR | os.O_CREAT))
         self._pin = Pin(self._descriptor)
         locked = lock_descriptor(self._descriptor, blocking=False)
         if locked and os.fstat(self._descriptor).st_nlink:

@@ -122,7 +122,7 @@ class Snapshot:
     """Ids with changes that are not on the disk yet."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with the file, one English text under each stable code: ``damaged``,
-    ``missing``, ``unreadable``, ``not_saved``, ``unknown_records``, ``cleanup``."""
+    ``missing``, ``unreadable``, ``not_saved``, ``history``, ``unknown_records``, ``cleanup``."""
 
 
 def copied(value: Any) -> Any:

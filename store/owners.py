@@ -22,7 +22,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"([A-Za-z0-9][\w.-]*)-(\d+)-([0-9a-f]{12})")
+NAME = re.compile(r"([A-Za-z0-9][\w.-]*)-(\d+)-([0-9a-f]{12})")
 _LONGEST_WAIT = 10.0  # seconds
 
 
@@ -116,7 +116,7 @@ class Liveness:
         ``token`` is what a record has under ``owner``: a process's name, "/" and a number.
         """
         name = token.split("/")[0] if isinstance(token, str) else ""
-        match = _NAME.fullmatch(name)
+        match = NAME.fullmatch(name)
         if match is None:
             return False
         path = self._folder / name
@@ -158,5 +158,5 @@ class Liveness:
         with contextlib.suppress(OSError):
             for path in list(self._folder.iterdir()):
                 name = path.name.removeprefix(".")
-                if _NAME.fullmatch(name) and path.name == name and not self.alive(name):
+                if NAME.fullmatch(name) and path.name == name and not self.alive(name):
                     path.unlink(missing_ok=True)

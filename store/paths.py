@@ -17,21 +17,31 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from store.disk import TASK_FILE, sync_folder
 from store.model import PATH_KEYS, is_task_id
+from store.owners import NAME as OWNER
 
 log = logging.getLogger(__name__)
 
 TASK_FOLDERS = ("uploads", "results")
-_OWN = re.compile(r"(task_status\.json.*|task_history.*|task_backups|\..*)")
-_LEFT_BY_A_CRASH = re.compile(r"\.reserve\..*\.tmp|\.sample-.*")
-"""Hidden names that mean nothing once they are old."""
+MARK = ".retrack"
+"""An empty file in each folder that was made for a task: without it, nothing says that the folder
+is ours, and it is left alone."""
+_LEFT_BY_A_CRASH = re.compile(
+    r"\.reserve\..*\.tmp|\.sample-[a-z0-9_]+|\.task_(status|history)\S*\.\d+-[0-9a-f]{8}\.tmp"
+)
+"""Names of our own that mean nothing once they are old."""
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_NEW = ".new"
+_linked: dict[Path, str] = {}
+"""Where the links that an operator put in the place of a task folder led at first."""
 
 
 def safe_path(outputs: Path, relative: object) -> Path | None:
     """The absolute path of a relative one in the file, None when it is not safely inside.
 
-    It must lead into ``outputs`` without ``..`` and without passing any link; it need not exist.
+    It must lead into ``outputs`` without ``..`` and without passing any link, but for ``uploads``
+    and ``results`` themselves, which may stand on another disk; it need not exist.
     """
     if not isinstance(relative, str) or not relative or "\0" in relative:
         return None
@@ -44,12 +54,36 @@ def safe_path(outputs: Path, relative: object) -> Path | None:
     for part in path.relative_to(root).parts:
         step = step / part
         try:
-            if stat.S_ISLNK(os.lstat(step).st_mode):
+            if stat.S_ISLNK(os.lstat(step).st_mode) and not _is_operators(root, step):
                 return None
         except FileNotFoundError:
             break
         except (OSError, ValueError):
             return None
+    return path
+
+
+def _is_operators(root: Path, link: Path) -> bool:
+    """Whether a link is a whole task folder on another disk, and leads where it led at first."""
+    if link.parent != root or link.name not in TASK_FOLDERS:
+        return False
+    target = os.path.realpath(link)
+    return os.path.isdir(target) and _linked.setdefault(link, target) == target  # noqa: PTH112
+
+
+def make_task_folder(outputs: Path, name: str, task_id: str) -> Path:
+    """The folder of a task in ``uploads`` or ``results``, with our mark from its first moment.
+
+    One that is there already stays as it is. Raises OSError.
+    """
+    path = outputs / name / task_id
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        early = path.with_name(f".{task_id}{_NEW}")
+        early.mkdir(exist_ok=True)
+        (early / MARK).touch()
+        early.rename(path)
+        sync_folder(path.parent)
     return path
 
 
@@ -124,35 +158,41 @@ def _newest(path: Path) -> float:
 
 
 def _protected(outputs: Path) -> set[str]:
-    """Ids in files that were kept aside: someone may still want to bring those tasks back."""
+    """Ids in other copies of the task file (kept aside, made by hand, left by a sync program):
+    someone may still want to bring those tasks back.
+    """
     ids: set[str] = set()
-    for pattern in ("task_status.json.corrupt-*", "task_status.json.missing-*"):
-        for path in outputs.glob(pattern):
-            if path.is_file() and not path.is_symlink():
-                ids |= {match.decode() for match in _UUID.findall(path.read_bytes())}
+    for path in outputs.glob("task_status*"):
+        own = path.name in (TASK_FILE, f"{TASK_FILE}.lock", f"{TASK_FILE}.bak")
+        if not own and path.is_file() and not path.is_symlink():
+            ids |= {match.decode() for match in _UUID.findall(path.read_bytes())}
     return ids
 
 
 def sweep(
     outputs: Path, records: Mapping[str, Any], gone: Iterable[str], hours: float
 ) -> list[Path]:
-    """Removes files in ``outputs`` that no task names: at once when they belong to a task that
-    has left (``gone``), else when nothing in them is younger than ``hours``.
+    """Removes what is ours in ``outputs`` and no task names: at once when it belongs to a task
+    that has left (``gone``), else when nothing in it is younger than ``hours``.
 
-    The store's own files, other names with a leading dot, and files of tasks in a file that was
-    kept aside stay. Returns what was removed; logs what could not be.
+    Ours is a folder with our mark, and what has one of our names for what is only needed
+    meanwhile. Folders of tasks in another copy of the task file stay. Returns what was removed;
+    logs what could not be.
     """
     departed = set(gone) - records.keys()
     elsewhere = _named_elsewhere(outputs, records)
     named = elsewhere | {parent for path in elsewhere for parent in path.parents}
-    protected = _protected(outputs)
+    kept = records.keys() | _protected(outputs)
     limit = time.time() - hours * 3600
     removed = []
     for path in _candidates(_absolute(outputs)):
-        if path in named or path.name in records or path.name in protected:
+        if path in named or path.name in kept:
             continue
         try:
-            if path.name in departed or _newest(path) < limit:
+            of_task = is_task_id(path.name)
+            if of_task and path.name not in departed and not _is_marked(path):
+                continue
+            if (of_task and path.name in departed) or _newest(path) < limit:
                 remove_tree(path)
                 removed.append(path)
         except OSError as error:
@@ -160,15 +200,27 @@ def sweep(
     return removed
 
 
+def _is_marked(folder: Path) -> bool:
+    try:
+        return not folder.is_symlink() and stat.S_ISREG(os.lstat(folder / MARK).st_mode)
+    except OSError:
+        return False
+
+
 def _candidates(root: Path) -> list[Path]:
-    found: list[Path] = []
-    for path in root.iterdir():
-        if path.name == ".owners" and path.is_dir() and not path.is_symlink():
-            found.extend(early for early in path.iterdir() if early.name.startswith("."))
-        if _OWN.fullmatch(path.name) and not _LEFT_BY_A_CRASH.fullmatch(path.name):
-            continue
-        if path.name in TASK_FOLDERS and path.is_dir() and not path.is_symlink():
-            found.extend(path.iterdir())
-        else:
+    """What may be ours by its name and its place."""
+    beside = [*root.iterdir(), *_inside(root / "task_backups")]
+    found = [path for path in beside if _LEFT_BY_A_CRASH.fullmatch(path.name)]
+    for path in _inside(root / ".owners"):
+        if path.name[:1] == "." and OWNER.fullmatch(path.name[1:]):
             found.append(path)
+    for name in TASK_FOLDERS:
+        folder = root / name
+        for path in folder.iterdir() if _is_operators(root, folder) else _inside(folder):
+            if is_task_id(path.name) or is_task_id(path.name[1 : -len(_NEW)]):
+                found.append(path)
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []

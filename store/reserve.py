@@ -60,6 +60,11 @@ def keep(task_file: Path) -> bool:
     return True
 
 
+def stands(task_file: Path) -> bool:
+    """Whether there is a reserve to give up."""
+    return task_file.with_name(NAME).exists()
+
+
 def give_up(task_file: Path) -> bool:
     """Frees the reserve; whether there was one. Only for the holder of the lock."""
     try:

@@ -31,7 +31,10 @@ _SAID = frozenset(("modular_output", "v2_output", "reason"))
 """Keys from which the message is made, besides the status."""
 _OF_A_RUN = ("owner", "stage", "seconds_left", "not_before", "cancel_requested")
 """Keys that mean nothing once the task no longer runs."""
-_OF_A_RESULT = ("modular_status", "v2_status", "progress", "reason", "detail", "warnings")
+_OF_A_RESULT = (
+    *("modular_status", "v2_status", "progress", "reason", "detail", "warnings"),
+    *("details", "first_seen_at"),
+)
 """Keys that a retry takes back."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from store import history, paths
 from store.clock import from_text
+from store.errors import StoreError
 from store.model import Task, is_task, to_task
 from store.settings import StoreSettings
 from store.tasks import Tasks
@@ -35,8 +36,21 @@ def remove_files(outputs: Path, tasks: Tasks, records: Mapping[str, Any]) -> Non
                 log.warning("%s could not be removed, it is tried again: %s", path, error)
 
 
+def attempt(*steps: Callable[[], object]) -> str:
+    """Takes each step, whatever became of the others; what went wrong, in words."""
+    wrong = []
+    for step in steps:
+        try:
+            step()
+        except (StoreError, OSError, TimeoutError) as error:
+            wrong.append(str(error))
+    return f"the cleanup failed and is tried again: {'; '.join(wrong)}" if wrong else ""
+
+
 def sweep(view: View, tasks: Tasks, settings: StoreSettings) -> None:
-    """Removes what no task names, unless the truth about the tasks cannot be read just now."""
+    """Removes what is ours and no task names, unless the truth about the tasks cannot be read
+    just now.
+    """
     state = view.now()
     if state.signature is None or state.damage or "unreadable" in view.problems:
         return

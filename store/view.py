@@ -102,7 +102,7 @@ class View:
         try:
             return self._now()
         except OSError as error:
-            self._report("unreadable", f"{self.path} cannot be read: {error}")
+            self.report("unreadable", f"{self.path} cannot be read: {error}")
             return self._state
 
     def _now(self) -> State:
@@ -138,14 +138,18 @@ class View:
             before = self._state
             why = "; ".join(reading.damage)
             text = f"{self.path.name} is damaged ({why}); showing its last good content"
-            self._report("damaged", text)
+            self.report("damaged", text)
             pin = reading.content.pin if reading.content else None
             return State(before.records, reading.signature, before.finished, pin, reading.damage)
         if self._state.damage:  # someone has repaired it
             self.problems.pop("damaged", None)
         return state_of(reading, self._state)
 
-    def _report(self, code: str, text: str) -> None:
+    def report(self, code: str, text: str) -> None:
+        """Makes ``text`` the problem of this code, none when it is empty; logs what is news."""
+        if not text:
+            self.problems.pop(code, None)
+            return
         if self.problems.get(code) != text:
             log.warning(text)
         self.problems[code] = text

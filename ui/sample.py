@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -26,20 +25,19 @@ def sample_pair(service: Service) -> tuple[Path, Path] | None:
 
 
 def _draw(service: Service, folder: Path) -> tuple[Path, Path] | None:
-    # Drawn elsewhere and renamed, so that a pair that stands there is whole.
+    # Drawn elsewhere and renamed, so that a file that stands there is whole.
     service.settings.outputs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=service.settings.outputs) as part:
         result = call("sample", {"folder": part}, timeout=TIMEOUT)
         if result.outcome is None:
             log.error("cannot make the sample pair: %s\n%s", result.text, result.detail)
             return None
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(part, folder.with_name(f"{folder.name}.whole"), dirs_exist_ok=True)
-        folder.with_name(f"{folder.name}.whole").replace(folder)
+        folder.mkdir(exist_ok=True)
+        for file in Path(part).iterdir():  # and nothing else goes that somebody has there
+            file.replace(folder / file.name)
     return _find(folder)
 
 
 def _find(folder: Path) -> tuple[Path, Path] | None:
-    pair = [next(iter(sorted(folder.glob(f"*{role}.*"))), None) for role in ("dance", "reference")]
-    dance, reference = pair
-    return (dance, reference) if dance is not None and reference is not None else None
+    dance, reference = folder / "sample_dance.mp4", folder / "sample_reference.m4a"
+    return (dance, reference) if dance.is_file() and reference.is_file() else None

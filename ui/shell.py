@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
 
+from store.settings import SettingsError
 from ui import health, history, home, login, toasts
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
 from ui.viewer import current_viewer
+
+log = logging.getLogger(__name__)
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -20,7 +24,12 @@ def show() -> None:
     choose_language()
     st.set_page_config(page_title=t("app.title"), page_icon="🩰", layout="wide")
     # With the plain script the first visit starts the service; else it has been running.
-    service = start_service(routes=False, address=st.get_option("server.address"))
+    try:
+        service = start_service(routes=False, address=st.get_option("server.address"))
+    except SettingsError as error:
+        log.error("the service cannot start: %s", error)
+        st.error(t("error.settings"), icon=":material/warning:")
+        return
     viewer = current_viewer(service)
     st.html(_STYLE)
 

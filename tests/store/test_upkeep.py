@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from store import Store
+from store.paths import make_task_folder
 from tests.store.conftest import Make, new_id
 from tests.store.test_tasks import claimed, on_disk
 
@@ -163,29 +164,39 @@ def test_links_and_paths_outside_are_never_followed(store: Store, outputs: Path)
     assert store.safe_path(good) == outputs / "results" / task_id / "a.mp4"
 
 
+def make_old(path: Path) -> None:
+    for inner in (*path.rglob("*"), path):
+        os.utime(inner, (1, 1), follow_symlinks=False)
+
+
 def test_files_that_no_task_names_go_after_a_day(store: Store, outputs: Path) -> None:
     task_id, unknown, fresh = store.create().id, new_id(), new_id()
-    (outputs / "results").mkdir()
     for name in (task_id, unknown, fresh):
-        folder = outputs / "results" / name
-        folder.mkdir()
+        folder = make_task_folder(outputs, "results", name)
         (folder / "x").touch()
         if name != fresh:
-            for path in (folder / "x", folder):
-                os.utime(path, (1, 1))
-    lost = new_id()  # named in a file that was kept aside: someone may want it back
-    (outputs / "results" / lost).mkdir()
-    os.utime(outputs / "results" / lost, (1, 1))
-    (outputs / "task_status.json.corrupt-x").write_text(f'"{lost}": {{')
+            make_old(folder)
+    kept = []  # named in other copies of the file: someone may want them back
+    for aside in (".json.corrupt-x", " (copy).json", ".sync-conflict-20261126-1-ABC.json"):
+        kept.append(new_id())
+        make_old(make_task_folder(outputs, "results", kept[-1]))
+        (outputs / f"task_status{aside}").write_text(f'"{kept[-1]}": {{')
+        make_old(outputs / f"task_status{aside}")
+    broken_off = outputs / "results" / f".{new_id()}.new"  # a crash while it was made
+    broken_off.mkdir()
+    make_old(broken_off)
     store.cleanup_old_tasks()
     left = {p.name for p in (outputs / "results").iterdir()}
-    assert left == {task_id, fresh, lost}
+    assert left == {task_id, fresh, *kept}
+    assert len(list(outputs.glob("task_status*.json*"))) >= 4
 
 
 def test_hidden_files_left_by_a_crash_go_after_a_day(store: Store, outputs: Path) -> None:
     store.create()
     owner = "elsewhere-12-0123456789ab"
     left = [".reserve.12-0a1b2c3d.tmp", ".sample-x1y2/part.mp4", f".owners/.{owner}"]
+    left += [".task_history.jsonl.12-0a1b2c3d.tmp"]
+    left += ["task_backups/.task_status-2026-01-01.json.12-0a1b2c3d.tmp"]
     own = [".reserve", f".owners/{owner}", ".somebody-s"]
     for name in (*left, *own, ".reserve.13-0a1b2c3d.tmp", ".sample-now/part.mp4"):
         path = outputs / name
@@ -213,30 +224,25 @@ def test_files_left_by_a_crash_in_the_middle_of_a_delete(make: Make, outputs: Pa
     assert not (outputs / "uploads" / task_id).exists()
 
 
-def test_the_cap_moves_the_oldest_finished_to_the_history(make: Make, outputs: Path) -> None:
-    store = make(max_finished=20)
-    records = {new_id(): finished(1 + n / 100) for n in range(20)}
-    waiting = {new_id(): {"status": "pending"} for _ in range(30)}
-    put(store, records | waiting)
-    oldest = list(records)[-1]
-    (outputs / "results" / oldest).mkdir(parents=True)
-    task_id = next(iter(waiting))
-    store.update(task_id, {"status": "failed"})
-    kept = on_disk(store)
-    assert set(waiting) <= set(kept)
-    assert oldest not in kept
-    assert sum(r["status"] != "pending" for r in kept.values()) == 19
-    assert {t.id for t in store.history()} == set(records) - set(kept)
-    store.remove_departed_files()
-    assert not (outputs / "results" / oldest).exists()
-
-
-def test_the_cap_in_bytes(make: Make) -> None:
+def test_the_cap_takes_details_and_never_a_task(make: Make) -> None:
     store = make(max_finished_mb=0.05)
-    put(store, {new_id(): finished(1, blob="x" * 1000) for _ in range(100)})
-    store.create()
-    assert 30_000 < store.path.stat().st_size < 50_000
-    assert len(store.history()) + len(on_disk(store)) == 101
+    alignment = {"matched": True, "confidence": 0.9, "segments": [{"offset": 1.5}] * 20}
+    many = {"plans": {"v2": "x" * 1000}, "timings": {"probe": 1.0}, "alignment": alignment}
+    put(store, {new_id(): finished(1 + n / 100, **many, own="kept") for n in range(100)})
+    waiting = store.create().id
+    assert store.path.stat().st_size < 50_000
+    kept = on_disk(store)
+    assert len(kept) == 101 and store.history() == ()
+    del kept[waiting]
+    assert all(record["alignment"]["confidence"] == 0.9 for record in kept.values())
+    assert all(record["own"] == "kept" for record in kept.values())
+    trimmed = ["plans" not in record for record in kept.values()]
+    assert trimmed == sorted(trimmed) and not all(trimmed), "the oldest ones first"
+    before = store.path.stat().st_size
+    for _ in range(40):
+        store.update(store.create().id, {"status": "success", "blob": "x" * 1000})
+    assert store.path.stat().st_size > max(before, 50_000)
+    assert len(on_disk(store)) == 141, "where no details are left, the file grows"
 
 
 def test_history_rotates_ages_and_survives_a_torn_line(make: Make, outputs: Path) -> None:

@@ -45,6 +45,8 @@ ROLES = frozenset({"dance", "reference"})
 REFUSALS = {413: "too large", 429: "too much of yours waits", 507: "disk full"}
 """Why an upload is not taken, by the status that the page's uploader turns into words."""
 _UID = re.compile(r"[0-9a-f]{32}")
+_PARTS = ("", ".info", ".info.tmp")
+"""What an upload's files have behind its id."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,12 @@ def remove_upload(service: Service, visitor: str, uid: str) -> None:
 
 
 def remove_stale(service: Service) -> int:
-    """Remove what nobody has touched for a day; gives how many uploads."""
+    """Remove uploads that nobody has touched for a day; gives how many. What has no name of
+    ours is not ours."""
     removed = 0
     for path in (service.settings.outputs / "incoming").glob("*/*"):
+        if not _is_ours(path):
+            continue
         try:
             if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 path.unlink()
@@ -155,6 +160,14 @@ def remove_stale(service: Service) -> int:
         except OSError as error:
             log.warning("cannot remove the old upload %s: %s", path, error)
     return removed
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file has the name of an upload's, in a visitor's own folder."""
+    visitor = path.parent
+    named = _UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS
+    known = _UID.fullmatch(visitor.name) or visitor.name == "everyone"
+    return bool(named and known) and not visitor.is_symlink()
 
 
 def _info(path: Path) -> dict[str, Any] | None:
