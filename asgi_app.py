@@ -18,8 +18,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pipeline.settings import get_settings
+from ui.login import providers
 from ui.part import script_error
 from ui.routes import bundle, files, uploads
+from ui.routes.access import Access
 from ui.routes.visitor import VisitorCookie
 from ui.service import Service, start_service, stop_service
 
@@ -67,6 +69,9 @@ app = st.App(
         *files.ROUTES,
         *uploads.upload_routes(get_settings().max_upload_mb * 1024 * 1024),
     ],
-    middleware=[Middleware(VisitorCookie)],
+    middleware=[
+        Middleware(Access, login=lambda: bool(providers())),
+        Middleware(VisitorCookie),
+    ],
     on_script_error=script_error,
 )
