@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
-from starlette.datastructures import Headers
 
 from ui import health, history, home, login, toasts
 from ui.part import part
-from ui.routes.origin import is_local
-from ui.service import Service, start_service
+from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
-from ui.viewer import current_viewer
+from ui.viewer import current_viewer, from_this_machine
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -23,8 +21,8 @@ def show() -> None:
     st.set_page_config(page_title=t("app.title"), page_icon="🩰", layout="wide")
     # With the plain script the first visit starts the service; else it has been running.
     service = start_service(routes=False, address=st.get_option("server.address"))
-    if not service.routes:
-        _note_session(service)
+    if not service.routes and not from_this_machine():  # else the middleware has noted it
+        service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
     st.html(_STYLE)
 
@@ -54,14 +52,6 @@ def show() -> None:
     toasts.show_toasts()
     _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
     page.run()
-
-
-def _note_session(service: Service) -> None:
-    """Without our middleware, what it knows of a request is looked at here, session by session."""
-    headers = Headers(st.context.headers.to_dict())
-    # Streamlit gives no address for a peer on this machine, and a test has no request at all.
-    if headers and not is_local(st.context.ip_address or "localhost", headers):
-        service.expose(f"Host {headers.get('host', '')!r}")
 
 
 def _header() -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
+from starlette.datastructures import Headers
 
 from store import Task
 from ui.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
+from ui.routes.origin import is_local
 from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
 from ui.service import Service
 
@@ -52,6 +54,25 @@ class Viewer:
         return service.private and self.by == "login"
 
 
+def from_this_machine() -> bool:
+    """Whether this session was opened on the server's machine, as far as it shows."""
+    headers = Headers(st.context.headers.to_dict())
+    # Streamlit gives no address for a peer on this machine, and a test has no request at all.
+    return not headers or is_local(st.context.ip_address or "localhost", headers)
+
+
+def _is_operators(service: Service) -> bool:
+    """Whether this session, by where it comes from, is that of the server's keeper.
+
+    Once others have come, the session's own look counts, unless a setting tells of a proxy: one
+    that gives no sign of itself would let strangers look like this machine.
+    """
+    if not service.exposed.is_set():
+        return True
+    proxied = service.settings.visibility == "private" or service.settings.public_url
+    return not proxied and from_this_machine()
+
+
 def current_viewer(service: Service) -> Viewer:
     """The viewer of this session: a login first, then the cookie, then a key in the address.
 
@@ -60,7 +81,7 @@ def current_viewer(service: Service) -> Viewer:
     """
     key = checked_key(st.context.cookies.get(COOKIE), service)
     browser = visitor_name(key) if key is not None else None
-    here = not service.exposed.is_set()
+    here = _is_operators(service)
     if getattr(st.user, "is_logged_in", False):
         login = login_of(st.user.to_dict(), providers=len(providers()))
         if login is not None:

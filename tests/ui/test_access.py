@@ -82,21 +82,40 @@ def open_socket(
     )
 
 
-def session_of(page: ClientConnection) -> str:
-    """Ask for the page, and read until its run is over; gives the session's id."""
+def run(page: ClientConnection) -> list[ForwardMsg]:
+    """Ask for the page, and read until its run is over."""
     ask = BackMsg()
     ask.rerun_script.query_string = ""
     page.send(ask.SerializeToString())
-    found = ""
-    while True:
-        message = ForwardMsg()
+    messages = [ForwardMsg()]
+    while messages[-1].WhichOneof("type") != "script_finished" or len(messages) < 3:
         data = page.recv(timeout=60)
         assert isinstance(data, bytes)
-        message.ParseFromString(data)
-        if message.WhichOneof("type") == "new_session":
-            found = message.new_session.initialize.session_id
-        if message.WhichOneof("type") == "script_finished" and found:
-            return found
+        messages.append(ForwardMsg.FromString(data))
+    return messages
+
+
+def session_of(page: ClientConnection) -> str:
+    """Ask for the page; gives the id of its session."""
+    started = [one for one in run(page) if one.WhichOneof("type") == "new_session"]
+    return started[-1].new_session.initialize.session_id
+
+
+def pages_of(page: ClientConnection) -> set[str]:
+    """Ask for the page; gives the addresses in its navigation."""
+    return {one.url_pathname for message in run(page) for one in message.navigation.app_pages}
+
+
+def test_the_health_page_is_for_this_machine(start: Callable[..., Server]) -> None:
+    """A named login sees it too: tests/browser/test_login.py."""
+    for visibility, later in (("", {"", "history", "health"}), ("private", {"", "history"})):
+        server = start(visibility=visibility)
+        with open_socket(server, f"http://127.0.0.1:{server.port}") as page:
+            assert pages_of(page) == {"", "history", "health"}
+        with open_socket(server, "https://retrack.example", host="retrack.example") as page:
+            assert pages_of(page) == {"", "history"}
+        with open_socket(server, f"http://127.0.0.1:{server.port}") as page:
+            assert pages_of(page) == later
 
 
 def test_every_path_of_the_app_is_known(tmp_path: Path) -> None:

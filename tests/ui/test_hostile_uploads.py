@@ -150,7 +150,7 @@ def test_no_odd_id_or_header_is_an_error_of_the_server(service: Service, app: St
                 continue
             given = {**usual, **({"Upload-Length": "4"} if method == "POST" else {}), **odd}
             address = f"{uploads.URL}/{below}"
-            answer = browser.request(method, address, headers=list(given.items()))  # type: ignore[arg-type]
+            answer = browser.request(method, address, headers=list(given.items()))
             assert answer.status_code < 500, (method, below, odd)
             if not odd:
                 assert answer.status_code in {404, 405}, (method, below)

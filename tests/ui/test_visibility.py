@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.ui.routed import finished, service_of
 from ui.routes import files
 from ui.routes.access import Access
 from ui.routes.origin import is_loopback
-from ui.service import Service
+from ui.service import Service, start_service, stop_service
 
 HERE = {"base_url": "http://localhost:8501", "client": ("127.0.0.1", 50000)}
 ELSEWHERE: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
@@ -47,7 +48,7 @@ def app(service: Service) -> Starlette:
 
 def status(app: Starlette, address: str, where: dict[str, Any], headers: dict[str, str]) -> int:
     with TestClient(app, **{**HERE, **where}) as client:
-        return client.get(address, headers=headers).status_code
+        return int(client.get(address, headers=headers).status_code)
 
 
 @pytest.mark.parametrize("sign", ELSEWHERE)
@@ -93,3 +94,44 @@ def test_the_setting_decides_where_it_is_given(
 )
 def test_only_this_machines_names_are_of_this_machine(host: str | None, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://Retrack.example/", "https://retrack.example"),
+        ("https://retrack.example:443/dance?x", "https://retrack.example"),
+        ("http://retrack.example:80", "http://retrack.example"),
+        (" https://retrack.example:8443 ", "https://retrack.example:8443"),
+        ("", ""),
+    ],
+)
+def test_of_the_pages_address_the_origin_counts(given: str, origin: str) -> None:
+    assert Settings(public_url=given).public_url == origin
+
+
+@pytest.mark.parametrize("given", ["retrack.example", "ftp://a", "https://", "https://a@b"])
+def test_an_address_that_cannot_be_meant_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="whole address"):
+        Settings(public_url=given)
+
+
+def test_a_server_with_an_address_for_others_is_not_this_machine_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was asked yet: a proxy that gives no sign may ask first."""
+    monkeypatch.delitem(sys.modules, "_retrack_service", raising=False)
+    for public_url, address, private in (
+        ("", "localhost", False),
+        ("https://retrack.example", "localhost", True),
+        ("", "0.0.0.0", True),  # noqa: S104
+        ("", None, True),
+    ):
+        given = settings.model_copy(update={"public_url": public_url})
+        monkeypatch.setattr("ui.service.get_settings", lambda given=given: given)
+        try:
+            service = start_service(routes=True, address=address)
+            assert service.private is private
+            assert (given.outputs / ".secret").stat().st_mode & 0o777 == 0o600
+        finally:
+            stop_service()
