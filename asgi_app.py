@@ -20,8 +20,10 @@ from starlette.middleware import Middleware
 
 from pipeline.settings import Settings, get_settings
 from store.settings import SettingsError
+from ui.login import providers
 from ui.part import script_error
 from ui.routes import bundle, files, uploads
+from ui.routes.access import Access
 from ui.routes.visitor import VisitorCookie
 from ui.service import Service, start_service, stop_service
 
@@ -77,6 +79,9 @@ app = st.App(
         *files.ROUTES,
         *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
     ],
-    middleware=[Middleware(VisitorCookie)],
+    middleware=[
+        Middleware(Access, login=lambda: bool(providers())),
+        Middleware(VisitorCookie),
+    ],
     on_script_error=script_error,
 )

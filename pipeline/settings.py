@@ -7,10 +7,13 @@ import os
 import sys
 from functools import lru_cache
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from store.settings import Seconds, StoreSettings
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(StoreSettings):
@@ -36,6 +39,12 @@ class Settings(StoreSettings):
     """The highest frame rate (hertz)."""
     visibility: Literal["", "shared", "private"] = ""
     """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
+    public_url: str = ""
+    """The page's address for visitors behind a proxy that sends another Host; of it only the
+    origin is kept, as browsers send it (``https://retrack.example``)."""
+    operators: str = ""
+    """Logins that see the health page, separated by commas: an e-mail address that the provider
+    has verified, or the provider's ``iss`` and ``sub`` with a space between."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
 
@@ -46,6 +55,18 @@ class Settings(StoreSettings):
         if name.upper() not in known:
             raise ValueError(f"it should be one of {', '.join(known)}")
         return name.upper()
+
+    @field_validator("public_url")
+    @classmethod
+    def _as_origin(cls, given: str) -> str:
+        """Scheme, name and, unless it is the scheme's own, the port; raises ValueError."""
+        if not given.strip():
+            return ""
+        parts = urlsplit(given.strip().lower())
+        port = _DEFAULT_PORTS.get(parts.scheme)
+        if port is None or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("give the page's whole address, such as https://retrack.example")
+        return f"{parts.scheme}://{parts.netloc.removesuffix(f':{port}')}"
 
     def for_own_files(self) -> Self:
         """The same without the limit of size, for files that are on this machine already."""

@@ -8,6 +8,8 @@ import unicodedata
 from store import Task
 
 _LONGEST = 120
+_EXTENDED = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
+"""Places inside what the page's Markdown extensions replace."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
@@ -23,8 +25,13 @@ def shown_name(name: str | None, *, longest: int = 60) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
+    """Text that Markdown leaves as it is.
+
+    A backslash holds off Markdown's own signs. The page's extensions come after that: they make
+    links of bare addresses, emoji and icons of ``:words:``, arrows of ``->``. What they look for
+    is parted by a character without width (U+2060).
+    """
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", _EXTENDED.sub("\u2060", text))
 
 
 def download_name(task: Task, kind: str, suffix: str) -> str:

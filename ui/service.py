@@ -6,12 +6,15 @@ reload the new code finds the running service instead of starting a second one.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
+import os
 import secrets
 import sys
 import threading
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -22,6 +25,7 @@ from pipeline.settings import Settings, get_settings
 if TYPE_CHECKING:
     from pipeline.runner import Runner
     from store import Store
+    from ui.routes.stock import StockUploads
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,33 @@ class Service:
     """Signs upload tokens and file links; kept in the outputs folder over restarts."""
     routes: bool
     """Whether our own routes serve files and take uploads (false for the plain script)."""
-    private: bool
-    """Whether a visitor sees only their own tasks."""
+    earlier: frozenset[str] = frozenset()
+    """Names of visitors who owned something here when the service started."""
+    exposed: threading.Event = field(default_factory=threading.Event)
+    """Set for good once the server is known to answer to more than this machine."""
+    stock_uploads: dict[str, StockUploads] = field(default_factory=dict)
+    """By session of the page, where the stock uploader is shown although there are routes."""
+
+    @property
+    def private(self) -> bool:
+        """Whether a visitor sees only their own tasks; may turn true while the page is open."""
+        return self.settings.visibility == "private" or (
+            not self.settings.visibility and self.exposed.is_set()
+        )
+
+    def expose(self, why: str) -> None:
+        """Note that a request came from beyond this machine; the first one is logged."""
+        if self.exposed.is_set():
+            return
+        with _place().lock:
+            first = not self.exposed.is_set()
+            self.exposed.set()
+        if first and not self.settings.visibility:
+            log.warning(
+                "a request is not of this machine (%s): from now on each visitor sees only their "
+                "own tasks; RETRACK_VISIBILITY=private or shared settles it",
+                why,
+            )
 
 
 def _place() -> ModuleType:
@@ -55,7 +84,7 @@ def start_service(*, routes: bool, address: str | None) -> Service:
     """Start store and runner once a process; later calls return the running service.
 
     ``address`` is what the server listens on; anything but this machine alone makes the
-    tasks private, unless the settings say otherwise.
+    tasks private, as does an address of the page for others, unless the settings say otherwise.
     """
     place = _place()
     with place.lock:
@@ -69,8 +98,10 @@ def start_service(*, routes: bool, address: str | None) -> Service:
                 settings=settings,
                 secret=_secret(settings.outputs),
                 routes=routes,
-                private=_private(settings, address),
+                earlier=owners_before(runner.store, settings.outputs),
             )
+            if address not in _LOOPBACK or settings.public_url:
+                service.exposed.set()
             _freeze()
         elif routes and not service.routes:
             service = replace(service, routes=True)
@@ -104,26 +135,29 @@ def stop_service() -> None:
             stop_runner()
 
 
-def _private(settings: Settings, address: str | None) -> bool:
-    if settings.visibility:
-        return settings.visibility == "private"
-    return address not in _LOOPBACK
+def owners_before(store: Store, outputs: Path) -> frozenset[str]:
+    """The names of visitors with a task, a line in the history or an upload."""
+    tasks = [*store.snapshot().tasks, *store.history()]
+    folders = (outputs / "incoming").glob("*")
+    return frozenset([*filter(None, (task.visitor for task in tasks)), *(f.name for f in folders)])
 
 
 def _secret(outputs: Path) -> bytes:
-    """32 random bytes in ``outputs/.secret``, made at the first start."""
+    """32 random bytes in ``outputs/.secret``, made at the first start, for this user alone."""
     path = outputs / ".secret"
     try:
-        found = path.read_bytes()
-    except OSError:
-        found = b""
-    if len(found) >= 32:
-        return found
-    fresh = secrets.token_bytes(32)
-    try:
         outputs.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(fresh)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+        if path.stat().st_size < 32:  # another server is writing it, or one died at it
+            time.sleep(0.5)
+        if path.stat().st_size < 32:
+            path.write_bytes(secrets.token_bytes(32))
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
+        return path.read_bytes()
     except OSError as error:
-        log.warning("links will not outlive this process: cannot keep %s: %s", path, error)
-    return fresh
+        log.warning("keys and links will not outlive this process: cannot keep %s: %s", path, error)
+        return secrets.token_bytes(32)

@@ -12,7 +12,7 @@ from ui import health, history, home, login, toasts
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
-from ui.viewer import current_viewer
+from ui.viewer import current_viewer, from_this_machine
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ def show() -> None:
         log.error("the service cannot start: %s", error)
         st.error(t("error.settings"), icon=":material/warning:")
         return
+    if not service.routes and not from_this_machine():  # else the middleware has noted it
+        service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
     st.html(_STYLE)
 
@@ -42,22 +44,20 @@ def show() -> None:
     def state() -> None:
         part(health.show_health, service, viewer)
 
-    page = st.navigation(
-        [
-            st.Page(
-                tasks,
-                title=t("page.tasks"),
-                icon=":material/queue_music:",
-                url_path="tasks",
-                default=True,
-            ),
-            st.Page(past, title=t("page.history"), icon=":material/history:", url_path="history"),
-            st.Page(
-                state, title=t("page.health"), icon=":material/monitor_heart:", url_path="health"
-            ),
-        ],
-        position="top",
-    )
+    pages = [
+        st.Page(
+            tasks,
+            title=t("page.tasks"),
+            icon=":material/queue_music:",
+            url_path="tasks",
+            default=True,
+        ),
+        st.Page(past, title=t("page.history"), icon=":material/history:", url_path="history"),
+    ]
+    if viewer.operator:
+        title, icon = t("page.health"), ":material/monitor_heart:"
+        pages.append(st.Page(state, title=title, icon=icon, url_path="health"))
+    page = st.navigation(pages, position="top")
     toasts.show_toasts()
     _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
     page.run()

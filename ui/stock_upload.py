@@ -1,4 +1,4 @@
-"""Streamlit's own uploaders, for where there are no routes: the file passes through memory."""
+"""Streamlit's own uploaders, where there are no routes or no cookie: files pass through memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ui.routes import uploads
+from ui.routes.stock import StockUploads
 from ui.service import Service
 from ui.text import t
 from ui.viewer import Viewer
@@ -38,6 +41,8 @@ def stock_uploaders(
     service: Service, viewer: Viewer, dance_types: Sequence[str], sound_types: Sequence[str]
 ) -> tuple[list[Waiting], Waiting | None]:
     """The two uploaders, side by side; what arrives is written to the disk at once."""
+    if service.routes:
+        _open_route(service, viewer.name or "everyone")
     limit = min(LIMIT_MB, service.settings.max_upload_mb)
     round_ = st.session_state.get("upload.round", 0)
     left, right = st.columns(2)
@@ -63,6 +68,18 @@ def stock_uploaders(
         [_stored(service, viewer, one, "dance") for one in given],
         _stored(service, viewer, reference, "reference") if reference is not None else None,
     )
+
+
+def _open_route(service: Service, visitor: str) -> None:
+    """Let this session use Streamlit's upload route, which is closed to all others."""
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    runtime = get_instance()
+    for session in list(service.stock_uploads):
+        if not runtime.is_active_session(session):
+            service.stock_uploads.pop(session, None)
+    service.stock_uploads.setdefault(context.session_id, StockUploads(visitor))
 
 
 def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) -> Waiting:

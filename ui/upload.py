@@ -17,7 +17,7 @@ from ui import actions, checks, facts, sample, toasts
 from ui.components import load
 from ui.live import live
 from ui.names import plain, shown_name
-from ui.routes import uploads
+from ui.routes import limits, uploads
 from ui.service import Service
 from ui.stock_upload import Waiting, stock_uploaders
 from ui.text import has, t
@@ -132,12 +132,18 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     result = _UPLOADER(
         key=_key(),
         data={
-            "words": {name: t(f"upload.{name}") for name in WORDS},
+            "words": {
+                **{name: t(f"upload.{name}") for name in WORDS},
+                "too_many": t(
+                    "upload.too_many",
+                    n=limits.MOST_UPLOADS,
+                    gb=f"{service.settings.uploads_gb_per_visitor:g}",
+                ),
+            },
             "url": f"{uploads.URL}/",
             "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
-            "gb": f"{service.settings.uploads_gb_per_visitor:g}",
             "accept": {
                 "dance": ",".join(f".{x}" for x in DANCE_TYPES),
                 "reference": ",".join(f".{x}" for x in (*SOUND_TYPES, *DANCE_TYPES)),

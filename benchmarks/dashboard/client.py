@@ -15,12 +15,13 @@ import contextlib
 import sys
 import time
 
+import httpx
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from ui.routes.visitor import COOKIE, new_key
+from ui.routes.visitor import COOKIE
 
 
 class Viewer:
@@ -35,10 +36,12 @@ class Viewer:
 
     async def watch(self, url: str) -> None:
         """Open the page and stay; raises ``websockets.ConnectionClosed`` when the server ends."""
+        async with httpx.AsyncClient() as browser:
+            cookie = (await browser.get(url)).cookies[COOKIE]
         async with connect(
             f"{url.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=[Subprotocol("streamlit")],
-            additional_headers={"Cookie": f"{COOKIE}={new_key()}"},
+            additional_headers={"Cookie": f"{COOKIE}={cookie}"},
             max_size=None,
         ) as socket:
             await self._ask(socket)

@@ -19,7 +19,7 @@ CLIENT = "retrack"
 class Provider:
     """The code flow with a signed ID token (OpenID Connect Core 1.0, section 3.1)."""
 
-    person: dict[str, str] = field(default_factory=dict)
+    person: dict[str, Any] = field(default_factory=dict)
     """Claims of who logs in next."""
     key: Any = field(default_factory=lambda: jwk.RSAKey.generate_key(2048, {"kid": "one"}))
     codes: dict[str, dict[str, Any]] = field(default_factory=dict)

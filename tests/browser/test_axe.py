@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, settled, wait_status
-from ui.routes.visitor import COOKIE, new_key, visitor_name
+from ui.routes.visitor import COOKIE, new_key, signed_key, visitor_name
 from ui.text import say
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,8 @@ def busy(
 
 
 def known(context: Any, server: Server) -> None:
-    context.add_cookies([{"name": COOKIE, "value": KEY, "url": server.url}])
+    value = signed_key(KEY, (server.outputs / ".secret").read_bytes())
+    context.add_cookies([{"name": COOKIE, "value": value, "url": server.url}])
 
 
 def findings(page: Any, axe: Any, place: str) -> list[str]:

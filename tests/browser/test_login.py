@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ from tests.browser.steps import (
     wait_rows,
 )
 from ui.routes.visitor import visitor_name
+from ui.text import say
 
 pytest.importorskip("authlib", reason="Authlib is not installed")
 from tests.browser.provider import Provider
 
 pytestmark = pytest.mark.browser
-ANA = {"sub": "1", "email": "ana@example.com", "name": "Ana"}
+ANA = {"sub": "1", "email": "ana@example.com", "email_verified": True, "name": "Ana"}
 BO = {"sub": "2", "name": "Bo"}
 """A provider need not give an address."""
 
@@ -44,10 +47,25 @@ def members(
 ) -> Server:
     secrets = tmp_path_factory.mktemp("secrets") / "secrets.toml"
     secrets.write_text(provider.secrets())
-    return serve(visibility="private", arguments=("--secrets.files", str(secrets)))
+    now = datetime.now(UTC).isoformat()
+    before = {  # what the release before kept by the address
+        "status": "failed",
+        "message": "x",
+        "created_at": now,
+        "completed_at": now,
+        "dance_name": "before.mp4",
+        "visitor": visitor_name("login:ana@example.com"),
+    }
+    return serve(
+        tasks={str(uuid.uuid4()): before},
+        visibility="private",
+        operators="ana@example.com",
+        public_url="http://localhost:1",  # as good as a request from elsewhere
+        arguments=("--secrets.files", str(secrets)),
+    )
 
 
-def log_in(page: Any, provider: Provider, person: dict[str, str]) -> None:
+def log_in(page: Any, provider: Provider, person: dict[str, Any]) -> None:
     provider.person = person
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
@@ -67,7 +85,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     task_id = until(page, lambda: "task=" in page.url and task_of(page), "the task")
     wait_done(page)
     shot(page, "login", full=True)
-    assert records(members)[task_id]["visitor"] == visitor_name("login:ana@example.com")
+    assert records(members)[task_id]["visitor"] == visitor_name(f"login:{provider.url} 1")
     # The route does not know the login: signed links open the player and the downloads.
     page.locator(".compare video[src*='/modular']").wait_for(state="attached")
     page.wait_for_function(
@@ -79,7 +97,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
         page.get_by_role("link", name=re.compile("Modular · ")).click()
     result = members.outputs / "results" / task_id / f"{task_id}_modular.mp4"
     assert Path(download.value.path()).read_bytes() == result.read_bytes()
-    wait_rows(page, 1)
+    wait_rows(page, 2)  # the one of before among them
     select_row(page, 0)
     with page.expect_download() as download:
         page.locator(".st-key-bulk").get_by_role("link", name="Download").click()
@@ -94,7 +112,14 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     other.goto(f"{members.url}/?task={task_id}")
     other.locator("text=This task is not here").wait_for()
     log_in(again, provider, ANA)
-    wait_rows(again, 1)
+    wait_rows(again, 2)
+    health = say("en", "page.health")
+    again.get_by_role("link", name=health).wait_for()
+    for visitor in (other, nobody):
+        assert visitor.get_by_role("link", name=health).count() == 0
+        visitor.goto(f"{members.url}/health")
+        visitor.locator("text=No tasks yet").wait_for()
+        assert visitor.get_by_role("heading", name=health).count() == 0
     for stranger in (other, nobody):
         for address in (f"files/{task_id}/modular", f"files/bundle?ids={task_id}"):
             assert stranger.request.get(f"{members.url}/{address}").status == 404

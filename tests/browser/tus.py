@@ -10,7 +10,7 @@ import httpx
 
 from tests.browser.serving import Server
 from ui.routes.uploads import TOKEN_HEADER, URL
-from ui.routes.visitor import COOKIE, new_key, sign, visitor_name
+from ui.routes.visitor import COOKIE, new_key, sign, signed_key, visitor_name
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sender:
         return {
             "Tus-Resumable": "1.0.0",
             TOKEN_HEADER: sign(secret, "upload", visitor_name(self.key)),
-            "Cookie": f"{COOKIE}={self.key}",
+            "Cookie": f"{COOKIE}={signed_key(self.key, secret)}",
             **{name.replace("_", "-"): value for name, value in more.items()},
         }
 

@@ -6,93 +6,26 @@ import base64
 import io
 import json
 import os
-import sys
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
-from starlette.testclient import TestClient
 
-from pipeline.settings import Settings
-from store import Store, Task
-from ui.routes import bundle, files, uploads
-from ui.routes.visitor import COOKIE, VisitorCookie, new_key, sign, visitor_name
+from tests.ui.routed import (
+    LIMIT_MB,
+    MINE,
+    THEIRS,
+    announce,
+    client,
+    finished,
+    headers,
+    patch,
+)
+from ui.routes import bundle, files, limits, uploads
+from ui.routes.visitor import sign, visitor_name
 from ui.service import Service
-
-MINE, THEIRS = new_key(), new_key()
-LIMIT_MB = 2
-
-
-class IdleRunner:
-    """Stands for the runner, which the routes never touch."""
-
-    def wake(self) -> None: ...
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    settings = Settings(
-        outputs=tmp_path / "outputs", max_upload_mb=LIMIT_MB, uploads_gb_per_visitor=5 / 1024
-    )
-    store = Store(settings)
-    store.start()
-    place = ModuleType("_retrack_service")
-    service = Service(
-        store=store,
-        runner=IdleRunner(),  # type: ignore[arg-type]
-        settings=settings,
-        secret=b"s" * 32,
-        routes=True,
-        private=True,
-    )
-    place.__dict__.update(lock=threading.Lock(), service=service)
-    monkeypatch.setitem(sys.modules, "_retrack_service", place)
-    yield service
-    store.close()
-
-
-@pytest.fixture
-def app(service: Service) -> Starlette:
-    async def page(request: Any) -> HTMLResponse:
-        return HTMLResponse("<p>page")
-
-    app = Starlette(
-        routes=[
-            Route("/", page),
-            *bundle.ROUTES,
-            *files.ROUTES,
-            *uploads.upload_routes(LIMIT_MB * 1024 * 1024),
-        ]
-    )
-    app.add_middleware(VisitorCookie)
-    return app
-
-
-def client(app: Starlette, key: str | None = MINE) -> TestClient:
-    cookies = {COOKIE: key} if key else {}
-    return TestClient(app, cookies=cookies)
-
-
-def finished(service: Service, visitor: str = MINE, kinds: tuple[str, ...] = ("modular",)) -> Task:
-    task = service.store.create({"dance_name": "my dance.mov", "visitor": visitor_name(visitor)})
-    folder = service.settings.outputs / "results" / task.id
-    folder.mkdir(parents=True)
-    outputs = {}
-    for kind in kinds:
-        path = folder / f"{task.id}_{kind}.mp4"
-        path.write_bytes(bytes(range(256)) * 400)
-        relative = path.relative_to(service.settings.outputs.parent).as_posix()
-        outputs[f"{kind}_output"] = relative
-    service.store.update(task.id, {"status": "processing"})
-    return service.store.update(task.id, {"status": "success", **outputs})
 
 
 def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:
@@ -179,26 +112,6 @@ def test_the_cookie_is_set_once_and_out_of_reach_of_scripts(app: Starlette) -> N
 # --- uploads ---
 
 
-def headers(service: Service, key: str = MINE, **more: str) -> dict[str, str]:
-    token = uploads.upload_token(service, visitor_name(key))
-    return {"Tus-Resumable": "1.0.0", uploads.TOKEN_HEADER: token, **more}
-
-
-def announce(service: Service, app: Starlette, length: int, **more: str) -> Any:
-    name = base64.b64encode("我的 dance.mp4".encode()).decode()
-    given = {
-        "Upload-Length": str(length),
-        "Upload-Metadata": f"filename {name},filetype dmlkZW8vbXA0",
-        **more,
-    }
-    return client(app).post(uploads.URL, headers=headers(service, **given))
-
-
-def patch(service: Service, app: Starlette, uid: str, offset: int, data: bytes) -> Any:
-    more = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-    return client(app).patch(f"{uploads.URL}/{uid}", content=data, headers=headers(service, **more))
-
-
 def test_an_upload_in_pieces_is_whole_on_the_disk(service: Service, app: Starlette) -> None:
     uid = announce(service, app, 11).headers["location"].rpartition("/")[2]
     me = visitor_name(MINE)
@@ -275,7 +188,7 @@ def test_limits(service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatc
     assert patch(service, app, uid, 3, b"x").status_code == 409
     concat = announce(service, app, 4, **{"Upload-Concat": f"final;{uid}"})
     assert concat.status_code == 400
-    monkeypatch.setattr(uploads, "SPARE_BYTES", 10**18)
+    monkeypatch.setattr(limits, "SPARE_BYTES", 10**18)
     assert announce(service, app, 4).status_code == 507
 
 
@@ -285,9 +198,9 @@ def test_the_uploads_of_one_visitor_have_a_limit_together(service: Service, app:
     assert announce(service, app, length).status_code == 201
     assert announce(service, app, length).status_code == 429, "6 of 5 MiB, whole or not"
     assert announce(service, app, length // 2).status_code == 201, "exactly all of it"
-    assert uploads.announced_bytes(service, me) == 5 * 1024 * 1024
+    assert sum(limits.announced(service, me)) == 5 * 1024 * 1024
     assert announce(service, app, 1).status_code == 429
-    assert uploads.announced_bytes(service, visitor_name(THEIRS)) == 0, "each has their own"
+    assert limits.announced(service, visitor_name(THEIRS)) == [], "each has their own"
     assert client(app).delete(f"{uploads.URL}/{first}", headers=headers(service)).is_success
     assert announce(service, app, length).status_code == 201
 
@@ -297,13 +210,14 @@ def test_abandoned_uploads_are_removed(service: Service, app: Starlette) -> None
 
     uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
     folder = uploads.folder_of(service, visitor_name(MINE))
+    patch(service, app, uid, 0, b"da")
     assert uploads.remove_stale(service) == 0
     old = time.time() - uploads.KEPT_SECONDS - 60
-    for path in folder.iterdir():
-        if path.is_file():
-            os.utime(path, (old, old))
+    for path in folder.rglob("*"):
+        os.utime(path, (old, old))
     assert uploads.remove_stale(service) == 1
     assert not (folder / uid).exists()
+    assert not list((folder / ".locks").glob("*"))
 
 
 def test_tokens_differ_by_secret_and_part() -> None:
@@ -317,7 +231,7 @@ def test_a_disk_that_fills_meanwhile_is_told_and_not_tried_for_ever(
 ) -> None:
     uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
     with monkeypatch.context() as full:
-        full.setattr(uploads, "SPARE_BYTES", 10**18)
+        full.setattr(limits, "SPARE_BYTES", 10**18)
         assert patch(service, app, uid, 0, b"data").status_code == 507
     assert patch(service, app, uid, 0, b"data").status_code == 204
 

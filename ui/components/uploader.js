@@ -5,7 +5,7 @@
 // the file's name, size and date). Uploads go on while another page of the app is shown.
 // What was whole on the server when the page was opened is chosen again (kept), without the file itself;
 // what had arrived in part (unfinished) is named, where this browser knows the file by which it goes on.
-// data: { words, url, token, header, max, gb, accept: { dance, reference }, facts: { id: { text, warning } },
+// data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
 //   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round }
 // round names this choice of files: the component's own key is another at each mount.
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
@@ -104,9 +104,9 @@ function create(root, round) {
     for (let item; (item = round.items.find((x) => x.state === "waiting")); ) {
       await send(item, round).catch((error) => {
         if (item.state === "removed") return;
-        const { words, gb } = round.options();
+        const { words } = round.options();
         item.state = "failed";
-        item.why = { 413: words.too_large, 429: words.too_many.replace("{gb}", gb), 507: words.disk_full }[error.status] || words.failed;
+        item.why = { 413: words.too_large, 429: words.too_many, 507: words.disk_full }[error.status] || words.failed;
       });
       round.changed();
     }

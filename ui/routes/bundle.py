@@ -67,7 +67,7 @@ async def serve_bundle(request: Request) -> Response:
     """``GET /files/bundle?ids=a,b``: all results of each task that the visitor may see."""
     service = get_service()
     given = request.query_params.get("ids", "")
-    ids = given.split(",")[:MOST]
+    ids = list(dict.fromkeys(given.split(",")))[:MOST]
     linked = signed(service.secret, request.query_params.get("t", ""), "bundle", given)
 
     def find() -> list[tuple[str, Path]]:

@@ -137,7 +137,7 @@ def allowed(service: Service, task: Task, request: Request) -> bool:
     """Whether a request may have the task's files: by the cookie, or by a signed link."""
     if not service.private:
         return True
-    key = cookie_key(request.headers)
+    key = cookie_key(request.headers, service)
     if may_see(service, task, visitor_name(key) if key else None):
         return True
     return signed(service.secret, request.query_params.get("t", ""), "link", task.id)

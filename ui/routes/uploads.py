@@ -1,26 +1,26 @@
 """Resumable uploads to disk: tus (https://tus.io) by tuspyserver, behind a guard.
 
 tuspyserver stores the bytes as they come. The guard in front checks what it does not:
-origin, the page's token and the visitor; the size when an upload is announced, and room on
-the disk then and for each piece; that nothing is sent with the announcement (it would be
-read into memory whole); that only one request at a time writes a file (its lock would block
-the event loop); and that bytes written by a request that died are taken back before the next
-one appends.
+origin, the page's token and the visitor; that an id is one; that an upload's length is told when
+it is announced, once and for all, and that there is room for it (``limits.py``); that nothing is
+sent with the announcement (it would be read into memory whole); that the disk has room while a
+piece is written; that only one request at a time writes a file (its lock would block the event
+loop); and that bytes written by a request that died or was refused are taken back.
 Each visitor has a folder of their own, so an id of somebody else's is simply not found.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import re
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI, HTTPException, Request
 from starlette.datastructures import Headers
@@ -29,8 +29,9 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
-from pipeline.submit import SPARE_BYTES
-from ui.routes.visitor import cookie_key, same_origin, sign, signed, visitor_name
+from ui.routes import limits
+from ui.routes.origin import describe_refusal, same_origin
+from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
 """An upload that nobody has touched for so long is removed."""
 ROLES = frozenset({"dance", "reference"})
-REFUSALS = {413: "too large", 429: "too much of yours waits", 507: "disk full"}
-"""Why an upload is not taken, by the status that the page's uploader turns into words."""
+_LONGEST_METADATA = 8 * 1024
+"""Bytes of an announcement's metadata: a file's name, and two words."""
 _UID = re.compile(r"[0-9a-f]{32}")
-_PARTS = ("", ".info", ".info.tmp")
+_PARTS = ("", ".info", ".info.tmp", ".lock")
 """What an upload's files have behind its id."""
+_PLACES = ("*", ".locks/*")
+"""Where they are in their visitor's folder."""
+_LENGTH = re.compile(r"-?[0-9]{1,18}")
+_NOT_TAKEN = ("x-http-method-override", "upload-concat", "upload-defer-length")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def upload_token(service: Service, visitor: str) -> str:
 
 def folder_of(service: Service, visitor: str) -> Path:
     """Where a visitor's unfinished and waiting uploads stand."""
-    return service.settings.outputs / "incoming" / visitor
+    return limits.incoming(service) / visitor
 
 
 def find_upload(service: Service, visitor: str, uid: str) -> Upload | None:
@@ -76,7 +81,7 @@ def find_upload(service: Service, visitor: str, uid: str) -> Upload | None:
     if not _UID.fullmatch(uid):
         return None
     path = folder_of(service, visitor) / uid
-    info = _info(path)
+    info = limits.note_of(path)
     if info is None or not path.is_file():
         return None
     size = path.stat().st_size
@@ -121,7 +126,7 @@ def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
     """This visitor's uploads that are under way or were interrupted, in no certain order."""
     found = []
     for note in folder_of(service, visitor).glob("*.info"):
-        info = _info(note.with_suffix("")) or {}
+        info = limits.note_of(note.with_suffix("")) or {}
         size, sent, given = (info.get(name) for name in ("size", "offset", "metadata"))
         metadata = given if isinstance(given, dict) else {}
         role = metadata.get("role")
@@ -129,13 +134,6 @@ def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
             name = metadata.get("filename")
             found.append(Unfinished(note.stem, str(name or note.stem), size, sent, role))
     return found
-
-
-def announced_bytes(service: Service, visitor: str) -> int:
-    """What this visitor's waiting and unfinished uploads come to once they are whole."""
-    folder = folder_of(service, visitor)
-    sizes = [(_info(path.with_suffix("")) or {}).get("size") for path in folder.glob("*.info")]
-    return sum(size for size in sizes if isinstance(size, int))
 
 
 def remove_upload(service: Service, visitor: str, uid: str) -> None:
@@ -147,11 +145,15 @@ def remove_upload(service: Service, visitor: str, uid: str) -> None:
 
 
 def remove_stale(service: Service) -> int:
-    """Remove uploads that nobody has touched for a day; gives how many. What has no name of
-    ours is not ours."""
+    """Remove uploads that nobody has touched for a day, their locks too; gives how many.
+
+    What has no name of ours is not ours.
+    """
     removed = 0
-    for path in (service.settings.outputs / "incoming").glob("*/*"):
-        if not _is_ours(path):
+    visitors = [path for path in limits.incoming(service).glob("*") if _is_visitor(path)]
+    found = [path for visitor in visitors for glob in _PLACES for path in visitor.glob(glob)]
+    for path in found:
+        if not (_UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS):
             continue
         try:
             if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
@@ -159,23 +161,17 @@ def remove_stale(service: Service) -> int:
                 removed += path.suffix == ""
         except OSError as error:
             log.warning("cannot remove the old upload %s: %s", path, error)
+    for path in [*(visitor / ".locks" for visitor in visitors), *visitors]:
+        with contextlib.suppress(OSError):  # most are not empty
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.rmdir()
     return removed
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file has the name of an upload's, in a visitor's own folder."""
-    visitor = path.parent
-    named = _UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS
-    known = _UID.fullmatch(visitor.name) or visitor.name == "everyone"
-    return bool(named and known) and not visitor.is_symlink()
-
-
-def _info(path: Path) -> dict[str, Any] | None:
-    try:
-        info = json.loads(path.with_name(f"{path.name}.info").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return info if isinstance(info, dict) else None
+def _is_visitor(folder: Path) -> bool:
+    """Whether this is a visitor's own folder of uploads, made by us."""
+    known = _UID.fullmatch(folder.name) or folder.name == "everyone"
+    return bool(known) and not folder.is_symlink()
 
 
 class Guard:
@@ -184,6 +180,7 @@ class Guard:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._writing: set[str] = set()
+        self._announcing = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with a status that the client understands, or pass the request on."""
@@ -191,20 +188,28 @@ class Guard:
             await self.app(scope, receive, send)
             return
         service, headers = get_service(), Headers(scope=scope)
-        key = cookie_key(headers)
+        key = cookie_key(headers, service)
         visitor = visitor_name(key) if key else ""
         token = headers.get(TOKEN_HEADER, "")
-        if not same_origin(headers) or not visitor:
+        below = scope["path"].partition(URL)[2].strip("/")
+        if not same_origin(scope, service.settings.public_url):
+            log.warning("an upload was refused (403): %s", describe_refusal(headers))
             await _refuse(403, "not from this page")(scope, receive, send)
-        elif not signed(service.secret, token, "upload", visitor):
-            await _refuse(403, "the token is missing or wrong")(scope, receive, send)
-        elif "x-http-method-override" in headers or "upload-concat" in headers:
+        elif not visitor or not signed(service.secret, token, "upload", visitor):
+            await _refuse(403, "the cookie or the token is missing or wrong")(scope, receive, send)
+        elif below and not _UID.fullmatch(below):
+            await _refuse(404, "not found")(scope, receive, send)
+        elif any(name in headers for name in _NOT_TAKEN):
             await _refuse(400, "not supported here")(scope, receive, send)
+        elif scope["method"] == "POST":
+            scope["visitor"] = visitor
+            async with self._announcing:  # or many at once would each find the same room
+                await self._announce(service, visitor, headers, scope, receive, send)
         else:
             scope["visitor"] = visitor
-            await self._pass(service, visitor, headers, scope, receive, send)
+            await self._pass(folder_of(service, visitor) / below, service, scope, receive, send)
 
-    async def _pass(
+    async def _announce(
         self,
         service: Service,
         visitor: str,
@@ -213,73 +218,74 @@ class Guard:
         receive: Receive,
         send: Send,
     ) -> None:
-        method, uid = scope["method"], scope["path"].rstrip("/").rpartition("/")[2]
-        if method == "POST":
-            if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-                await _refuse(413, "announce first, then send")(scope, receive, send)
-                return
-            try:
-                length = int(headers.get("upload-length", ""))
-            except ValueError:
-                await _refuse(400, "Upload-Length is missing")(scope, receive, send)
-                return
-            status = await anyio.to_thread.run_sync(_room, service, visitor, length)
-            if status:
-                await _refuse(status, REFUSALS[status])(scope, receive, send)
-                return
-            await self.app(scope, receive, send)
-        elif method in {"PATCH", "DELETE"}:
-            if method == "PATCH" and not await anyio.to_thread.run_sync(_fits, service, headers):
-                await _refuse(507, "disk full")(scope, receive, send)
-                return
-            place = f"{visitor}/{uid}"
-            if place in self._writing:
-                await _refuse(423, "another request writes this file")(scope, receive, send)
-                return
-            self._writing.add(place)
-            try:
-                path = folder_of(service, visitor) / uid
-                if method == "PATCH" and _UID.fullmatch(uid):
-                    await anyio.to_thread.run_sync(_take_back, path)
-                await self.app(scope, receive, send)
-            finally:
-                self._writing.discard(place)
+        length = headers.get("upload-length", "")
+        status = 0
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            await _refuse(413, "announce first, then send")(scope, receive, send)
+        elif not _LENGTH.fullmatch(length):
+            await _refuse(400, "Upload-Length is missing or no number")(scope, receive, send)
+        elif len(headers.get("upload-metadata", "")) > _LONGEST_METADATA:
+            await _refuse(400, "the metadata is too long")(scope, receive, send)
+        elif status := await anyio.to_thread.run_sync(limits.room, service, visitor, int(length)):
+            await _refuse(status, limits.REFUSALS[status])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _pass(
+        self, path: Path, service: Service, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["method"] not in {"PATCH", "DELETE"}:
+            await self.app(scope, receive, send)
+        elif str(path) in self._writing:
+            await _refuse(423, "another request writes this file")(scope, receive, send)
+        else:
+            self._writing.add(str(path))
+            try:
+                if scope["method"] == "PATCH":
+                    await self._write(path, service, scope, receive, send)
+                else:
+                    await self.app(scope, receive, send)
+            finally:
+                self._writing.discard(str(path))
+
+    async def _write(
+        self, path: Path, service: Service, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        headers = Headers(scope=scope)
+        note = await anyio.to_thread.run_sync(_take_back, path)
+        size, offset = (note.get("size"), note.get("offset")) if note else (None, None)
+        length = headers.get("content-length")
+        if length is not None and not _LENGTH.fullmatch(length):
+            await _refuse(400, "Content-Length is no number")(scope, receive, send)
+        elif not isinstance(size, int) or not isinstance(offset, int):
+            # One whose length was to follow is of an earlier release; its page announces anew.
+            await _refuse(404, "not found")(scope, receive, send)
+        elif "upload-length" in headers:
+            await _refuse(400, "the length was told already")(scope, receive, send)
+        elif not await anyio.to_thread.run_sync(limits.fits, service, int(length or 0)):
+            await _refuse(507, limits.REFUSALS[507])(scope, receive, send)
+        else:
+            if length is None:  # chunked: tuspyserver wants the header, and reads to the end
+                scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"0")]}
+            try:
+                await self.app(scope, limits.counted(receive, service, size - offset), send)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(_take_back, path)
 
 
 def _refuse(status: int, text: str) -> PlainTextResponse:
     return PlainTextResponse(text, status_code=status, headers={"tus-resumable": "1.0.0"})
 
 
-def _room(service: Service, visitor: str, length: int) -> int:
-    """0, or the status that says why an upload of this length (bytes) is not taken."""
-    if not 0 <= length <= service.settings.max_upload_mb * 1024 * 1024:
-        return 413
-    most = service.settings.uploads_gb_per_visitor * 1024**3
-    if announced_bytes(service, visitor) + length > most:
-        return 429
-    service.settings.outputs.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(service.settings.outputs).free
-    # The results need about as much again.
-    return 507 if free < 2 * length + SPARE_BYTES else 0
-
-
-def _fits(service: Service, headers: Headers) -> bool:
-    """Whether the disk has room for a piece: tuspyserver answers a write that failed as one that
-    went well and wrote nothing, which the page would send again and again."""
-    length = headers.get("content-length", "0")
-    free = shutil.disk_usage(service.settings.outputs).free
-    return free >= (int(length) if length.isdecimal() else 0) + SPARE_BYTES
-
-
-def _take_back(path: Path) -> None:
-    """Cut off bytes that are beyond the noted offset: the request that wrote them died."""
-    info = _info(path)
+def _take_back(path: Path) -> dict[str, Any] | None:
+    """Cut off bytes beyond the noted offset, whose request died or was refused; gives the note."""
+    info = limits.note_of(path)
     offset = info.get("offset") if info else None
     if isinstance(offset, int) and path.is_file() and path.stat().st_size > offset:
         with path.open("r+b") as file:
             file.truncate(offset)
+    return info
 
 
 def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:

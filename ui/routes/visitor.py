@@ -1,17 +1,25 @@
-"""Who a browser is: an unguessable key in a cookie, and the names and tokens made from it."""
+"""Who a browser is: a key that this server made, in a cookie, and the names made from it.
+
+What a browser holds is the key, a dot and this server's signature. Releases before took any 32
+letters for a key: such a key still counts when something here is owned by its name, which nobody
+can invent a key for, and the browser then gets its signature.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.service import Service, get_service
+
 COOKIE = "retrack_visitor"
+_KEY = re.compile(r"[A-Za-z0-9_-]{32,64}")
 _YEAR = 365 * 24 * 3600
 _OWN_PATHS = ("/_stcore/", "/static/", "/media/", "/component/", "/files/", "/uploads/")
 
@@ -31,21 +39,30 @@ def signed(secret: bytes, token: str, *parts: str) -> bool:
     return hmac.compare_digest(token.encode(), sign(secret, *parts).encode())
 
 
-def cookie_key(headers: Headers) -> str | None:
-    """The visitor's key that a request carries, if it looks like one of ours."""
+def cookie_key(headers: Headers, service: Service) -> str | None:
+    """The visitor's key that a request carries, if it is one of ours."""
+    return checked_key(cookie_value(headers), service)
+
+
+def cookie_value(headers: Headers) -> str | None:
+    """What a request carries in the visitor's cookie, whatever it is."""
     cookie: SimpleCookie = SimpleCookie()
     try:
         cookie.load(headers.get("cookie", ""))
     except CookieError:
         return None
-    return checked_key(cookie[COOKIE].value if COOKIE in cookie else None)
+    return cookie[COOKIE].value if COOKIE in cookie else None
 
 
-def checked_key(key: str | None) -> str | None:
-    """The key when it has the length and letters of one of ours, else None."""
-    if key and 32 <= len(key) <= 64 and all(c.isalnum() or c in "-_" for c in key):
-        return key
-    return None
+def checked_key(given: str | None, service: Service) -> str | None:
+    """The key in what a browser sent when this server made it, or an earlier release; else None."""
+    if not isinstance(given, str):
+        return None
+    key, _, signature = given.partition(".")
+    if not _KEY.fullmatch(key):
+        return None
+    ours = signed(service.secret, signature, "visitor", key)
+    return key if ours or visitor_name(key) in service.earlier else None
 
 
 def new_key() -> str:
@@ -53,16 +70,9 @@ def new_key() -> str:
     return secrets.token_urlsafe(32)
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a request comes from our own page: by Sec-Fetch-Site, or Origin against Host."""
-    site = headers.get("sec-fetch-site")
-    if site is not None and site not in {"same-origin", "none"}:
-        return False
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    host = headers.get("x-forwarded-host") or headers.get("host", "")
-    return urlsplit(origin).netloc == host
+def signed_key(key: str, secret: bytes) -> str:
+    """What a browser is given for a key."""
+    return f"{key}.{sign(secret, 'visitor', key)}"
 
 
 class VisitorCookie:
@@ -72,18 +82,24 @@ class VisitorCookie:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; add the cookie to a page's answer when it is missing."""
+        """Pass the request on; add the cookie to a page's answer when it is missing or unsigned."""
         wanted = (
             scope["type"] == "http"
             and scope["method"] == "GET"
             and not scope["path"].startswith(_OWN_PATHS)
-            and cookie_key(Headers(scope=scope)) is None
         )
         if not wanted:
             await self.app(scope, receive, send)
             return
-        secure = scope.get("scheme") == "https" or (
-            Headers(scope=scope).get("x-forwarded-proto") == "https"
+        service, sent = get_service(), cookie_value(Headers(scope=scope))
+        cookie = signed_key(checked_key(sent, service) or new_key(), service.secret)
+        if cookie == sent:
+            await self.app(scope, receive, send)
+            return
+        secure = (
+            scope.get("scheme") == "https"
+            or Headers(scope=scope).get("x-forwarded-proto") == "https"
+            or service.settings.public_url.startswith("https:")
         )
 
         async def send_with_cookie(message: Message) -> None:
@@ -92,7 +108,7 @@ class VisitorCookie:
                 if headers.get("content-type", "").startswith("text/html"):
                     headers.append(
                         "set-cookie",
-                        f"{COOKIE}={new_key()}; Max-Age={_YEAR}; Path=/; HttpOnly; "
+                        f"{COOKIE}={cookie}; Max-Age={_YEAR}; Path=/; HttpOnly; "
                         f"SameSite=Lax{'; Secure' if secure else ''}",
                     )
                     headers["cache-control"] = "no-store"

@@ -1,0 +1,76 @@
+"""A file's name is text wherever the page shows it: no links, emoji, icons or arrows come of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import select_row, settled, wait_rows
+
+pytestmark = pytest.mark.browser
+NAMES = (
+    "see http://evil.example/x.mp4",
+    "HTTPS://evil.example.mp4",
+    "www.evil.example.mp4",
+    "ana@evil.example.mp4",
+    ":smile: :material/home: :streamlit:.mp4",
+    "a -> b -- c <- d >= e.mp4",
+    "<http://evil.example> [x](http://evil.example).mp4",
+    ":red[x] $a$ `b` *c* ~d~.mp4",
+)
+IDS = [str(uuid.UUID(int=number, version=4)) for number in range(len(NAMES))]
+MADE = "[data-testid=stMarkdownContainer] :is(a, img, code, em, del)"
+
+
+@pytest.fixture(scope="module")
+def named(serve: Callable[..., Server]) -> Server:
+    now = datetime.now(UTC).isoformat()
+    return serve(
+        tasks={
+            task_id: {
+                "status": "failed",
+                "message": "x",
+                "reason": "no_shared_music",
+                "created_at": now,
+                "completed_at": now,
+                "dance_name": name,
+                "reference_name": name,
+            }
+            for task_id, name in zip(IDS, NAMES, strict=True)
+        }
+    )
+
+
+@pytest.mark.parametrize(("task_id", "name"), zip(IDS, NAMES, strict=True), ids=NAMES)
+def test_a_task_shows_its_names_as_they_were_given(
+    named: Server, visit: Callable[..., Any], task_id: str, name: str
+) -> None:
+    page = visit(f"{named.url}/?task={task_id}")
+    detail = page.locator(".st-key-detail")
+    heading = detail.locator("h3")
+    heading.wait_for()
+    caption = detail.locator("[data-testid=stCaptionContainer]").first
+    settled(page)
+    for shown in (heading, caption):
+        assert name in shown.inner_text().replace("\u2060", "")
+    assert detail.locator(MADE).count() == 0
+
+
+def test_a_ticked_row_shows_its_name_as_they_were_given(
+    named: Server, visit: Callable[..., Any]
+) -> None:
+    page = visit(named.url)
+    wait_rows(page, len(NAMES))
+    for row in range(len(NAMES)):
+        select_row(page, row)
+        settled(page)
+        text = page.locator(".st-key-bulk [data-testid=stMarkdown]").inner_text()
+        assert any(name[:12] in text.replace("\u2060", "") for name in NAMES), text
+        assert page.locator(f".st-key-bulk {MADE}").count() == 0
+        select_row(page, row)
+        settled(page)

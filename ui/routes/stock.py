@@ -1,0 +1,69 @@
+"""Streamlit's own upload route, which keeps files in memory: open to few, and counted.
+
+Only a session to which the stock uploader is shown may use it. What it holds counts like any
+upload of its visitor, and there has to be memory for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import psutil
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ui.routes import limits
+
+if TYPE_CHECKING:
+    from ui.service import Service
+
+SPARE_MEMORY_BYTES = 500 * 1024**2
+"""Memory that the stock uploader leaves to everything else."""
+
+
+@dataclass
+class StockUploads:
+    """What one session of the page holds in memory."""
+
+    visitor: str
+    """The visitor's name, for whom it counts."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes by Streamlit's id of the file."""
+
+
+async def pass_upload(
+    service: Service,
+    session: str,
+    file: str,
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Pass a request of a known session on to Streamlit, if there is room for it."""
+    held = service.stock_uploads[session]
+    if scope["method"] == "DELETE":
+        held.sizes.pop(file, None)
+    elif scope["method"] == "PUT":
+        length = Headers(scope=scope).get("content-length", "")
+        status = await anyio.to_thread.run_sync(_status, service, held, file, length)
+        if status:
+            await PlainTextResponse(limits.REFUSALS[status], status)(scope, receive, send)
+            return
+        held.sizes[file] = int(length)  # at once: another request may come before this one's end
+    await app(scope, receive, send)
+
+
+def _status(service: Service, held: StockUploads, file: str, length: str) -> int:
+    """0, or the status that says why an upload (bytes) is not taken."""
+    if not length.isdecimal():
+        return 411
+    others = [size for name, size in held.sizes.items() if name != file]
+    status = limits.room(service, held.visitor, int(length), others)
+    # While it arrives, Streamlit holds it twice: the form, and the bytes read from it.
+    if not status and psutil.virtual_memory().available < 2 * int(length) + SPARE_MEMORY_BYTES:
+        return 507
+    return status
