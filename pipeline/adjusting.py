@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import automatic, reasons
 from pipeline.child import ChildResult
 from pipeline.execution import LOST, SHUTDOWN, Execute, broken, job_of
-from pipeline.job import Job, reason_of
+from pipeline.job import Job, reason_of, told
 from pipeline.model import VARIANTS, VariantName
 from pipeline.settings import Settings
 
@@ -102,9 +102,10 @@ def run_adjustment(
     except NotSaved as error:
         log.warning("[%s] not saved, tried again later: %s", task.id, error)
     except OSError as error:  # the new result could not be put in the old one's place
+        log.warning("[%s] adjustment %d failed", task.id, number, exc_info=True)
         with suppress(Fenced, NoSuchTask):
             store.fail_adjustment(
-                task.id, reason_of(error), owner=owner, number=number, detail=str(error)
+                task.id, reason_of(error), owner=owner, number=number, detail=told(error)
             )
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -122,6 +122,12 @@ def reason_of(error: BaseException) -> str:
     return reasons.CRASHED
 
 
+def told(error: BaseException) -> str:
+    """What a person is told of the error: our own words. Those of libraries, which name paths of
+    this machine, are for the log."""
+    return str(error) if isinstance(error, JobError) else f"the work broke off ({reason_of(error)})"
+
+
 def _stages(job: Job) -> list[str]:
     stages = ["probe"]
     if job.plans is None:

@@ -22,6 +22,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.frames import FrameTimes
+from pipeline.packets import packets
 from pipeline.plan import Picture
 
 SOUND_RATE = 96000
@@ -133,7 +134,7 @@ def _from_key(container: InputContainer, stream: VideoStream, picture: Picture) 
     container.seek(max(0, picture.key - 1) if picture.key > 0 else picture.key, stream=stream)
     found = False
     first = True
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         if first and packet.pts > picture.key:  # the index led too far: from the beginning
@@ -148,7 +149,7 @@ def _from_key(container: InputContainer, stream: VideoStream, picture: Picture) 
 
 def _scan(container: InputContainer, stream: VideoStream, picture: Picture) -> VideoPackets:
     found = False
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         found = found or (packet.is_keyframe and packet.pts == picture.key)
@@ -161,12 +162,15 @@ def _restamped(
 ) -> VideoPackets:
     number = 0
     found = False
-    for packet in container.demux(stream):
+    assert stream.time_base is not None  # noqa: S101 # its packets have stamps
+    parts = stream.time_base / frames.time_base
+    for packet in packets(container, stream):
         if packet.size == 0:
             continue
         if number >= len(frames.pts):
             return
         packet.pts = int(frames.pts[number])
+        packet.duration = round((packet.duration or 0) * parts)
         found = found or (bool(frames.key[number]) and packet.pts == picture.key)
         number += 1
         if found:
@@ -224,7 +228,7 @@ def sound_packets(
     assert stream.time_base is not None  # noqa: S101 # its packets have stamps
     samples = stream.time_base * rate  # in one unit of the stamps
     whole_samples = samples.numerator if samples.denominator == 1 else 0
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         at = packet.pts * whole_samples if whole_samples else round(packet.pts * samples)

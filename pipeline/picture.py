@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from pipeline import ffmpeg
 from pipeline.frames import frame_times
 from pipeline.mux import VideoPackets, copied_packets, stamped
+from pipeline.packets import packets
 from pipeline.plan import Picture, RenderPlan
 from pipeline.probe import opened
 from pipeline.settings import Settings
@@ -101,5 +102,5 @@ def _encoded(
     own = replace(
         picture, time_base=unit, start=0, end=length, key=0, packets=1 << 62, depth=0, step=step
     )
-    source = (p for p in container.demux(stream) if p.pts is not None and p.size > 0)
+    source = (p for p in packets(container, stream) if p.pts is not None and p.size > 0)
     yield from stamped(source, own)

@@ -115,7 +115,7 @@ def _appearing(out: Path) -> Iterator[Path]:
         part.replace(out)
     except (ffmpeg.FfmpegError, av.error.FFmpegError) as error:
         raise RenderError(
-            reasons.RENDER_FAILED, f"{out.name} could not be made: {error}", detail=str(error)
+            reasons.RENDER_FAILED, f"{out.name} could not be made", detail=str(error)
         ) from error
     finally:
         part.unlink(missing_ok=True)

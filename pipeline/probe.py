@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from pipeline import ffmpeg, reasons
 from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
+from pipeline.packets import packets
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
 from pipeline.whole import TRANSPORT_HEAD, cut_off, transport_packet
@@ -208,7 +209,7 @@ def _duration(container: InputContainer, role: Role, settings: Settings) -> floa
     start = (container.start_time or 0) / av.time_base
     end = 0.0
     try:
-        for packet in container.demux():
+        for packet in packets(container, *container.streams):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None:
                 continue
@@ -301,7 +302,7 @@ def _first_packets(
     container: InputContainer, stream: VideoStream, count: int = 120
 ) -> Iterator[Packet[VideoStream]]:
     container.seek(0)
-    for number, packet in enumerate(container.demux(stream)):
+    for number, packet in enumerate(packets(container, stream)):
         if number >= count:
             return
         yield packet

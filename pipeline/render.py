@@ -168,6 +168,4 @@ def _explained(error: Exception) -> RenderError:
         return RenderError(
             reasons.DISK_FULL, "the disk is full; free some space and try again", detail=str(error)
         )
-    return RenderError(
-        reasons.RENDER_FAILED, f"the result could not be written: {error}", detail=repr(error)
-    )
+    return RenderError(reasons.RENDER_FAILED, "the result could not be written", detail=repr(error))

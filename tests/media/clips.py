@@ -41,7 +41,7 @@ class Clip:
     seconds: float = 8.0
     pixel_format: str = "yuv420p"
     extra: str = ""
-    """``vfr``, ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``."""
+    """``vfr``, ``hidden`` (reference pictures of VP9), ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``."""
 
     @property
     def name(self) -> str:
@@ -142,6 +142,11 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
     ]
     plain = folder / f"{clip.name}.plain.{clip.container}"
     frames = b"".join(barcode(n, width, height).tobytes() for n in range(count))
+    if clip.extra == "hidden":  # libvpx hides reference pictures only in the second of two passes
+        command = [*command, "-deadline", "good", "-auto-alt-ref", "1", "-lag-in-frames", "16"]
+        command += ["-passlogfile", str(folder / "vp9"), "-pass"]
+        _ffmpeg([*command, "1", "-f", "null", "-"], frames)
+        command.append("2")
     _ffmpeg([*command, "-y", str(plain)], frames)
     wave.unlink()
     if clip.extra == "late_sound":

@@ -1,0 +1,124 @@
+"""Films as other people's programs write them, made from our own clips by changing their bytes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.bitstream import BitStreamFilterContext
+from numpy.typing import NDArray
+
+from tests.media.clips import Clip, make_dance
+
+Box = tuple[bytes, int, int]
+"""A box's kind, where its content begins and where it ends."""
+HOLDERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
+
+
+def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """All boxes of an MP4, those inside others as well."""
+    end = len(data) if end is None else end
+    while start + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        size = size or end - start
+        yield kind, start + 8, start + size
+        if kind in HOLDERS:
+            yield from boxes(data, start + 8, start + size)
+        start += size
+
+
+def without_duration(path: Path, out: Path, sample: int, count: int = 1) -> Path:
+    """An MP4 whose first track (of one duration for all) has ``count`` samples of duration 0
+    from ``sample`` on."""
+    data = path.read_bytes()
+    stts = next(start for kind, start, _ in boxes(data) if kind == b"stts")
+    entries, number, delta = struct.unpack_from(">III", data, stts + 4)
+    assert entries == 1
+    rows = [(sample, delta), (count, 0), (number - sample - count, delta)]
+    table = struct.pack(">I", len(rows)) + b"".join(struct.pack(">II", *row) for row in rows)
+    return grown(data, out, stts + 4, stts + 16, table, (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"))  # fmt: skip
+
+
+def grown(data: bytes, out: Path, start: int, end: int, new: bytes, within: tuple[bytes, ...]) -> Path:  # fmt: skip
+    """``data`` with ``new`` in place of ``start`` to ``end``, in an index behind the media; the
+    boxes around it (of the kinds ``within``) grow as well."""
+    changed = bytearray(data)
+    for kind, content, last in boxes(data):
+        if kind in within and content <= start and last >= end:
+            size = struct.unpack_from(">I", data, content - 8)[0]
+            struct.pack_into(">I", changed, content - 8, size + len(new) - (end - start))
+    media = next(content for kind, content, _ in boxes(data) if kind == b"mdat")
+    assert media < start, "the index has to be behind the media, whose places it says"
+    changed[start:end] = new
+    out.write_bytes(bytes(changed))
+    return out
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """An EBML size and its length in bytes."""
+    length = 9 - data[at].bit_length()
+    return int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1), length
+
+
+def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The blocks of a Matroska file: track, where the block's relative time stands, its time."""
+    at, cluster = 0, 0
+    while at < len(data):
+        size = 4 if data[at] & 0xF0 == 0x10 else 3 if data[at] & 0xE0 == 0x20 else 2 if data[at] & 0xC0 == 0x40 else 1  # fmt: skip
+        name = data[at : at + size]
+        value, length = _number(data, at + size)
+        content = at + size + length
+        if name in {b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\xa0"}:  # segment, cluster, group
+            at = content
+            continue
+        if name == b"\xe7":
+            cluster = int.from_bytes(data[content : content + value], "big")
+        if name in {b"\xa3", b"\xa1"}:
+            track, width = _number(data, content)
+            place = content + width
+            yield track, place, cluster + struct.unpack_from(">h", data, place)[0]
+        at = content + value
+
+
+def with_equal_stamps(path: Path, out: Path, numbers: list[int], track: int = 1) -> Path:
+    """A Matroska file in which the blocks ``numbers`` of ``track`` (in the file's order) have the
+    time of the block before."""
+    data = bytearray(path.read_bytes())
+    own = [(place, time) for number, place, time in blocks(bytes(data)) if number == track]
+    for number in numbers:
+        before = struct.unpack_from(">h", data, own[number - 1][0])[0]
+        shift = own[number - 1][1] - before  # of the cluster before
+        here = own[number][1] - struct.unpack_from(">h", data, own[number][0])[0]
+        struct.pack_into(">h", data, own[number][0], before + shift - here)
+    out.write_bytes(bytes(data))
+    return out
+
+
+def vp9_with_hidden_pictures(folder: Path, music: NDArray[np.float32]) -> Path:
+    """VP9 whose hidden reference pictures are blocks of their own with the next picture's time."""
+    plain = make_dance(Clip("mkv", "vp9", extra="hidden"), music, folder)
+    split, stamps = folder / "split.mkv", []
+    loose = {"fflags": "-autobsf"}  # the muxer would join them again
+    with (
+        av.open(str(plain)) as source,
+        av.open(str(split), "w", format="matroska", options=loose) as target,
+    ):
+        into = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        parts = BitStreamFilterContext("vp9_superframe_split", source.streams.video[0])
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            index, time = packet.stream.index, packet.pts
+            for number, each in enumerate(parts.filter(packet) if index == 0 else [packet]):
+                if index == 0:
+                    stamps.append(number > 0)
+                each.stream = into[index]
+                # Muxers refuse equal times: apart now, made equal below.
+                each.pts = each.dts = time + number
+                target.mux(each)
+    hidden = [number for number, second in enumerate(stamps) if second]
+    assert hidden, "no picture is hidden"
+    return with_equal_stamps(split, folder / "hidden.mkv", hidden)
