@@ -84,6 +84,10 @@ class MediaInfo:
     """The types of all other streams (data, subtitles, cover art, unknown sound)."""
     cut_off: bool = False
     """Whether the file's own header promises more than the file holds."""
+    created: str = ""
+    """When it was filmed, by its own metadata: ISO 8601 in UTC, empty where it does not say."""
+    place: str = ""
+    """Where, as in ISO 6709; read only with the setting ``keep_place``."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""

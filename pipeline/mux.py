@@ -9,7 +9,7 @@ of presentation, since containers differ in how well they keep them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -53,17 +53,20 @@ def write_mp4(
     size: int,
     count: int,
     duration: float,
+    tags: Mapping[str, str],
     on_packet: Callable[[float], None],
 ) -> None:
     """Writes both streams in the order of decoding; ``on_packet`` hears the position (seconds).
 
     ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
-    file (bytes), ``count`` the number of ``packets`` and ``duration`` theirs (seconds). Raises
+    file (bytes), ``count`` the number of ``packets`` and ``duration`` theirs (seconds), ``tags`` the
+    file's metadata. Raises
     ``OSError`` when the disk is full.
     """
     options = muxer_options(portable=portable, size=size, count=count, duration=duration)
     with av.open(str(out), "w", format="mp4", options=options) as container:
         assert isinstance(container, OutputContainer)  # noqa: S101
+        container.metadata.update(tags)
         picture = container.add_stream_from_template(video, opaque=True)
         if video.codec_context.codec.canonical_name == "hevc":
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
@@ -92,7 +95,8 @@ def _timed(packets: Iterator[Packet[Any]], kind: int) -> Iterator[tuple[float, i
 def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> dict[str, str]:
     """The index goes in front: moved there at the end, or, in large files, into a place that is
     reserved from the start. A portable file has no edit list."""
-    flags, options = [], {}
+    # Dolby Vision's record (``dvvC``) is written only when asked for what is not in the standard.
+    flags, options = [], {"strict": "unofficial"}
     packets = round(duration * SOUND_RATE / AAC_FRAME) + 8
     room = INDEX_BASE + count * VIDEO_ENTRY + packets * SOUND_ENTRY
     if size >= LARGE and room <= size * SPARE:

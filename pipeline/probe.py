@@ -7,8 +7,9 @@ its picture decoded, for the rotation and as a proof that it can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,6 +38,10 @@ ENCODABLE = frozenset(
 """Pictures that are read but have to be re-encoded."""
 SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
+
+
+UNSET_CLOCK = 1970
+"""A date of this year or before comes from a camera without a clock."""
 
 
 def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
@@ -163,7 +168,27 @@ def _describe(
         sounds=tuple(_audio(stream, start, duration) for stream in sounds),
         other=tuple(other),
         cut_off=cut_off(container, path, size),
+        created=_created(container.metadata),
+        place=_place(container.metadata) if settings.keep_place else "",
     )
+
+
+def _created(metadata: Mapping[str, str]) -> str:
+    """When it was filmed. Apple's own date is that, its ``creation_time`` that of an export."""
+    for name in ("com.apple.quicktime.creationdate", "creation_time"):
+        try:
+            date = datetime.fromisoformat(metadata.get(name, ""))
+        except ValueError:
+            continue
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        if date.year > UNSET_CLOCK:
+            return date.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return ""
+
+
+def _place(metadata: Mapping[str, str]) -> str:
+    names = ("com.apple.quicktime.location.ISO6709", "location")
+    return next((metadata[name] for name in names if name in metadata), "")
 
 
 def _sort_streams(

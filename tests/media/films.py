@@ -15,7 +15,11 @@ from tests.media.clips import Clip, make_dance
 
 Box = tuple[bytes, int, int]
 """A box's kind, where its content begins and where it ends."""
-HOLDERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
+HOLDERS = {
+    **dict.fromkeys((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"), 0),
+    **{b"stsd": 8, b"hvc1": 78},
+}
+"""Boxes with boxes in them, and how many bytes stand before these."""
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -26,7 +30,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         size = size or end - start
         yield kind, start + 8, start + size
         if kind in HOLDERS:
-            yield from boxes(data, start + 8, start + size)
+            yield from boxes(data, start + 8 + HOLDERS[kind], start + size)
         start += size
 
 
@@ -39,15 +43,15 @@ def without_duration(path: Path, out: Path, sample: int, count: int = 1) -> Path
     assert entries == 1
     rows = [(sample, delta), (count, 0), (number - sample - count, delta)]
     table = struct.pack(">I", len(rows)) + b"".join(struct.pack(">II", *row) for row in rows)
-    return grown(data, out, stts + 4, stts + 16, table, (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"))  # fmt: skip
+    return grown(data, out, stts + 4, stts + 16, table)
 
 
-def grown(data: bytes, out: Path, start: int, end: int, new: bytes, within: tuple[bytes, ...]) -> Path:  # fmt: skip
+def grown(data: bytes, out: Path, start: int, end: int, new: bytes) -> Path:
     """``data`` with ``new`` in place of ``start`` to ``end``, in an index behind the media; the
-    boxes around it (of the kinds ``within``) grow as well."""
+    boxes around it grow as well."""
     changed = bytearray(data)
     for kind, content, last in boxes(data):
-        if kind in within and content <= start and last >= end:
+        if kind != b"mdat" and content <= start and last >= end:
             size = struct.unpack_from(">I", data, content - 8)[0]
             struct.pack_into(">I", changed, content - 8, size + len(new) - (end - start))
     media = next(content for kind, content, _ in boxes(data) if kind == b"mdat")
@@ -67,7 +71,7 @@ def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """The blocks of a Matroska file: track, where the block's relative time stands, its time."""
     at, cluster = 0, 0
     while at < len(data):
-        size = 4 if data[at] & 0xF0 == 0x10 else 3 if data[at] & 0xE0 == 0x20 else 2 if data[at] & 0xC0 == 0x40 else 1  # fmt: skip
+        size = 9 - data[at].bit_length()
         name = data[at : at + size]
         value, length = _number(data, at + size)
         content = at + size + length
@@ -122,3 +126,11 @@ def vp9_with_hidden_pictures(folder: Path, music: NDArray[np.float32]) -> Path:
     hidden = [number for number, second in enumerate(stamps) if second]
     assert hidden, "no picture is hidden"
     return with_equal_stamps(split, folder / "hidden.mkv", hidden)
+
+
+def with_dolby_vision(path: Path, out: Path) -> Path:
+    """An MP4 with HEVC as ``hvc1`` whose description says Dolby Vision 8.4, as phones write it."""
+    data = path.read_bytes()
+    place = next(content - 8 for kind, content, _ in boxes(data) if kind == b"hvcC")
+    record = struct.pack(">I4s5B", 32, b"dvvC", 1, 0, 0x10, 0x25, 0x40) + bytes(19)
+    return grown(data, out, place, place, record)
