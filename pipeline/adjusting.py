@@ -102,13 +102,17 @@ def run_adjustment(
     except NotSaved as error:
         log.warning("[%s] not saved, tried again later: %s", task.id, error)
     except OSError as error:  # the new result could not be put in the old one's place
-        log.warning("[%s] adjustment %d failed", task.id, number, exc_info=True)
         with suppress(Fenced, NoSuchTask):
             store.fail_adjustment(
-                task.id, reason_of(error), owner=owner, number=number, detail=told(error)
+                task.id, reason_of(error), owner=owner, number=number, detail=_noted(task, error)
             )
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _noted(task: Task, error: OSError) -> str:
+    log.warning("[%s] the new result did not get its place: %r", task.id, error)
+    return told(error)
 
 
 def _finish(

@@ -48,7 +48,8 @@ def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]
 
     path, out = Path(arguments["path"]), Path(arguments["out"])
     info = probe(path, role=arguments.get("role", "dance"), settings=settings)
-    make_preview(path, out, duration=info.duration, settings=settings)
+    stream = info.video.index if info.video is not None else None
+    make_preview(path, out, duration=info.duration, settings=settings, stream=stream)
     return {"out": str(out)}
 
 
@@ -74,7 +75,13 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     with scratch_folder() as folder:
         if info.video is not None:
             picture = folder / "thumbnail.jpg"
-            make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
+            make_thumbnail(
+                path,
+                picture,
+                at=min(1.0, info.duration / 2),
+                settings=settings,
+                stream=info.video.index,
+            )
             value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
         if info.sounds:
             from pipeline.decode import decode_sound

@@ -209,6 +209,7 @@ def build(
         raise refuse(reasons.UNREADABLE, info.role, "has a picture without time stamps")
     if not np.all(known):
         pts, rebuilt = _filled(pts, known), True
+        key = key & known  # nobody begins with the second field of a frame
         order = np.argsort(pts, kind="stable")
     unit = info.video.time_base
     if len(np.unique(pts)) < len(pts):
@@ -219,7 +220,7 @@ def build(
     if info.cut_off:
         kept = _without_torn_end(pts, typical)
         pts, key, hidden, duration = pts[:kept], key[:kept], hidden[:kept], duration[:kept]
-    last = int(duration[_last_shown(pts)])
+    last = 0 if info.video.field_pictures else int(duration[_last_shown(pts)])
     return FrameTimes(
         time_base=unit,
         origin=Fraction(round(info.start_time * 1_000_000), 1_000_000),

@@ -46,6 +46,8 @@ class VideoInfo:
     """0 unknown, 1 limited, 2 full."""
     has_b_frames: bool
     """Whether frames are stored in another order than they are shown."""
+    field_pictures: bool = False
+    """Whether the two fields of an interlaced frame are pictures, and packets, of their own."""
 
 
 @dataclass(frozen=True)

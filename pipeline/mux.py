@@ -59,9 +59,8 @@ def write_mp4(
     """Writes both streams in the order of decoding; ``on_packet`` hears the position (seconds).
 
     ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
-    file (bytes), ``count`` the number of ``packets`` and ``duration`` theirs (seconds), ``tags`` the
-    file's metadata. Raises
-    ``OSError`` when the disk is full.
+    file (bytes), ``count`` the number of ``packets``, ``duration`` theirs (seconds) and ``tags``
+    the file's metadata. Raises ``OSError`` when the disk is full.
     """
     options = muxer_options(portable=portable, size=size, count=count, duration=duration)
     with av.open(str(out), "w", format="mp4", options=options) as container:

@@ -30,8 +30,8 @@ TRIES = 64
 
 
 def packets(container: InputContainer, *streams: AnyStream) -> Iterator[Packet[AnyStream]]:
-    """The packets of the ``streams`` from where the container stands, in decoding order; those without
-    data (an AVI's empty slots, the end of the file) as well, since a decoder needs the last.
+    """The packets of the ``streams`` from where the container stands, in decoding order; those
+    without data (an AVI's empty slots, the end of the file) as well: a decoder needs the last.
 
     Raises ``av.error.FFmpegError``.
     """

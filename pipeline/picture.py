@@ -25,6 +25,11 @@ from pipeline.settings import Settings
 
 HDR_TRANSFERS = {16, 18}
 """Perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2)."""
+DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
+"""Pictures marked as interlaced become whole ones, the others stay as they are: what is encoded
+here is progressive, and combs would stay in it for ever."""
+RISING = "if(isnan(PREV_OUTPTS),0,max(PTS-STARTPTS,PREV_OUTPTS+1))"
+"""Encoders take no two pictures with one time stamp."""
 TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
@@ -68,9 +73,11 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
     assert video is not None  # noqa: S101
     key = float(picture.key * picture.time_base)
     seek: list[str] = []
-    if picture.rebuilt:  # the stamps are ours, not the container's: count pictures instead
+    if picture.rebuilt and not video.field_pictures:
+        # The stamps are ours, not the container's: count pictures instead. (Of a field without a
+        # stamp only the first one's, which is the frame's, is asked for.)
         stop = picture.first + picture.frames
-        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", "setpts=PTS-STARTPTS"]
+        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", f"setpts='{RISING}'"]
     else:
         filters = [
             f"trim=start_pts={picture.start}:end_pts={picture.end}",
@@ -78,6 +85,7 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
         ]
         if plan.dance.start_time < key:  # seeking counts from the container's start
             seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
+    filters.append(DEINTERLACED)
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]

@@ -19,6 +19,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline import ffmpeg, reasons
@@ -40,6 +41,8 @@ SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
 
+FIELDS = 12
+"""Packets of an interlaced picture that are decoded to see whether two make a frame."""
 UNSET_CLOCK = 1970
 """A date of this year or before comes from a camera without a clock."""
 
@@ -154,7 +157,7 @@ def _describe(
     if role == "dance":
         if not pictures:
             raise refuse(reasons.NO_PICTURE, role, "has no moving picture; upload a video")
-        video = _video(container, pictures[0], start, duration, role, settings)
+        video = _video(container, _film(pictures), start, duration, role, settings)
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
@@ -214,6 +217,18 @@ def _sort_streams(
         else:
             other.append(stream.type)
     return sounds, pictures, other
+
+
+def _film(pictures: list[VideoStream]) -> VideoStream:
+    """The track that players show: one marked as default before others, then the largest."""
+
+    def rank(stream: VideoStream) -> tuple[bool, bool, int]:
+        context = stream.codec_context
+        known = context.codec.canonical_name in COPYABLE | ENCODABLE
+        default = bool(stream.disposition & Disposition.default)
+        return known, default, context.width * context.height
+
+    return max(pictures, key=rank)  # the first of equals
 
 
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:
@@ -286,7 +301,7 @@ def _video(
             f"has {float(min(rates)):.0f} frames a second; at most "
             f"{settings.max_frame_rate:.0f} are accepted",
         )
-    rotation = _first_frame_rotation(container, stream, role)
+    rotation, field_pictures = _first_frame(container, stream, role)
     pixel_format = context.format
     return VideoInfo(
         index=stream.index,
@@ -306,21 +321,32 @@ def _video(
         color_matrix=int(context.colorspace),
         color_range=int(context.color_range),
         has_b_frames=bool(context.has_b_frames),
+        field_pictures=field_pictures,
     )
 
 
-def _first_frame_rotation(container: InputContainer, stream: VideoStream, role: Role) -> int:
-    """Degrees by which the picture is turned; also the proof that it can be decoded."""
+def _first_frame(container: InputContainer, stream: VideoStream, role: Role) -> tuple[int, bool]:
+    """Degrees by which the picture is turned, and whether fields are pictures of their own; also
+    the proof that it can be decoded."""
     stream.thread_count = 1
+    frames: list[VideoFrame] = []
+    fed = 0
     try:
         for packet in _first_packets(container, stream):
-            for frame in packet.decode():
-                return int(frame.rotation)
+            fed += bool(packet.size) and (fed > 0 or packet.is_keyframe)
+            frames += packet.decode()
+            if frames and (fed >= FIELDS or not frames[0].interlaced_frame):
+                break
+        if frames and frames[0].interlaced_frame and fed >= FIELDS:
+            frames += stream.codec_context.decode(None)
     except (av.error.FFmpegError, MemoryError) as error:
-        raise refuse(
-            reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
-        ) from error
-    raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
+        if not frames:
+            raise refuse(
+                reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
+            ) from error
+    if not frames:
+        raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
+    return int(frames[0].rotation), frames[0].interlaced_frame and 3 * len(frames) < 2 * fed
 
 
 def _first_packets(

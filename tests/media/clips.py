@@ -41,7 +41,8 @@ class Clip:
     seconds: float = 8.0
     pixel_format: str = "yuv420p"
     extra: str = ""
-    """``vfr``, ``hidden`` (reference pictures of VP9), ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``."""
+    """``vfr``, ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``, ``hidden``
+    (reference pictures of VP9)."""
 
     @property
     def name(self) -> str:
