@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline import reasons
-from pipeline.media import MediaInfo
+from pipeline.media import Edit, MediaInfo
 from pipeline.packets import packets
 from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
@@ -105,7 +105,9 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     stamps = Stamps()
     limit = int((settings.max_duration + 60) * settings.max_frame_rate)
     try:
-        with opened(path, role=info.role, settings=settings) as container:
+        with opened(
+            path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
+        ) as container:
             stream = container.streams[info.video.index]
             assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
             for packet in packets(container, stream):
@@ -146,7 +148,9 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[n
     """
     assert info.video is not None  # noqa: S101
     numbers = array("q")
-    with opened(path, role=info.role, settings=settings) as container:
+    with opened(
+        path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
+    ) as container:
         stream = container.streams[info.video.index]
         assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
         if info.video.codec not in REORDERING:
@@ -212,6 +216,15 @@ def build(
         key = key & known  # nobody begins with the second field of a frame
         order = np.argsort(pts, kind="stable")
     unit = info.video.time_base
+    if info.video.edits:
+        pts, hidden, rebuilt = (*_edited(pts, unit, info.video.edits), True)
+        if len(info.video.edits) > 1:
+            # Encoded from the file's start on; what is hidden in between has no place.
+            pts, duration = pts[~hidden], duration[~hidden]
+            hidden, key = np.zeros(len(pts), bool), np.ones(len(pts), bool)
+        if not np.any(key & ~hidden):
+            raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
+        order = np.argsort(pts, kind="stable")
     if len(np.unique(pts)) < len(pts):
         pts, parts = _distinct(pts, order, unit)
         unit, duration, rebuilt = unit / parts, duration * parts, True
@@ -232,6 +245,18 @@ def build(
         rebuilt=rebuilt,
         ordered=ordered,
     )
+
+
+def _edited(
+    pts: NDArray[np.int64], unit: Fraction, edits: Sequence[Edit]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """When each picture is shown by ``edits``, and which ones are not; one that begins before an
+    edit does is not."""
+    begins = np.array([round(edit.media / unit) for edit in edits])
+    ends = begins + np.array([round(edit.length / unit) for edit in edits])
+    shifts = np.array([round(edit.shown / unit) for edit in edits]) - begins
+    own = np.maximum(np.searchsorted(begins, pts, side="right") - 1, 0)
+    return pts + shifts[own], (pts < begins[own]) | (pts >= ends[own])
 
 
 def _equal(stamps: Stamps) -> bool:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from pipeline import ffmpeg
 from pipeline.frames import frame_times
+from pipeline.media import VideoInfo
 from pipeline.mux import VideoPackets, copied_packets, stamped
 from pipeline.packets import packets
 from pipeline.plan import Picture, RenderPlan
@@ -48,7 +49,9 @@ def pictures(
     """
     if plan.picture.action == "copy":
         frames = frame_times(dance, plan.dance, settings=settings) if plan.picture.rebuilt else None
-        with opened(dance, role="dance", settings=settings) as container:
+        assert plan.dance.video is not None  # noqa: S101
+        stored = bool(plan.dance.video.edits)
+        with opened(dance, role="dance", settings=settings, as_stored=stored) as container:
             stream = container.streams[plan.picture.stream]
             assert isinstance(stream, VideoStream)  # noqa: S101
             yield stream, copied_packets(container, plan.picture, frames)
@@ -73,6 +76,7 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
     assert video is not None  # noqa: S101
     key = float(picture.key * picture.time_base)
     seek: list[str] = []
+    stored = bool(video.edits)
     if picture.rebuilt and not video.field_pictures:
         # The stamps are ours, not the container's: count pictures instead. (Of a field without a
         # stamp only the first one's, which is the frame's, is asked for.)
@@ -85,18 +89,32 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
         ]
         if plan.dance.start_time < key:  # seeking counts from the container's start
             seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
-    filters.append(DEINTERLACED)
+    filters = [*_edited(video), *filters, DEINTERLACED]
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
-        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams),
+        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams, as_stored=stored),
         *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0"),
         *("-flags:v", "+global_header", "-f", "nut", "pipe:1"),
     ]
+
+
+def _edited(video: VideoInfo) -> list[str]:
+    """Filters that leave the pictures of the dance's own edits, shown when these say."""
+    unit = float(video.time_base)
+    edits = [tuple(round(t / unit) for t in (e.media, e.length, e.shown)) for e in video.edits]
+    if not edits:
+        return []
+    chosen = "+".join(f"gte(pts,{begin})*lt(pts,{begin + length})" for begin, length, _ in edits)
+    moved = "+".join(
+        f"gte(PTS,{begin})*lt(PTS,{begin + length})*({shown - begin})"
+        for begin, length, shown in edits
+    )
+    return [f"select='{chosen}'", f"setpts='PTS+{moved}'"]
 
 
 def _encoded(

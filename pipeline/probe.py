@@ -7,8 +7,10 @@ its picture decoded, for the rotation and as a proof that it can be.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +25,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline import ffmpeg, reasons
-from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
+from pipeline.edits import edits_of
+from pipeline.media import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.packets import packets
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -85,10 +88,13 @@ def _size(path: Path, role: Role, settings: Settings) -> int:
 
 
 @contextmanager
-def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputContainer]:
-    """The file opened for demuxing; what libavformat says becomes an ``InputError``."""
+def opened(
+    path: Path, *, role: Role, settings: Settings, as_stored: bool = False
+) -> Iterator[InputContainer]:
+    """The file opened for demuxing, an MP4 ``as_stored`` without its edit lists; what libavformat
+    says becomes an ``InputError``."""
     try:
-        container = ffmpeg.open_input(path, max_streams=settings.max_streams)
+        container = ffmpeg.open_input(path, max_streams=settings.max_streams, as_stored=as_stored)
     except MemoryError:
         raise refuse(
             reasons.TOO_MANY_STREAMS,
@@ -161,6 +167,9 @@ def _describe(
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
+    edits = _edits(container, path, role)
+    if video is not None:
+        video = replace(video, edits=edits.get(video.index, ()))
     return MediaInfo(
         role=role,
         container=container.format.name,
@@ -168,7 +177,10 @@ def _describe(
         start_time=start,
         duration=duration,
         video=video,
-        sounds=tuple(_audio(stream, start, duration) for stream in sounds),
+        sounds=tuple(
+            replace(_audio(stream, start, duration), edits=edits.get(stream.index, ()))
+            for stream in sounds
+        ),
         other=tuple(other),
         cut_off=cut_off(container, path, size),
         created=_created(container.metadata),
@@ -217,6 +229,15 @@ def _sort_streams(
         else:
             other.append(stream.type)
     return sounds, pictures, other
+
+
+def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple[Edit, ...]]:
+    try:
+        return edits_of(container, path)
+    except (av.error.FFmpegError, struct.error) as error:
+        raise refuse(
+            reasons.UNREADABLE, role, "is damaged; export it again", detail=str(error)
+        ) from error
 
 
 def _film(pictures: list[VideoStream]) -> VideoStream:

@@ -134,3 +134,29 @@ def with_dolby_vision(path: Path, out: Path) -> Path:
     place = next(content - 8 for kind, content, _ in boxes(data) if kind == b"hvcC")
     record = struct.pack(">I4s5B", 32, b"dvvC", 1, 0, 0x10, 0x25, 0x40) + bytes(19)
     return grown(data, out, place, place, record)
+
+
+Edits = list[tuple[float, float]]
+"""Of a track: from when on in its media, and for how long (seconds)."""
+
+
+def with_edits(path: Path, out: Path, edits: dict[int, Edits]) -> Path:
+    """An MP4 whose tracks (by their places in the file) have these edits, of what their own edit
+    lists show; its index has to be behind the media."""
+    for number in sorted(edits, reverse=True):
+        data = path.read_bytes()
+        lists = [(start, end) for kind, start, end in boxes(data) if kind == b"elst"]
+        scales = [
+            struct.unpack_from(">I", data, start + 12)[0]
+            for kind, start, _ in boxes(data)
+            if kind in {b"mvhd", b"mdhd"}
+        ]
+        start, end = lists[number]
+        entry = start + 8 + 12 * (struct.unpack_from(">I", data, start + 4)[0] - 1)
+        before = struct.unpack_from(">i", data, entry + 4)[0]
+        new = struct.pack(">II", 0, len(edits[number]))
+        for begin, length in edits[number]:
+            media = before + round(begin * scales[number + 1])
+            new += struct.pack(">IiI", round(length * scales[0]), media, 1 << 16)
+        path = grown(data, out, start, end, new)
+    return path
