@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import automatic, reasons
 from pipeline.child import ChildResult
 from pipeline.execution import LOST, SHUTDOWN, Execute, broken, job_of
-from pipeline.job import Job, reason_of
+from pipeline.job import Job, reason_of, told
 from pipeline.model import VARIANTS, VariantName
 from pipeline.settings import Settings
 
@@ -104,10 +104,15 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         with suppress(Fenced, NoSuchTask):
             store.fail_adjustment(
-                task.id, reason_of(error), owner=owner, number=number, detail=str(error)
+                task.id, reason_of(error), owner=owner, number=number, detail=_noted(task, error)
             )
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _noted(task: Task, error: OSError) -> str:
+    log.warning("[%s] the new result did not get its place: %r", task.id, error)
+    return told(error)
 
 
 def _finish(

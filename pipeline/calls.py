@@ -45,10 +45,14 @@ def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play."""
     from pipeline.preview import make_preview
     from pipeline.probe import probe
+    from pipeline.transport import one_clock
 
-    path, out = Path(arguments["path"]), Path(arguments["out"])
-    info = probe(path, role=arguments.get("role", "dance"), settings=settings)
-    make_preview(path, out, duration=info.duration, settings=settings)
+    out = Path(arguments["out"])
+    with scratch_folder() as folder:
+        path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
+        info = probe(path, role=arguments.get("role", "dance"), settings=settings)
+        stream = info.video.index if info.video is not None else None
+        make_preview(path, out, duration=info.duration, settings=settings, stream=stream)
     return {"out": str(out)}
 
 
@@ -67,14 +71,22 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """
     from pipeline.preview import make_thumbnail
     from pipeline.probe import probe
+    from pipeline.transport import one_clock
 
-    path, role = Path(arguments["path"]), arguments["role"]
-    info = probe(path, role=role, settings=settings)
-    value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
+    role = arguments["role"]
     with scratch_folder() as folder:
+        path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
+        info = probe(path, role=role, settings=settings)
+        value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
         if info.video is not None:
             picture = folder / "thumbnail.jpg"
-            make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
+            make_thumbnail(
+                path,
+                picture,
+                at=min(1.0, info.duration / 2),
+                settings=settings,
+                stream=info.video.index,
+            )
             value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
         if info.sounds:
             from pipeline.decode import decode_sound
@@ -95,10 +107,11 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
     from pipeline.decode import decode_sound
     from pipeline.media import Role
     from pipeline.probe import probe
+    from pipeline.transport import one_clock
     from pipeline.waveform import peak_envelope
 
     def envelope(role: Role, scratch: Path) -> dict[str, Any] | None:
-        path = Path(arguments[role])
+        path = one_clock(Path(arguments[role]), scratch / f"{role}.ts").path
         info = probe(path, role=role, settings=settings, need_sound=False)
         try:
             sound = decode_sound(path, info, scratch, settings=settings)

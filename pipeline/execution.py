@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline import reasons
 from pipeline.automatic import NOT_RENDERED
 from pipeline.child import ChildResult, run_child
-from pipeline.job import Job, reason_of
+from pipeline.job import Job, reason_of, told
 from pipeline.model import VARIANTS, Report
 from pipeline.settings import Settings
 
@@ -235,7 +235,7 @@ def _keep_evidence(attempt: _Attempt) -> None:
 
 def broken(error: Exception) -> ChildResult:
     """The result of work that could not be begun, or whose supervision broke."""
-    return ChildResult(reason=reason_of(error), text=str(error) or type(error).__name__)
+    return ChildResult(reason=reason_of(error), text=told(error))
 
 
 def remove_attempts(results: Path) -> None:

@@ -54,9 +54,11 @@ def file_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-def input_arguments(path: Path, *, max_streams: int = 16) -> list[str]:
-    """The options that come before ``-i``, and ``-i`` itself, for an uploaded file."""
+def input_arguments(path: Path, *, max_streams: int = 16, as_stored: bool = False) -> list[str]:
+    """The options that come before ``-i``, and ``-i`` itself, for an uploaded file; ``as_stored``
+    reads an MP4 without its edit lists."""
     return [
+        *(("-ignore_editlist", "1") if as_stored else ()),
         *("-protocol_whitelist", PROTOCOLS),
         *("-format_whitelist", DEMUXERS),
         *("-max_streams", str(max_streams)),
@@ -73,16 +75,18 @@ def open_options(*, max_streams: int = 16) -> dict[str, str]:
     }
 
 
-def open_input(path: Path, *, max_streams: int = 16) -> InputContainer:
-    """Opens ``path`` for demuxing under the limits above.
+def open_input(path: Path, *, max_streams: int = 16, as_stored: bool = False) -> InputContainer:
+    """Opens ``path`` for demuxing under the limits above, an MP4 ``as_stored`` without its edit
+    lists.
 
     Raises ``av.error.FFmpegError`` when it is none of the accepted containers, and
     ``MemoryError`` when it has more than ``max_streams`` streams (that is how libavformat
     reports this limit).
     """
+    options = open_options(max_streams=max_streams)
     opened = av.open(
         file_url(path),
-        options=open_options(max_streams=max_streams),
+        options={**options, "ignore_editlist": "1"} if as_stored else options,
         metadata_errors="replace",
     )
     return opened

@@ -6,8 +6,9 @@ shown. Cutting by copying needs both.
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline import reasons
-from pipeline.media import MediaInfo
+from pipeline.media import Edit, MediaInfo
+from pipeline.packets import packets
 from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
 
@@ -30,6 +32,10 @@ REORDERING = frozenset({"h264", "hevc"})
 
 TAIL = 96
 """Packets at an end that are looked at; ``dts2pts`` looks 32 ahead."""
+
+APART = Fraction(1, 10_000)
+"""By how much pictures with the same time stamp are set apart, since MP4 has room for one at a
+time (seconds); its clock is as fine as that or finer."""
 
 UNKNOWN = -(1 << 63)
 """In place of a stamp that a packet does not have (libavformat's ``AV_NOPTS_VALUE``)."""
@@ -80,7 +86,8 @@ class FrameTimes:
     step: int
     """The usual distance of two pictures (stream units)."""
     rebuilt: bool
-    """Whether the container's stamps were unusable and these were made from the pictures."""
+    """Whether the container's stamps do not serve as they are (AVI has none, some are missing or
+    equal) and these take their place, packet by packet from the file's start."""
     ordered: bool
     """Whether the order of showing is known; else the picture has to be re-encoded."""
 
@@ -98,10 +105,12 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     stamps = Stamps()
     limit = int((settings.max_duration + 60) * settings.max_frame_rate)
     try:
-        with opened(path, role=info.role, settings=settings) as container:
+        with opened(
+            path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
+        ) as container:
             stream = container.streams[info.video.index]
             assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
-            for packet in container.demux(stream):
+            for packet in packets(container, stream):
                 if packet.size == 0:  # an AVI's empty slot, or the end of the file
                     continue
                 if packet.is_corrupt and info.cut_off:  # its rest is missing: the last one
@@ -116,14 +125,17 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
                     raise refuse(reasons.FRAME_RATE, info.role, "has too many pictures")
         if info.container == "mpegts" and info.cut_off:
             stamps.drop_last()  # no packet of it says that its rest is missing
-        shown = shown_order(path, info, settings=settings) if rebuilt else None
-        if shown is not None:
-            ordered = len(shown) == len(stamps) and UNKNOWN not in stamps.pts
+        shown = None
+        if rebuilt or _equal(stamps):
+            shown = shown_order(path, info, settings=settings)
+            told = len(shown) == len(stamps) and UNKNOWN not in stamps.pts
+            ordered = told or not rebuilt
+            shown = shown if told else None
     except av.error.FFmpegError as error:
         raise refuse(
             reasons.UNREADABLE, info.role, "has a damaged picture", detail=str(error)
         ) from error
-    return build(stamps, info, shown=shown if ordered else None, rebuilt=rebuilt, ordered=ordered)
+    return build(stamps, info, shown=shown, rebuilt=rebuilt, ordered=ordered)
 
 
 def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[np.int64]:
@@ -136,14 +148,16 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[n
     """
     assert info.video is not None  # noqa: S101
     numbers = array("q")
-    with opened(path, role=info.role, settings=settings) as container:
+    with opened(
+        path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
+    ) as container:
         stream = container.streams[info.video.index]
         assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
         if info.video.codec not in REORDERING:
-            return np.arange(sum(packet.size > 0 for packet in container.demux(stream)))
+            return np.arange(sum(packet.size > 0 for packet in packets(container, stream)))
         order = BitStreamFilterContext("dts2pts", stream)
         head: list[bytes] = []
-        for packet in container.demux(stream):
+        for packet in packets(container, stream):
             if packet.size == 0:
                 continue
             if packet.is_corrupt and info.cut_off:
@@ -192,23 +206,36 @@ def build(
     duration = np.frombuffer(stamps.duration, dtype=np.int64)
     if not np.any(key & ~hidden):
         raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
-    if shown is not None:
-        slots = np.sort(pts)
-        pts[np.argsort(shown, kind="stable")] = slots
-    usable = pts != UNKNOWN
-    if not np.any(usable):
+    order = np.argsort(pts if shown is None else shown, kind="stable")
+    pts[order] = np.sort(pts)
+    known = pts != UNKNOWN
+    if not np.any(known):
         raise refuse(reasons.UNREADABLE, info.role, "has a picture without time stamps")
-    if not np.all(usable):
-        pts, key = pts[usable], key[usable]
-        hidden, duration = hidden[usable], duration[usable]
+    if not np.all(known):
+        pts, rebuilt = _filled(pts, known), True
+        key = key & known  # nobody begins with the second field of a frame
+        order = np.argsort(pts, kind="stable")
+    unit = info.video.time_base
+    if info.video.edits:
+        pts, hidden, rebuilt = (*_edited(pts, unit, info.video.edits), True)
+        if len(info.video.edits) > 1:
+            # Encoded from the file's start on; what is hidden in between has no place.
+            pts, duration = pts[~hidden], duration[~hidden]
+            hidden, key = np.zeros(len(pts), bool), np.ones(len(pts), bool)
+        if not np.any(key & ~hidden):
+            raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
+        order = np.argsort(pts, kind="stable")
+    if len(np.unique(pts)) < len(pts):
+        pts, parts = _distinct(pts, order, unit)
+        unit, duration, rebuilt = unit / parts, duration * parts, True
     steps = np.diff(np.sort(pts))
     typical = int(np.median(steps)) if len(steps) else max(1, int(duration[-1]))
     if info.cut_off:
         kept = _without_torn_end(pts, typical)
         pts, key, hidden, duration = pts[:kept], key[:kept], hidden[:kept], duration[:kept]
-    last = int(duration[_last_shown(pts)])
+    last = 0 if info.video.field_pictures else int(duration[_last_shown(pts)])
     return FrameTimes(
-        time_base=info.video.time_base,
+        time_base=unit,
         origin=Fraction(round(info.start_time * 1_000_000), 1_000_000),
         pts=pts,
         key=key,
@@ -218,6 +245,57 @@ def build(
         rebuilt=rebuilt,
         ordered=ordered,
     )
+
+
+def _edited(
+    pts: NDArray[np.int64], unit: Fraction, edits: Sequence[Edit]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """When each picture is shown by ``edits``, and which ones are not; one that begins before an
+    edit does is not."""
+    begins = np.array([round(edit.media / unit) for edit in edits])
+    ends = begins + np.array([round(edit.length / unit) for edit in edits])
+    shifts = np.array([round(edit.shown / unit) for edit in edits]) - begins
+    own = np.maximum(np.searchsorted(begins, pts, side="right") - 1, 0)
+    return pts + shifts[own], (pts < begins[own]) | (pts >= ends[own])
+
+
+def _equal(stamps: Stamps) -> bool:
+    """Whether pictures have the same time stamp."""
+    known = np.array(stamps.pts, dtype=np.int64)
+    known = known[known != UNKNOWN]
+    return len(np.unique(known)) < len(known)
+
+
+def _filled(pts: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Stamps for the packets without one, at equal distances after the packet before them.
+
+    Several pictures may share the one stamp of an MPEG-TS's packet; most often they are the two
+    fields of a frame.
+    """
+    stamped = np.flatnonzero(known)
+    steps = np.diff(np.sort(pts[known]))
+    step = float(np.median(steps)) if len(steps) else 0.0
+    usual = float(np.median(np.diff(stamped))) if len(stamped) > 1 else 1.0
+    number = np.arange(len(pts))
+    before = stamped[np.maximum(np.searchsorted(stamped, number, side="right") - 1, 0)]
+    place = np.searchsorted(stamped, number, side="right")
+    sharing = np.append(np.diff(stamped), usual)[np.maximum(place - 1, 0)]
+    sharing = np.where(place == 0, usual, sharing)
+    later = np.rint(step * (number - before) / sharing).astype(np.int64)
+    return np.where(known, pts, pts[before] + later)
+
+
+def _distinct(
+    pts: NDArray[np.int64], order: NDArray[np.int64], unit: Fraction
+) -> tuple[NDArray[np.int64], int]:
+    """The stamps in units of a part of ``unit``, and how many such parts there are in one; those
+    that were equal are apart by ``APART``. ``order`` is that of showing."""
+    parts = max(1, math.ceil(unit / APART))
+    apart = max(1, math.floor(APART / unit))
+    room = apart * np.arange(len(pts), dtype=np.int64)
+    distinct = np.empty_like(pts)
+    distinct[order] = np.maximum.accumulate(pts[order] * parts - room) + room
+    return distinct, parts
 
 
 def _without_torn_end(pts: NDArray[np.int64], step: int) -> int:

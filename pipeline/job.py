@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,12 @@ def reason_of(error: BaseException) -> str:
     return reasons.CRASHED
 
 
+def told(error: BaseException) -> str:
+    """What a person is told of the error: our own words. Those of libraries, which name paths of
+    this machine, are for the log."""
+    return str(error) if isinstance(error, JobError) else f"the work broke off ({reason_of(error)})"
+
+
 def _stages(job: Job) -> list[str]:
     stages = ["probe"]
     if job.plans is None:
@@ -145,20 +151,26 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
     """``run``; what goes on beside it ends with ``meanwhile``."""
     from pipeline import warning
     from pipeline.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
+    from pipeline.transport import one_clock
 
     clock = StageClock(_stages(job), report)
     clock.start("probe")
     job.scratch.mkdir(parents=True, exist_ok=True)
+    given, warnings = job, list[dict[str, Any]]()
+    dance = one_clock(job.dance, job.scratch / "dance.ts")
+    reference = one_clock(job.reference, job.scratch / "reference.ts")
+    job = replace(job, dance=dance.path, reference=reference.path)
+    warnings += warning.joined("dance", dance.joints)
+    warnings += warning.joined("reference", reference.joints)
     files = inspect(job, settings, meanwhile)
 
     evidence: dict[str, Any] = {}
-    warnings: list[dict[str, Any]] = []
     if job.plans is None:
         alignment, sounds, evidence = find_alignment(job, files, clock, settings, meanwhile)
         summary: Mapping[str, Any] = alignment_to_json(alignment, job.hint)
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
-        warnings += warning.same_file(job.dance, job.reference)
+        warnings += warning.same_file(given.dance, given.reference)
         warnings += warning.cut_off(files.dance, sounds.dance.duration)
         warnings += warning.cut_off(files.reference, sounds.reference.duration)
     else:

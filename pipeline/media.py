@@ -14,6 +14,17 @@ Role = Literal["dance", "reference"]
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A stretch of a track's media that is shown (seconds)."""
+
+    shown: float
+    """When it begins, from the container's time 0 on."""
+    media: float
+    """Where it begins in the media, by the media's own stamps."""
+    length: float
+
+
+@dataclass(frozen=True)
 class VideoInfo:
     """The picture."""
 
@@ -46,6 +57,10 @@ class VideoInfo:
     """0 unknown, 1 limited, 2 full."""
     has_b_frames: bool
     """Whether frames are stored in another order than they are shown."""
+    field_pictures: bool = False
+    """Whether the two fields of an interlaced frame are pictures, and packets, of their own."""
+    edits: tuple[Edit, ...] = ()
+    """To be applied to the media's own stamps; none where the container's stamps serve."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ class AudioInfo:
     """Counted from the container's start (seconds)."""
     duration: float
     """Seconds; that of the container when the stream has none of its own."""
+    edits: tuple[Edit, ...] = ()
+    """As of a picture."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,10 @@ class MediaInfo:
     """The types of all other streams (data, subtitles, cover art, unknown sound)."""
     cut_off: bool = False
     """Whether the file's own header promises more than the file holds."""
+    created: str = ""
+    """When it was filmed, by its own metadata: ISO 8601 in UTC, empty where it does not say."""
+    place: str = ""
+    """Where, as in ISO 6709; read only with the setting ``keep_place``."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""
@@ -103,12 +124,16 @@ class MediaInfo:
             fields = dict(record["video"])
             for name in ("frame_rate", "average_rate", "time_base"):
                 fields[name] = Fraction(fields[name])
-            video = VideoInfo(**fields)
+            video = VideoInfo(**_with_edits(fields))
         return cls(
             **{
                 **record,
                 "video": video,
-                "sounds": tuple(AudioInfo(**sound) for sound in record["sounds"]),
+                "sounds": tuple(AudioInfo(**_with_edits(sound)) for sound in record["sounds"]),
                 "other": tuple(record["other"]),
             }
         )
+
+
+def _with_edits(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "edits": tuple(Edit(**edit) for edit in fields.get("edits", ()))}

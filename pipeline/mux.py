@@ -9,7 +9,7 @@ of presentation, since containers differ in how well they keep them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.frames import FrameTimes
+from pipeline.packets import packets
 from pipeline.plan import Picture
 
 SOUND_RATE = 96000
@@ -52,17 +53,19 @@ def write_mp4(
     size: int,
     count: int,
     duration: float,
+    tags: Mapping[str, str],
     on_packet: Callable[[float], None],
 ) -> None:
     """Writes both streams in the order of decoding; ``on_packet`` hears the position (seconds).
 
     ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
-    file (bytes), ``count`` the number of ``packets`` and ``duration`` theirs (seconds). Raises
-    ``OSError`` when the disk is full.
+    file (bytes), ``count`` the number of ``packets``, ``duration`` theirs (seconds) and ``tags``
+    the file's metadata. Raises ``OSError`` when the disk is full.
     """
     options = muxer_options(portable=portable, size=size, count=count, duration=duration)
     with av.open(str(out), "w", format="mp4", options=options) as container:
         assert isinstance(container, OutputContainer)  # noqa: S101
+        container.metadata.update(tags)
         picture = container.add_stream_from_template(video, opaque=True)
         if video.codec_context.codec.canonical_name == "hevc":
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
@@ -91,7 +94,8 @@ def _timed(packets: Iterator[Packet[Any]], kind: int) -> Iterator[tuple[float, i
 def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> dict[str, str]:
     """The index goes in front: moved there at the end, or, in large files, into a place that is
     reserved from the start. A portable file has no edit list."""
-    flags, options = [], {}
+    # Dolby Vision's record (``dvvC``) is written only when asked for what is not in the standard.
+    flags, options = [], {"strict": "unofficial"}
     packets = round(duration * SOUND_RATE / AAC_FRAME) + 8
     room = INDEX_BASE + count * VIDEO_ENTRY + packets * SOUND_ENTRY
     if size >= LARGE and room <= size * SPARE:
@@ -133,7 +137,7 @@ def _from_key(container: InputContainer, stream: VideoStream, picture: Picture) 
     container.seek(max(0, picture.key - 1) if picture.key > 0 else picture.key, stream=stream)
     found = False
     first = True
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         if first and packet.pts > picture.key:  # the index led too far: from the beginning
@@ -148,7 +152,7 @@ def _from_key(container: InputContainer, stream: VideoStream, picture: Picture) 
 
 def _scan(container: InputContainer, stream: VideoStream, picture: Picture) -> VideoPackets:
     found = False
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         found = found or (packet.is_keyframe and packet.pts == picture.key)
@@ -161,12 +165,15 @@ def _restamped(
 ) -> VideoPackets:
     number = 0
     found = False
-    for packet in container.demux(stream):
+    assert stream.time_base is not None  # noqa: S101 # its packets have stamps
+    parts = stream.time_base / frames.time_base
+    for packet in packets(container, stream):
         if packet.size == 0:
             continue
         if number >= len(frames.pts):
             return
         packet.pts = int(frames.pts[number])
+        packet.duration = round((packet.duration or 0) * parts)
         found = found or (bool(frames.key[number]) and packet.pts == picture.key)
         number += 1
         if found:
@@ -224,7 +231,7 @@ def sound_packets(
     assert stream.time_base is not None  # noqa: S101 # its packets have stamps
     samples = stream.time_base * rate  # in one unit of the stamps
     whole_samples = samples.numerator if samples.denominator == 1 else 0
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None or packet.size == 0:
             continue
         at = packet.pts * whole_samples if whole_samples else round(packet.pts * samples)

@@ -21,6 +21,7 @@ from av.stream import Discard
 from numpy.typing import NDArray
 
 from pipeline.media import AudioInfo, MediaInfo
+from pipeline.packets import packets
 from pipeline.timeline import MONO, Clock, converted, filled
 
 CHUNK = 1 << 16
@@ -135,7 +136,7 @@ def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
         raise TypeError(f"stream {index} is no sound")
     # More threads hand packets around for longer than they decode.
     wanted.codec_context.thread_count = 1
-    for packet in container.demux(wanted):
+    for packet in packets(container, wanted):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:

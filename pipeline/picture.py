@@ -17,13 +17,20 @@ from av.video.stream import VideoStream
 
 from pipeline import ffmpeg
 from pipeline.frames import frame_times
+from pipeline.media import VideoInfo
 from pipeline.mux import VideoPackets, copied_packets, stamped
+from pipeline.packets import packets
 from pipeline.plan import Picture, RenderPlan
 from pipeline.probe import opened
 from pipeline.settings import Settings
 
 HDR_TRANSFERS = {16, 18}
 """Perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2)."""
+DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
+"""Pictures marked as interlaced become whole ones, the others stay as they are: what is encoded
+here is progressive, and combs would stay in it for ever."""
+RISING = "if(isnan(PREV_OUTPTS),0,max(PTS-STARTPTS,PREV_OUTPTS+1))"
+"""Encoders take no two pictures with one time stamp."""
 TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
@@ -42,7 +49,9 @@ def pictures(
     """
     if plan.picture.action == "copy":
         frames = frame_times(dance, plan.dance, settings=settings) if plan.picture.rebuilt else None
-        with opened(dance, role="dance", settings=settings) as container:
+        assert plan.dance.video is not None  # noqa: S101
+        stored = bool(plan.dance.video.edits)
+        with opened(dance, role="dance", settings=settings, as_stored=stored) as container:
             stream = container.streams[plan.picture.stream]
             assert isinstance(stream, VideoStream)  # noqa: S101
             yield stream, copied_packets(container, plan.picture, frames)
@@ -67,9 +76,12 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
     assert video is not None  # noqa: S101
     key = float(picture.key * picture.time_base)
     seek: list[str] = []
-    if picture.rebuilt:  # the stamps are ours, not the container's: count pictures instead
+    stored = bool(video.edits)
+    if picture.rebuilt and not video.field_pictures:
+        # The stamps are ours, not the container's: count pictures instead. (Of a field without a
+        # stamp only the first one's, which is the frame's, is asked for.)
         stop = picture.first + picture.frames
-        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", "setpts=PTS-STARTPTS"]
+        filters = [f"trim=start_frame={picture.first}:end_frame={stop}", f"setpts='{RISING}'"]
     else:
         filters = [
             f"trim=start_pts={picture.start}:end_pts={picture.end}",
@@ -77,17 +89,32 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[
         ]
         if plan.dance.start_time < key:  # seeking counts from the container's start
             seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
+    filters = [*_edited(video), *filters, DEINTERLACED]
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
-        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams),
+        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams, as_stored=stored),
         *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0"),
         *("-flags:v", "+global_header", "-f", "nut", "pipe:1"),
     ]
+
+
+def _edited(video: VideoInfo) -> list[str]:
+    """Filters that leave the pictures of the dance's own edits, shown when these say."""
+    unit = float(video.time_base)
+    edits = [tuple(round(t / unit) for t in (e.media, e.length, e.shown)) for e in video.edits]
+    if not edits:
+        return []
+    chosen = "+".join(f"gte(pts,{begin})*lt(pts,{begin + length})" for begin, length, _ in edits)
+    moved = "+".join(
+        f"gte(PTS,{begin})*lt(PTS,{begin + length})*({shown - begin})"
+        for begin, length, shown in edits
+    )
+    return [f"select='{chosen}'", f"setpts='PTS+{moved}'"]
 
 
 def _encoded(
@@ -101,5 +128,5 @@ def _encoded(
     own = replace(
         picture, time_base=unit, start=0, end=length, key=0, packets=1 << 62, depth=0, step=step
     )
-    source = (p for p in container.demux(stream) if p.pts is not None and p.size > 0)
+    source = (p for p in packets(container, stream) if p.pts is not None and p.size > 0)
     yield from stamped(source, own)

@@ -105,7 +105,8 @@ class Picture:
     reason: str
     """Why it is copied or re-encoded, one line."""
     rebuilt: bool
-    """Whether the stamps are not the container's but ``pipeline.frames``' own."""
+    """Whether the stamps are not the container's but ``pipeline.frames``' own, which stand for its
+    packets in their order."""
 
     @property
     def duration(self) -> float:

@@ -242,9 +242,11 @@ def _picture_action(
         return "encode", "a portable file needs H.264 with 8 bits"
     if not frames.ordered:
         return "encode", "the order of its pictures cannot be found"
-    hidden = np.flatnonzero(frames.hidden)
-    first_shown = int(np.min(frames.pts[~frames.hidden]))
-    if len(hidden) and bool(np.any(frames.pts[hidden] > first_shown)):
+    if len(video.edits) > 1:
+        return "encode", "the dance's own edit list joins several stretches"
+    shown = frames.pts[~frames.hidden]
+    hidden = frames.pts[frames.hidden]
+    if np.any((hidden > shown.min()) & (hidden < shown.max())):
         return "encode", "the dance's own edit list hides pictures in its middle"
     return "copy", "MP4 carries it as it is"
 

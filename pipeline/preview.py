@@ -34,15 +34,19 @@ def needs_preview(container: str, codec: str) -> bool:
     return codec not in PLAYABLE or not any(name in container for name in ("mp4", "webm"))
 
 
-def make_thumbnail(source: Path, out: Path, *, at: float, settings: Settings) -> None:
+def make_thumbnail(
+    source: Path, out: Path, *, at: float, settings: Settings, stream: int | None = None
+) -> None:
     """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
+
+    ``stream`` is the picture's index in its container (default: the first moving one).
 
     Raises ``RenderError``.
     """
     arguments = [
         *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
-        *("-map", "0:V:0", "-frames:v", "1", "-an", "-sn", "-dn"),
+        *("-map", _picture(stream), "-frames:v", "1", "-an", "-sn", "-dn"),
         *("-vf", f"scale={THUMBNAIL}:{THUMBNAIL}:force_original_aspect_ratio=decrease"),
         *("-q:v", "4", "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"),
     ]
@@ -60,19 +64,20 @@ def make_preview(
     *,
     duration: float,
     settings: Settings,
+    stream: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
     sound without a picture, the AAC alone.
 
-    ``duration`` (seconds) is the source's, for the progress and as a limit. Raises
-    ``RenderError``.
+    ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
+    ``make_thumbnail``. Raises ``RenderError``.
     """
     scale = f"scale='if(gt(iw,ih),-2,{HEIGHT})':'if(gt(iw,ih),{HEIGHT},-2)'"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
-        *("-map", "0:V:0?", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-map", f"{_picture(stream)}?", "-map", "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
         *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),
@@ -106,6 +111,10 @@ def _with_index_in_front(
                 progress(done)
 
 
+def _picture(stream: int | None) -> str:
+    return "0:V:0" if stream is None else f"0:{stream}"
+
+
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
     """A temporary name that becomes ``out`` when all went well, and is gone otherwise."""
@@ -115,7 +124,7 @@ def _appearing(out: Path) -> Iterator[Path]:
         part.replace(out)
     except (ffmpeg.FfmpegError, av.error.FFmpegError) as error:
         raise RenderError(
-            reasons.RENDER_FAILED, f"{out.name} could not be made: {error}", detail=str(error)
+            reasons.RENDER_FAILED, f"{out.name} could not be made", detail=str(error)
         ) from error
     finally:
         part.unlink(missing_ok=True)

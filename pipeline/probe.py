@@ -7,8 +7,11 @@ its picture decoded, for the rotation and as a proof that it can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,10 +21,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline import ffmpeg, reasons
-from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
+from pipeline.edits import edits_of
+from pipeline.media import AudioInfo, Edit, MediaInfo, Role, VideoInfo
+from pipeline.packets import packets
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
 from pipeline.whole import TRANSPORT_HEAD, cut_off, transport_packet
@@ -36,6 +42,12 @@ ENCODABLE = frozenset(
 """Pictures that are read but have to be re-encoded."""
 SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
+
+
+FIELDS = 12
+"""Packets of an interlaced picture that are decoded to see whether two make a frame."""
+UNSET_CLOCK = 1970
+"""A date of this year or before comes from a camera without a clock."""
 
 
 def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
@@ -76,10 +88,13 @@ def _size(path: Path, role: Role, settings: Settings) -> int:
 
 
 @contextmanager
-def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputContainer]:
-    """The file opened for demuxing; what libavformat says becomes an ``InputError``."""
+def opened(
+    path: Path, *, role: Role, settings: Settings, as_stored: bool = False
+) -> Iterator[InputContainer]:
+    """The file opened for demuxing, an MP4 ``as_stored`` without its edit lists; what libavformat
+    says becomes an ``InputError``."""
     try:
-        container = ffmpeg.open_input(path, max_streams=settings.max_streams)
+        container = ffmpeg.open_input(path, max_streams=settings.max_streams, as_stored=as_stored)
     except MemoryError:
         raise refuse(
             reasons.TOO_MANY_STREAMS,
@@ -148,10 +163,13 @@ def _describe(
     if role == "dance":
         if not pictures:
             raise refuse(reasons.NO_PICTURE, role, "has no moving picture; upload a video")
-        video = _video(container, pictures[0], start, duration, role, settings)
+        video = _video(container, _film(pictures), start, duration, role, settings)
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
+    edits = _edits(container, path, role)
+    if video is not None:
+        video = replace(video, edits=edits.get(video.index, ()))
     return MediaInfo(
         role=role,
         container=container.format.name,
@@ -159,10 +177,33 @@ def _describe(
         start_time=start,
         duration=duration,
         video=video,
-        sounds=tuple(_audio(stream, start, duration) for stream in sounds),
+        sounds=tuple(
+            replace(_audio(stream, start, duration), edits=edits.get(stream.index, ()))
+            for stream in sounds
+        ),
         other=tuple(other),
         cut_off=cut_off(container, path, size),
+        created=_created(container.metadata),
+        place=_place(container.metadata) if settings.keep_place else "",
     )
+
+
+def _created(metadata: Mapping[str, str]) -> str:
+    """When it was filmed. Apple's own date is that, its ``creation_time`` that of an export."""
+    for name in ("com.apple.quicktime.creationdate", "creation_time"):
+        try:
+            date = datetime.fromisoformat(metadata.get(name, ""))
+        except ValueError:
+            continue
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        if date.year > UNSET_CLOCK:
+            return date.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return ""
+
+
+def _place(metadata: Mapping[str, str]) -> str:
+    names = ("com.apple.quicktime.location.ISO6709", "location")
+    return next((metadata[name] for name in names if name in metadata), "")
 
 
 def _sort_streams(
@@ -190,6 +231,27 @@ def _sort_streams(
     return sounds, pictures, other
 
 
+def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple[Edit, ...]]:
+    try:
+        return edits_of(container, path)
+    except (av.error.FFmpegError, struct.error) as error:
+        raise refuse(
+            reasons.UNREADABLE, role, "is damaged; export it again", detail=str(error)
+        ) from error
+
+
+def _film(pictures: list[VideoStream]) -> VideoStream:
+    """The track that players show: one marked as default before others, then the largest."""
+
+    def rank(stream: VideoStream) -> tuple[bool, bool, int]:
+        context = stream.codec_context
+        known = context.codec.canonical_name in COPYABLE | ENCODABLE
+        default = bool(stream.disposition & Disposition.default)
+        return known, default, context.width * context.height
+
+    return max(pictures, key=rank)  # the first of equals
+
+
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:
     """Seconds: the container's, else the longest stream's, else the last packet's end.
 
@@ -208,7 +270,7 @@ def _duration(container: InputContainer, role: Role, settings: Settings) -> floa
     start = (container.start_time or 0) / av.time_base
     end = 0.0
     try:
-        for packet in container.demux():
+        for packet in packets(container, *container.streams):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None:
                 continue
@@ -260,7 +322,7 @@ def _video(
             f"has {float(min(rates)):.0f} frames a second; at most "
             f"{settings.max_frame_rate:.0f} are accepted",
         )
-    rotation = _first_frame_rotation(container, stream, role)
+    rotation, field_pictures = _first_frame(container, stream, role)
     pixel_format = context.format
     return VideoInfo(
         index=stream.index,
@@ -280,28 +342,39 @@ def _video(
         color_matrix=int(context.colorspace),
         color_range=int(context.color_range),
         has_b_frames=bool(context.has_b_frames),
+        field_pictures=field_pictures,
     )
 
 
-def _first_frame_rotation(container: InputContainer, stream: VideoStream, role: Role) -> int:
-    """Degrees by which the picture is turned; also the proof that it can be decoded."""
+def _first_frame(container: InputContainer, stream: VideoStream, role: Role) -> tuple[int, bool]:
+    """Degrees by which the picture is turned, and whether fields are pictures of their own; also
+    the proof that it can be decoded."""
     stream.thread_count = 1
+    frames: list[VideoFrame] = []
+    fed = 0
     try:
         for packet in _first_packets(container, stream):
-            for frame in packet.decode():
-                return int(frame.rotation)
+            fed += bool(packet.size) and (fed > 0 or packet.is_keyframe)
+            frames += packet.decode()
+            if frames and (fed >= FIELDS or not frames[0].interlaced_frame):
+                break
+        if frames and frames[0].interlaced_frame and fed >= FIELDS:
+            frames += stream.codec_context.decode(None)
     except (av.error.FFmpegError, MemoryError) as error:
-        raise refuse(
-            reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
-        ) from error
-    raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
+        if not frames:
+            raise refuse(
+                reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
+            ) from error
+    if not frames:
+        raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
+    return int(frames[0].rotation), frames[0].interlaced_frame and 3 * len(frames) < 2 * fed
 
 
 def _first_packets(
     container: InputContainer, stream: VideoStream, count: int = 120
 ) -> Iterator[Packet[VideoStream]]:
     container.seek(0)
-    for number, packet in enumerate(container.demux(stream)):
+    for number, packet in enumerate(packets(container, stream)):
         if number >= count:
             return
         yield packet

@@ -20,6 +20,7 @@ from av.audio.stream import AudioStream
 
 from pipeline import ffmpeg, reasons
 from pipeline.decode import check_free
+from pipeline.media import MediaInfo
 from pipeline.model import Progress
 from pipeline.mux import sound_packets, write_mp4
 from pipeline.picture import pictures
@@ -109,6 +110,12 @@ def expected_size(plan: RenderPlan) -> int:
     return round(plan.dance.size * share + plan.duration * 40_000)
 
 
+def tags(dance: MediaInfo) -> dict[str, str]:
+    """What of the dance's metadata goes into a result: a gallery sorts by the date."""
+    found = {"creation_time": dance.created, "location": dance.place}
+    return {name: value for name, value in found.items() if value}
+
+
 def _write(
     plan: RenderPlan,
     dance: Path,
@@ -146,6 +153,7 @@ def _write(
             size=expected_size(plan),
             count=max(plan.picture.packets, plan.picture.frames),
             duration=plan.duration,
+            tags=tags(plan.dance),
             on_packet=position,
         )
 
@@ -168,6 +176,4 @@ def _explained(error: Exception) -> RenderError:
         return RenderError(
             reasons.DISK_FULL, "the disk is full; free some space and try again", detail=str(error)
         )
-    return RenderError(
-        reasons.RENDER_FAILED, f"the result could not be written: {error}", detail=repr(error)
-    )
+    return RenderError(reasons.RENDER_FAILED, "the result could not be written", detail=repr(error))

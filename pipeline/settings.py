@@ -37,6 +37,8 @@ class Settings(StoreSettings):
     """The largest picture (width × height)."""
     max_frame_rate: float = Field(default=250.0, gt=0, le=1e6)
     """The highest frame rate (hertz)."""
+    keep_place: bool = False
+    """Whether a result says where the dance was filmed, as the dance does."""
     visibility: Literal["", "shared", "private"] = ""
     """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
     public_url: str = ""

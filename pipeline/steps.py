@@ -12,7 +12,7 @@ from pipeline import reasons
 from pipeline.alignment_json import evidence_to_json
 from pipeline.beside import Beside, beside
 from pipeline.decode import PcmSound, decode_sound, silence
-from pipeline.job import Job, VariantOutcome, reason_of
+from pipeline.job import Job, VariantOutcome, reason_of, told
 from pipeline.media import MediaInfo
 from pipeline.model import (
     VARIANTS,
@@ -266,6 +266,6 @@ def render_variant(
         )
     except Exception as error:  # the other variant goes on
         log.exception("rendering %s failed", name)
-        return VariantOutcome("failed", reason=reason_of(error), text=str(error))
+        return VariantOutcome("failed", reason=reason_of(error), text=told(error))
     log.info("%s: picture %s; sound %s", name, report.picture, report.sound)
     return VariantOutcome("success", str(out), plan=plan.to_json(), notes=plan.notes)

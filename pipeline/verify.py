@@ -68,6 +68,9 @@ def _check_picture(video: VideoStream, plan: RenderPlan) -> None:
             raise failed("its picture has another size than the dance's")
         if video.frames != plan.picture.packets:
             raise failed(f"it has {video.frames} pictures instead of {plan.picture.packets}")
+    elif source.field_pictures:  # two of the planned pictures make one that is encoded
+        if not plan.picture.frames // 2 <= video.frames <= plan.picture.frames:
+            raise failed(f"it has {video.frames} pictures of {plan.picture.frames} fields")
     elif video.frames != plan.picture.frames:
         raise failed(f"it has {video.frames} pictures instead of {plan.picture.frames}")
 

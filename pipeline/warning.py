@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.media import MediaInfo
+from pipeline.media import MediaInfo, Role
 from pipeline.same import same_bytes
 from pipeline.whole import ends_early
 
@@ -19,6 +19,10 @@ Notice = dict[str, Any]
 TEXTS = {
     "dance_cut_off": "the dance file is cut off: it ends at {at}; what is there was used",
     "reference_cut_off": "the reference file is cut off: it ends at {at}; what is there was used",
+    "dance_joined": "the dance was put together from several recordings; the joint at {at} was "
+    "mended",
+    "reference_joined": "the reference was put together from several recordings; the joint at "
+    "{at} was mended",
     "same_file": "the dance and the reference are the same file: there is no clean track to put "
     "under it; give the song itself as the reference",
     "picture_encoded": "the picture had to be encoded again",
@@ -31,6 +35,11 @@ def cut_off(info: MediaInfo, end: float) -> list[Notice]:
     if not ends_early(info, end):
         return []
     return [{"code": f"{info.role}_cut_off", "at": round(end, 3)}]
+
+
+def joined(role: Role, joints: Iterable[float]) -> list[Notice]:
+    """The warnings where recordings were put together (seconds)."""
+    return [{"code": f"{role}_joined", "at": round(at, 3)} for at in joints]
 
 
 def same_file(dance: Path, reference: Path) -> list[Notice]:

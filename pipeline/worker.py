@@ -75,14 +75,14 @@ def main() -> int:
         _limit(settings.task_memory_mb, settings.task_timeout)
         report(_do(request, report, settings))
     except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
-        from pipeline.job import reason_of
+        from pipeline.job import reason_of, told
 
         report(
             {
                 "event": "error",
                 "reason": reason_of(error),
                 "role": getattr(error, "role", None),
-                "text": str(error) or type(error).__name__,
+                "text": told(error),
                 "detail": getattr(error, "detail", "") or traceback.format_exc(),
             }
         )

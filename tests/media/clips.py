@@ -41,13 +41,19 @@ class Clip:
     seconds: float = 8.0
     pixel_format: str = "yuv420p"
     extra: str = ""
-    """``vfr``, ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``."""
+    """``vfr``, ``opengop``, ``two_sounds``, ``data``, ``late_sound``, ``odd``, ``hdr``, ``hidden``
+    (reference pictures of VP9)."""
+
+    first: int = 0
+    """The first picture's number."""
 
     @property
     def name(self) -> str:
         fps = f"{float(self.fps):g}".replace(".", "_")
         parts = [self.container, self.codec, fps, f"r{self.rotation}", f"s{self.start:g}"]
-        return "-".join([*parts, f"b{self.b_frames}", self.pixel_format, self.extra]).strip("-")
+        return "-".join(
+            [*parts, f"b{self.b_frames}", self.pixel_format, self.extra, f"n{self.first}"]
+        ).strip("-")
 
 
 def barcode(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
@@ -141,7 +147,12 @@ def make_dance(clip: Clip, music: NDArray[np.float32], folder: Path) -> Path:
         *("-output_ts_offset", str(clip.start)),
     ]
     plain = folder / f"{clip.name}.plain.{clip.container}"
-    frames = b"".join(barcode(n, width, height).tobytes() for n in range(count))
+    frames = b"".join(barcode(clip.first + n, width, height).tobytes() for n in range(count))
+    if clip.extra == "hidden":  # libvpx hides reference pictures only in the second of two passes
+        command = [*command, "-deadline", "good", "-auto-alt-ref", "1", "-lag-in-frames", "16"]
+        command += ["-passlogfile", str(folder / "vp9"), "-pass"]
+        _ffmpeg([*command, "1", "-f", "null", "-"], frames)
+        command.append("2")
     _ffmpeg([*command, "-y", str(plain)], frames)
     wave.unlink()
     if clip.extra == "late_sound":

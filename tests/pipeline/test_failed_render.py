@@ -113,3 +113,12 @@ def test_a_killed_render_leaves_no_process_and_nothing_under_the_final_name(
     _, alive = psutil.wait_procs(helpers, timeout=10)
     assert not alive
     assert not out.exists()
+
+
+def test_a_muxers_words_and_paths_are_not_told(pair: Pair, tmp_path: Path) -> None:
+    plan = make_result(pair, [WHOLE], tmp_path / "a.mp4").plan
+    wrong = replace(plan, picture=replace(plan.picture, depth=0))  # decoded after it is shown
+    with pytest.raises(RenderError) as caught:
+        render(wrong, pair.dance, pair.reference, tmp_path / "b.mp4", settings=SETTINGS)
+    assert str(caught.value) == "the result could not be written"
+    assert str(tmp_path) in caught.value.detail, "the log has it all"

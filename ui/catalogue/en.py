@@ -390,6 +390,8 @@ TEXT: dict[str, str] = {
     "advice.unknown": "Please retry; the log has the details.",
     "warning.picture_encoded": "The picture had to be encoded again for this result.",
     "warning.same_file": "The dance and the reference are the same file, so the result has the same sound as before. Choose the clean song as the reference and hand it in again.",
+    "warning.dance_joined": "The dance video was put together from several recordings; the joint at {at} was mended. Please look whether picture and sound go on well there.",
+    "warning.reference_joined": "The reference was put together from several recordings; the joint at {at} was mended.",
     "warning.dance_cut_off": "The dance video is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
     "warning.reference_cut_off": "The reference is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
     "warning.sound_copied": "The sound was taken over as it is.",

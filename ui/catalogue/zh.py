@@ -390,6 +390,8 @@ TEXT: dict[str, str] = {
     "advice.unknown": "请重试，详情见日志。",
     "warning.picture_encoded": "这个结果的画面经过了重新编码。",
     "warning.same_file": "舞蹈和参考音乐是同一个文件，所以结果的声音和原来一样。请选择干净的原曲作为参考音乐，重新提交。",
+    "warning.dance_joined": "舞蹈视频由多段录制拼接而成；{at} 处的接缝已修复，请检查那里的画面和声音是否连贯。",
+    "warning.reference_joined": "参考音乐由多段录制拼接而成；{at} 处的接缝已修复。",
     "warning.dance_cut_off": "舞蹈视频不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
     "warning.reference_cut_off": "参考音乐不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
     "warning.sound_copied": "声音按原样保留。",
