@@ -23,6 +23,7 @@ from pipeline.align.modular_place import (
     error_of,
     honest,
     limited,
+    missing,
     placed,
     segment_of,
     sharpened,
@@ -167,6 +168,10 @@ def at_speed(
         return unmatched(reasons.NO_SHARED_MUSIC)
     own = modular_tonal.extract(dance, heard.speed, heard.pitch)
     verdicts = [judge_take(heard, listening, take, tonal_match(own, tones, take)) for take in takes]
+    for index, (take, verdict) in enumerate(zip(takes, verdicts, strict=True)):
+        if not verdict.matched and verdict.score >= HEARD and not heard.stretched:
+            lacks = missing(dance, reference, take, heard.speed)
+            verdicts[index] = replace(verdict, matched=lacks is not None and lacks <= WHOLE)
     return assemble(dance, reference, heard, listening, takes, verdicts)
 
 

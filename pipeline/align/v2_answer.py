@@ -37,7 +37,8 @@ SHARP, SMEARED, UNTOLD = 0.6, 10.0, 45.0
 HIGH = 30.0
 """Height of a peak of phases that leaves no doubt."""
 SAME = 6
-"""So many equally good places are a rhythm that many songs have, and no match."""
+"""So many equally good places are a rhythm that many songs have, and no match, unless all of the
+reference is heard there: then it is a loop."""
 
 
 def placed(
@@ -243,15 +244,15 @@ def answer(
         deep = score < CHANCE and exact.height >= LOCKED
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(dance, reference, heard, listening, piece, others)
-        equal = sum(share >= EQUAL for _, share in others)
-        if strength < CHANCE + 0.6 or (equal >= SAME and not deep):
+        lack = lacking(dance, reference, segment) if exact.height >= LOCKED else None
+        many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
+        if strength < CHANCE + 0.6 or (many and (lack is None or lack > NOTHING)):
             continue
         if not deep and others and others[0][1] > BETTER:
             continue
         segments.append(segment)
         told |= sharp
-        if exact.height >= LOCKED:
-            lacks.append(lacking(dance, reference, segment))
+        lacks += [lack] if exact.height >= LOCKED else []
         total += piece.score * float(np.sqrt(piece.stop - piece.start))
         errors.append(error_of(heard, listening, piece, exact))
         if best is None or strength > best[0]:
