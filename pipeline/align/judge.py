@@ -36,6 +36,8 @@ TAKE, APART = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
 LIMITS_MS = "limits_ms"
 """What a method's details call the milliseconds within which its limits usually are."""
+PRESENT = "present"
+"""What they call it, 1 or 0, that the music is surely there, wherever else it fits."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -164,9 +166,8 @@ def surest(answer: MethodAlignment) -> tuple[float, float]:
 
 
 def heard_somewhere(answer: MethodAlignment) -> bool:
-    """Whether a method is sure that the music is there, and only not where: it fits in several
-    places, and in the chosen one nothing of the reference is missing."""
-    return answer.ambiguous and "missing" in answer.evidence.details and trust(answer) >= SURE
+    """Whether a method is sure that the music is there, and only not where of several places."""
+    return answer.ambiguous and answer.evidence.details.get(PRESENT) == 1.0
 
 
 def echo(answer: MethodAlignment) -> bool:

@@ -157,18 +157,6 @@ def sharpened(
     return result
 
 
-def missing(dance: Sound, reference: Sound, take: Take, speed: float) -> float | None:
-    """The share of the reference that a take promises and the dance lacks; None where waveforms
-    do not match, or too little tells anything."""
-    rough = segment_of(take, None, speed, pitch_moved=False)
-    exact = placed(dance, reference, rough, speed)
-    if exact is None:
-        return None
-    at = replace(rough, offset=exact.offset, speed=exact.speed)
-    at, _ = ended(dance, reference, clipped(dance, reference, at))
-    return doubt(dance, reference, at.offset, at.speed, at.dance_start, at.dance_end)
-
-
 def honest(
     dance: Sound, reference: Sound, takes: list[Take], speed: float
 ) -> tuple[list[Take], list[Take]]:
@@ -177,7 +165,18 @@ def honest(
     Where there are such, others that lack much of the reference are left out: however long an
     echo of a repetitive song is, a short take in which all is heard is better evidence.
     """
-    doubts = [missing(dance, reference, take, speed) for take in takes]
+    doubts: list[float | None] = []
+    for take in takes:
+        rough = segment_of(take, None, speed, pitch_moved=False)
+        exact = placed(dance, reference, rough, speed)
+        said = None
+        if exact is not None:
+            at = replace(rough, offset=exact.offset, speed=exact.speed)
+            at = clipped(dance, reference, at)
+            at, _ = ended(dance, reference, at)
+            span = at.dance_start, at.dance_end
+            said = doubt(dance, reference, at.offset, at.speed, *span)
+        doubts.append(said)
     clean = [t for t, d in zip(takes, doubts, strict=True) if d is not None and d <= WHOLE]
     if not clean:
         return takes, []
