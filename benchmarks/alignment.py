@@ -15,7 +15,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -57,6 +58,33 @@ def _judged(answers: dict[str, Answer]) -> Answer:
     joined = from_method(judge(full))
     cpu += time.process_time() - before
     return replace(joined, cpu=cpu, rss=rss, failure=failure)
+
+
+def run(
+    cases: Iterable[Case],
+    methods: Sequence[str],
+    asked: Sequence[str],
+    peers_python: Path,
+    out: Path | None = None,
+) -> list[Score]:
+    """The scores of ``methods`` on cases, each of ``asked`` in a process of its own; ``out`` gets
+    them as JSON lines."""
+    workers = {name: Worker(name, peers_python) for name in asked}
+    scores: list[Score] = []
+    with ExitStack() as ending:
+        for worker in workers.values():
+            ending.callback(worker.close)
+        file = ending.enter_context(out.open("w")) if out else None
+        for case in cases:
+            done = measure([case], methods, workers)
+            scores += done
+            for one in done:
+                if file:
+                    print(json.dumps(asdict(one), default=float), file=file, flush=True)
+            faults = [f"{s.method}: {tables.fault_of(s)} ({s.error_ms})" for s in done
+                      if s.method not in PEERS and tables.fault_of(s)]  # fmt: skip
+            print(case.name, *faults, file=sys.stderr, flush=True)
+    return scores
 
 
 def report(scores: Sequence[Score], methods: Sequence[str]) -> str:
@@ -117,31 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = [m for m in methods if m != JUDGE]
     if JUDGE in methods:
         asked = list(dict.fromkeys([*METHODS, *asked]))
-    workers = {name: Worker(name, options.peers_python) for name in asked}
-    scores = []
+    cases = generate(
+        options.split, options.classes, limit=options.limit, names=options.only, again=options.draw
+    )
     began = time.monotonic()
-    out = options.out.open("w") if options.out else None
-    try:
-        for case in generate(
-            options.split,
-            options.classes,
-            limit=options.limit,
-            names=options.only,
-            again=options.draw,
-        ):
-            done = measure([case], methods, workers)
-            scores += done
-            for one in done:
-                if out:
-                    print(json.dumps(asdict(one), default=float), file=out, flush=True)
-            faults = [f"{s.method}: {tables.fault_of(s)} ({s.error_ms})" for s in done
-                      if s.method not in PEERS and tables.fault_of(s)]  # fmt: skip
-            print(case.name, *faults, file=sys.stderr, flush=True)
-    finally:
-        for worker in workers.values():
-            worker.close()
-        if out:
-            out.close()
+    scores = run(cases, methods, asked, options.peers_python, options.out)
     text = report(scores, methods)
     print(text)
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -2,7 +2,7 @@
 
 ``generate`` yields them lazily, the same ones each time: every choice is drawn from the names of
 the split and the kind. Recipes for each kind are in ``benchmarks.recipes``,
-``benchmarks.recipes_hard`` and ``benchmarks.recipes_more``.
+``benchmarks.recipes_hard``, ``benchmarks.recipes_more`` and ``benchmarks.recipes_rooms``.
 """
 
 from __future__ import annotations
@@ -113,7 +113,12 @@ def generate(
     ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
     cases of a kind; none of the others is made. ``again`` above 0 draws them anew.
     """
-    from benchmarks import recipes, recipes_hard, recipes_more  # noqa: F401  (they fill KINDS)
+    from benchmarks import (  # noqa: F401  (they fill KINDS)
+        recipes,
+        recipes_hard,
+        recipes_more,
+        recipes_rooms,
+    )
 
     unknown = set(classes or ()) - set(KINDS)
     if unknown:

@@ -37,7 +37,7 @@ def by_method(scores: Sequence[Score]) -> str:
     rows = []
     for method in dict.fromkeys(s.method for s in scores):
         own = [s for s in scores if s.method == method]
-        one_answer = [s for s in own if s.shares_music and s.group != "ambiguous"]
+        one_answer = [s for s in own if s.shares_music and s.handled is None]
         reject = [s for s in own if s.group == "to reject"]
         accepted = [s for s in own if s.matched and s.group != "another part"]
         wrong = [s for s in accepted if s.wrong]
@@ -102,7 +102,7 @@ def _handled(own: Sequence[Score]) -> str:
     """Takes: limits and sync right; ambiguous: said so; to reject: rejected."""
     if own[0].group == "takes":
         good = sum(takes_right(s) for s in own)
-    elif own[0].group == "ambiguous":
+    elif own[0].handled is not None:
         good = sum(bool(s.handled) for s in own)
     elif not own[0].shares_music:
         good = sum(not s.matched for s in own)
@@ -189,7 +189,7 @@ def fault_of(s: Score) -> str | None:  # noqa: PLR0911  (one line a fault reads 
         return f"2 wrong place{sure}"
     if not s.matched:
         return "3 missed"
-    if s.group == "ambiguous":
+    if s.handled is not None:
         return None if s.handled else "4 not said to be ambiguous"
     if s.cover < LEAST_COVER:
         return "5 covers too little"

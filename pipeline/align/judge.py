@@ -7,10 +7,18 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 
 from pipeline import reasons
+from pipeline.align.judge_lines import (
+    SAME_LINE,
+    VISIBLE_MS,
+    distance,
+    exacter,
+    most_exact,
+    on_lines,
+    paired,
+    stated_error,
+)
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
 
-VISIBLE_MS = 45.0
-"""Methods further apart than this do not agree."""
 ALONE = 0.9
 """The confidence from which one method's word is taken against the other's "no match"."""
 ELSEWHERE_MS = 250.0
@@ -20,46 +28,18 @@ ECHO = 0.5
 one, share."""
 ONE_EAR = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
-SAME_LINE = 3.0
-"""Milliseconds up to which two methods follow the same exact line: on another, or one that
-drifts, what should be heard is not, and limits are those of that mistake."""
-CONFIRMED = 1.0
-"""Methods no further apart than this (milliseconds) found the same arrival."""
 SHORT = 0.3
 """Seconds by which one method's limits may fall short of the other's and be the same limits."""
 SURE = 0.9
 """The confidence from which a take is believed that the other method did not hear."""
 TAKE, APART = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
-COMMON = 1.0
-"""Seconds that two segments share at least when they are the same one."""
 LIMITS_MS = "limits_ms"
 """What a method's details call the milliseconds within which its limits usually are."""
+PRESENT = "present"
+"""What they call it, 1 or 0, that the music is surely there, wherever else it fits."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
-
-
-def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | None:
-    """The largest difference of two maps where both have one, in milliseconds.
-
-    A segment is compared with the one it shares most time with; None without common time.
-    """
-    worst: float | None = None
-    for one in first:
-        shared = [
-            (min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start), two)
-            for two in second
-        ]
-        length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
-        if length <= min(1.0, 0.25 * (one.dance_end - one.dance_start)):
-            continue
-        for time in (
-            max(one.dance_start, two.dance_start),
-            min(one.dance_end, two.dance_end),
-        ):
-            gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
-            worst = gap if worst is None else max(worst, gap)
-    return worst
 
 
 def completed(
@@ -121,16 +101,6 @@ def bounded(
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
     return tuple(result) if apart else tuple(segments)
-
-
-def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
-    """The segments that share time with this one, on the same line."""
-    return [
-        two
-        for two in others
-        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
-        and (distance([one], [two]) or 0.0) <= VISIBLE_MS
-    ]
 
 
 def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
@@ -195,6 +165,11 @@ def surest(answer: MethodAlignment) -> tuple[float, float]:
     return -round(answer.confidence, 2), answer.error_ms or 0.0
 
 
+def heard_somewhere(answer: MethodAlignment) -> bool:
+    """Whether a method is sure that the music is there, and only not where of several places."""
+    return answer.ambiguous and answer.evidence.details.get(PRESENT) == 1.0
+
+
 def echo(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
     return trust(answer) <= ECHO
@@ -221,7 +196,8 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=surest)
     alone = len(matched) < len(said)
-    unsure = bool(matched) and max(a.confidence for a in matched) < ALONE
+    sure = any(a.confidence >= ALONE or heard_somewhere(a) for a in matched)
+    unsure = bool(matched) and not sure
     if not matched or (unsure and (alone or contrary(matched))) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
@@ -243,6 +219,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         segments = bounded(segments, careful.segments, told, told_on(first, careful))
     main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
+    exact = most_exact(matched, agreement)
+    segments = on_lines(segments, exact.segments)
+    error = stated_error(exact, matched, agreement)
     ambiguous = any(a.ambiguous for a in matched)
     candidates = all_candidates(matched, main)
     confidence = first.confidence
@@ -276,24 +255,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         segments,
         candidates,
         agreement,
-        stated_error(matched, agreement),
+        error,
         None,
-        dict(answers),
+        {name: exacter(a, exact, agreement) for name, a in answers.items()},
     )
-
-
-def stated_error(matched: Sequence[MethodAlignment], agreement: float | None) -> float | None:
-    """Milliseconds by which the answer may be off: what the first method says of its own line,
-    but not less than its distance from another's and what the surest of them says on top.
-
-    Methods less apart than ``CONFIRMED`` found the same arrival, each its own way: then what it
-    adds for the chance that it is none is left out (``line_ms``).
-    """
-    first = matched[0]
-    if first.error_ms is None or agreement is None:
-        return first.error_ms
-    stated = first.error_ms
-    if agreement <= CONFIRMED:
-        stated = min(stated, float(first.evidence.details.get("line_ms", stated)))
-    least = min(stated, *(a.error_ms for a in matched if a.error_ms is not None))
-    return max(stated, min(agreement + least, VISIBLE_MS))

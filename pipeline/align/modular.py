@@ -42,7 +42,7 @@ from pipeline.align.modular_search import search
 from pipeline.align.modular_speed import search_speed
 from pipeline.align.modular_takes import Take, find_takes, genuine, tracks_of
 from pipeline.align.modular_tonal import TonalMatch, Tones
-from pipeline.align.modular_verdict import Verdict, judge_take
+from pipeline.align.modular_verdict import SAME_NOTES, Verdict, judge_take
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
@@ -233,8 +233,10 @@ def assemble(
     details = {**main.evidence.details, "weight": float(total), "trust": trusted}
     details["line_ms"] = max(line for line, _ in errors)
     details["limits_ms"] = LIMITS_MS
-    if any(d is not None for d in doubts):
-        details["missing"] = max(d for d in doubts if d is not None)
+    known = [d for d in doubts if d is not None]
+    if known:
+        details["missing"] = max(known)
+        details["present"] = float(max(known) <= WHOLE and details["tonal_rho"] >= SAME_NOTES)
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )

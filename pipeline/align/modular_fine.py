@@ -33,6 +33,10 @@ has, relative to the strongest, in the usual one of them."""
 PARTS, LOCAL, SURE = 8, 0.006, 3.0
 """Parts of a take that say where its line is, seconds about it that they look at, and standard
 errors that are stated."""
+FLOOR = 0.01
+"""Added to the reference's auto spectrum, relative to its mean, so that bins in which it plays
+nothing are not all noise. The spectrum itself is divided by bin by bin: averaged over neighbours,
+each sustained tone would ring through the response, and hide its arrivals in a reverberant room."""
 SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
 BAND = (120.0, 3400.0)
@@ -84,16 +88,10 @@ def responses(
         auto += (np.square(there.real) + np.square(there.imag)) * weight
     frequency = np.arange(room // 2 + 1) * rate / room
     inside = (frequency > BAND[0]) & (frequency < min(BAND[1], 0.45 * rate))
-    smooth = smoothed(auto, int(40 * room / rate))
-    weights = np.where(inside, 1.0 / (smooth + 0.003 * float(smooth[inside].mean()) + 1e-12), 0.0)
+    weights = np.where(inside, 1.0 / (auto + FLOOR * float(auto[inside].mean()) + 1e-12), 0.0)
     curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
     return lags.astype(np.float32), np.asarray(starts + WINDOW / 2, np.float32)
-
-
-def smoothed(power: Array, width: int) -> Array:
-    """A power spectrum averaged over ``width`` bins."""
-    return np.convolve(power, np.ones(width, np.float32) / width, "same").astype(np.float32)
 
 
 def stacked(curves: Array, shifts: Array) -> Array:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.signal import duration
-from pipeline.align.v2_answer import CHANCE, LOCKED, NAME, answer, around, on_grid, placed
+from pipeline.align.v2_answer import CHANCE, HEARD, LOCKED, NAME, answer, around, on_grid, placed
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
 from pipeline.align.v2_echo import levels
@@ -38,8 +38,8 @@ CLOSE = 4
 """Paths up to which places that come close to the best one are followed as well."""
 FASTER = 1.25
 """How much more evidence another speed needs to replace the same speed."""
-SURE, HEARD = 0.9, 8.5
-"""Confidence that a take in a gap needs, and the score that chance hardly comes to."""
+SURE = 0.9
+"""Confidence that a take in a gap needs."""
 TEMPO = 4.6
 """Score from which another speed is looked at; chance comes to 3.9."""
 

@@ -37,7 +37,10 @@ SHARP, SMEARED, UNTOLD = 0.6, 10.0, 45.0
 HIGH = 30.0
 """Height of a peak of phases that leaves no doubt."""
 SAME = 6
-"""So many equally good places are a rhythm that many songs have, and no match."""
+"""So many equally good places are a rhythm that many songs have, and no match, unless all of the
+reference is heard there: then it is a loop."""
+HEARD = 8.5
+"""The score that chance, and two songs over the same drums, hardly come to."""
 
 
 def placed(
@@ -189,6 +192,12 @@ def lacking(dance: Sound, reference: Sound, segment: Segment) -> float | None:
     return unexplained(dance, reference, segment.offset, segment.speed, *span)
 
 
+def present(score: float, lack: float | None) -> bool:
+    """Whether the music is surely there, wherever else it fits: bits agree as they hardly do by
+    chance or by the same drums, and nothing of the reference is lacking."""
+    return score >= HEARD and lack is not None and lack <= NOTHING
+
+
 def complete(
     dance: Sound, reference: Sound, heard: Bits, pieces: list[Piece]
 ) -> tuple[list[Piece], list[Piece]]:
@@ -243,15 +252,15 @@ def answer(
         deep = score < CHANCE and exact.height >= LOCKED
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(dance, reference, heard, listening, piece, others)
-        equal = sum(share >= EQUAL for _, share in others)
-        if strength < CHANCE + 0.6 or (equal >= SAME and not deep):
+        lack = lacking(dance, reference, segment) if exact.height >= LOCKED else None
+        many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
+        if strength < CHANCE + 0.6 or (many and not present(score, lack)):
             continue
         if not deep and others and others[0][1] > BETTER:
             continue
         segments.append(segment)
         told |= sharp
-        if exact.height >= LOCKED:
-            lacks.append(lacking(dance, reference, segment))
+        lacks += [lack] if exact.height >= LOCKED else []
         total += piece.score * float(np.sqrt(piece.stop - piece.start))
         errors.append(error_of(heard, listening, piece, exact))
         if best is None or strength > best[0]:
@@ -270,15 +279,16 @@ def answer(
     unlocked = not lacks and not heard.stretched
     trust = UNLOCKED if unlocked else ceiling(lacks, strength, main.dance_end - main.dance_start)
     confidence = min(confidence, trust)
+    lack = max((share for share in lacks if share is not None), default=None)
     details = {
         **evidence.details,
         "weight": total,
         "trust": trust,
         "line_ms": max(errors),
         "limits_ms": LIMITS_MS,
+        "present": float(present(score, lack)),
+        **({} if lack is None else {"missing": lack}),
     }
-    if any(share is not None for share in lacks):
-        details["missing"] = max(share for share in lacks if share is not None)
     candidates = candidates_of(main, others)
     return MethodAlignment(
         NAME,

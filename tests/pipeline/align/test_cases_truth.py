@@ -147,6 +147,19 @@ def test_cases_are_the_same_each_time() -> None:
         pytest.skip(str(error))
 
 
+def test_of_many_equal_places_eight_have_to_be_listed() -> None:
+    truth = Segment(0, 10, 5.0)
+    places = tuple((5.0 + 2.0 * k, 1.0) for k in range(20))
+    silence = np.zeros(RATE, dtype=np.float32)
+    case = Case("made-up", "practice_loop", silence, silence, RATE, (truth,), True, places)
+
+    def handled(count: int) -> bool | None:
+        answer = Answer(True, True, 0.5, (Segment(0, 10, 7.0),), places[2 : 1 + count])
+        return scoring.score(case, "m", answer, 1).handled
+
+    assert handled(8) and not handled(7)
+
+
 def made_up(segments: tuple[Segment, ...] | None) -> Case:
     silence = np.zeros(RATE, dtype=np.float32)
     return Case("made-up", "takes", silence, silence, RATE, segments)

@@ -204,6 +204,43 @@ def test_of_two_equally_sure_the_more_exact_one_answers() -> None:
     assert judge({"v2": rough, "modular": exact}).segments == exact.segments
 
 
+def elsewhere(present: float) -> MethodAlignment:
+    """An answer of a method that hears the music in several places."""
+    places = (Candidate(12.0, 1.0, 0.5), Candidate(20.0, 1.0, 0.49))
+    evidence = replace(SURE.evidence, details={"present": present})
+    doubting = replace(SURE, method="modular", ambiguous=True, confidence=0.5, evidence=evidence)
+    return replace(doubting, candidates=places)
+
+
+@pytest.mark.parametrize("present", [1.0, 0.0])
+def test_a_method_alone_that_hears_the_music_and_not_where_makes_the_answer_ambiguous(
+    present: float,
+) -> None:
+    together = judge({"v2": replace(NONE, method="v2"), "modular": elsewhere(present)})
+    assert (together.matched, together.ambiguous) == (present == 1.0, present == 1.0)
+    assert together.confidence <= 0.5
+    assert {c.offset for c in together.candidates} == ({12.0, 20.0} if present else set())
+
+
+def test_of_two_at_one_place_the_line_that_states_less_is_the_answer() -> None:
+    """Whichever is surer of the place; also in the file of the one that can say little."""
+    rough = replace(SURE, method="modular", error_ms=14.0, segments=(Segment(0, 30, 12.03),))
+    exact = replace(SURE, confidence=0.5, error_ms=0.7)
+    for other in (exact, replace(exact, confidence=0.99)):
+        together = judge({"v2": other, "modular": rough})
+        assert [s.offset for s in together.segments] == [12.0]
+        assert together.error_ms == pytest.approx(30.7)
+        assert [s.offset for s in together.variants["modular"].segments] == [12.0]
+        assert together.variants["v2"].segments == exact.segments
+    # One that states nearly as little keeps its own line in its own file.
+    near = replace(rough, error_ms=3.0)
+    assert judge({"v2": exact, "modular": near}).variants["modular"] == near
+    # Another place is no better line.
+    apart = replace(exact, segments=(Segment(0, 30, 12.1),))
+    together = judge({"v2": apart, "modular": rough})
+    assert together.variants["modular"] == rough and together.segments == rough.segments
+
+
 def stated(answer: MethodAlignment, error: float, line: float) -> MethodAlignment:
     evidence = replace(answer.evidence, details={"line_ms": line})
     return replace(answer, error_ms=error, evidence=evidence)
@@ -220,7 +257,8 @@ def test_doubt_about_an_arrival_goes_when_both_found_the_same() -> None:
     near = two_of(Segment(0, 30, 12.0002), confidence=0.9)
     far = two_of(Segment(0, 30, 12.003), confidence=0.9)
     assert judge({"v2": first, "modular": near}).error_ms == pytest.approx(0.9)
-    assert judge({"v2": first, "modular": far}).error_ms == pytest.approx(28.0)
+    # Beside one that states less, that one's line is the answer's.
+    assert judge({"v2": first, "modular": far}).error_ms == pytest.approx(4.0)
     assert judge({"v2": first}).error_ms == pytest.approx(28.0)
 
 

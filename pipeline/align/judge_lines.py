@@ -1,0 +1,109 @@
+"""Lines of answers that mean the same place: how far apart they are, whose is most exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.model import MethodAlignment, Segment
+
+VISIBLE_MS = 45.0
+"""Methods further apart than this do not agree."""
+SAME_LINE = 3.0
+"""Milliseconds up to which two methods follow the same exact line: on another, or one that
+drifts, what should be heard is not, and limits are those of that mistake."""
+CONFIRMED = 1.0
+"""Methods no further apart than this (milliseconds) found the same arrival."""
+COMMON = 1.0
+"""Seconds that two segments share at least when they are the same one."""
+
+
+def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | None:
+    """The largest difference of two maps where both have one, in milliseconds.
+
+    A segment is compared with the one it shares most time with; None without common time.
+    """
+    worst: float | None = None
+    for one in first:
+        shared = [
+            (min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start), two)
+            for two in second
+        ]
+        length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
+        if length <= min(1.0, 0.25 * (one.dance_end - one.dance_start)):
+            continue
+        for time in (
+            max(one.dance_start, two.dance_start),
+            min(one.dance_end, two.dance_end),
+        ):
+            gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
+            worst = gap if worst is None else max(worst, gap)
+    return worst
+
+
+def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
+    """The segments that share time with this one, on the same line."""
+    return [
+        two
+        for two in others
+        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
+        and (distance([one], [two]) or 0.0) <= VISIBLE_MS
+    ]
+
+
+def own_error(answer: MethodAlignment, agreement: float) -> float:
+    """Milliseconds by which a method's line may be off, as far as it knows itself.
+
+    Methods less apart than ``CONFIRMED`` found the same arrival, each its own way: then what it
+    adds for the chance that it is none is left out (``line_ms``).
+    """
+    said = float("inf") if answer.error_ms is None else answer.error_ms
+    if agreement > CONFIRMED:
+        return said
+    return min(said, float(answer.evidence.details.get("line_ms", said)))
+
+
+def most_exact(matched: Sequence[MethodAlignment], agreement: float | None) -> MethodAlignment:
+    """The answer whose lines are taken: the first, or where both name one place, the one that
+    states the smaller error of them."""
+    if agreement is None or agreement > VISIBLE_MS:
+        return matched[0]
+    return min(matched, key=lambda answer: own_error(answer, agreement))
+
+
+def on_lines(segments: Sequence[Segment], exact: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Segments on the lines of the method that knows them more exactly, where it found the same
+    ones."""
+    result: list[Segment] = []
+    for segment in segments:
+        same = paired(segment, exact)
+        mutual = len(same) == 1 and paired(same[0], segments) == [segment]
+        line = same[0] if mutual else segment
+        result.append(replace(segment, offset=line.offset, speed=line.speed))
+    return tuple(result)
+
+
+def exacter(
+    answer: MethodAlignment, exact: MethodAlignment, agreement: float | None
+) -> MethodAlignment:
+    """A method's own answer on the more exact lines of the other, where its own say clearly less:
+    as those of features do beside those of waveforms."""
+    if agreement is None or agreement > VISIBLE_MS or answer.error_ms is None or not answer.matched:
+        return answer
+    better = own_error(exact, agreement)
+    if answer.error_ms - better <= SAME_LINE:
+        return answer
+    lines = on_lines(answer.segments, exact.segments)
+    return replace(answer, segments=lines, error_ms=better)
+
+
+def stated_error(
+    exact: MethodAlignment, matched: Sequence[MethodAlignment], agreement: float | None
+) -> float | None:
+    """Milliseconds by which the answer may be off: what the method whose lines it has says of
+    them, but not less than their distance from another's and what the surest says on top."""
+    if exact.error_ms is None or agreement is None:
+        return exact.error_ms
+    stated = own_error(exact, agreement)
+    least = min(stated, *(a.error_ms for a in matched if a.error_ms is not None))
+    return max(stated, min(agreement + least, VISIBLE_MS))
