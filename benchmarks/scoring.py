@@ -24,6 +24,8 @@ GROUPS = {
     "ambiguous": "ambiguous",
     "loop": "ambiguous",
     "speed_hard": "speed, hard",
+    "pitch": "pitch ±3 semitones",
+    "pitch_hard": "pitch, hard",
     "cover": "covers",
     "unrelated": "to reject",
     "same_tempo": "to reject",
@@ -33,6 +35,7 @@ GROUPS = {
     "other_part": "another part",
     "backwards": "to reject",
     "unrelated_many": "to reject",
+    "pitch_unrelated": "to reject",
 }
 """The goal that a kind counts for; every other kind is 'same speed'."""
 SAME_SPEED = "same speed"
