@@ -49,7 +49,7 @@ def pitch_hard(draw: Draw) -> Case:
 def pitch_unrelated(draw: Draw) -> Case:
     """Another key of what is not the reference: another song, at its own and at the reference's
     tempo, with the same drum samples (moved with the song), and the song backwards."""
-    semitones = SEMITONES[(draw.index // 2 + draw.index) % len(SEMITONES)]
+    semitones = SEMITONES[(draw.index // 4 + draw.index) % len(SEMITONES)]
     engine: warp.Engine = "atempo" if draw.index % 2 else "rubberband"
     where = scene(draw, 50, 150)
     reference, way = where.reference, draw.index % 4

@@ -59,8 +59,8 @@ class Features:
 
     @property
     def stretched(self) -> bool:
-        """Whether the speed was changed and the pitch kept, so that waveforms do not match."""
-        return abs(self.speed - 1) > 2e-3 and self.pitch == 1.0
+        """Whether the pitch did not move with the speed, so that waveforms do not match."""
+        return abs(self.speed - self.pitch) > 2e-3
 
     @property
     def count(self) -> int:
