@@ -45,6 +45,28 @@ def pitch_hard(draw: Draw) -> Case:
     return matched(draw, dance, where.reference, truth)
 
 
+BEYOND = (
+    *((semitones, 1.0, 45.0) for semitones in (0.5, -0.5, 1.5, -1.5, 2.5, -2.5)),
+    *((semitones, 1.0, 45.0) for semitones in (4.0, -4.0, 5.0, -5.0, 6.0, -6.0, 7.0, -7.0)),
+    *((semitones, speed, 45.0) for semitones, speed in ((2.0, 1.02), (-2.0, 0.96), (3.0, 1.1))),
+    *((semitones, 1.0, 8.0) for semitones in (2.0, -2.0, 3.0)),
+)
+"""Semitones, speed and seconds of what is between two keys, farther, at another speed as well, or
+very short."""
+
+
+@recipe("pitch_beyond", len(BEYOND))
+def pitch_beyond(draw: Draw) -> Case:
+    """What nobody promises to find: the documents say what is."""
+    semitones, speed, seconds = BEYOND[draw.index]
+    engine: warp.Engine = "atempo" if draw.index % 2 else "rubberband"
+    where = scene(draw, seconds * speed, 150)
+    dance, truth = record(
+        where.reference, where.start, seconds, speed=speed, engine=engine, semitones=semitones
+    )
+    return matched(draw, phone(dance, draw), where.reference, truth)
+
+
 @recipe("pitch_unrelated", 12)
 def pitch_unrelated(draw: Draw) -> Case:
     """Another key of what is not the reference: another song, at its own and at the reference's

@@ -26,6 +26,7 @@ GROUPS = {
     "speed_hard": "speed, hard",
     "pitch": "pitch ±3 semitones",
     "pitch_hard": "pitch, hard",
+    "pitch_beyond": "pitch, beyond",
     "cover": "covers",
     "unrelated": "to reject",
     "same_tempo": "to reject",

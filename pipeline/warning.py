@@ -23,7 +23,7 @@ TEXTS = {
     "same_file": "the dance and the reference are the same file: there is no clean track to put "
     "under it; give the song itself as the reference",
     "other_key": "the music of the dance is in another key than the reference (semitones: "
-    "{semitones:+g}); the result has the reference's own",
+    "about {semitones:+g}); the result has the reference's own",
     "picture_encoded": "the picture had to be encoded again",
 }
 

@@ -48,8 +48,8 @@ MARGIN = 150
 BLOCK = 4000
 FFT_SIZE = 2048
 SPREAD = 1.5
-SEMITONES = (-3, -2, -1, 1, 2, 3)
-"""Keys that are looked for, relative to the reference's."""
+SEMITONES = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+"""Keys that are looked for, relative to the reference's: all there are."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +141,12 @@ def liveliest(dance: Sound) -> tuple[float, float]:
     return float(first), float(first + width)
 
 
-def search_speed(
-    dance: Sound, reference: Sound, stretch: tuple[float, float] | None = None
-) -> list[SpeedPeak]:
+def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
     """The best place at the best speeds, best first, each speed once."""
     steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
     grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
     trials = [(float(s), pitch) for s in grid for pitch in (1.0, float(s))]
-    return ranked(places(dance, reference, trials, stretch))
+    return ranked(places(dance, reference, trials))
 
 
 def search_key(dance: Sound, reference: Sound) -> tuple[int, SpeedPeak]:
@@ -159,13 +157,10 @@ def search_key(dance: Sound, reference: Sound) -> tuple[int, SpeedPeak]:
 
 
 def places(
-    dance: Sound,
-    reference: Sound,
-    trials: Sequence[tuple[float, float]],
-    stretch: tuple[float, float] | None = None,
+    dance: Sound, reference: Sound, trials: Sequence[tuple[float, float]]
 ) -> list[SpeedPeak]:
     """The best place at each speed and pitch that is tried."""
-    start, stop = stretch or liveliest(dance)
+    start, stop = liveliest(dance)
     rate = dance.rate
     size = frame_size(rate, 0.064)
     fine = PER_SECOND * 2

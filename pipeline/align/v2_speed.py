@@ -35,8 +35,8 @@ FFT_SIZE = 2048
 WIDE = 1.7
 SURE = 7.0
 """Deviations of chance from which no other chunk is tried."""
-KEYS = (-3, -2, -1, 1, 2, 3)
-"""Semitones by which the dance may sound higher than the reference."""
+KEYS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+"""Semitones by which the dance may sound higher than the reference: karaoke machines have these."""
 
 
 @dataclass(frozen=True)

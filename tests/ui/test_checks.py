@@ -102,7 +102,7 @@ def test_the_same_recording_twice_is_warned_of_and_not_praised(
 
 
 @pytest.mark.parametrize(
-    ("locale", "told"), [("en-US", "(semitones: -2)"), ("zh-CN", "（相差半音数：-2）")]
+    ("locale", "told"), [("en-US", "(semitones: about -2)"), ("zh-CN", "（相差半音数：约 -2）")]
 )
 def test_music_in_another_key_is_said(
     outputs: Path, monkeypatch: pytest.MonkeyPatch, locale: str, told: str

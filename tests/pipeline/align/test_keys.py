@@ -15,7 +15,7 @@ from tests.pipeline.align.sounds import Held, cut, noisy, track
 
 pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
-KEYS = (-3, -2, -1, 1, 2, 3)
+KEYS = (-6, -4, -3, -2, -1, 1, 2, 3, 5)
 
 
 @cache
