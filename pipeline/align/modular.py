@@ -130,7 +130,7 @@ def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> 
     if not takes:
         return as_given(NAME, dance, reference, hint)
     sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
-    answer = assemble(dance, reference, heard, listening, takes, [sure] * len(takes))
+    answer = in_key(assemble(dance, reference, heard, listening, takes, [sure] * len(takes)), heard)
     return refined(replace(answer, segments=apart(answer.segments)))
 
 
@@ -161,9 +161,14 @@ def in_other_key(
     if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
         return unmatched(reasons.NO_SHARED_MUSIC)
     heard = extract(dance, 1.0, 2 ** (key / 12))
-    answer = at_speed(dance, reference, heard, listening, tones)
-    # The reference is put under the dance at its own pitch.
-    segments = (replace(s, pitch_moved=False, semitones=float(key)) for s in answer.segments)
+    return in_key(at_speed(dance, reference, heard, listening, tones), heard)
+
+
+def in_key(answer: MethodAlignment, heard: Features) -> MethodAlignment:
+    """An answer that says in which key its music is; the reference keeps its own pitch."""
+    if not heard.semitones:
+        return answer
+    segments = (replace(s, pitch_moved=False, semitones=heard.semitones) for s in answer.segments)
     return replace(answer, segments=tuple(segments))
 
 

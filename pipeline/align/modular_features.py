@@ -63,6 +63,11 @@ class Features:
         return abs(self.speed - self.pitch) > 2e-3
 
     @property
+    def semitones(self) -> float:
+        """How much higher the music sounds than its speed explains: in which other key it is."""
+        return round(12 * float(np.log2(self.pitch)), 2) if self.stretched else 0.0
+
+    @property
     def count(self) -> int:
         """How many frames."""
         return len(self.values)

@@ -30,7 +30,7 @@ from pipeline.align.v2_search import Guess, guesses
 from pipeline.align.v2_soft import soft_takes
 from pipeline.align.v2_speed import search_key, search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
-from pipeline.model import Evidence, MethodAlignment, Progress, Sound
+from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
 
 DRIFT = 6e-4
 """The largest drift between two clocks."""
@@ -164,7 +164,7 @@ def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> Meth
         placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
         for index, piece in enumerate(pieces)
     ]
-    segments = separated([segment for segment, _, _ in placings])
+    segments = in_key(separated([segment for segment, _, _ in placings]), heard)
     locked = all(line.height >= LOCKED for _, line, _ in placings)
     error = 1.0 if locked else 15.0
     return refined(MethodAlignment(NAME, True, False, 0.9, segments, (), error, None, Evidence()))
@@ -208,11 +208,12 @@ def in_other_key(dance: Sound, reference: Sound, listening: Bits) -> MethodAlign
         paths = paths_of(dance, reference, heard, listening, guesses(heard, listening))
         result = answer(dance, reference, heard, listening, paths)
         if result.matched:
-            return in_key(result, tempo.key)
+            return replace(result, segments=in_key(result.segments, heard))
     return None
 
 
-def in_key(result: MethodAlignment, semitones: int) -> MethodAlignment:
-    """An answer whose music sounds so much higher in the dance; the reference keeps its pitch."""
-    segments = (replace(s, pitch_moved=False, semitones=float(semitones)) for s in result.segments)
-    return replace(result, segments=tuple(segments))
+def in_key(segments: tuple[Segment, ...], heard: Bits) -> tuple[Segment, ...]:
+    """Segments that say in which key their music is; the reference keeps its own pitch."""
+    if not heard.semitones:
+        return segments
+    return tuple(replace(s, pitch_moved=False, semitones=heard.semitones) for s in segments)

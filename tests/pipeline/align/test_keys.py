@@ -9,7 +9,7 @@ import pytest
 from scipy import signal
 
 from benchmarks import warp
-from pipeline.align import METHODS, judge
+from pipeline.align import METHODS, Hint, judge
 from pipeline.model import Samples
 from tests.pipeline.align.sounds import Held, cut, noisy, track
 
@@ -38,6 +38,17 @@ def test_a_song_in_another_key_is_found(name: str, semitones: int) -> None:
             late = (segment.speed - 1) * time + segment.offset - 10.0
             assert abs(late) < min(0.02, (answer.error_ms or 0.0) / 1000 + 0.004)
     assert sum(s.dance_end - s.dance_start for s in answer.segments) > 25
+
+
+@BOTH
+@pytest.mark.parametrize("semitones", [-5, 3])
+def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) -> None:
+    dance = Held(noisy(in_key(semitones, "rubberband"), 10))
+    answer = METHODS[name](dance, Held(track(2)), hint=Hint(10.2, 1.0))
+    assert answer.evidence.details["refined"] == 1.0
+    for segment in answer.segments:
+        assert segment.semitones == semitones and not segment.pitch_moved
+        assert abs((segment.speed - 1) * 15 + segment.offset - 10.0) < 0.02
 
 
 @BOTH
