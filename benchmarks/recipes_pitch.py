@@ -50,6 +50,8 @@ BEYOND = (
     *((semitones, 1.0, 45.0) for semitones in (4.0, -4.0, 5.0, -5.0, 6.0, -6.0, 7.0, -7.0)),
     *((semitones, speed, 45.0) for semitones, speed in ((2.0, 1.02), (-2.0, 0.96), (3.0, 1.1))),
     *((semitones, 1.0, 8.0) for semitones in (2.0, -2.0, 3.0)),
+    *((1.0, 1.03, 45.0), (-1.0, 0.95, 45.0), (-2.0, 1.05, 45.0), (-3.0, 0.9, 45.0)),
+    (-2.0, 0.99, 45.0),
 )
 """Semitones, speed and seconds of what is between two keys, farther, at another speed as well, or
 very short."""
