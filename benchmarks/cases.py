@@ -2,7 +2,8 @@
 
 ``generate`` yields them lazily, the same ones each time: every choice is drawn from the names of
 the split and the kind. Recipes for each kind are in ``benchmarks.recipes``,
-``benchmarks.recipes_hard``, ``benchmarks.recipes_more`` and ``benchmarks.recipes_rooms``.
+``benchmarks.recipes_hard``, ``benchmarks.recipes_more``, ``benchmarks.recipes_pitch`` and
+``benchmarks.recipes_rooms``.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ def generate(
         recipes,
         recipes_hard,
         recipes_more,
+        recipes_pitch,
         recipes_rooms,
     )
 
@@ -212,11 +214,12 @@ def rival(
 
 def record(
     reference: Samples, offset: float, seconds: float, *, speed: float = 1.0,
-    engine: warp.Engine | None = None,
+    engine: warp.Engine | None = None, semitones: float = 0.0,
 ) -> tuple[Samples, Segment]:  # fmt: skip
     """The dance's sound by the map, silent where the reference has nothing, and the truth.
 
-    ``engine`` keeps the pitch by that time stretcher; without it the pitch moves with the speed.
+    ``engine`` keeps the pitch by that time stretcher, or moves it by so many semitones; without it
+    the pitch moves with the speed.
     """
     begin = max(0.0, -offset / speed)
     end = min(seconds, (len(reference) / RATE - offset) / speed)
@@ -226,10 +229,10 @@ def record(
     if engine is None:
         music = warp.play(reference, RATE, at, length, speed)
     else:
-        music = warp.stretch(reference, RATE, at, length, speed, engine)
+        music = warp.stretch(reference, RATE, at, length, speed, engine, semitones)
     dance = np.zeros(count, dtype=np.float32)
     dance[first : first + len(music)] = music[: count - first]
-    return dance, Segment(begin, end, offset, speed, speed != 1 and engine is None)
+    return dance, Segment(begin, end, offset, speed, speed != 1 and engine is None, semitones)
 
 
 def room_tone(count: int, seed: int, level: float = 0.001) -> Samples:

@@ -26,6 +26,9 @@ GROUPS = {
     "loop": "ambiguous",
     "practice_loop": "practice loops",
     "speed_hard": "speed, hard",
+    "pitch": "pitch ±3 semitones",
+    "pitch_hard": "pitch, hard",
+    "pitch_beyond": "pitch, beyond",
     "cover": "covers",
     "unrelated": "to reject",
     "same_tempo": "to reject",
@@ -35,6 +38,7 @@ GROUPS = {
     "other_part": "another part",
     "backwards": "to reject",
     "unrelated_many": "to reject",
+    "pitch_unrelated": "to reject",
 }
 """The goal that a kind counts for; every other kind is 'same speed'."""
 SAME_SPEED = "same speed"

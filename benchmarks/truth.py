@@ -67,11 +67,12 @@ def check(case: Case, segment: Segment) -> Check:
     blur = BLURRED.get(case.kind, 0.0)
     lag, clear = warp.phase_lag(expected, heard, rate)
     kept = case.kind != "cover" and (segment.pitch_moved or abs(segment.speed - 1) < 0.0006)
+    kept = kept and not segment.semitones
     if kept and clear >= CLEAR:
         return Check("phase", lag, level, blur)
     try:
         source = case.reference[round(start * rate) :]
-        late = warp.envelope_lag(source, heard, rate, segment.speed)
+        late = warp.envelope_lag(source, heard, rate, segment.speed, 2 ** (segment.semitones / 12))
         return Check("onsets", late, level, blur)
     except ValueError:
         return Check("unclear", lag, level)

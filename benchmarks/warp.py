@@ -61,28 +61,41 @@ def play(x: Samples, rate: int, start: float, seconds: float, speed: float = 1.0
 
 
 def stretch(
-    x: Samples, rate: int, start: float, seconds: float, speed: float, engine: Engine = "rubberband"
-) -> Samples:
-    """Like ``play`` with the pitch kept; ffmpeg's filter's delay is measured and removed."""
+    x: Samples, rate: int, start: float, seconds: float, speed: float,
+    engine: Engine = "rubberband", semitones: float = 0.0,
+) -> Samples:  # fmt: skip
+    """Like ``play`` with the pitch kept; ffmpeg's filter's delay is measured and removed.
+
+    ``semitones`` moves the pitch by itself: by rubberband, or by another sampling rate whose
+    change of tempo atempo takes back.
+    """
+    pitch = 2 ** (semitones / 12)
     margin = 3.0
     first = max(0.0, start - margin * speed)
     last = min(len(x) / rate, start + (seconds + margin) * speed)
     source = x[int(first * rate) : int(last * rate)]
     head = (start - int(first * rate) / rate) / speed
-    option = f"rubberband=tempo={speed:.9f}" if engine == "rubberband" else f"atempo={speed:.9f}"
+    if engine == "rubberband":
+        option = f"rubberband=tempo={speed:.9f}:pitch={pitch:.9f}"
+    else:
+        raised = round(rate * pitch)
+        option = f"asetrate={raised},aresample={rate},atempo={speed * rate / raised:.9f}"
     raw = _ffmpeg(source, rate, ["-af", option])
-    lag = envelope_lag(source, raw, rate, speed)
+    lag = envelope_lag(source, raw, rate, speed, pitch)
     positions = (head + lag + np.arange(round(seconds * rate)) / rate) * rate
     return resample_at(raw, positions)
 
 
-def envelope_lag(reference: Samples, dance: Samples, rate: int, speed: float) -> float:
+def envelope_lag(
+    reference: Samples, dance: Samples, rate: int, speed: float, pitch: float = 1.0
+) -> float:
     """How late ``dance`` is (seconds) against ``reference_time = speed * dance_time``.
 
+    ``pitch`` is how much higher the dance sounds; its bands are as much higher.
     Onset strength in six bands at 1000 frames a second, correlated in windows of 8 s within
     ±0.25 s; the median over windows. Centred windows on both sides, so that neither is late.
     """
-    ours, theirs = _onsets(dance, rate), _onsets(reference, rate)
+    ours, theirs = _onsets(dance, rate, pitch), _onsets(reference, rate)
     count = int(min(ours.shape[1], theirs.shape[1] / speed)) - 1
     grid = np.arange(count) * speed
     warped = np.stack([np.interp(grid, np.arange(theirs.shape[1]), band) for band in theirs])
@@ -107,11 +120,12 @@ def envelope_lag(reference: Samples, dance: Samples, rate: int, speed: float) ->
     return float(np.median(lags))
 
 
-def _onsets(x: Samples, rate: int) -> NDArray[np.float64]:
+def _onsets(x: Samples, rate: int, pitch: float = 1.0) -> NDArray[np.float64]:
     """Half-wave rectified log-energy rise in six octave bands, 1000 frames a second."""
     hop = rate // 1000
     bands = []
-    for low in (100, 250, 500, 1000, 2000, 4000):
+    for edge in (100, 250, 500, 1000, 2000, 4000):
+        low = edge * pitch
         sections = signal.butter(
             2, [low, min(2 * low, rate * 0.49)], "bandpass", fs=rate, output="sos"
         )

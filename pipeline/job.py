@@ -173,6 +173,7 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
         warnings += warning.same_file(given.dance, given.reference)
         warnings += warning.cut_off(files.dance, sounds.dance.duration)
         warnings += warning.cut_off(files.reference, sounds.reference.duration)
+        warnings += warning.other_key(alignment)
     else:
         summary, matched, reason = {}, True, None
 

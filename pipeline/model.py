@@ -55,6 +55,9 @@ class Segment:
     """How much faster the reference runs than the dance's clock; 1.0 is the same speed."""
     pitch_moved: bool = False
     """Whether the pitch moved with the speed (resampled), or was kept (time-stretched)."""
+    semitones: float = 0.0
+    """How much higher the music sounds in the dance than in the reference, whatever the speed: it
+    was put into another key."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.media import MediaInfo, Role
+from pipeline.model import Alignment
 from pipeline.same import same_bytes
 from pipeline.whole import ends_early
 
 Notice = dict[str, Any]
-"""``code``, and what its text needs: ``at`` is a time in seconds."""
+"""``code``, and what its text needs: ``at`` is a time in seconds, ``semitones`` a distance."""
 
 TEXTS = {
     "dance_cut_off": "the dance file is cut off: it ends at {at}; what is there was used",
@@ -25,6 +26,8 @@ TEXTS = {
     "{at} was mended",
     "same_file": "the dance and the reference are the same file: there is no clean track to put "
     "under it; give the song itself as the reference",
+    "other_key": "the music of the dance is in another key than the reference (semitones: "
+    "about {semitones:+g}); the result has the reference's own",
     "picture_encoded": "the picture had to be encoded again",
 }
 
@@ -47,6 +50,14 @@ def same_file(dance: Path, reference: Path) -> list[Notice]:
     return [{"code": "same_file"}] if same_bytes(dance, reference) else []
 
 
+def other_key(alignment: Alignment) -> list[Notice]:
+    """The warning that the dance's music is in another key than what is put under it."""
+    longest = alignment.longest
+    if longest is None or not longest.semitones:
+        return []
+    return [{"code": "other_key", "semitones": longest.semitones}]
+
+
 def of_results(notes: Iterable[str]) -> list[Notice]:
     """The warnings from the notes of all results, each once."""
     return [{"code": code} for code in dict.fromkeys(notes)]
@@ -55,4 +66,5 @@ def of_results(notes: Iterable[str]) -> list[Notice]:
 def text(warning: Mapping[str, Any]) -> str:
     """One line for the command line."""
     whole = round(warning.get("at", 0.0))
-    return TEXTS[warning["code"]].format(at=f"{whole // 60}:{whole % 60:02d}")
+    at, semitones = f"{whole // 60}:{whole % 60:02d}", warning.get("semitones", 0.0)
+    return TEXTS[warning["code"]].format(at=at, semitones=semitones)

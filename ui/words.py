@@ -138,8 +138,9 @@ def warning_texts(task: Task) -> list[str]:
     for warning in task.warnings or ():
         code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
         key = f"warning.{code}"
-        at = rows.number(warning.get("at")) if isinstance(warning, Mapping) else None
-        text = t(key, at=clock(at or 0.0)) if has(key) else str(code)
+        given = warning if isinstance(warning, Mapping) else {}
+        at, semitones = (rows.number(given.get(name)) or 0.0 for name in ("at", "semitones"))
+        text = t(key, at=clock(at), semitones=f"{semitones:+g}") if has(key) else str(code)
         if text not in texts:
             texts.append(text)
     return texts

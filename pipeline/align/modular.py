@@ -39,7 +39,7 @@ from pipeline.align.modular_rest import (
     unexplained,
 )
 from pipeline.align.modular_search import search
-from pipeline.align.modular_speed import search_speed
+from pipeline.align.modular_speed import search_key, search_speed
 from pipeline.align.modular_takes import Take, find_takes, genuine, tracks_of
 from pipeline.align.modular_tonal import TonalMatch, Tones
 from pipeline.align.modular_verdict import SAME_NOTES, Verdict, judge_take
@@ -91,6 +91,11 @@ def modular(
         if other.matched and weight(other) > FASTER * weight(result):
             result = other
             rest = unexplained(dance, reference, heard, result.segments)
+    # Waveforms that do not agree at the same speed are another key's, or another player's.
+    if not result.matched or result.evidence.details["trust"] <= UNLOCKED:
+        other = in_other_key(dance, reference, listening, tones)
+        if other.matched and weight(other) > FASTER * weight(result):
+            result, rest = other, unexplained(dance, reference, heard, other.segments)
     report(0.9)
     if result.matched:
         for low, high in rest[:MOST_REST]:
@@ -125,7 +130,7 @@ def at_hint(dance: Sound, reference: Sound, listening: Features, hint: Hint) -> 
     if not takes:
         return as_given(NAME, dance, reference, hint)
     sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
-    answer = assemble(dance, reference, heard, listening, takes, [sure] * len(takes))
+    answer = in_key(assemble(dance, reference, heard, listening, takes, [sure] * len(takes)), heard)
     return refined(replace(answer, segments=apart(answer.segments)))
 
 
@@ -146,6 +151,25 @@ def at_other_speed(
         if other.matched:
             return other
     return unmatched(reasons.NO_SHARED_MUSIC)
+
+
+def in_other_key(
+    dance: Sound, reference: Sound, listening: Features, tones: Tones
+) -> MethodAlignment:
+    """The answer at the same speed in the best other key, whose segments say which."""
+    key, peak = search_key(dance, reference)
+    if peak.score < SPEED_CHANCE or peak.score < 0.9 * peak.next_score:
+        return unmatched(reasons.NO_SHARED_MUSIC)
+    heard = extract(dance, 1.0, 2 ** (key / 12))
+    return in_key(at_speed(dance, reference, heard, listening, tones), heard)
+
+
+def in_key(answer: MethodAlignment, heard: Features) -> MethodAlignment:
+    """An answer that says in which key its music is; the reference keeps its own pitch."""
+    if not heard.semitones:
+        return answer
+    segments = (replace(s, pitch_moved=False, semitones=heard.semitones) for s in answer.segments)
+    return replace(answer, segments=tuple(segments))
 
 
 def at_speed(
@@ -223,7 +247,7 @@ def assemble(
         errors.append(error_of(heard, listening, take, exact))
     trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
     if not doubts and not heard.stretched:
-        trusted = UNLOCKED  # at one speed waveforms agree, but for another player's version
+        trusted = UNLOCKED  # at one speed waveforms agree, but for another key or player's version
     ambiguous = main.ambiguous
     total = sum(
         take.strength * float(np.sqrt((take.stop - take.start) / PER_SECOND))

@@ -59,8 +59,13 @@ class Features:
 
     @property
     def stretched(self) -> bool:
-        """Whether the speed was changed and the pitch kept, so that waveforms do not match."""
-        return abs(self.speed - 1) > 2e-3 and self.pitch == 1.0
+        """Whether the pitch did not move with the speed, so that waveforms do not match."""
+        return abs(self.speed - self.pitch) > 2e-3
+
+    @property
+    def semitones(self) -> float:
+        """How much higher the music sounds than its speed explains: in which other key it is."""
+        return round(12 * float(np.log2(self.pitch)), 2) if self.stretched else 0.0
 
     @property
     def count(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.align.hint import REACH, Hint
 from pipeline.align.modular_features import PER_SECOND, Features, extract
 from pipeline.align.modular_follow import Line, chance, fit_stretch, products
+from pipeline.align.modular_speed import SEMITONES
 from pipeline.align.modular_takes import Take, find_takes, genuine, track
 from pipeline.model import Sound
 
@@ -19,9 +20,12 @@ def near(
 ) -> tuple[Features, list[Take]]:
     """Features at the hint's speed, and the takes within its reach; none when nothing fits."""
     pitches = [1.0] if abs(hint.speed - 1) < 2e-3 else [hint.speed, 1.0]
+    keys = [2 ** (key / 12) for key in SEMITONES]
     best: tuple[float, Features, Line] | None = None
     heard = extract(dance, hint.speed, pitches[0])
-    for pitch in pitches:
+    for number, pitch in enumerate([*pitches, *keys]):
+        if number == len(pitches) and best is not None and best[0] >= SIGMAS:
+            break  # other keys are tried when nothing fits
         heard = extract(dance, hint.speed, pitch)
         line = Line(hint.offset * PER_SECOND)
         low, high = line.overlap(heard, listening)

@@ -1,13 +1,16 @@
-"""Speed search of the modular method: every speed from 0.68 to 1.45, the pitch moved or kept.
+"""Speed search of the modular method: every speed from 0.68 to 1.45, the pitch moved or kept; and
+the same speed in other keys.
 
 The loudest stretch of the dance is put on the reference's clock at each speed of a
 geometric grid, and its windows are correlated with the whole reference; the stack over
 windows refines the speed between the grid's steps. Where the pitch moved with the speed,
-the bands move with it (as a record player's do; a time-stretcher keeps them).
+the bands move with it (as a record player's do; a time-stretcher keeps them). Music in another
+key has its bands moved by semitones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +48,8 @@ MARGIN = 150
 BLOCK = 4000
 FFT_SIZE = 2048
 SPREAD = 1.5
+SEMITONES = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+"""Keys that are looked for, relative to the reference's: all there are."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,26 @@ def liveliest(dance: Sound) -> tuple[float, float]:
     return float(first), float(first + width)
 
 
-def search_speed(
-    dance: Sound, reference: Sound, stretch: tuple[float, float] | None = None
-) -> list[SpeedPeak]:
+def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
     """The best place at the best speeds, best first, each speed once."""
-    start, stop = stretch or liveliest(dance)
+    steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
+    grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
+    trials = [(float(s), pitch) for s in grid for pitch in (1.0, float(s))]
+    return ranked(places(dance, reference, trials))
+
+
+def search_key(dance: Sound, reference: Sound) -> tuple[int, SpeedPeak]:
+    """The key in which the dance fits best at the same speed, in semitones, and its best place."""
+    trials = [(1.0, 2 ** (key / 12)) for key in SEMITONES]
+    found = zip(SEMITONES, places(dance, reference, trials), strict=True)
+    return max(found, key=lambda item: item[1].score)
+
+
+def places(
+    dance: Sound, reference: Sound, trials: Sequence[tuple[float, float]]
+) -> list[SpeedPeak]:
+    """The best place at each speed and pitch that is tried."""
+    start, stop = liveliest(dance)
     rate = dance.rate
     size = frame_size(rate, 0.064)
     fine = PER_SECOND * 2
@@ -148,27 +168,20 @@ def search_speed(
     frames = max(int((stop - start) * fine), 8)
     power = power_frames(dance, first, frames, size, fine)
     spectra, step, count = reference_blocks(reference)
-    steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
-    grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
-    kept_bank = triangles(mel_edges(1.0), size, rate)
-    kept_bands = power @ kept_bank
+    kept_bands = power @ triangles(mel_edges(1.0), size, rate)
+    middle = (start + stop) / 2
     found: list[SpeedPeak] = []
-    for speed in grid:
-        for moved in (False, True):
-            bands = kept_bands
-            if moved:
-                bands = power @ triangles(mel_edges(float(speed)), size, rate)
-            values = flux(warped(bands, float(speed)))
-            peak = best_place(values, spectra, step, count)
-            slope, lag, score, other = peak
-            middle = (start + stop) / 2
-            true_speed = float(speed) * (1 + slope)
-            half = len(values) / 2
-            at = (half + lag) / PER_SECOND
-            found.append(
-                SpeedPeak(true_speed, moved, score, other, at - true_speed * middle, middle)
-            )
-    return ranked(found)
+    for speed, pitch in trials:
+        bands = kept_bands
+        if pitch != 1.0:
+            bands = power @ triangles(mel_edges(pitch), size, rate)
+        values = flux(warped(bands, speed))
+        slope, lag, score, other = best_place(values, spectra, step, count)
+        true_speed = speed * (1 + slope)
+        at = (len(values) / 2 + lag) / PER_SECOND
+        offset = at - true_speed * middle
+        found.append(SpeedPeak(true_speed, pitch == speed, score, other, offset, middle))
+    return found
 
 
 def ranked(found: list[SpeedPeak]) -> list[SpeedPeak]:

@@ -10,7 +10,17 @@ from dataclasses import replace
 
 from pipeline.align.hint import Hint, as_given, refined
 from pipeline.align.signal import duration
-from pipeline.align.v2_answer import CHANCE, HEARD, LOCKED, NAME, answer, around, on_grid, placed
+from pipeline.align.v2_answer import (
+    CHANCE,
+    HEARD,
+    LOCKED,
+    NAME,
+    UNLOCKED,
+    answer,
+    around,
+    on_grid,
+    placed,
+)
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_deep import deep_search
 from pipeline.align.v2_echo import levels
@@ -28,9 +38,9 @@ from pipeline.align.v2_rest import (
 )
 from pipeline.align.v2_search import Guess, guesses
 from pipeline.align.v2_soft import soft_takes
-from pipeline.align.v2_speed import search_tempo
+from pipeline.align.v2_speed import search_key, search_tempo
 from pipeline.align.v2_takes import Path, Piece, path_of, peel
-from pipeline.model import Evidence, MethodAlignment, Progress, Sound
+from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
 
 DRIFT = 6e-4
 """The largest drift between two clocks."""
@@ -121,6 +131,11 @@ def v2(
         ]
         if deep:
             result = answer(dance, reference, heard, listening, deep)
+    # Waveforms that do not agree at the same speed are another key's, or another player's.
+    if not result.matched or result.evidence.details["trust"] <= UNLOCKED:
+        other = in_other_key(dance, reference, listening)
+        if other and weight(other) > FASTER * weight(result):
+            result, left = other, gaps(dance, reference, level, other.segments)
     report(0.9)
     for low, high in left[:3] if result.matched else []:
         piece = at_other_speed(stretch(dance, low, high), reference, listening)
@@ -159,7 +174,7 @@ def at_hint(dance: Sound, reference: Sound, listening: Bits, hint: Hint) -> Meth
         placed(dance, reference, heard, piece, around(pieces, index, heard.speed))
         for index, piece in enumerate(pieces)
     ]
-    segments = separated([segment for segment, _, _ in placings])
+    segments = in_key(separated([segment for segment, _, _ in placings]), heard)
     locked = all(line.height >= LOCKED for _, line, _ in placings)
     error = 1.0 if locked else 15.0
     return refined(MethodAlignment(NAME, True, False, 0.9, segments, (), error, None, Evidence()))
@@ -192,3 +207,23 @@ def at_other_speed(dance: Sound, reference: Sound, listening: Bits) -> MethodAli
         if result.matched:
             return result
     return None
+
+
+def in_other_key(dance: Sound, reference: Sound, listening: Bits) -> MethodAlignment | None:
+    """The answer at the same speed in another key, if there is one."""
+    for tempo in search_key(dance, reference)[:1]:
+        if tempo.score < TEMPO or tempo.score < 0.9 * tempo.next_score:
+            continue
+        heard = extract(dance, 1.0, 2 ** (tempo.key / 12))
+        paths = paths_of(dance, reference, heard, listening, guesses(heard, listening))
+        result = answer(dance, reference, heard, listening, paths)
+        if result.matched:
+            return replace(result, segments=in_key(result.segments, heard))
+    return None
+
+
+def in_key(segments: tuple[Segment, ...], heard: Bits) -> tuple[Segment, ...]:
+    """Segments that say in which key their music is; the reference keeps its own pitch."""
+    if not heard.semitones:
+        return segments
+    return tuple(replace(s, pitch_moved=False, semitones=heard.semitones) for s in segments)

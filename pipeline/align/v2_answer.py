@@ -275,7 +275,7 @@ def answer(
     if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
         confidence = min(confidence, CLOSE)
     main = max(segments, key=lambda s: s.dance_end - s.dance_start)
-    # At one speed phases agree, but for another player's version.
+    # At one speed phases agree, but for another key or player's version.
     unlocked = not lacks and not heard.stretched
     trust = UNLOCKED if unlocked else ceiling(lacks, strength, main.dance_end - main.dance_start)
     confidence = min(confidence, trust)

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.align.hint import REACH, Hint
 from pipeline.align.v2_bits import PER_SECOND, Bits, extract
 from pipeline.align.v2_search import along, by_second
+from pipeline.align.v2_speed import KEYS
 from pipeline.model import Sound
 
 SIGMAS = 5.5
@@ -30,7 +31,10 @@ def best_lag(dance: Bits, reference: Bits, offset: float) -> tuple[float, float]
 def near(dance: Sound, listening: Bits, hint: Hint) -> tuple[Bits, float | None]:
     """Bits at the hint's speed, and the best lag within its reach; None when nothing fits."""
     pitches = [1.0] if abs(hint.speed - 1) < 2e-3 else [hint.speed, 1.0]
-    tries = [extract(dance, hint.speed, pitch) for pitch in pitches]
-    found = [(best_lag(bits, listening, hint.offset), bits) for bits in tries]
-    (lag, score), bits = max(found, key=lambda item: item[0][1])
-    return bits, lag if score >= SIGMAS else None
+    for tries in (pitches, [2 ** (key / 12) for key in KEYS]):
+        heard = (extract(dance, hint.speed, pitch) for pitch in tries)
+        found = [(best_lag(bits, listening, hint.offset), bits) for bits in heard]
+        (lag, score), bits = max(found, key=lambda item: item[0][1])
+        if score >= SIGMAS:
+            return bits, lag
+    return bits, None

@@ -1,4 +1,5 @@
-"""Speed search of the v2 method: one chunk of onset bits at every speed of a fine grid.
+"""Speed search of the v2 method: one chunk of onset bits at every speed of a fine grid, and in
+other keys at the same speed.
 
 The chunk is short enough (16 s) to bear the error of half a step; what the grid leaves,
 the line is fitted for afterwards.
@@ -6,6 +7,7 @@ the line is fitted for afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +35,8 @@ FFT_SIZE = 2048
 WIDE = 1.7
 SURE = 7.0
 """Deviations of chance from which no other chunk is tried."""
+KEYS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+"""Semitones by which the dance may sound higher than the reference: karaoke machines have these."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Tempo:
     """Seconds of the chunk in the dance."""
     score: float
     next_score: float
+    key: int = 0
+    """Semitones by which the pitch is higher whatever the speed."""
 
 
 def log_bands(sound: Sound, start: float, stop: float, per_second: float, pitch: float) -> Array:
@@ -103,11 +109,27 @@ def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
 
 def search_tempo(dance: Sound, reference: Sound) -> list[Tempo]:
     """The best places at the best speeds, best first."""
+    speeds = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), STEP))
+    return _search(
+        dance, reference, [(float(s), moved, 0) for s in speeds for moved in (False, True)]
+    )
+
+
+def search_key(dance: Sound, reference: Sound) -> list[Tempo]:
+    """The best places in other keys at the same speed, best first; of each chunk its best key."""
+    return _search(dance, reference, [(1.0, False, key) for key in KEYS])
+
+
+def _search(
+    dance: Sound, reference: Sound, trials: Sequence[tuple[float, bool, int]]
+) -> list[Tempo]:
+    """The best places at some speeds, best first: each with whether the pitch moved, and the
+    key."""
     longest = int(CHUNK * 1.2 * FASTEST * PER_SECOND) + 2
     blocks, step, count = blocks_of(reference, longest)
     best: list[Tempo] = []
     for start, stop in loud_chunks(dance):
-        best += _try_chunk(dance, start, stop, blocks, step, count, longest)
+        best += _try_chunk(dance, start, stop, trials, blocks, step, count, longest)
         best.sort(key=lambda t: -t.score)
         if best and best[0].score >= SURE and best[0].next_score < 0.9 * best[0].score:
             break
@@ -115,7 +137,14 @@ def search_tempo(dance: Sound, reference: Sound) -> list[Tempo]:
 
 
 def _try_chunk(
-    dance: Sound, start: float, stop: float, blocks: Complex, step: int, count: int, longest: int
+    dance: Sound,
+    start: float,
+    stop: float,
+    trials: Sequence[tuple[float, bool, int]],
+    blocks: Complex,
+    step: int,
+    count: int,
+    longest: int,
 ) -> list[Tempo]:
     """The best place of one chunk at each speed, the best of them without neighbours."""
     fine = PER_SECOND * 2
@@ -124,34 +153,26 @@ def _try_chunk(
     first = round(start * fine)
     power = power_frames(dance, first, len(kept), size, fine)
     found: list[Tempo] = []
-    for speed in np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), STEP)):
-        for moved in (False, True):
-            logs = kept
-            if moved:
-                edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * speed
-                logs = np.log(power @ triangles(edges, size, dance.rate) + 1e-9)
-            position = np.arange(int(len(logs) * speed / 2)) * (2 / speed)
-            low = np.minimum(position.astype(np.int64), len(logs) - 2)
-            part = (position - low).astype(np.float32)[:, None]
-            values = bits(logs[low] * (1 - part) + logs[low + 1] * part)[:longest]
-            spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
-            curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
-            curve = curves.reshape(-1)[: count + longest - 1]
-            curve = curve / (WIDE * np.sqrt(np.count_nonzero(values) + 1.0))
-            top = int(curve.argmax())
-            rest = np.concatenate([curve[: max(top - 10, 0)], curve[top + 11 :]])
-            lag = (top - (longest - 1)) / PER_SECOND
-            found.append(
-                Tempo(
-                    float(speed),
-                    moved,
-                    lag - float(speed) * first / fine,
-                    start,
-                    stop,
-                    float(curve[top]),
-                    float(rest.max(initial=0.0)),
-                )
-            )
+    for speed, moved, key in trials:
+        pitch = (speed if moved else 1.0) * 2 ** (key / 12)
+        logs = kept
+        if pitch != 1.0:
+            edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
+            logs = np.log(power @ triangles(edges, size, dance.rate) + 1e-9)
+        position = np.arange(int(len(logs) * speed / 2)) * (2 / speed)
+        low = np.minimum(position.astype(np.int64), len(logs) - 2)
+        part = (position - low).astype(np.float32)[:, None]
+        values = bits(logs[low] * (1 - part) + logs[low + 1] * part)[:longest]
+        spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
+        curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
+        curve = curves.reshape(-1)[: count + longest - 1]
+        curve = curve / (WIDE * np.sqrt(np.count_nonzero(values) + 1.0))
+        top = int(curve.argmax())
+        rest = np.concatenate([curve[: max(top - 10, 0)], curve[top + 11 :]])
+        lag = (top - (longest - 1)) / PER_SECOND
+        height, other = float(curve[top]), float(rest.max(initial=0.0))
+        offset = lag - speed * first / fine
+        found.append(Tempo(speed, moved, offset, start, stop, height, other, key))
     chosen: list[Tempo] = []
     for tempo in sorted(found, key=lambda t: -t.score):
         if all(abs(np.log(tempo.speed / c.speed)) > 4 * STEP for c in chosen):

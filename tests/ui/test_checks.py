@@ -99,3 +99,14 @@ def test_the_same_recording_twice_is_warned_of_and_not_praised(
     said = words(opened(outputs, DONE, locale))
     assert told in said and praise not in said
     assert words_of.verdict(Task(DONE, "success", warnings=({"code": "same_file"},)))
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"), [("en-US", "(semitones: about -2)"), ("zh-CN", "（相差半音数：约 -2）")]
+)
+def test_music_in_another_key_is_said(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, locale: str, told: str
+) -> None:
+    given = [{"code": "other_key", "semitones": -2.0}]
+    monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], "warnings": given})
+    assert told in words(opened(outputs, DONE, locale))

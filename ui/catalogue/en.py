@@ -394,6 +394,7 @@ TEXT: dict[str, str] = {
     "warning.reference_joined": "The reference was put together from several recordings; the joint at {at} was mended.",
     "warning.dance_cut_off": "The dance video is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
     "warning.reference_cut_off": "The reference is cut off: it ends at {at}. What is there was used; upload it again if the rest matters.",
+    "warning.other_key": "The music of the dance is in another key than the reference (semitones: about {semitones}). The result has the reference's own pitch; to hear the key that was danced to, choose that version of the song as the reference.",
     "warning.sound_copied": "The sound was taken over as it is.",
     "warning.compare_both": "The two methods disagree: please compare both results.",
 }

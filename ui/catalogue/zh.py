@@ -394,6 +394,7 @@ TEXT: dict[str, str] = {
     "warning.reference_joined": "参考音乐由多段录制拼接而成；{at} 处的接缝已修复。",
     "warning.dance_cut_off": "舞蹈视频不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
     "warning.reference_cut_off": "参考音乐不完整：到 {at} 就中断了。已使用现有部分；如果需要后面的内容，请重新上传。",
+    "warning.other_key": "舞蹈视频里的音乐和参考音乐不是同一个调（相差半音数：约 {semitones}）。结果里的音乐保持参考音乐自己的音高；如果想听到跳舞时的调，请选择那个版本的歌曲作为参考音乐。",
     "warning.sound_copied": "声音按原样保留。",
     "warning.compare_both": "两种方法结果不一致，请对比两个结果。",
 }

@@ -58,6 +58,19 @@ def test_stretched_music_follows_its_map(song: Samples, speed: float) -> None:
     assert abs(warp.envelope_lag(piece, dance, RATE, speed)) < 0.004
 
 
+@pytest.mark.parametrize("engine", ["rubberband", "atempo"])
+@pytest.mark.parametrize("semitones", [-3.0, 2.0])
+def test_music_in_another_key_follows_its_map(
+    song: Samples, engine: warp.Engine, semitones: float
+) -> None:
+    """Also when measured half a minute apart: the tempo is the same."""
+    dance = warp.stretch(song, RATE, 10.0, 45.0, 1.0, engine, semitones)
+    pitch = 2 ** (semitones / 12)
+    for start in (0, 25):
+        heard, piece = dance[start * RATE :][: 20 * RATE], song[(10 + start) * RATE :][: 20 * RATE]
+        assert abs(warp.envelope_lag(piece, heard, RATE, 1.0, pitch)) < 0.005
+
+
 def test_the_measured_delay_is_real(song: Samples) -> None:
     """A stretched sound that is moved by 50 ms is measured 50 ms later."""
     dance = warp.stretch(song, RATE, 10.0, 30.0, 0.95)

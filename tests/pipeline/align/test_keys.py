@@ -1,0 +1,65 @@
+"""A song in another key at the same tempo, as karaoke machines and short-video apps play it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from benchmarks import warp
+from pipeline.align import METHODS, Hint, judge
+from pipeline.model import Samples
+from tests.pipeline.align.sounds import Held, cut, noisy, track
+
+pytestmark = pytest.mark.music
+BOTH = pytest.mark.parametrize("name", list(METHODS))
+KEYS = (-6, -4, -3, -2, -1, 1, 2, 3, 5)
+
+
+@cache
+def in_key(semitones: int, engine: warp.Engine, number: int = 2) -> Samples:
+    """30 s of a song from its second 10 on, so much higher, the stretcher's delay taken out."""
+    shifted = warp.stretch(track(number, 16000), 16000, 10.0, 30.0, 1.0, engine, semitones)
+    return np.asarray(signal.resample_poly(shifted, 1, 2), np.float32)
+
+
+@BOTH
+@pytest.mark.parametrize("semitones", KEYS)
+def test_a_song_in_another_key_is_found(name: str, semitones: int) -> None:
+    engine: warp.Engine = "atempo" if semitones % 2 else "rubberband"
+    answer = METHODS[name](Held(noisy(in_key(semitones, engine), 20)), Held(track(2)))
+    assert answer.matched and answer.confidence > 0.9
+    for segment in answer.segments:
+        assert segment.semitones == semitones
+        assert not segment.pitch_moved  # the reference is put under the dance as it is
+        for time in (segment.dance_start, segment.dance_end):
+            late = (segment.speed - 1) * time + segment.offset - 10.0
+            assert abs(late) < min(0.02, (answer.error_ms or 0.0) / 1000 + 0.004)
+    assert sum(s.dance_end - s.dance_start for s in answer.segments) > 25
+
+
+@BOTH
+@pytest.mark.parametrize("semitones", [-5, 6])
+def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) -> None:
+    dance = Held(noisy(in_key(semitones, "rubberband"), 10))
+    answer = METHODS[name](dance, Held(track(2)), hint=Hint(10.2, 1.0))
+    assert answer.evidence.details["refined"] == 1.0
+    for segment in answer.segments:
+        assert segment.semitones == semitones and not segment.pitch_moved
+        assert abs((segment.speed - 1) * 15 + segment.offset - 10.0) < 0.02
+
+
+@BOTH
+def test_a_song_in_its_own_key_says_so(name: str) -> None:
+    answer = METHODS[name](Held(noisy(cut(track(2), 10, 30), 10)), Held(track(2)))
+    assert answer.matched and {s.semitones for s in answer.segments} == {0.0}
+
+
+@pytest.mark.parametrize("semitones", [-2, 3])
+def test_another_song_in_another_key_is_no_match(semitones: int) -> None:
+    dance = Held(noisy(in_key(semitones, "rubberband", 1), 20))
+    answers = {name: METHODS[name](dance, Held(track(3))) for name in METHODS}
+    assert not any(answer.matched for answer in answers.values())
+    assert not judge(answers).matched
