@@ -1,4 +1,4 @@
-"""A film without sound waits for a person; other failures say what helps, and what cannot help not."""
+"""A film without sound waits for a person; other failures say only what can help."""
 
 from __future__ import annotations
 
