@@ -28,10 +28,15 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Raises ``Ended`` in the block at the first signal. One that is ignored already (``nohup``,
-    a job in the background) stays so. Only in the main thread."""
+    """Raises ``Ended`` in the block at the first signal. Only in the main thread.
+
+    One that is ignored already (``nohup``, a script's job in the background) stays so, and is
+    blocked for what the block starts: ffmpeg would listen to it all the same, and half a result
+    would come of a Ctrl-C that was not meant for this command.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS) - set(taken))
 
     def end(number: int, _: FrameType | None) -> None:
         for each in taken:
@@ -48,6 +53,7 @@ def orderly() -> Iterator[None]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def check() -> None:

@@ -80,12 +80,15 @@ class RenderError(JobError):
     """A result that could not be written or did not pass its check."""
 
 
+_PLACE_BY_HAND = "等待手动定位：舞蹈视频里没有可用的声音，请在页面上手动定位歌曲"
 _ROLES = {"dance": "舞蹈视频", "reference": "参考音乐"}
 
 
 def message_of(reason: str, role: str | None = None) -> str:
     """The Chinese message of the task file for a code; ``role`` says which file it is about."""
     text = MESSAGES.get(reason, MESSAGES[CRASHED])
+    if role == "dance" and reason in (NO_SOUND, SILENT):
+        return _PLACE_BY_HAND
     if role in _ROLES and "：" in text:
         head, _, rest = text.partition("：")
         return f"{head}（{_ROLES[role]}）：{rest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,15 @@ import pytest
 
 from pipeline.sample import make_sample
 from pipeline.settings import Settings
+
+
+def pytest_configure() -> None:
+    """What a shell started in the background ignores SIGINT, and so would all that it starts.
+
+    The command line keeps it so on purpose (a Ctrl-C in the terminal is not meant for it); its
+    tests send that signal and are about a command that is not in the background.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from pipeline import reasons
 from store import Task
-from ui import rows, selection, toasts
+from ui import checks, rows, selection, toasts
 from ui.names import plain, shown_name
 from ui.service import Service
 from ui.text import t
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 _DELETE = "delete"
 _REACH = "actions.reach"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
+HOPELESS = checks.FINAL | rows.MUTE | {reasons.NO_SHARED_MUSIC}
+"""Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",
     "cancel": ":material/cancel:",
@@ -32,7 +35,7 @@ def possible(task: Task) -> list[str]:
     names = ["open"]
     if task.status in rows.ACTIVE and not task.cancel_requested:
         names.append("cancel")
-    if task.status == "failed":
+    if task.status == "failed" and task.reason not in HOPELESS:
         names.append("retry")
     if task.status not in rows.ACTIVE:
         names.append("delete")

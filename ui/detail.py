@@ -98,6 +98,9 @@ def _failure(task: Task) -> None:
     if task.reason == "cancelled":
         st.info(words.reason_text(task), icon=":material/block:")
         return
+    if rows.waiting(task):
+        st.info(t("facts.placed_below"), icon=":material/back_hand:")
+        return
     role = task.extra.get("reason_role")
     why = words.reason_text(task)
     if role in {"dance", "reference"}:
@@ -131,12 +134,13 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
     if rows.answer(task):
         able.append("evidence")
     able.append("events")
+    first = "place" if rows.waiting(task) else able[0]
     key = f"section-{task.id}"
     chosen = st.segmented_control(
         t("detail.sections"),
         able,
         # None beside what a callback chose; for a part that is gone the first one stands in.
-        default=None if st.session_state.get(key) in able else able[0],
+        default=None if st.session_state.get(key) in able else first,
         format_func=lambda name: t(f"section.{name}"),
         key=key,
         label_visibility="collapsed",

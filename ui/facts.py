@@ -68,6 +68,8 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     video = info.get("video")
     if isinstance(video, Mapping):
         width, height = video.get("width"), video.get("height")
+        if (rows.number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
+            width, height = height, width
         if width and height:
             parts.append(f"{width}×{height}")
         rate = _rate(video)

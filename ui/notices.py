@@ -61,7 +61,9 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
     ended = [task for task in tasks if last is not None and last.ended_since(task)]
     for task in ended[:3]:
         name = plain(shown_name(task.dance_name, longest=40))
-        if task.status == "success":
+        if rows.waiting(task):
+            toasts.toast(t("notice.waiting", name=name), icon=":material/back_hand:", long=True)
+        elif task.status == "success":
             toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
         elif task.reason != "cancelled":
             toasts.toast(t("notice.failed", name=name), icon=":material/error:", long=True)
@@ -69,8 +71,13 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
     notes.extend(
         {
             "id": f"{task.id}:{task.completed_at}",
-            "title": t(f"notice.{task.status}", name=shown_name(task.dance_name)),
-            "body": words.verdict(task) or words.reason_text(task),
+            "title": t(
+                "notice.waiting" if rows.waiting(task) else f"notice.{task.status}",
+                name=shown_name(task.dance_name),
+            ),
+            "body": t("stage.place")
+            if rows.waiting(task)
+            else words.verdict(task) or words.reason_text(task),
         }
         for task in ended
     )

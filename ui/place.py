@@ -31,9 +31,8 @@ SLOWEST, FASTEST = 0.7, 1.4
 """Speeds that a person may give."""
 WAVEFORMS_TIMEOUT = 600.0
 """Seconds."""
-BY_HAND = frozenset({"no_shared_music", "no_sound", "silent"})
+BY_HAND = frozenset({"no_shared_music", *rows.MUTE})
 """Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
-NO_SOUND = frozenset({"no_sound", "silent"})
 
 SAME, SAME_SPEED = 5e-4, 5e-5
 """Seconds and share below which a place is no other: figures are rounded on their way."""
@@ -52,7 +51,7 @@ def can_place(task: Task) -> bool:
 
 def mute(task: Task) -> bool:
     """Whether the dance has no sound by which a place could be refined."""
-    return rows.by_hand(task) or (task.status == "failed" and task.reason in NO_SOUND)
+    return rows.by_hand(task) or rows.waiting(task)
 
 
 def show_place(service: Service, viewer: Viewer, task: Task) -> None:

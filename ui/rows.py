@@ -14,6 +14,8 @@ Status = Literal["pending", "processing", "success", "failed"]
 STATUSES: tuple[Status, ...] = ("pending", "processing", "success", "failed")
 ORDERS = ("newest", "oldest", "name", "status", "confidence")
 ACTIVE = frozenset({"pending", "processing"})
+MUTE = frozenset({"no_sound", "silent"})
+"""Reasons that say that a file has no sound to find anything by."""
 
 _ANSWERED = frozenset({"render_v2", "render_modular", "verify"})
 """Stages of a run in which both methods have answered."""
@@ -150,6 +152,12 @@ def cut_off_at(task: Task, role: str) -> float | None:
 def same_file(task: Task) -> bool:
     """Whether one recording was given as both the dance and the reference."""
     return any(warning.get("code") == "same_file" for warning in warnings_of(task))
+
+
+def waiting(task: Task) -> bool:
+    """Whether a person has to place the song: the dance has no sound to find it by."""
+    of_reference = task.extra.get("reason_role") == "reference"
+    return task.status == "failed" and task.reason in MUTE and not of_reference
 
 
 def by_hand(task: Task) -> bool:

@@ -24,6 +24,8 @@ def status_text(task: Task) -> str:
         return f"🚫 {t('status.cancelling')}"
     if task.status == "success" and rows.ambiguous(task):
         return f"❓ {t('status.ambiguous')}"
+    if rows.waiting(task):
+        return f"✋ {t('status.waiting')}"
     if task.status not in ICONS:
         return str(task.status)
     return f"{ICONS[task.status]} {t(f'status.{task.status}')}"
@@ -40,7 +42,7 @@ def stage_text(task: Task, queue: rows.Queue) -> str:
         left = rows.number(task.seconds_left)
         return t("stage.left", stage=text, left=duration(left)) if left is not None else text
     if task.status == "failed":
-        return reason_text(task)
+        return t("stage.place") if rows.waiting(task) else reason_text(task)
     if task.status == "success":
         return t("stage.adjust") if rows.adjusting(task) else result_text(task)
     return ""
@@ -81,9 +83,10 @@ def reason_text(task: Task) -> str:
 
 
 def advice_text(task: Task) -> str:
-    """What to do about it."""
-    key = f"advice.{task.reason}"
-    return t(key) if has(key) else t("advice.unknown")
+    """What to do about it; a song needs other advice than a film."""
+    role = task.extra.get("reason_role")
+    keys = (f"advice.{task.reason}.{role}", f"advice.{task.reason}", "advice.unknown")
+    return t(next(key for key in keys if has(key)))
 
 
 def confidence_word(value: float) -> str:

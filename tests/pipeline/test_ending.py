@@ -47,13 +47,18 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def start(
-    pair: tuple[Path, Path], folder: Path, *options: str
+    pair: tuple[Path, Path], folder: Path, *options: str, background: bool = False
 ) -> tuple[subprocess.Popen[bytes], Path, Path, str]:
     """A run in ``folder``: its process, its place for temporary files, its results, its mark."""
     temporary, out, mark = folder / "tmp", folder / "out", uuid.uuid4().hex
     temporary.mkdir(exist_ok=True)
     running = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run", *map(str, pair), "--out", str(out), *options],
+        [
+            # As a script's shell does for a job in the background.
+            *(("sh", "-c", 'trap "" INT; exec "$@"', "sh") if background else ()),
+            *(sys.executable, "-m", "pipeline", "run", *map(str, pair), "--out", str(out)),
+            *options,
+        ],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(temporary), MARK: mark},
         stdout=subprocess.DEVNULL,
@@ -108,6 +113,19 @@ def test_a_signal_leaves_nothing(
     assert left == []
     assert list(temporary.iterdir()) == []
     assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_a_job_in_the_background_is_not_ended_by_the_terminal(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Ctrl-C goes to all that a script started; what ignores it brings both results."""
+    running, _, out, _ = start(pair, tmp_path, background=True)
+    wait_for(lambda: any(p.stat().st_size > 0 for p in out.rglob("*.mp4")), running)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=4 * LIMIT)
+    assert running.returncode == 0, said
+    assert b"failed" not in said
+    assert sorted(path.name for path in out.iterdir()) == ["dance_modular.mp4", "dance_v2.mp4"]
 
 
 def test_what_a_kill_leaves_is_swept_by_the_next(pair: tuple[Path, Path], tmp_path: Path) -> None:

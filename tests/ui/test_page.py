@@ -110,9 +110,9 @@ def test_an_empty_file_offers_the_sample(outputs: Path) -> None:
         (
             "en-US",
             "Both methods agree to 3.2 ms. Confidence: high.",
-            "Dance: The file has no sound.",
+            "This video has no usable sound",
         ),
-        ("zh-CN", "两种方法相差仅 3.2 毫秒。置信度：高。", "舞蹈文件：文件里没有声音。"),
+        ("zh-CN", "两种方法相差仅 3.2 毫秒。置信度：高。", "这个视频没有可用的声音"),
     ],
 )
 def test_the_verdict_and_the_reason_are_in_the_viewers_language(

@@ -1,8 +1,9 @@
 """Small components for what Streamlit has no widget for: plain JavaScript, no build step.
 
 Each is three files beside this one (``name.html``, ``name.css``, ``name.js``); a long script
-has a part in a file of its own (``place_line.js``), without exports. They get their words
-from the catalogue through ``data`` and hold none of their own.
+has a part in a file of its own (``place_line.js``), without exports. All share ``shared.css``
+and ``view.js``. They get their words from the catalogue through ``data`` and hold none of
+their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _FOLDER = Path(__file__).parent
 def load(name: str, *parts: str) -> ComponentRenderer:
     """Register the component ``name`` with Streamlit; call once, when its module is imported.
 
-    ``parts`` are scripts that stand before the component's own in the same module.
+    ``parts`` are scripts that stand before the component's own in the same module, after the
+    shared ``view.js``.
     """
     shared = (_FOLDER / "shared.css").read_text(encoding="utf-8")
     return st.components.v2.component(
@@ -29,6 +31,6 @@ def load(name: str, *parts: str) -> ComponentRenderer:
         html=(_FOLDER / f"{name}.html").read_text(encoding="utf-8"),
         css=shared + (_FOLDER / f"{name}.css").read_text(encoding="utf-8"),
         js="\n".join(
-            (_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in (*parts, name)
+            (_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("view", *parts, name)
         ),
     )

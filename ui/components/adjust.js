@@ -9,20 +9,10 @@
 //   song: the kind of file that sound is; room: linear gain of the dance's own sound under the song
 // State sent back: "nudge" (ms); "failed", the files that this browser cannot play.
 
-const views = new WeakMap();
 const LEAD = 0.6;
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = views.get(parentElement);
-  if (!view) {
-    view = create(parentElement.querySelector(".adjust"));
-    views.set(parentElement, view);
-  }
-  view.update(component);
-  return () => { view.destroy(); views.delete(parentElement); };
-}
+export default (component) => show(component, create);
 
 function create(root) {
   const find = (name) => root.querySelector(`.${name}`);

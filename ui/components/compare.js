@@ -6,21 +6,11 @@
 // State sent back: "failed", the ids of tracks that this browser cannot decode.
 // The place and the audible track are kept in the address (?track=&t=).
 
-const views = new WeakMap();
 const SEEK_BEYOND = 0.25;   // seconds out of step that are jumped
 const STEER_BEYOND = 0.012; // seconds out of step that are steered away
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = views.get(parentElement);
-  if (!view) {
-    view = create(parentElement.querySelector(".compare"));
-    views.set(parentElement, view);
-  }
-  view.update(component);
-  return () => { view.destroy(); views.delete(parentElement); };
-}
+export default (component) => show(component, create);
 
 function create(root) {
   const find = (name) => root.querySelector(`.${name}`);

@@ -7,19 +7,9 @@
 //   answer has several takes; said: that in words. The first move puts one place in their stead.
 // State sent back: "placed" { offset, speed }, null where the two do not meet; "failed", the files this browser cannot play.
 
-const views = new WeakMap();
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
-export default function (component) {
-  const { parentElement } = component;
-  let view = views.get(parentElement);
-  if (!view) {
-    view = create(parentElement.querySelector(".place"));
-    views.set(parentElement, view);
-  }
-  view.update(component);
-  return () => { view.destroy(); views.delete(parentElement); };
-}
+export default (component) => show(component, create);
 
 function create(root) {
   const find = (name) => root.querySelector(`.${name}`);

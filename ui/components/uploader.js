@@ -13,20 +13,22 @@
 const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30, 30, 30]; // seconds between tries
 const rounds = (window.__retrackUploads ??= new Map()); // by name: survives a remount
-const views = new WeakMap();
-const pause = (s) => new Promise((done) => setTimeout(done, s * 1000));
+// Between two tries; what may have brought the connection back, or needs it no more, ends it.
+const wakes = new Set();
+const wake = () => { for (const end of [...wakes]) end(); };
+const pause = (s) => new Promise((done) => {
+  const end = () => { clearTimeout(timer); wakes.delete(end); done(); };
+  const timer = setTimeout(end, s * 1000);
+  wakes.add(end);
+});
+window.addEventListener("online", wake);
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") wake(); });
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 export default function (component) {
-  const { parentElement, data: { round: name } } = component;
+  const { round: name } = component.data;
   if (!rounds.has(name)) rounds.set(name, { items: [] });
-  let view = views.get(parentElement);
-  if (!view) {
-    view = create(parentElement.querySelector(".uploader"), rounds.get(name));
-    views.set(parentElement, view);
-  }
-  view.update(component);
-  return () => { view.destroy(); views.delete(parentElement); };
+  return show(component, (root) => create(root, rounds.get(name)));
 }
 
 class Refused extends Error {
@@ -116,8 +118,9 @@ function create(root, round) {
   function remove(item) {
     item.state = "removed";
     if (item.request) item.request.abort();
-    if (item.id) call("DELETE", data, item.id, {}).catch(() => {});
+    if (item.id) drop(item.id, round);
     forget(item);
+    wake(); // the next one's turn does not wait for this one's next try
     if (item.preview) URL.revokeObjectURL(item.preview);
     round.items.splice(round.items.indexOf(item), 1);
     round.changed();
@@ -203,7 +206,7 @@ function create(root, round) {
 
   return {
     update({ data: given, setStateValue }) {
-      const first = data === null;
+      const first = data === null, news = data !== null && data.token !== given.token;
       data = given;
       emit = (files) => setStateValue("files", files);
       for (const [role, zone] of zones) {
@@ -217,6 +220,7 @@ function create(root, round) {
       if (first) { keep(data.kept); name_unfinished(data.unfinished); }
       paint();
       tell();
+      if (news) wake(); // a server that was started anew has let the page in
       // Somebody may have been faster than the loading of this script.
       if (first) for (const zone of zones.values()) zone.querySelector("input").onchange();
     },
@@ -244,6 +248,19 @@ async function call(method, data, id, headers) {
   });
   if (!answer.ok) throw new Refused(answer.status);
   return answer;
+}
+
+// What is removed goes from the server as well, when it can be reached again.
+async function drop(id, round) {
+  for (const wait of WAITS) {
+    try {
+      await call("DELETE", round.options(), id, {});
+      return;
+    } catch (error) {
+      if (error.status === 404 || error.status === 410) return;
+    }
+    await pause(wait);
+  }
 }
 
 async function send(item, round) {

@@ -1,0 +1,121 @@
+"""However often Streamlit calls a component for its elements: its players go on, and are heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import choose_files, players, put_in, until, wait_status
+
+pytestmark = pytest.mark.browser
+
+EARS = """
+const connect = AudioNode.prototype.connect;
+window.ears = [];
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to === this.context.destination) {
+    const ear = this.context.createAnalyser();
+    connect.call(this, ear);
+    window.ears.push(ear); }
+  return connect.call(this, to, ...rest); };
+window.loudest = () => Math.max(0, ...window.ears.map(ear => {
+  const samples = new Float32Array(ear.fftSize);
+  if (ear.context.state === 'running') ear.getFloatTimeDomainData(samples);
+  return Math.max(...samples.map(Math.abs)); }));
+"""
+"""Listens to everything that goes to the loudspeaker from a graph that runs."""
+
+OVERTAKEN = """
+const address = URL.createObjectURL;
+window.overtaken = 0;
+URL.createObjectURL = blob => {
+  if (blob.type !== 'text/javascript') return address.call(URL, blob);
+  const twice = `
+    const once = (await import(ORIGINAL)).default;
+    export default component => {
+      const first = once(component), second = once(component);
+      window.overtaken++;
+      first();
+      return second; };`;
+  const original = JSON.stringify(address.call(URL, blob));
+  return address.call(URL, new Blob([twice.replace('ORIGINAL', original)], {type: blob.type})); };
+"""
+"""Every call of a component is overtaken by the next one, which Streamlit does when data come
+quickly: it cleans up after the first call when the second has been made already."""
+
+
+@pytest.fixture(scope="module")
+def task(server: Server, pair: tuple[Path, Path]) -> str:
+    return put_in(server, pair, "sounding.mp4")
+
+
+@pytest.fixture
+def opened(server: Server, visit: Callable[..., Any], task: str) -> Callable[[str], Any]:
+    """The finished task in a page with scripts of its own; everything can be listened to."""
+
+    def open_task(script: str = "") -> Any:
+        page = visit(server.url, before=lambda context: context.add_init_script(EARS + script))
+        wait_status(server, page, task, "success")
+        page.goto(f"{server.url}/?task={task}")
+        return page
+
+    return open_task
+
+
+def wait_sound(page: Any) -> None:
+    """Has the player under "adjust" play, until it is heard."""
+
+    def heard() -> bool:
+        if page.locator(".adjust").get_attribute("data-playing") != "true":
+            page.locator(".adjust .play").click()
+        return bool(page.evaluate("loudest()") > 0.01)
+
+    until(page, heard, "the song to be heard", seconds=60)
+
+
+def test_quick_steps_of_room_sound_leave_the_player_sounding(
+    opened: Callable[[str], Any],
+) -> None:
+    page = opened("")
+    page.get_by_role("radio", name="Adjust").click()
+    wait_sound(page)
+    room = page.get_by_role("slider", name="Room sound")
+    for _ in range(6):
+        room.focus()
+        for key in ["ArrowRight"] * 20 + ["ArrowLeft"] * 20:
+            page.keyboard.press(key)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        wait_sound(page)
+    assert page.evaluate("ears.length") == 2, "one graph: the song and the room"
+
+
+def test_a_call_that_is_overtaken_takes_nothing_down(
+    opened: Callable[[str], Any], pair: tuple[Path, Path]
+) -> None:
+    page = opened(OVERTAKEN)
+    page.locator(".compare .play").click()
+    until(page, lambda: [one["time"] > 0.5 for one in players(page)] == [True] * 3, "all to play")
+    page.keyboard.press("3")
+    page.locator(".compare[data-active=v2]").wait_for()
+
+    page.get_by_role("radio", name="Adjust").click()
+    wait_sound(page)
+    page.locator(".adjust [data-by='50']").click()
+    page.get_by_role("button", name="Save", disabled=False).wait_for()
+    wait_sound(page)
+    assert page.evaluate("ears.length") == 2, "one graph: the song and the room"
+
+    page.get_by_role("radio", name="Place by hand").click()
+    until(page, lambda: page.evaluate("ears.every(ear => ear.context.state === 'closed')"),
+          "what has left the page to be silent")  # fmt: skip
+    page.locator(".place .listen").click()
+    song = page.locator(".place .reference")
+    until(page, lambda: song.evaluate("song => song.currentTime") > 4, "the song to follow")
+
+    choose_files(page, [pair[0]], pair[1])
+    assert page.locator(".uploader li").count() == 2
+    assert page.evaluate("overtaken") > 8
