@@ -46,7 +46,7 @@ def named(serve: Callable[..., Server]) -> Server:
     )
 
 
-@pytest.mark.parametrize(("task_id", "name"), zip(IDS, NAMES, strict=True), ids=NAMES)
+@pytest.mark.parametrize(("task_id", "name"), list(zip(IDS, NAMES, strict=True)), ids=NAMES)
 def test_a_task_shows_its_names_as_they_were_given(
     named: Server, visit: Callable[..., Any], task_id: str, name: str
 ) -> None:
@@ -61,7 +61,7 @@ def test_a_task_shows_its_names_as_they_were_given(
     assert detail.locator(MADE).count() == 0
 
 
-def test_a_ticked_row_shows_its_name_as_they_were_given(
+def test_a_ticked_row_shows_its_name_as_it_was_given(
     named: Server, visit: Callable[..., Any]
 ) -> None:
     page = visit(named.url)

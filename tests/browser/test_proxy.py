@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, playwright_api
+from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.serving import Server, free_port
 from tests.browser.steps import hand_in, put_in, task_of, until, wait_done, wait_rows
 from ui.text import say
@@ -109,23 +109,20 @@ http {{
 
 
 @pytest.fixture
-def open_page(certificate: Path) -> Iterator[Callable[[str], Any]]:
+def open_page(certificate: Path, browser: Any) -> Iterator[Callable[[str], Any]]:
     """Opens an address in a browser window of its own; the name is this machine's in there."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium: install Debian's package (tests/packages.txt)")
     arguments = [*ARGUMENTS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    own = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
 
-        def visit(url: str) -> Any:
-            context = browser.new_context(ignore_https_errors=True, locale="en-US")
-            page = context.new_page()
-            page.set_default_timeout(60_000)
-            page.goto(url)
-            return page
+    def visit(url: str) -> Any:
+        context = own.new_context(ignore_https_errors=True, locale="en-US")
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(url)
+        return page
 
-        yield visit
-        browser.close()
+    yield visit
+    own.close()
 
 
 def fetch(page: Any, address: str) -> int:

@@ -46,10 +46,8 @@ ROLES = frozenset({"dance", "reference"})
 _LONGEST_METADATA = 8 * 1024
 """Bytes of an announcement's metadata: a file's name, and two words."""
 _UID = re.compile(r"[0-9a-f]{32}")
-_PARTS = ("", ".info", ".info.tmp", ".lock")
+_PARTS = ("", ".info", ".info.tmp")
 """What an upload's files have behind its id."""
-_PLACES = ("*", ".locks/*")
-"""Where they are in their visitor's folder."""
 _LENGTH = re.compile(r"-?[0-9]{1,18}")
 _NOT_TAKEN = ("x-http-method-override", "upload-concat", "upload-defer-length")
 
@@ -145,15 +143,11 @@ def remove_upload(service: Service, visitor: str, uid: str) -> None:
 
 
 def remove_stale(service: Service) -> int:
-    """Remove uploads that nobody has touched for a day, their locks too; gives how many.
-
-    What has no name of ours is not ours.
-    """
+    """Remove uploads that nobody has touched for a day; gives how many. What has no name of
+    ours is not ours."""
     removed = 0
-    visitors = [path for path in limits.incoming(service).glob("*") if _is_visitor(path)]
-    found = [path for visitor in visitors for glob in _PLACES for path in visitor.glob(glob)]
-    for path in found:
-        if not (_UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS):
+    for path in limits.incoming(service).glob("*/*"):
+        if not _is_ours(path):
             continue
         try:
             if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
@@ -161,17 +155,29 @@ def remove_stale(service: Service) -> int:
                 removed += path.suffix == ""
         except OSError as error:
             log.warning("cannot remove the old upload %s: %s", path, error)
-    for path in [*(visitor / ".locks" for visitor in visitors), *visitors]:
-        with contextlib.suppress(OSError):  # most are not empty
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                path.rmdir()
+    _remove_stale_locks(limits.incoming(service))
     return removed
 
 
-def _is_visitor(folder: Path) -> bool:
-    """Whether this is a visitor's own folder of uploads, made by us."""
-    known = _UID.fullmatch(folder.name) or folder.name == "everyone"
-    return bool(known) and not folder.is_symlink()
+def _is_ours(path: Path) -> bool:
+    """Whether a file has the name of an upload's, in a visitor's own folder."""
+    visitor = path.parent
+    named = _UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS
+    known = _UID.fullmatch(visitor.name) or visitor.name == "everyone"
+    return bool(named and known) and not visitor.is_symlink()
+
+
+def _remove_stale_locks(folder: Path) -> None:
+    """Remove what tuspyserver leaves of uploads that are gone, and visitors' empty folders."""
+    for visitor in folder.glob("*"):
+        if not _UID.fullmatch(visitor.name) or visitor.is_symlink():
+            continue
+        locks = visitor / ".locks"
+        old = [path for path in locks.glob("*") if _UID.fullmatch(path.name[:32])]
+        with contextlib.suppress(OSError):  # gone already, or a folder that is not empty
+            for path in [*old, locks, visitor]:
+                if time.time() - path.lstat().st_mtime > KEPT_SECONDS:
+                    path.unlink() if path in old else path.rmdir()
 
 
 class Guard:
