@@ -110,12 +110,13 @@ def test_an_owner_elsewhere_lives_by_its_heartbeat(make: Make, outputs: Path) ->
 def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     old, young, waiting, undated, naive = (new_id() for _ in range(5))
+    local = datetime.now() - timedelta(hours=25)
     records = {
         old: finished(25, note="x"),
         young: finished(23),
         waiting: {"status": "pending", "completed_at": "2001-01-01T00:00:00"},
         undated: {"status": "failed", "completed_at": "last tuesday"},
-        naive: {"status": "failed", "completed_at": "2025-11-18T03:05:00"},
+        naive: {"status": "failed", "completed_at": local.isoformat()},
         "note": {"by": "hand"},
     }
     put(store, records)
