@@ -46,8 +46,8 @@ class Store(Adjusting):
         self._clock = clock
         self._view = View(self.path, self.settings.lock_timeout)
         self._commit = GroupCommit(self.settings, self._view, clock)
-        self._owner = Owner(self.path.parent / ".owners")
-        self._liveness = Liveness(self.path.parent / ".owners", self.settings.stale_seconds)
+        self._owner = Owner(owners := self.path.parent / ".owners")
+        self._liveness = Liveness(owners, self.settings.stale_seconds, self._owner)
         self._tasks = Tasks(self._view, self._commit, clock)
         self._commit.prepare = self._tasks.task
         self._guard = cleanup.JumpGuard(clock)

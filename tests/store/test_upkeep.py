@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_a_hand_made_owner_is_no_path(store: Store) -> None:
     for owner in ("../../etc/passwd", "x" * 5000, "", "a/../b", 7, None):
         put(store, {new_id(): {"status": "processing", "owner": owner}})
         assert store.restore_orphans() == 1
+
+
+def test_a_process_whose_lock_file_was_removed_keeps_its_own_work(
+    store: Store, outputs: Path
+) -> None:
+    store.create()
+    run = claimed(store)
+    shutil.rmtree(outputs / ".owners")
+    assert store.restore_orphans() == 0
+    store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
 
 
 def test_an_owner_elsewhere_lives_by_its_heartbeat(make: Make, outputs: Path) -> None:
