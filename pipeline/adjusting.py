@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import automatic, reasons
 from pipeline.child import ChildResult
+from pipeline.details import Details, chosen
 from pipeline.execution import LOST, SHUTDOWN, Execute, broken, job_of
 from pipeline.job import Job, reason_of, told
 from pipeline.model import VARIANTS, VariantName
@@ -133,8 +134,10 @@ def _finish(
         return
     results = settings.outputs / "results" / task.id
     root = settings.outputs.parent
-    changes: dict[str, Any] = {"options": automatic.options_of(task, request.options)}
-    plans = dict(task.plans) if isinstance(task.plans, Mapping) else {}
+    changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, request.options))}
+    details = Details(settings.outputs, task)
+    known: dict[str, Any] = {}
+    plans = dict(details.plans)
     back = bool(request.options.get(automatic.KEPT))
     elsewhere = back or bool(request.options.get("hint"))
     # What was made at the other place is no result of this one.
@@ -143,35 +146,39 @@ def _finish(
         plans.pop(name, None)
         reason = variants.get(name, {}).get("reason") or reasons.NO_SHARED_MUSIC
         changes |= {f"{name}_output": None, f"{name}_status": "failed", f"{name}_reason": reason}
-        changes |= {f"{name}_size": None, f"{name}_notes": None}
+        known |= {f"{name}_size": None, f"{name}_notes": None}
     for name, variant in done.items():
         final = results / f"{task.id}_{name}.mp4"
         Path(variant["output"]).replace(final)
         changes |= {
             f"{name}_output": final.relative_to(root).as_posix(),
             f"{name}_status": "success",
-            f"{name}_size": final.stat().st_size,
             f"{name}_reason": None,
+        }
+        known |= {
+            f"{name}_size": final.stat().st_size,
             f"{name}_notes": list(variant.get("notes") or ()) or None,
         }
         plans[name] = variant["plan"]
-    changes["plans"] = plans
+    known["plans"] = plans
     # What is true of the files stays; what was true of a result is said anew.
     kept = [
         w for w in task.warnings if isinstance(w, Mapping) and w.get("code") != "picture_encoded"
     ]
-    changes["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
+    known["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
     if back:
-        changes["alignment"] = automatic.restored(task)
+        known["alignment"] = automatic.restored(task)
         automatic.restore_evidence(results)
     elif result.outcome["alignment"]:
-        changes["alignment"] = automatic.replaced(task, result.outcome["alignment"])
-        if automatic.KEPT in changes["alignment"] and automatic.kept(task) is None:
+        known["alignment"] = automatic.replaced(task, result.outcome["alignment"])
+        if automatic.KEPT in known["alignment"] and automatic.kept(task) is None:
             automatic.keep_evidence(results)
         evidence = Path(next(iter(done.values()))["output"]).parent / automatic.EVIDENCE
         if evidence.is_file():
             evidence.replace(results / automatic.EVIDENCE)
+    changes |= details.put(**known)
     store.finish_adjustment(task.id, changes, owner=owner, number=number)
+    details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
     log.info("[%s] adjustment %d is in place", task.id, number)

@@ -1,9 +1,9 @@
 """The automatic answer, kept while a place given by hand stands in its stead.
 
-It stands in the record as ``alignment["automatic"]``: the answer as the two methods gave it, with
-the nudge that its results had. Going back to it (the adjustment's option ``automatic``) renders
-the plans with that answer's segments; nothing is aligned again. The curves for the plots wait
-beside the results.
+It stands in the task's details as ``alignment["automatic"]``: the answer as the two methods gave
+it, with the nudge that its results had. Going back to it (the adjustment's option ``automatic``)
+renders the plans with that answer's segments; nothing is aligned again. The curves for the plots
+wait beside the results.
 """
 
 from __future__ import annotations

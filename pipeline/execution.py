@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline import reasons
 from pipeline.automatic import NOT_RENDERED
 from pipeline.child import ChildResult, run_child
+from pipeline.details import Details, chosen
 from pipeline.job import Job, reason_of, told
 from pipeline.model import VARIANTS, Report
 from pipeline.settings import Settings
+from store.paths import make_task_folder
 
 if TYPE_CHECKING:
     from store import Store, Task
@@ -73,6 +75,7 @@ class _Attempt:
     stopping: Callable[[], bool]
     results: Path
     work: Path
+    details: Details
     last_progress: float = 0.0
     lost: bool = False
 
@@ -93,6 +96,9 @@ class _Attempt:
             self.lost = True
         except NotSaved as error:
             log.warning("[%s] not saved, tried again later: %s", self.task.id, error)
+        else:
+            if durable:
+                self.details.saved()
 
     def stop(self) -> str | None:
         """Why the child should end now, if it should."""
@@ -116,7 +122,7 @@ class _Attempt:
                     durable=False,
                 )
         elif kind == "alignment":
-            self.patch({"alignment": event["alignment"]})
+            self.patch(self.details.put(alignment=event["alignment"]))
         elif kind == "variant":
             self.patch(self._publish(event))
 
@@ -124,6 +130,7 @@ class _Attempt:
         """Gives a whole result its final name, and makes the patch that says so."""
         variant = event["variant"]
         changes: dict[str, Any] = {f"{variant}_status": event["status"]}
+        details: dict[str, Any] = {f"{variant}_notes": list(event.get("notes") or ()) or None}
         if event["status"] == "success":
             if self.stop() is not None:
                 return {}  # a late result of a cancelled or lost attempt is dropped
@@ -132,21 +139,15 @@ class _Attempt:
             source.replace(final)
             root = self.settings.outputs.parent
             changes[f"{variant}_output"] = final.relative_to(root).as_posix()
-            changes[f"{variant}_size"] = final.stat().st_size
+            details[f"{variant}_size"] = final.stat().st_size
             changes[f"{variant}_reason"] = None
         else:
             changes[f"{variant}_output"] = None
             changes[f"{variant}_reason"] = event["reason"]
             log.warning("[%s] %s failed: %s", self.task.id, variant, event["text"])
         if event.get("plan"):
-            changes["plans"] = {**self._plans(), variant: event["plan"]}
-        if event.get("notes"):
-            changes[f"{variant}_notes"] = list(event["notes"])
-        return changes
-
-    def _plans(self) -> dict[str, Any]:
-        record = self.store.get(self.task.id)
-        return dict(record.plans or {}) if record else {}
+            details["plans"] = {**self.details.plans, variant: event["plan"]}
+        return changes | self.details.put(**details)
 
 
 def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
@@ -176,13 +177,14 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
     if result.outcome is not None:
         outcome = result.outcome
         done = [n for n, v in outcome["variants"].items() if v["status"] == "success"]
-        changes: dict[str, Any] = {
-            "alignment": outcome["alignment"],
-            "timings": outcome["seconds"],
-            "warnings": list(outcome["warnings"]),
-        }
+        changes = attempt.details.put(
+            alignment=outcome["alignment"],
+            timings=outcome["seconds"],
+            warnings=list(outcome["warnings"]),
+        )
         if done:
-            changes |= {"status": "success", "reason": None}
+            options = chosen(attempt.task.options or {})
+            changes |= {"status": "success", "reason": None, "options": options}
         else:
             reason = outcome["reason"] or reasons.RENDER_FAILED
             changes |= {"status": "failed", "reason": reason}
@@ -207,7 +209,8 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
                 if not getattr(record, f"{variant}_output"):
                     changes[f"{variant}_status"] = "failed"
                     changes[f"{variant}_reason"] = reason
-        attempt.patch(_completed({**changes, "detail": result.text or None}))
+        details = attempt.details.put(detail=result.text or None)
+        attempt.patch(_completed({**changes, **details}))
 
 
 def _completed(changes: dict[str, Any]) -> dict[str, Any]:
@@ -219,7 +222,7 @@ def _completed(changes: dict[str, Any]) -> dict[str, Any]:
         "completed_at": now(),
         "stage": None,
         "seconds_left": None,
-        "progress": 1.0 if changes["status"] == "success" else None,
+        "progress": None,
         "cancel_requested": None,
     }
 
@@ -259,11 +262,13 @@ def run_task(
     """
     results = settings.outputs / "results" / task.id
     work = results / f"attempt-{task.attempts}"
-    attempt = _Attempt(store, task, settings, stopping, results, work)
+    details = Details(settings.outputs, task)
+    attempt = _Attempt(store, task, settings, stopping, results, work, details)
     log.info("[%s] attempt %d begins", task.id, task.attempts)
     try:
+        make_task_folder(settings.outputs, "results", task.id)
         remove_attempts(results)
-        work.mkdir(parents=True)
+        work.mkdir()
         job = job_of(store, task, work, task.options or {})
     except FileNotFoundError as error:
         role = str(error)

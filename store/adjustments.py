@@ -18,7 +18,8 @@ from store.model import CANCELLED, FAILED, INTERRUPTED, PENDING, PROCESSING, SUC
 from store.settings import StoreSettings
 from store.transitions import attempts_of, backoff, merged
 
-_FAILURE_KEYS = ("number", "options", "requested_at")
+_LONGEST_DETAIL = 200
+"""Characters of an error's text that stay in the record."""
 
 
 def request_of(record: Mapping[str, Any], status: str | None = None) -> dict[str, Any] | None:
@@ -75,9 +76,11 @@ def finished_request(record: Record, changes: Mapping[str, Any], now: datetime) 
 def failed_request(record: Record, reason: str, detail: str | None) -> Record:
     """The record with its old result, and the request as failed with the reason."""
     request = request_of(record) or {}
-    request = {k: request[k] for k in _FAILURE_KEYS if k in request}
-    request |= {"status": FAILED, "reason": reason}
-    return record | {"adjust": request | ({"detail": detail} if detail else {})}
+    failed = {k: request[k] for k in ("number", "options") if k in request}
+    failed |= {"status": FAILED, "reason": reason}
+    if detail:
+        failed["detail"] = detail[:_LONGEST_DETAIL]
+    return record | {"adjust": failed}
 
 
 def released_request(record: Record) -> Record:

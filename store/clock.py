@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-RELEASED = datetime(2025, 11, 1, tzinfo=UTC)
-"""No task file of this format is older: a time before it comes from a clock that was wrong (a
-machine without a battery begins at 1970)."""
+RELEASED = datetime(2026, 11, 24, tzinfo=UTC)
+"""The first day of this program: a time before it comes from a clock that was wrong (a machine
+without a battery begins at 1970, or with the day on which its system was built)."""
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, in UTC."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from store import backup, cleanup, history, patches, paths, upkeep
+from store import backup, cleanup, details, history, patches, paths, upkeep
 from store.adjusting import Adjusting
 from store.clock import Clock, utc_now
 from store.commit import GroupCommit
@@ -46,8 +46,8 @@ class Store(Adjusting):
         self._clock = clock
         self._view = View(self.path, self.settings.lock_timeout)
         self._commit = GroupCommit(self.settings, self._view, clock)
-        self._owner = Owner(self.path.parent / ".owners")
-        self._liveness = Liveness(self.path.parent / ".owners", self.settings.stale_seconds)
+        self._owner = Owner(owners := self.path.parent / ".owners")
+        self._liveness = Liveness(owners, self.settings.stale_seconds, self._owner)
         self._tasks = Tasks(self._view, self._commit, clock)
         self._commit.prepare = self._tasks.task
         self._guard = cleanup.JumpGuard(clock)
@@ -136,13 +136,13 @@ class Store(Adjusting):
     # --- reading
 
     def snapshot(self) -> Snapshot:
-        """All tasks at this moment, oldest first. Cheap when the file has not changed."""
+        """All tasks at this moment, oldest first, without details. Cheap without a change."""
         return self._tasks.snapshot()
 
     def get(self, task_id: str) -> Task | None:
-        """One task, None when there is no such."""
+        """One task with its details, None when there is no such."""
         try:
-            return self._tasks.task(task_id, self._record(task_id))
+            return details.whole(self.path.parent, self._tasks.task(task_id, self._record(task_id)))
         except NoSuchTask:
             return None
 
@@ -338,7 +338,7 @@ class Store(Adjusting):
 
     def _answer(self, patch: Patch) -> Task | None:
         answer = self._commit.submit(patch).answer
-        return self._tasks.task(*answer) if answer else None
+        return details.whole(self.path.parent, self._tasks.task(*answer)) if answer else None
 
     def _token(self) -> str:
         try:

@@ -69,6 +69,11 @@ class Owner:
             raise
         self._descriptor = descriptor
 
+    @property
+    def holds(self) -> bool:
+        """Whether this process has taken its lock and not let go."""
+        return self._descriptor is not None
+
     def beat(self) -> None:
         """Shows other hosts that this process is alive."""
         if self._descriptor is not None:
@@ -105,8 +110,9 @@ os.register_at_fork(after_in_child=_after_fork)
 class Liveness:
     """Tells living owners from dead ones, remembering the heartbeats it has seen."""
 
-    def __init__(self, folder: Path, stale_seconds: float) -> None:
+    def __init__(self, folder: Path, stale_seconds: float, own: Owner | None = None) -> None:
         self._folder = folder
+        self._own = own
         self._stale = stale_seconds
         self._seen: dict[str, tuple[int, float]] = {}
 
@@ -119,6 +125,8 @@ class Liveness:
         match = NAME.fullmatch(name)
         if match is None:
             return False
+        if self._own is not None and name == self._own.name:
+            return self._own.holds  # whoever has removed the file meanwhile
         path = self._folder / name
         try:
             return self._locked(path) if match[1] == _host() else self._beats(path)

@@ -45,7 +45,7 @@ class StoreSettings(BaseSettings):
     """Finished tasks older than this leave the file and the disk (hours)."""
     lock_timeout: Seconds = 10.0
     """The longest wait for the lock between processes (seconds)."""
-    max_attempts: int = Field(default=3, ge=1, le=1000)
+    max_attempts: int = Field(default=3, ge=1, le=10**9)
     """How often an interrupted task is started before it fails."""
     backoff_seconds: float = Field(default=1.0, ge=0, le=86400)
     """How long an interrupted task waits before its second start (seconds); doubled each time."""

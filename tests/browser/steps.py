@@ -29,8 +29,17 @@ GRID = "[data-testid=stDataFrame] canvas"
 
 
 def records(server: Server) -> dict[str, Any]:
-    """The task file as it is now."""
-    found: dict[str, Any] = json.loads((server.outputs / "task_status.json").read_text())
+    """The task file as it is now, each record with its details."""
+    return records_in(server.outputs)
+
+
+def records_in(outputs: Path) -> dict[str, Any]:
+    """The same of a folder."""
+    found: dict[str, dict[str, Any]] = json.loads((outputs / "task_status.json").read_text())
+    for task_id, record in found.items():
+        beside = outputs / "results" / task_id / f"details-{record.get('details')}.json"
+        if beside.is_file():  # none, or a later version has just taken its place
+            record.update(json.loads(beside.read_text()))
     return found
 
 

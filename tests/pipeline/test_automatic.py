@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,10 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
     after = {name: plan["picture"]["frames"] for name, plan in (back.plans or {}).items()}
     assert after == frames
     assert (results / "evidence.json").read_text() == curves
-    assert sorted(path.suffix for path in results.iterdir()) == [".json", ".mp4", ".mp4"]
+    left = sorted(path.name for path in results.iterdir() if path.suffix != ".mp4")
+    record = json.loads((settings.outputs / "task_status.json").read_bytes())[task_id]
+    assert left == [".retrack", f"details-{record['details']}.json", "evidence.json"]
+    assert len(list(results.glob("*.mp4"))) == 2
 
     refused = adjusted(again, settings, task_id, {"automatic": True})
     assert refused.adjust is not None and refused.adjust.reason == reasons.RENDER_FAILED

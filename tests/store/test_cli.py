@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_backup_and_restore(store: Store, outputs: Path, task_id: str) -> None:
 
 def test_export_and_compact(store: Store, outputs: Path, task_id: str) -> None:
     past = store.create({"created_at": "2025-01-01T00:00:00"}).id
-    store.update(past, {"status": "failed", "completed_at": "2025-01-01T00:00:00"})
+    day_before = datetime.now(UTC) - timedelta(hours=25)
+    store.update(past, {"status": "failed", "completed_at": day_before.isoformat()})
     assert run(outputs, "compact").returncode == 0
     assert [t.id for t in store.snapshot().tasks] == [task_id]
     rows = list(csv.DictReader(io.StringIO(run(outputs, "export", "--format", "csv").stdout)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -297,7 +298,8 @@ def test_decoding_what_was_encoded() -> None:
 @pytest.mark.parametrize("depth", [260, 600])
 def test_a_deep_value_keeps_nobody_from_anything(make: Make, outputs: Path, depth: int) -> None:
     """orjson stops at 254 levels, and ``copy.deepcopy`` at about 330."""
-    old = GOOD[A] | {"status": "success", "completed_at": "2020-01-01T00:00:00+00:00"}
+    day_before = datetime.now(UTC) - timedelta(hours=25)
+    old = GOOD[A] | {"status": "success", "completed_at": day_before.isoformat()}
     deep = json.loads(nested(depth))
     number = "123456789012345678901234567890"  # beyond 64 bits: kept as its text
     text = json.dumps({A: old | {"deep": deep}, B: GOOD[A] | {"deep": deep}, C: {"n": "N"}})

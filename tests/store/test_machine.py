@@ -51,7 +51,7 @@ class Machine(RuleBasedStateMachine):
 
     def open(self) -> Store:
         values = {"outputs": self.folder / "outputs", "backoff_seconds": 0.0}
-        return Store(StoreSettings(**values))  # type: ignore[arg-type]
+        return Store(StoreSettings(**values))
 
     @initialize()
     def begin(self) -> None:

@@ -157,7 +157,7 @@ def test_task_folders_on_another_disk(make: Make, outputs: Path, linked: Path) -
     store.cancel(ids[0])
     store.delete(ids[0])
     assert not (linked / "uploads" / ids[0]).exists()
-    store.update(ids[1], {"status": "success", "completed_at": "2026-01-01T00:00:00+00:00"})
+    store.update(ids[1], finished(25))
     store.cleanup_old_tasks()
     assert not (linked / "uploads" / ids[1]).exists()
     assert {path.name for path in (linked / "uploads").iterdir()} == {ids[2], theirs.name}
@@ -217,8 +217,10 @@ def test_a_naive_time_is_the_machines_own(store: Store, outputs: Path) -> None:
     assert abs(datetime.now(UTC) - task.completed_at - timedelta(hours=17)) < timedelta(minutes=1)
 
 
-def test_a_clock_at_1970_takes_nothing(make: Make, outputs: Path) -> None:
-    now = [datetime(1970, 1, 1, 0, 5, tzinfo=UTC)]
+@pytest.mark.parametrize("wrong", ["1970-01-01T00:05", "2025-05-13T10:00"])
+def test_a_clock_that_was_wrong_takes_nothing(make: Make, outputs: Path, wrong: str) -> None:
+    """A machine without a battery begins at 1970, or with the day its system was built."""
+    now = [datetime.fromisoformat(f"{wrong}+00:00")]
     store = make(clock=lambda: now[0])
     task_id = store.create().id
     store.update(task_id, {"status": "success"})
@@ -230,7 +232,7 @@ def test_a_clock_at_1970_takes_nothing(make: Make, outputs: Path) -> None:
         now[0] += timedelta(hours=7)
         assert store.get(task_id), now[0]
     assert (outputs / "results" / task_id).exists()
-    assert str(on_disk(store)[task_id]["completed_at"]).startswith("1970"), "left as it is"
+    assert str(on_disk(store)[task_id]["completed_at"]).startswith(wrong), "left as it is"
     make(clock=lambda: now[0]).start()
     assert store.get(task_id) is None
     assert not (outputs / "results" / task_id).exists()

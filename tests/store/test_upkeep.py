@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,16 @@ def test_a_hand_made_owner_is_no_path(store: Store) -> None:
         assert store.restore_orphans() == 1
 
 
+def test_a_process_whose_lock_file_was_removed_keeps_its_own_work(
+    store: Store, outputs: Path
+) -> None:
+    store.create()
+    run = claimed(store)
+    shutil.rmtree(outputs / ".owners")
+    assert store.restore_orphans() == 0
+    store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+
+
 def test_an_owner_elsewhere_lives_by_its_heartbeat(make: Make, outputs: Path) -> None:
     store = make(stale_seconds=1.5)
     owner = "elsewhere-12-0123456789ab"
@@ -110,12 +121,13 @@ def test_an_owner_elsewhere_lives_by_its_heartbeat(make: Make, outputs: Path) ->
 def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     old, young, waiting, undated, naive = (new_id() for _ in range(5))
+    local = datetime.now() - timedelta(hours=25)
     records = {
         old: finished(25, note="x"),
         young: finished(23),
         waiting: {"status": "pending", "completed_at": "2001-01-01T00:00:00"},
         undated: {"status": "failed", "completed_at": "last tuesday"},
-        naive: {"status": "failed", "completed_at": "2025-11-18T03:05:00"},
+        naive: {"status": "failed", "completed_at": local.isoformat()},
         "note": {"by": "hand"},
     }
     put(store, records)

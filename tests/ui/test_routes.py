@@ -23,6 +23,7 @@ from tests.ui.routed import (
     headers,
     patch,
 )
+from ui import sample
 from ui.routes import bundle, files, limits, uploads
 from ui.routes.visitor import sign, visitor_name
 from ui.service import Service
@@ -218,6 +219,40 @@ def test_abandoned_uploads_are_removed(service: Service, app: Starlette) -> None
     assert uploads.remove_stale(service) == 1
     assert not (folder / uid).exists()
     assert not list((folder / ".locks").glob("*"))
+
+
+def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
+    import os
+
+    incoming = service.settings.outputs / "incoming"
+    visitor, uid = visitor_name(MINE), "0" * 32
+    theirs = [f"holiday/{uid}", f"{visitor}/1.mp4", f"{visitor}/{uid}.mp4", "everyone/notes.txt"]
+    old = time.time() - uploads.KEPT_SECONDS - 60
+    for name in [*theirs, f"{visitor}/{uid}", f"{visitor}/{uid}.info", f"everyone/{uid}"]:
+        path = incoming / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (old, old))
+    elsewhere = service.settings.outputs / "elsewhere"
+    (incoming / visitor).rename(elsewhere)
+    (incoming / visitor).symlink_to(elsewhere)
+    assert uploads.remove_stale(service) == 1, "through no link"
+    (incoming / visitor).unlink()
+    elsewhere.rename(incoming / visitor)
+    assert uploads.remove_stale(service) == 1
+    left = {path.relative_to(incoming).as_posix() for path in incoming.glob("*/*")}
+    assert left == set(theirs)
+
+
+def test_the_sample_takes_nothing_away(service: Service) -> None:
+    theirs = service.settings.outputs / "sample" / "our dance.mp4"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    (theirs.parent / "a reference.pdf").touch()
+    pair = sample.sample_pair(service)
+    assert pair and [path.name for path in pair] == ["sample_dance.mp4", "sample_reference.m4a"]
+    assert theirs.read_text() == "theirs"
+    assert not list(service.settings.outputs.glob(".sample-*"))
 
 
 def test_tokens_differ_by_secret_and_part() -> None:
