@@ -46,6 +46,8 @@ SHORTEST = 1.0
 
 FIELDS = 12
 """Packets of an interlaced picture that are decoded to see whether two make a frame."""
+MOVING = 3
+"""Pictures a second; a track of fewer is not the film where there is another (hertz)."""
 UNSET_CLOCK = 1970
 """A date of this year or before comes from a camera without a clock."""
 
@@ -241,13 +243,15 @@ def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple
 
 
 def _film(pictures: list[VideoStream]) -> VideoStream:
-    """The track that players show: one marked as default before others, then the largest."""
+    """The track that players show: one marked as default before others, then the largest. Phones
+    add tracks of single photographs, which are larger."""
 
-    def rank(stream: VideoStream) -> tuple[bool, bool, int]:
+    def rank(stream: VideoStream) -> tuple[bool, bool, bool, int]:
         context = stream.codec_context
         known = context.codec.canonical_name in COPYABLE | ENCODABLE
+        moving = (stream.average_rate or MOVING) >= MOVING and stream.frames != 1
         default = bool(stream.disposition & Disposition.default)
-        return known, default, context.width * context.height
+        return known, moving, default, context.width * context.height
 
     return max(pictures, key=rank)  # the first of equals
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from pipeline import ffmpeg
 from pipeline.model import Segment
+from pipeline.packets import packets
 from pipeline.transport import one_clock
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
@@ -84,6 +86,19 @@ def test_a_clock_that_runs_over_is_no_joint(song: NDArray[np.float32], tmp_path:
     mended = one_clock(given, tmp_path / "one.ts")
     assert mended.joints == ()
     check(mended.path, song, tmp_path, FRAMES)
+
+
+def test_a_stream_that_appears_late_ends_nothing(
+    song: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """PyAV's own ``demux`` raises IndexError, or not, by what lies in memory."""
+    given = other_tracks(song, tmp_path)
+    for _ in range(20):
+        with av.open(str(given)) as container:
+            picture = container.streams.video[0]
+            found = list(packets(container, picture))
+        assert sum(packet.size > 0 for packet in found) == FRAMES
+        assert sum(packet.size == 0 for packet in found) == 1, "the end is told once"
 
 
 def test_an_ordinary_recording_is_read_as_it_is(song: NDArray[np.float32], tmp_path: Path) -> None:
