@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -18,7 +19,9 @@ from pipeline.packets import packets
 from pipeline.transport import one_clock
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
-from tests.media.work import late_by, make_result, read_pair
+from tests.media.work import Pair, late_by, make_result, read_pair
+
+Make = Callable[[NDArray[np.float32], Path], Path]
 
 OFFSET = 2.0
 SECONDS = 5.0
@@ -74,7 +77,9 @@ def torn(song: NDArray[np.float32], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [anew, later, camcorder, other_tracks, torn])
-def test_two_recordings_have_one_clock(make, song: NDArray[np.float32], tmp_path: Path) -> None:
+def test_two_recordings_have_one_clock(
+    make: Make, song: NDArray[np.float32], tmp_path: Path
+) -> None:
     given = make(song, tmp_path)
     mended = one_clock(given, tmp_path / "one.ts")
     assert mended.joints == pytest.approx((SECONDS,), abs=0.1)
@@ -88,9 +93,7 @@ def test_a_clock_that_runs_over_is_no_joint(song: NDArray[np.float32], tmp_path:
     check(mended.path, song, tmp_path, FRAMES)
 
 
-def test_a_stream_that_appears_late_ends_nothing(
-    song: NDArray[np.float32], tmp_path: Path
-) -> None:
+def test_a_stream_that_appears_late_ends_nothing(song: NDArray[np.float32], tmp_path: Path) -> None:
     """PyAV's own ``demux`` raises IndexError, or not, by what lies in memory."""
     given = other_tracks(song, tmp_path)
     for _ in range(20):
@@ -125,7 +128,7 @@ def check(dance: Path, song: NDArray[np.float32], folder: Path, count: int) -> N
         assert abs(late_by(own, song.mean(axis=1), OFFSET - first, at=at, seconds=2.0)) < 0.005
 
 
-def read_pcm(pair) -> NDArray[np.float32]:
+def read_pcm(pair: Pair) -> NDArray[np.float32]:
     """What the alignment hears of the dance, at 48 kHz."""
     from pipeline.decode import decode_sound
     from tests.media.work import SETTINGS
@@ -137,7 +140,7 @@ def read_pcm(pair) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("make", [anew, other_tracks])
 def test_the_command_line_tells_of_the_joint(
-    make, song: NDArray[np.float32], tmp_path: Path
+    make: Make, song: NDArray[np.float32], tmp_path: Path
 ) -> None:
     reference = write_sound(song, tmp_path / "r.flac")
     done = subprocess.run(
