@@ -1,4 +1,4 @@
-"""What of a film's own metadata goes into its result: when and, if one likes, where it was filmed."""
+"""What of a film's metadata goes into its result: when and, if one likes, where it was filmed."""
 
 from __future__ import annotations
 
