@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av.error
@@ -20,7 +22,7 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.loudness import LoudnessMeter
-from pipeline.media import AudioInfo, MediaInfo
+from pipeline.media import AudioInfo, Edit, MediaInfo
 from pipeline.model import Progress, Samples
 from pipeline.pcm import FormChanged, TooLate, mono_blocks
 from pipeline.plan import NO_TRACK, Bounds, Loudness
@@ -148,12 +150,19 @@ def _decode(
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
     longest = settings.max_duration + 60
+    start = info.start_time
     expected = max(1, int(info.duration * rate))
     meter = LoudnessMeter() if loud else None
     peak, energy, frames = 0, 0.0, 0
     too_long = refuse(reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it")
     try:
-        with opened(path, role=info.role, settings=settings) as container, target.open("wb") as out:
+        stored = bool(track.edits)
+        with (
+            opened(path, role=info.role, settings=settings, as_stored=stored) as container,
+            target.open("wb") as out,
+        ):
+            if stored:  # by the media's own clock, which begins at 0
+                info = replace(info, start_time=0.0)
             hear = meter.hear if meter is not None else None
             for block in mono_blocks(container, info, track, rate, longest, hear, left=left):
                 check_free(scratch, block.nbytes)
@@ -183,6 +192,8 @@ def _decode(
                 detail=str(error),
             ) from error
         log.warning("the %s's sound ends early: %r", info.role, error)
+    if track.edits:
+        frames = _edit(target, track.edits, start, rate, frames)
     return PcmSound(
         path=target,
         rate=rate,
@@ -192,6 +203,26 @@ def _decode(
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
         loudness=meter.measured() if meter is not None else None,
     )
+
+
+def _edit(path: Path, edits: Sequence[Edit], start: float, rate: int, frames: int) -> int:
+    """Leaves of the media's samples in ``path`` those that ``edits`` show, from the container's
+    ``start`` on (seconds), and tells how many there are."""
+    media = path.with_suffix(".media")
+    path.rename(media)
+    samples = np.memmap(media, dtype="<i2", mode="r", shape=(frames,))
+    with path.open("wb") as out:
+        for edit in edits:
+            begin = round(edit.media * rate)
+            shown = samples[begin : begin + round(edit.length * rate)]
+            out.truncate(max(0, 2 * round((edit.shown - start) * rate)))
+            out.seek(0, os.SEEK_END)
+            for first in range(0, len(shown), rate):
+                block = shown[first : first + rate]
+                check_free(path.parent, block.nbytes)
+                out.write(block.tobytes())
+    media.unlink()
+    return path.stat().st_size // 2
 
 
 def check_free(folder: Path, needed: int) -> None:

@@ -8,7 +8,7 @@ grow with length.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import ffmpeg
-from pipeline.media import MediaInfo
+from pipeline.media import AudioInfo, MediaInfo
 from pipeline.plan import Piece, RenderPlan
 from pipeline.settings import Settings
 from pipeline.timeline import STEREO, timeline
@@ -79,12 +79,38 @@ def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str)
     The output's own arguments have to follow.
     """
     path, info, stream = place
+    stored = bool(_track(info, stream).edits)
+    if stored:  # by the media's own clock, which begins at 0
+        info = replace(info, start_time=0.0)
     return [
         # With more threads, frames that an edit list leaves out take others with them (FLAC, ALAC).
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn", "-threads", "1"),
-        *ffmpeg.input_arguments(path, max_streams=settings.max_streams),
+        *ffmpeg.input_arguments(path, max_streams=settings.max_streams, as_stored=stored),
         *("-map", f"0:{stream}", "-af", ",".join([_filters(piece, info, stream), *more])),
     ]
+
+
+def _track(info: MediaInfo, stream: int) -> AudioInfo:
+    return next(sound for sound in info.sounds if sound.index == stream)
+
+
+def by_edits(piece: Piece, place: Place) -> list[Piece]:
+    """The piece in parts that each lie within one edit of its track, by the media's clock; the
+    piece itself where the track has none."""
+    _, info, stream = place
+    edits = _track(info, stream).edits
+    if not edits:
+        return [piece]
+    parts: list[Piece] = []
+    for edit in edits:
+        shown = edit.shown - info.start_time
+        begin = piece.start + (shown - piece.source_start) / piece.speed
+        start = max(piece.start, begin)
+        end = min(piece.end, begin + edit.length / piece.speed)
+        if end > start:
+            source = piece.source_start + (start - piece.start) * piece.speed - shown + edit.media
+            parts.append(replace(piece, start=start, end=end, source_start=source))
+    return parts
 
 
 def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
@@ -94,7 +120,7 @@ def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
     if piece.stretch == "resample":
         # The samples are taken for ones of a rate that is ``speed`` times theirs. Rates are
         # whole numbers for ffmpeg, so both are scaled until the ratio is exact to 1e-9.
-        own = next(sound.rate for sound in info.sounds if sound.index == stream)
+        own = _track(info, stream).rate
         first, last = _samples(info, piece, own, length)
         source, target = _ratio(piece.speed * own / RATE)
         chain = timeline(info.start_time, own, STEREO, steady=steady)
@@ -134,12 +160,12 @@ def blocks(sources: Sources) -> Iterator[Block]:
     room = plan.sound.room_gain
     lift = 1.0
     with ExitStack() as stack:
-        tracks = [_Track(piece, sources, stack) for piece in plan.sound.pieces]
-        original = None
+        tracks = _tracks(plan.sound.pieces, sources, stack)
+        original: list[_Track] = []
         if room > 0:
             begin = float(plan.picture.start * plan.picture.time_base) - plan.dance.start_time
             whole = Piece("dance", 0.0, plan.duration, begin)
-            original = _Track(whole, sources, stack)
+            original = _tracks([whole], sources, stack)
         for start in range(0, total, BLOCK):
             size = min(BLOCK, total - start)
             music = np.zeros((size, CHANNELS), dtype=np.float32)
@@ -150,19 +176,30 @@ def blocks(sources: Sources) -> Iterator[Block]:
                 weight = track.add(start, into)
                 if weight is not None and track.piece.source == "reference":
                     share = np.maximum(share, weight)
-            if original is not None:
+            if original:
                 under = np.zeros((size, CHANNELS), dtype=np.float32)
-                original.add(start, under)
+                for track in original:
+                    track.add(start, under)
                 gain, lift = _ducking(music, lift)
                 other += under * (room * gain * share)[:, None]
             yield music + other
 
 
-class _Track:
-    """One piece while it plays: its pipe, opened when the piece begins."""
+def _tracks(pieces: Iterable[Piece], sources: Sources, stack: ExitStack) -> list[_Track]:
+    return [
+        _Track(part, piece, sources, stack)
+        for piece in pieces
+        for part in by_edits(piece, sources.of(piece))
+    ]
 
-    def __init__(self, piece: Piece, sources: Sources, stack: ExitStack) -> None:
+
+class _Track:
+    """One piece while it plays: its pipe, opened when the piece begins. It may be a part of a
+    ``whole`` that is faded."""
+
+    def __init__(self, piece: Piece, whole: Piece, sources: Sources, stack: ExitStack) -> None:
         self.piece = piece
+        self._whole = whole
         self._sources = sources
         self._stack = stack
         self._pipe: IO[bytes] | None = None
@@ -183,8 +220,9 @@ class _Track:
             self._own = own
         raw = self._pipe.read((high - low) * CHANNELS * 4)
         samples = np.frombuffer(raw, dtype="<f4").reshape(-1, CHANNELS)
-        place = np.arange(low, low + len(samples)) - self._first
-        fades = _fades(place, self._last - self._first, self.piece)
+        begin, end = round(self._whole.start * RATE), round(self._whole.end * RATE)
+        place = np.arange(low, low + len(samples)) - begin
+        fades = _fades(place, end - begin, self._whole)
         gain = 10 ** (self.piece.gain_db / 20)
         into[low - start : low - start + len(samples)] += samples * (fades * gain)[:, None]
         if high == self._last:

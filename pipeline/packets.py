@@ -51,7 +51,7 @@ def _all_packets(
         try:
             for packet in container.demux(*streams):
                 end = packet.size == 0 and packet.pts is None and packet.dts is None
-                yield packet
+                yield packet  # type: ignore[misc] # one of the streams that were asked for
                 if end:
                     return
         except IndexError as error:

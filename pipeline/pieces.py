@@ -150,6 +150,7 @@ def sound_action(
     obstacles = (
         (options.loudness, "its loudness is set"),
         (mixed, "it is mixed"),
+        (bool(reference.edits), "the reference's own edit list joins several stretches"),
         (first.stretch != "none", "its speed follows the dance"),
         (
             not alone(pieces, length),

@@ -8,10 +8,9 @@ its picture decoded, for the rotation and as a proof that it can be.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,8 +23,9 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline import ffmpeg, reasons
+from pipeline import ffmpeg, metadata, reasons
 from pipeline.edits import edits_of
+from pipeline.film import film
 from pipeline.media import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.packets import packets
 from pipeline.reasons import InputError
@@ -46,8 +46,6 @@ SHORTEST = 1.0
 
 FIELDS = 12
 """Packets of an interlaced picture that are decoded to see whether two make a frame."""
-UNSET_CLOCK = 1970
-"""A date of this year or before comes from a camera without a clock."""
 
 
 def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
@@ -163,7 +161,9 @@ def _describe(
     if role == "dance":
         if not pictures:
             raise refuse(reasons.NO_PICTURE, role, "has no moving picture; upload a video")
-        video = _video(container, _film(pictures), start, duration, role, settings)
+        video = _video(
+            container, film(pictures, COPYABLE | ENCODABLE), start, duration, role, settings
+        )
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
@@ -183,27 +183,9 @@ def _describe(
         ),
         other=tuple(other),
         cut_off=cut_off(container, path, size),
-        created=_created(container.metadata),
-        place=_place(container.metadata) if settings.keep_place else "",
+        created=metadata.created(container.metadata),
+        place=metadata.place(container.metadata) if settings.keep_place else "",
     )
-
-
-def _created(metadata: Mapping[str, str]) -> str:
-    """When it was filmed. Apple's own date is that, its ``creation_time`` that of an export."""
-    for name in ("com.apple.quicktime.creationdate", "creation_time"):
-        try:
-            date = datetime.fromisoformat(metadata.get(name, ""))
-        except ValueError:
-            continue
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        if date.year > UNSET_CLOCK:
-            return date.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return ""
-
-
-def _place(metadata: Mapping[str, str]) -> str:
-    names = ("com.apple.quicktime.location.ISO6709", "location")
-    return next((metadata[name] for name in names if name in metadata), "")
 
 
 def _sort_streams(
@@ -238,18 +220,6 @@ def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple
         raise refuse(
             reasons.UNREADABLE, role, "is damaged; export it again", detail=str(error)
         ) from error
-
-
-def _film(pictures: list[VideoStream]) -> VideoStream:
-    """The track that players show: one marked as default before others, then the largest."""
-
-    def rank(stream: VideoStream) -> tuple[bool, bool, int]:
-        context = stream.codec_context
-        known = context.codec.canonical_name in COPYABLE | ENCODABLE
-        default = bool(stream.disposition & Disposition.default)
-        return known, default, context.width * context.height
-
-    return max(pictures, key=rank)  # the first of equals
 
 
 def _duration(container: InputContainer, role: Role, settings: Settings) -> float:

@@ -20,7 +20,7 @@ from av.audio.stream import AudioStream
 
 from pipeline import ffmpeg, reasons
 from pipeline.decode import check_free
-from pipeline.media import MediaInfo
+from pipeline.metadata import tags
 from pipeline.model import Progress
 from pipeline.mux import sound_packets, write_mp4
 from pipeline.picture import pictures
@@ -108,12 +108,6 @@ def expected_size(plan: RenderPlan) -> int:
     """Bytes that the result will need at most, from the kept share of the dance."""
     share = min(1.0, plan.duration / max(plan.dance.duration, 1e-3) + 0.05)
     return round(plan.dance.size * share + plan.duration * 40_000)
-
-
-def tags(dance: MediaInfo) -> dict[str, str]:
-    """What of the dance's metadata goes into a result: a gallery sorts by the date."""
-    found = {"creation_time": dance.created, "location": dance.place}
-    return {name: value for name, value in found.items() if value}
 
 
 def _write(

@@ -105,7 +105,7 @@ def encode_early(
     piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
     track = next(track for track in info.sounds if track.index == sound.stream)
     copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
-    if copied or options.room_sound > 0 or options.portable or options.keep_all:
+    if copied or track.edits or options.room_sound > 0 or options.portable or options.keep_all:
         return False
     check_free(scratch, round(sound.duration * BIT_RATE / 8))
     target = scratch / "sound-early.m4a"
@@ -191,6 +191,8 @@ def _plain(plan: RenderPlan) -> Piece | None:
     pieces = plan.sound.pieces
     if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
         return None
+    if any(s.edits for s in plan.reference.sounds if s.index == plan.sound.reference_stream):
+        return None  # put together from several stretches
     return pieces[0] if pieces[0].stretch == "none" else None
 
 

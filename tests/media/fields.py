@@ -117,7 +117,7 @@ def make_fields(folder: Path, music: NDArray[np.float32], seconds: float) -> Pat
         track = target.add_stream_from_template(heard.streams.audio[0])
         pending = [p for p in heard.demux() if p.dts is not None]
         for number, data in enumerate(access):
-            while pending and pending[0].dts * pending[0].time_base <= Fraction(number, FPS):
+            while pending and (pending[0].dts or 0) * pending[0].time_base <= Fraction(number, FPS):
                 each = pending.pop(0)
                 each.stream = track
                 target.mux(each)

@@ -115,7 +115,7 @@ def vp9_with_hidden_pictures(folder: Path, music: NDArray[np.float32]) -> Path:
         for packet in source.demux():
             if packet.dts is None:
                 continue
-            index, time = packet.stream.index, packet.pts
+            index, time = packet.stream.index, packet.pts or 0
             for number, each in enumerate(parts.filter(packet) if index == 0 else [packet]):
                 if index == 0:
                     stamps.append(number > 0)

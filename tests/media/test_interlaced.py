@@ -16,7 +16,7 @@ from pipeline.reasons import RenderError
 from pipeline.render import render
 from pipeline.verify import verify
 from tests.media import measure
-from tests.media.clips import HEIGHT, RATE, WIDTH, write_sound
+from tests.media.clips import HEIGHT, RATE, WIDTH, read_barcode, write_sound
 from tests.media.fields import FPS, make_fields
 from tests.media.work import SETTINGS, late_by, make_result, read_pair
 
@@ -28,9 +28,9 @@ def numbers_of_fields(path: Path) -> list[int]:
     found: list[int] = []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            grey = np.asarray(frame.to_ndarray(format="gray"))
+            grey = np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8)
             assert frame.interlaced_frame
-            found += [measure.read_barcode(grey[k::2].repeat(2, axis=0)) for k in (0, 1)]
+            found += [read_barcode(grey[k::2].repeat(2, axis=0)) for k in (0, 1)]
     return found
 
 

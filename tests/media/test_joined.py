@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from pipeline import ffmpeg
 from pipeline.model import Segment
+from pipeline.packets import packets
 from pipeline.transport import one_clock
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
-from tests.media.work import late_by, make_result, read_pair
+from tests.media.work import Pair, late_by, make_result, read_pair
+
+Make = Callable[[NDArray[np.float32], Path], Path]
 
 OFFSET = 2.0
 SECONDS = 5.0
@@ -72,7 +77,9 @@ def torn(song: NDArray[np.float32], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [anew, later, camcorder, other_tracks, torn])
-def test_two_recordings_have_one_clock(make, song: NDArray[np.float32], tmp_path: Path) -> None:
+def test_two_recordings_have_one_clock(
+    make: Make, song: NDArray[np.float32], tmp_path: Path
+) -> None:
     given = make(song, tmp_path)
     mended = one_clock(given, tmp_path / "one.ts")
     assert mended.joints == pytest.approx((SECONDS,), abs=0.1)
@@ -84,6 +91,17 @@ def test_a_clock_that_runs_over_is_no_joint(song: NDArray[np.float32], tmp_path:
     mended = one_clock(given, tmp_path / "one.ts")
     assert mended.joints == ()
     check(mended.path, song, tmp_path, FRAMES)
+
+
+def test_a_stream_that_appears_late_ends_nothing(song: NDArray[np.float32], tmp_path: Path) -> None:
+    """PyAV's own ``demux`` raises IndexError, or not, by what lies in memory."""
+    given = other_tracks(song, tmp_path)
+    for _ in range(20):
+        with av.open(str(given)) as container:
+            picture = container.streams.video[0]
+            found = list(packets(container, picture))
+        assert sum(packet.size > 0 for packet in found) == FRAMES
+        assert sum(packet.size == 0 for packet in found) == 1, "the end is told once"
 
 
 def test_an_ordinary_recording_is_read_as_it_is(song: NDArray[np.float32], tmp_path: Path) -> None:
@@ -110,7 +128,7 @@ def check(dance: Path, song: NDArray[np.float32], folder: Path, count: int) -> N
         assert abs(late_by(own, song.mean(axis=1), OFFSET - first, at=at, seconds=2.0)) < 0.005
 
 
-def read_pcm(pair) -> NDArray[np.float32]:
+def read_pcm(pair: Pair) -> NDArray[np.float32]:
     """What the alignment hears of the dance, at 48 kHz."""
     from pipeline.decode import decode_sound
     from tests.media.work import SETTINGS
@@ -122,7 +140,7 @@ def read_pcm(pair) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("make", [anew, other_tracks])
 def test_the_command_line_tells_of_the_joint(
-    make, song: NDArray[np.float32], tmp_path: Path
+    make: Make, song: NDArray[np.float32], tmp_path: Path
 ) -> None:
     reference = write_sound(song, tmp_path / "r.flac")
     done = subprocess.run(

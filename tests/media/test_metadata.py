@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline import ffmpeg
 from pipeline.media import MediaInfo
+from pipeline.metadata import tags
 from pipeline.probe import probe
-from pipeline.render import tags
 from pipeline.settings import Settings
 from tests.media import films
 from tests.media.clips import Clip, make_dance, write_sound
