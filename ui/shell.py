@@ -7,11 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from ui import health, history, home, login, toasts
+from ui.components import load
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
 from ui.viewer import current_viewer
 
+_LOST = load("lost")
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -23,6 +25,7 @@ def show() -> None:
     service = start_service(routes=False, address=st.get_option("server.address"))
     viewer = current_viewer(service)
     st.html(_STYLE)
+    _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
         part(home.show_home, service, viewer)
