@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 import anyio
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit import cli_util, config
+from streamlit.web.server import server_util
 
 from pipeline.settings import Settings, get_settings
 from store.settings import SettingsError
@@ -41,6 +44,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     await anyio.to_thread.run_sync(importlib.import_module, "ui.shell")
     address = st.get_option("server.address")
     service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    threading.Thread(target=_open_browser, daemon=True).start()
     async with anyio.create_task_group() as group:
         group.start_soon(_tidy, service)
         try:
@@ -49,6 +53,16 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
             group.cancel_scope.cancel()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(stop_service)
+
+
+def _open_browser() -> None:
+    """Open the page where somebody sits at the machine: ``streamlit run`` does so for scripts only.
+
+    Its socket listens already, so a browser that is faster than the server waits for it.
+    """
+    if config._server_mode == "starlette-app" and not st.get_option("server.headless"):
+        address = server_util.get_display_address(st.get_option("server.address") or "localhost")
+        cli_util.open_browser(server_util.get_url(address))
 
 
 async def _tidy(service: Service) -> None:

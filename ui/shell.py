@@ -9,6 +9,7 @@ import streamlit as st
 
 from store.settings import SettingsError
 from ui import health, history, home, login, toasts
+from ui.components import load
 from ui.part import part
 from ui.service import start_service
 from ui.text import LANGUAGES, choose_language, t
@@ -16,6 +17,7 @@ from ui.viewer import current_viewer, from_this_machine
 
 log = logging.getLogger(__name__)
 
+_LOST = load("lost")
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -34,6 +36,7 @@ def show() -> None:
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
     st.html(_STYLE)
+    _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
         part(home.show_home, service, viewer)

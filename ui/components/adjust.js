@@ -139,7 +139,8 @@ function create(root) {
   async function setPlaying(on) {
     if (on) {
       wire();
-      await context.resume();
+      // Without a sound device some browsers never answer; the picture need not wait for it.
+      context.resume().catch(() => {});
       within();
       await picture.play().catch(() => {});
     } else picture.pause();

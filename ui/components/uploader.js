@@ -21,7 +21,7 @@ const pause = (s) => new Promise((done) => {
   const timer = setTimeout(end, s * 1000);
   wakes.add(end);
 });
-window.addEventListener("online", wake);
+for (const event of ["online", "retrack-connected"]) window.addEventListener(event, wake); // see lost.js
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") wake(); });
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 

@@ -1,0 +1,140 @@
+"""The server goes away under an open page: said in the visitor's words, and nothing is locked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Server
+from tests.browser.steps import hand_in, players, until, wait_done
+from ui.catalogue import en, zh
+
+pytestmark = pytest.mark.browser
+MB = 1024 * 1024
+PATIENT = """
+const plain = window.setTimeout;
+window.setTimeout = (act, ms, ...rest) =>
+  plain(act, window.patient && act.name === 'end' ? 1e9 : ms, ...rest);
+"""
+"""While ``patient``, an upload's pause between two tries (``uploader.js``) never ends by itself."""
+DIALOGS = "[data-testid=stDialog]"
+APP = "[data-testid=stApp]"
+
+
+@pytest.fixture
+def mortal(serve: Callable[..., Server]) -> Iterator[Server]:
+    """A server that the test may kill, and that is there again for what comes after."""
+    server = serve()
+    yield server
+    server.stop()
+
+
+def wait_lost(page: Any) -> None:
+    """Wait until Streamlit has tried in vain, which is when its own dialog would come."""
+    with page.expect_event("requestfailed", lambda request: "/_stcore/" in request.url):
+        pass
+    page.locator(f"{APP}:not([data-test-connection-state=CONNECTED])").wait_for()
+    page.wait_for_timeout(500)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_a_lost_connection_is_said_in_the_visitors_language(
+    mortal: Server, visit: Callable[..., Any], shot: Callable[..., None], host: str, locale: str
+) -> None:
+    page = visit(mortal.url.replace("localhost", host), locale=locale)
+    line = page.locator(".lost .line")
+    line.wait_for(state="attached")
+    assert line.text_content() == ""
+    mortal.kill()
+    wait_lost(page)
+    texts = en.TEXT if locale == "en-US" else zh.TEXT
+    line.filter(has_text=texts["lost.text"]).wait_for()
+    said = page.locator("body").inner_text()
+    assert "treamlit" not in said and "onnecti" not in said.replace(texts["lost.text"], "")
+    assert page.locator(DIALOGS).count() == 0
+    assert page.locator("[inert] h1, [inert] .lost").count() == 0
+    shot(page, f"lost-{locale}")
+    mortal.start()
+    line.wait_for(state="hidden")
+    assert line.text_content() == ""
+
+
+def test_what_goes_on_without_the_server_goes_on(
+    mortal: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    page = visit(mortal.url, before=lambda context: context.add_init_script(PATIENT))
+    hand_in(page, [pair[0]], pair[1])
+    wait_done(page)
+    until(page, lambda: len(players(page)) == 3, "the players")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
+        ".flatMap(s => [...s.querySelectorAll('.compare video')]).every(v => v.readyState === 4)"
+    )
+    # Two uploads; the connection is so slow that the first is under way.
+    for name in ("first.mp4", "second.mp4"):
+        (tmp_path / name).write_bytes(os.urandom(8 * MB))
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": MB / 2}
+    network.send("Network.emulateNetworkConditions", slow)
+    files = page.locator(".uploader li")
+    chosen = [str(tmp_path / name) for name in ("first.mp4", "second.mp4")]
+    page.locator(".uploader input[type=file]").nth(0).set_input_files(chosen)
+    first, second = files.filter(has_text="first.mp4"), files.filter(has_text="second.mp4")
+    first.filter(has_text=re.compile(r"Uploading [1-9]")).wait_for()
+    # A question of ours stands; it is not Streamlit's.
+    page.locator(".st-key-detail").get_by_role("button", name="Delete").click()
+    page.locator(DIALOGS, has_text="Delete?").wait_for()
+
+    mortal.kill()
+    wait_lost(page)
+    assert page.locator(DIALOGS).count() == 1, "our own question stays, and only that"
+    page.keyboard.press("Escape")
+    page.locator(DIALOGS).wait_for(state="detached")
+
+    play = page.locator(".compare .play")
+    play.click()
+    until(page, lambda: players(page)[-1]["time"] > 1, "it to play", seconds=60)
+    play.click()
+    first.filter(has_text="Connection lost").wait_for()
+    page.evaluate("window.patient = true")
+    first.get_by_role("button", name="Remove").click()
+    first.wait_for(state="detached")
+    # The second one's turn has come; by itself it would wait for its next try for ever.
+    second.filter(has_text="Connection lost").wait_for()
+    slow["uploadThroughput"] = -1
+    network.send("Network.emulateNetworkConditions", slow)
+    page.evaluate("window.patient = false")
+    mortal.start()
+    page.locator(f"{APP}[data-test-connection-state=CONNECTED]").wait_for(timeout=120_000)
+    page.locator(".uploader li[data-state=done]", has_text="second.mp4").wait_for()
+    incoming = mortal.outputs / "incoming"
+    until(page, lambda: len(list(incoming.glob("*/*.info"))) == 1, "the removed one to go")
+
+
+@pytest.mark.parametrize("event", ["online", "visibilitychange"])
+def test_an_upload_goes_on_at_once_when_the_connection_is_back(
+    server: Server, visit: Callable[..., Any], tmp_path: Path, event: str
+) -> None:
+    film = tmp_path / "waiting.mp4"
+    film.write_bytes(os.urandom(MB))
+    page = visit(server.url, before=lambda context: context.add_init_script(PATIENT))
+    page.locator(".uploader h4").first.wait_for()
+    cut = re.compile("/uploads/files/")
+    page.route(cut, lambda route: route.abort())
+    page.evaluate("window.patient = true")
+    page.locator(".uploader input[type=file]").nth(0).set_input_files(str(film))
+    row = page.locator(".uploader li", has_text=film.name)
+    row.filter(has_text="Connection lost").wait_for()
+    page.unroute(cut)
+    page.wait_for_timeout(1000)
+    assert row.get_attribute("data-state") == "resuming", "nothing is tried again by itself"
+    target = "window" if event == "online" else "document"
+    page.evaluate(f"{target}.dispatchEvent(new Event('{event}'))")
+    page.locator(".uploader li[data-state=done]", has_text=film.name).wait_for()
