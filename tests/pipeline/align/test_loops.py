@@ -107,11 +107,11 @@ def test_a_task_succeeds_though_only_one_method_hears_the_loop(tmp_path: Path) -
         "-ar", "48000", str(tmp_path / "dance.mp4"),
     ]  # fmt: skip
     subprocess.run(film, check=True, timeout=120)
-    command = [sys.executable, "-m", "pipeline", "run", "--out", tmp_path / "out", "--json"]
-    pair = [tmp_path / "dance.mp4", tmp_path / "drums.wav"]
-    done = subprocess.run(
-        [*command, *pair], capture_output=True, text=True, timeout=200, check=False
-    )
+    command = [
+        sys.executable, "-m", "pipeline", "run", "--out", str(tmp_path / "out"), "--json",
+        str(tmp_path / "dance.mp4"), str(tmp_path / "drums.wav"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)["alignment"]
     assert said["matched"] and said["ambiguous"] and len(said["candidates"]) >= 7
