@@ -8,6 +8,7 @@ from benchmarks import degrade
 from benchmarks.cases import (
     Case,
     Draw,
+    Scene,
     fit,
     matched,
     most_distinct,
@@ -22,10 +23,8 @@ from benchmarks.tracks import RATE
 from pipeline.model import Samples
 
 
-def in_room(draw: Draw, response: Response) -> Case:
+def in_room(draw: Draw, response: Response, where: Scene, seconds: float) -> Case:
     """A dance heard through a measured response, pink noise 12 dB below."""
-    seconds = float(draw.random.uniform(20, 45))
-    where = scene(draw, seconds, 150)
     dance, truth = record(where.reference, where.start, seconds)
     dance = degrade.noise(degrade.reverberate(dance, response), 12, "pink", draw.seed())
     return matched(draw, dance, where.reference, truth)
@@ -34,8 +33,10 @@ def in_room(draw: Draw, response: Response) -> Case:
 @recipe("measured_room", 10)
 def measured_room(draw: Draw) -> Case:
     """Rooms that were measured: a sports centre, two laboratories, a living room."""
-    responses = packaged()
-    return in_room(draw, responses[draw.index % len(responses)])
+    responses = list(packaged().values())
+    seconds = float(draw.random.uniform(20, 45))
+    where = scene(draw, seconds, 150)
+    return in_room(draw, responses[draw.index % len(responses)], where, seconds)
 
 
 LOOP_TIMES = 8

@@ -1,6 +1,10 @@
 """Impulse responses that were measured in real rooms, from packages of PyPI, cached unpacked.
 
-    python -m benchmarks.rooms FOLDER --songs 2     # any other set of responses, as sound files
+    python -m benchmarks.rooms                      # the packages' rooms
+    python -m benchmarks.rooms --folder FOLDER      # and another set, as sound files
+
+The command plays music of sustained tones in them (``hyperrogue-music``), on which reverberant
+rooms are hardest.
 
 A response starts at its direct sound, so that a dance heard through it is not moved in time.
 Nothing is installed: ``pip download`` fetches the source packages, which bring the sounds for
@@ -16,7 +20,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +30,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tracks import RATE
+from benchmarks.tracks import RATE, Track
 from tests import music
 
 if TYPE_CHECKING:
@@ -43,6 +48,8 @@ MEASURED = (
     (SCENE, "GrCLab2SSRPos1Src2.wav"),
 )
 """Package and file: a sports centre, two laboratories, a living room."""
+MUSIC, LEAST_SONG = "hyperrogue-music", 70.0
+"""What the command plays, and the seconds that a song of it has at least."""
 LONGEST = 3.0
 """Seconds of a response that are kept."""
 DIRECT = 0.2
@@ -51,9 +58,9 @@ ONSET = 0.0005
 """Seconds in which an arrival reaches its top."""
 
 
-def packaged() -> list[Response]:
+def packaged() -> dict[str, Response]:
     """The responses that packages bring; raises ``tests.music.NoMusic`` when they cannot be had."""
-    return [measured(package, name) for package, name in MEASURED]
+    return {Path(name).stem: measured(package, name) for package, name in MEASURED}
 
 
 @lru_cache
@@ -121,29 +128,53 @@ def unpack(package: str) -> Path:
     return folder
 
 
-def elsewhere(folder: Path, songs: int) -> Iterator[Case]:
-    """Dances to develop's music in each room of a folder, as in the kind ``measured_room``."""
-    from benchmarks.cases import Draw
+def songs() -> list[Track]:
+    """The tracks of the package of sustained music that ffmpeg reads (three it does not)."""
+    found = []
+    for path in music.tracks(MUSIC):
+        track = Track(path.stem, "hyperrogue", path)
+        try:
+            if track.seconds >= LEAST_SONG:
+                found.append(track)
+        except subprocess.CalledProcessError:
+            continue
+    return found
+
+
+def dances(responses: Mapping[str, Response], count: int) -> Iterator[Case]:
+    """Dances of 20 to 45 s to so many songs in each room, as in the kind ``measured_room``."""
+    from benchmarks.cases import Draw, Scene
     from benchmarks.recipes_rooms import in_room
 
-    for path in sorted(folder.iterdir()):
-        response = from_direct(read(path))
-        for index in range(songs):
-            yield in_room(Draw("develop", f"room-{path.stem}", index), response)
+    every = songs()
+    for name, response in responses.items():
+        for index in range(count):
+            draw = Draw("develop", f"room-{name}", index)
+            track = every[int(draw.random.integers(len(every)))]
+            reference = track.samples()[: 150 * RATE]
+            seconds = float(draw.random.uniform(20, 45))
+            start = float(draw.random.uniform(0, len(reference) / RATE - seconds))
+            case = in_room(draw, response, Scene(reference, start, track), seconds)
+            yield replace(case, kind="measured_room")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Both methods and the judge in the rooms of a folder, with the tables of all benchmarks."""
+    """Both methods and the judge in measured rooms, with the tables of all benchmarks."""
     from benchmarks.alignment import JUDGE, report, run
     from pipeline.align import METHODS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rooms", description=__doc__)
-    parser.add_argument("folder", type=Path, help="sound files, each a measured response")
-    parser.add_argument("--songs", type=int, default=2, help="songs heard in each room")
+    parser.add_argument("--folder", type=Path, help="sound files, each a measured response")
+    parser.add_argument("--songs", type=int, default=8, help="songs heard in each room")
     parser.add_argument("--out", type=Path, help="JSON lines, one a case and method")
     options = parser.parse_args(arguments)
     methods = [*METHODS, JUDGE]
-    cases = elsewhere(options.folder, options.songs)
+    responses = packaged()
+    if options.folder:
+        responses |= {
+            path.stem: from_direct(read(path)) for path in sorted(options.folder.iterdir())
+        }
+    cases = dances(responses, options.songs)
     print(report(run(cases, methods, list(METHODS), Path(), options.out), methods))
 
 

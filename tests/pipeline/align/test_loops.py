@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from benchmarks import degrade
 from benchmarks.recipes_rooms import edged
 from pipeline.align import METHODS, judge
+from pipeline.ffmpeg import executable
 from pipeline.model import Alignment, MethodAlignment, Samples
 from tests.pipeline.align.sounds import RATE, cut, track
 from tests.pipeline.align.test_methods import run
+from tests.wav import write_wav
 
 pytestmark = pytest.mark.music
 
@@ -88,3 +94,27 @@ def test_the_same_drums_under_another_song_are_no_match() -> None:
     reference = degrade.add_at_snr(other, drums(40, 1), 3)
     found = {name: run(name, in_a_room(dance), reference) for name in METHODS}
     assert not judge(found).matched
+
+
+def test_a_task_succeeds_though_only_one_method_hears_the_loop(tmp_path: Path) -> None:
+    """Its video is made, at a place that fits, and the answer says that there are others."""
+    reference = drums(60, 1)
+    write_wav(tmp_path / "drums.wav", reference / 4, RATE)
+    write_wav(tmp_path / "sound.wav", in_a_room(cut(reference, 3.0, 16)) / 8, RATE)
+    film = [
+        executable(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=16",
+        "-i", str(tmp_path / "sound.wav"), "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac",
+        "-ar", "48000", str(tmp_path / "dance.mp4"),
+    ]  # fmt: skip
+    subprocess.run(film, check=True, timeout=120)
+    command = [
+        sys.executable, "-m", "pipeline", "run", "--out", str(tmp_path / "out"), "--json",
+        str(tmp_path / "dance.mp4"), str(tmp_path / "drums.wav"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)["alignment"]
+    assert said["matched"] and said["ambiguous"] and len(said["candidates"]) >= 7
+    assert not said["variants"]["v2"]["matched"]
+    assert off(said["offset"], 16 * STEP / RATE) < 0.005
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["dance_modular.mp4"]

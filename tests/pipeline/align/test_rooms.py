@@ -27,8 +27,8 @@ def through(song: Samples, response: NDArray[np.float64], seconds: float = 25.0)
     """A film of a song in a room in which it has been playing for a while."""
     before = 2.0
     heard = signal.fftconvolve(cut(song, START - before, before + seconds), response)
-    heard = heard[round(before * RATE) :][: round(seconds * RATE)].astype(np.float32)
-    return degrade.noise(heard, 12, "pink", 1)
+    film = heard[round(before * RATE) :][: round(seconds * RATE)]
+    return degrade.noise(film.astype(np.float32), 12, "pink", 1)
 
 
 def tail(level_db: float) -> NDArray[np.float64]:
