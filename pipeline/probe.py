@@ -38,16 +38,30 @@ SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
 
-def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
+def probe(
+    path: Path,
+    *,
+    role: Role,
+    settings: Settings,
+    need_sound: bool = True,
+    need_picture: bool = True,
+) -> MediaInfo:
     """Reads ``path``'s headers and checks them against the limits of ``settings``.
 
     The *dance* needs a picture and sound, the *reference* sound; without ``need_sound`` (a
-    dance that a person places by hand) there may be none. Raises ``InputError`` with
+    dance that a person places by hand) there may be none, and without ``need_picture`` (one
+    that is aligned only) the dance may be a sound alone. Raises ``InputError`` with
     a reason of ``pipeline.reasons`` and one line that names the role.
     """
     size = _size(path, role, settings)
     with opened(path, role=role, settings=settings) as container:
         info = _describe(container, path, size, role, settings)
+    if role == "dance" and need_picture and info.video is None:
+        raise refuse(
+            reasons.NO_PICTURE,
+            role,
+            "has no moving picture: a film is needed; only align takes a sound alone",
+        )
     if need_sound and not info.sounds:
         raise refuse(
             reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
@@ -100,8 +114,8 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
         raise refuse(
             reasons.NOT_MEDIA,
             role,
-            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, TS, MP3, "
-            "M4A, AAC, WAV, FLAC, OGG or Opus)",
+            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, TS, FLV, "
+            "MPG, VOB, WMV, MP3, M4A, AAC, WAV, FLAC, OGG, Opus, AIFF, CAF, WMA, AC-3 or WavPack)",
             detail=str(error),
         ) from error
     try:
@@ -116,8 +130,10 @@ def _looks_like_media(path: Path) -> bool:
         head = file.read(TRANSPORT_HEAD)
     return (
         head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"}
-        or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64"}
+        or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64", b"caff", b"wvpk"}
+        or head[:4] in {b"FLV\x01", b"\x30\x26\xb2\x75", b"\x00\x00\x01\xba"}
         or (head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"WAVE"})
+        or (head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"})
         or head[:3] == b"ID3"
         or transport_packet(head) > 0
     )
@@ -146,9 +162,8 @@ def _describe(
     sounds, pictures, other = _sort_streams(container)
     video = None
     if role == "dance":
-        if not pictures:
-            raise refuse(reasons.NO_PICTURE, role, "has no moving picture; upload a video")
-        video = _video(container, pictures[0], start, duration, role, settings)
+        if pictures:
+            video = _video(container, pictures[0], start, duration, role, settings)
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
@@ -300,7 +315,6 @@ def _first_frame_rotation(container: InputContainer, stream: VideoStream, role: 
 def _first_packets(
     container: InputContainer, stream: VideoStream, count: int = 120
 ) -> Iterator[Packet[VideoStream]]:
-    container.seek(0)
     for number, packet in enumerate(container.demux(stream)):
         if number >= count:
             return

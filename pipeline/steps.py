@@ -86,7 +86,13 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
     if job.plans is None:
         listening = meanwhile.enter_context(beside("decode-reference", listen))
     # A dance that a person places by hand may be mute.
-    dance = probe(job.dance, role="dance", settings=settings, need_sound=not placed(job))
+    dance = probe(
+        job.dance,
+        role="dance",
+        settings=settings,
+        need_sound=not placed(job),
+        need_picture=not job.align_only,
+    )
     return Files(dance, reference, listening)
 
 

@@ -132,6 +132,43 @@ def test_the_list_of_demuxers_is_what_stops_a_script_in_pyav(script: Path) -> No
     assert refusal(script).reason == reasons.NOT_MEDIA
 
 
+def test_an_index_of_subtitles_reads_no_other_file(folder: Path) -> None:
+    """VobSub's index is read by a demuxer beside that of DVDs, and opens a second file."""
+    film = folder / "disc.vob"
+    make(*picture(), *tone(), "-c:v", "mpeg2video", "-c:a", "ac3", str(film))
+    assert probe(film, role="dance", settings=SETTINGS).container == "mpeg"
+    index = folder / "disc.idx"
+    head = "# VobSub index file, v7\n"
+    index.write_text(f"{head}id: en, index: 0\ntimestamp: 00:00:01:000, filepos: 000000000\n")
+    film.rename(folder / "disc.sub")
+    options = ffmpeg.open_options()
+    assert not opens(index, **options)
+    assert opens(index, **{k: v for k, v in options.items() if k != "format_whitelist"})
+    assert refusal(index).reason == reasons.NOT_MEDIA
+
+
+@pytest.mark.parametrize(
+    ("head", "known"),
+    [
+        (b"FORM\x00\x01\x00\x00AIFFCOMM", True),
+        (b"caff\x00\x01\x00\x00desc", True),
+        (b"FLV\x01\x05\x00\x00\x00\x09", True),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", True),
+        (b"wvpk\x10\x00\x00\x00", True),
+        (b"\x00\x00\x01\xba\x44\x00\x04\x00", True),
+        (b"[Reference]\nRef1=http://127.0.0.1/x.asf\n", False),
+        (b'<asx version="3.0"><entry><ref href="secret.wma"/></entry></asx>', False),
+    ],
+    ids=["aiff", "caf", "flv", "asf", "wavpack", "mpeg", "asf-reference", "asx"],
+)
+@pytest.mark.parametrize("role", ["dance", "reference"])
+def test_heads_without_a_film(head: bytes, known: bool, role: str, tmp_path: Path) -> None:
+    path = tmp_path / "upload.wma"
+    path.write_bytes(head + bytes(600))
+    reason = refusal(path, role).reason
+    assert reason == (reasons.UNREADABLE if known else reasons.NOT_MEDIA)
+
+
 def test_the_list_of_protocols_is_applied(good: Path) -> None:
     options = ffmpeg.open_options()
     assert opens(good, **options)
