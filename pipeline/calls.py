@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
-from pipeline.reasons import InputError
+from pipeline.reasons import InputError, RenderError
 from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
 
@@ -63,7 +66,7 @@ def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
 def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """``path``, ``role`` → the file's ``MediaInfo``, and the sound's ``level_db`` (decibels of
     full scale, root mean square; null without sound) and a ``thumbnail`` (a JPEG as base64,
-    empty without a picture); raises ``InputError``.
+    empty without a picture or where none could be made); raises ``InputError``.
     """
     from pipeline.preview import make_thumbnail
     from pipeline.probe import probe
@@ -74,8 +77,11 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     with scratch_folder() as folder:
         if info.video is not None:
             picture = folder / "thumbnail.jpg"
-            make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
-            value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+            try:
+                make_thumbnail(path, picture, at=min(1.0, info.duration / 2), settings=settings)
+                value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+            except RenderError as error:  # the other facts hold all the same
+                log.info("no thumbnail: %s", error)
         if info.sounds:
             from pipeline.decode import decode_sound
 

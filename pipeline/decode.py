@@ -22,7 +22,7 @@ from pipeline import reasons
 from pipeline.loudness import LoudnessMeter
 from pipeline.media import AudioInfo, MediaInfo
 from pipeline.model import Progress, Samples
-from pipeline.pcm import FormChanged, TooLate, mono_blocks
+from pipeline.pcm import FormChanged, NotASound, TooLate, mono_blocks
 from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import opened, refuse
 from pipeline.settings import Settings
@@ -89,8 +89,8 @@ def decode_sound(
     ``stream`` is the track's index in its container; without it the loudest track is taken
     (by its root mean square), since cameras write silent or far-away tracks beside the good
     one. With ``loudness`` that is measured in the same pass, at twice the cost. Raises
-    ``InputError``: ``unreadable``, ``unsupported``, ``silent``, ``too_short``, ``too_long`` or
-    ``disk_full``.
+    ``InputError``: ``unreadable``, ``unsupported``, ``silent``, ``too_short``, ``too_long``,
+    ``out_of_memory`` or ``disk_full``.
     """
     tracks = [s for s in info.sounds if stream is None or s.index == stream]
     best: PcmSound | None = None
@@ -173,7 +173,20 @@ def _decode(
             info.role,
             "changes its sampling rate or its channels in the middle; export it again",
         ) from None
-    except (av.error.FFmpegError, MemoryError, ValueError) as error:
+    except NotASound:
+        raise refuse(
+            reasons.UNREADABLE,
+            info.role,
+            "has samples that are no numbers, or far above full scale; export it again",
+        ) from None
+    except MemoryError as error:
+        raise refuse(
+            reasons.OUT_OF_MEMORY,
+            info.role,
+            "has sound that cannot be decoded in the memory of a task",
+            detail=str(error),
+        ) from error
+    except (av.error.FFmpegError, ValueError) as error:
         # A damaged stretch ends decoding early; what was heard before it can be enough.
         if frames < rate:
             raise refuse(

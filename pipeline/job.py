@@ -28,6 +28,9 @@ from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
+UNMAPPED = "failed to map segment"
+"""What the loader says of a library for which the address space does not suffice."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -116,6 +119,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, JobError):
         return error.reason
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return reasons.OUT_OF_MEMORY
+    if isinstance(error, ImportError) and UNMAPPED in str(error):
         return reasons.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return reasons.DISK_FULL

@@ -34,6 +34,8 @@ ENCODABLE = frozenset(
     | {"huffyuv", "ffvhuff", "rawvideo", "cinepak", "svq1", "svq3", "flv1", "vp6f"}
 )
 """Pictures that are read but have to be re-encoded."""
+COUNTED = 1000
+"""Streams up to which a file with too many is told from one that lacks memory."""
 SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
@@ -95,12 +97,7 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
     try:
         container = ffmpeg.open_input(path, max_streams=settings.max_streams)
     except MemoryError:
-        raise refuse(
-            reasons.TOO_MANY_STREAMS,
-            role,
-            f"has more than {settings.max_streams} streams; export it with one picture and "
-            "one sound track",
-        ) from None
+        raise _too_much(path, role, settings) from None
     except av.error.FileNotFoundError:
         raise refuse(reasons.MISSING_FILE, role, f"is missing: {path.name}") from None
     except (av.error.FFmpegError, ValueError) as error:
@@ -122,6 +119,29 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
         yield container
     finally:
         container.close()
+
+
+def _too_much(path: Path, role: Role, settings: Settings) -> InputError:
+    """Why ``path`` could not be opened: libavformat says of too many streams that memory is short,
+    so they are counted."""
+    try:
+        with ffmpeg.open_input(path, max_streams=COUNTED) as container:
+            count = len(container.streams)
+    except (MemoryError, av.error.FFmpegError):
+        count = 0
+    if count > settings.max_streams:
+        return refuse(
+            reasons.TOO_MANY_STREAMS,
+            role,
+            f"has more than {settings.max_streams} streams; export it with one picture and "
+            "one sound track",
+        )
+    return refuse(
+        reasons.OUT_OF_MEMORY,
+        role,
+        "cannot be opened in the memory of a task: its index is damaged or too large; export it "
+        "again",
+    )
 
 
 def _looks_like_media(path: Path) -> bool:
@@ -305,7 +325,14 @@ def _first_frame_rotation(container: InputContainer, stream: VideoStream, role: 
         for packet in _first_packets(container, stream):
             for frame in packet.decode():
                 return int(frame.rotation)
-    except (av.error.FFmpegError, MemoryError) as error:
+    except MemoryError as error:
+        raise refuse(
+            reasons.OUT_OF_MEMORY,
+            role,
+            "has a picture that cannot be decoded in the memory of a task",
+            detail=str(error),
+        ) from error
+    except av.error.FFmpegError as error:
         raise refuse(
             reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
         ) from error

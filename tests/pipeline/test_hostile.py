@@ -12,9 +12,12 @@ from pathlib import Path
 
 import av
 import av.error
+import numpy as np
 import pytest
 
 from pipeline import ffmpeg, reasons
+from pipeline.decode import decode_sound
+from pipeline.media import Role
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -299,3 +302,53 @@ def test_titles_are_data(good: Path, tmp_path: Path) -> None:
          "-metadata", f"comment={'x' * 100_000}", str(path))  # fmt: skip
     info = probe(path, role="dance", settings=SETTINGS)
     assert "script" not in str(info.to_json())
+
+
+def test_an_index_too_large_for_the_memory_is_not_called_too_many_streams(
+    good: Path, tmp_path: Path
+) -> None:
+    """libavformat says the same of both: that memory is short."""
+    data = bytearray(good.read_bytes())
+    at = data.index(b"stts") + 8
+    data[at : at + 4] = b"\x7f\xff\xff\xff"
+    path = tmp_path / "entries.mp4"
+    path.write_bytes(data)
+    with pytest.raises(MemoryError):
+        ffmpeg.open_input(path)
+    error = refusal(path)
+    assert error.reason == reasons.OUT_OF_MEMORY
+    assert "streams" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "value", [np.nan, np.inf, -np.inf, 3e38, 32768.0], ids=["nan", "inf", "-inf", "3e38", "whole"]
+)
+@pytest.mark.parametrize("form", ["f32le", "f64le"])
+@pytest.mark.parametrize("role", ["dance", "reference"])
+def test_samples_that_are_no_sound(value: float, form: str, role: Role, tmp_path: Path) -> None:
+    """One of them is enough: the encoder would refuse it after all the work was done."""
+    samples = np.sin(np.arange(3 * 48000) / 20) * 0.3
+    samples[70_000] = value
+    path = tmp_path / "sound.wav"
+    subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-f", form, "-ar", "48000", "-ac", "1"),
+            *("-i", "pipe:0", "-c:a", f"pcm_{form}", str(path)),
+        ],
+        input=samples.astype(form.replace("le", "").replace("f32", "<f4").replace("f64", "<f8"))
+        .tobytes(),
+        timeout=60,
+        check=True,
+    )  # fmt: skip
+    info = probe(path, role=role, settings=SETTINGS, need_picture=False)
+    with pytest.raises(InputError) as caught:
+        decode_sound(path, info, tmp_path, settings=SETTINGS)
+    assert (caught.value.reason, caught.value.role) == (reasons.UNREADABLE, role)
+    assert "no numbers" in str(caught.value)
+
+
+def test_a_float_sound_with_headroom_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    make(*tone(3), "-af", "volume=20", "-c:a", "pcm_f32le", str(path))
+    info = probe(path, role="reference", settings=SETTINGS)
+    assert decode_sound(path, info, tmp_path, settings=SETTINGS).peak == pytest.approx(1, abs=0.01)
