@@ -23,6 +23,7 @@ def segment_to_json(segment: Segment) -> dict[str, Any]:
         "offset": _round(segment.offset),
         "speed": _round(segment.speed, 8),  # 1e-8 over two hours is 0.07 ms
         "pitch_moved": segment.pitch_moved,
+        **{name: True for name in ("begins", "ends") if getattr(segment, name)},
     }
 
 
@@ -34,6 +35,8 @@ def segment_from_json(data: Mapping[str, Any]) -> Segment:
         offset=float(data["offset"]),
         speed=float(data.get("speed", 1.0)),
         pitch_moved=bool(data.get("pitch_moved", False)),
+        begins=bool(data.get("begins", False)),
+        ends=bool(data.get("ends", False)),
     )
 
 

@@ -55,6 +55,10 @@ class Segment:
     """How much faster the reference runs than the dance's clock; 1.0 is the same speed."""
     pitch_moved: bool = False
     """Whether the pitch moved with the speed (resampled), or was kept (time-stretched)."""
+    begins: bool = False
+    """Whether it is known that the line does not go on before ``dance_start``."""
+    ends: bool = False
+    """The same of what is after ``dance_end``."""
 
 
 @dataclass(frozen=True)

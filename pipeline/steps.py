@@ -143,6 +143,10 @@ def find_alignment(
             answers[name] = MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
     if len(broken) == len(answers):
         raise broken[0]
+    answers = {
+        name: align.with_joints(answer, sounds.dance, sounds.reference)
+        for name, answer in answers.items()
+    }
     alignment = align.judge(answers)
     evidence: dict[str, Any] = {
         "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
