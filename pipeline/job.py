@@ -48,6 +48,9 @@ class Job:
     """``pipeline.plan.RenderOptions`` as JSON."""
     hint: tuple[float, float] | None = None
     """A person's (offset in seconds, speed), to be refined."""
+    dance_track: int | None = None
+    """Which of the dance's sound tracks is meant, from 1; None: the one that fits best."""
+    reference_track: int | None = None
     plans: Mapping[str, Mapping[str, Any]] | None = None
     """Render plans by variant of an earlier job, as JSON: render again without aligning."""
     align_only: bool = False
@@ -73,6 +76,8 @@ class Job:
             variants=tuple(data.get("variants", VARIANTS)),
             options=dict(data.get("options") or {}),
             hint=(float(hint[0]), float(hint[1])) if hint else None,
+            dance_track=data.get("dance_track"),
+            reference_track=data.get("reference_track"),
             plans=None if plans is None else dict(plans),
             align_only=bool(data.get("align_only", False)),
         )
@@ -124,7 +129,9 @@ def reason_of(error: BaseException) -> str:
         return reasons.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return reasons.DISK_FULL
-    return reasons.CRASHED
+    from av.error import FFmpegError
+
+    return reasons.UNREADABLE if isinstance(error, FFmpegError) else reasons.CRASHED
 
 
 def _stages(job: Job) -> list[str]:
@@ -159,8 +166,9 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
     evidence: dict[str, Any] = {}
     warnings: list[dict[str, Any]] = []
     if job.plans is None:
-        alignment, sounds, evidence = find_alignment(job, files, clock, settings, meanwhile)
-        summary: Mapping[str, Any] = alignment_to_json(alignment, job.hint)
+        found = find_alignment(job, files, clock, settings, meanwhile)
+        alignment, sounds, evidence = found.alignment, found.sounds, found.evidence
+        summary: Mapping[str, Any] = {**alignment_to_json(alignment, job.hint), **found.tracks}
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
         warnings += warning.same_file(job.dance, job.reference)

@@ -62,6 +62,12 @@ class AudioInfo:
     """Counted from the container's start (seconds)."""
     duration: float
     """Seconds; that of the container when the stream has none of its own."""
+    title: str = ""
+    """What the file calls the track."""
+    language: str = ""
+    """ISO 639, as the file says it."""
+    default: bool = False
+    """Whether the file marks it as the one to be played."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,18 @@ class MediaInfo:
     """The types of all other streams (data, subtitles, cover art, unknown sound)."""
     cut_off: bool = False
     """Whether the file's own header promises more than the file holds."""
+
+    @property
+    def played(self) -> AudioInfo | None:
+        """The track that a player takes by itself: the first one that the file marks, else the
+        first one."""
+        return next(
+            (sound for sound in self.sounds if sound.default), next(iter(self.sounds), None)
+        )
+
+    def track_number(self, stream: int) -> int | None:
+        """Which sound track a stream of this index is, counted from 1; None for none of them."""
+        return next((n for n, sound in enumerate(self.sounds, 1) if sound.index == stream), None)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""

@@ -71,8 +71,8 @@ def mono_blocks(
     ``hear`` is given the decoded frames as well, at their own rate and with all channels. ``left``
     takes the first channel instead of the mean of all.
     Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
-    ``longest`` seconds, ``FormChanged``, ``NotASound``, and ``av.error.FFmpegError`` when the rest of the
-    container cannot be read.
+    ``longest`` seconds, ``FormChanged``, ``NotASound``, and ``av.error.FFmpegError`` when the rest
+    of the container cannot be read.
     """
     first = round(info.start_time * rate)
     steady = info.role == "reference"

@@ -20,11 +20,11 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from pipeline import ffmpeg, reasons
+from pipeline import ffmpeg, reasons, unopened
 from pipeline.media import AudioInfo, MediaInfo, Role, VideoInfo
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
-from pipeline.whole import TRANSPORT_HEAD, cut_off, transport_packet
+from pipeline.whole import cut_off
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
 """Pictures that MP4 carries and players take: never re-encoded."""
@@ -34,8 +34,8 @@ ENCODABLE = frozenset(
     | {"huffyuv", "ffvhuff", "rawvideo", "cinepak", "svq1", "svq3", "flv1", "vp6f"}
 )
 """Pictures that are read but have to be re-encoded."""
-COUNTED = 1000
-"""Streams up to which a file with too many is told from one that lacks memory."""
+LONGEST_TITLE = 80
+"""Letters that are kept of a track's title."""
 SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
@@ -97,66 +97,17 @@ def opened(path: Path, *, role: Role, settings: Settings) -> Iterator[InputConta
     try:
         container = ffmpeg.open_input(path, max_streams=settings.max_streams)
     except MemoryError:
-        raise _too_much(path, role, settings) from None
+        reason, text = unopened.lacking_memory(path, settings.max_streams)
+        raise refuse(reason, role, text) from None
     except av.error.FileNotFoundError:
         raise refuse(reasons.MISSING_FILE, role, f"is missing: {path.name}") from None
     except (av.error.FFmpegError, ValueError) as error:
-        if _looks_like_media(path):
-            raise refuse(
-                reasons.UNREADABLE,
-                role,
-                "is damaged or incomplete (it has no readable index); export or upload it again",
-                detail=str(error),
-            ) from error
-        raise refuse(
-            reasons.NOT_MEDIA,
-            role,
-            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, TS, FLV, "
-            "MPG, VOB, WMV, MP3, M4A, AAC, WAV, FLAC, OGG, Opus, AIFF, CAF, WMA, AC-3 or WavPack)",
-            detail=str(error),
-        ) from error
+        reason, text = unopened.unknown(path)
+        raise refuse(reason, role, text, detail=str(error)) from error
     try:
         yield container
     finally:
         container.close()
-
-
-def _too_much(path: Path, role: Role, settings: Settings) -> InputError:
-    """Why ``path`` could not be opened: libavformat says of too many streams that memory is short,
-    so they are counted."""
-    try:
-        with ffmpeg.open_input(path, max_streams=COUNTED) as container:
-            count = len(container.streams)
-    except (MemoryError, av.error.FFmpegError):
-        count = 0
-    if count > settings.max_streams:
-        return refuse(
-            reasons.TOO_MANY_STREAMS,
-            role,
-            f"has more than {settings.max_streams} streams; export it with one picture and "
-            "one sound track",
-        )
-    return refuse(
-        reasons.OUT_OF_MEMORY,
-        role,
-        "cannot be opened in the memory of a task: its index is damaged or too large; export it "
-        "again",
-    )
-
-
-def _looks_like_media(path: Path) -> bool:
-    """Whether the first bytes are those of an accepted container, so that it is only broken."""
-    with path.open("rb") as file:
-        head = file.read(TRANSPORT_HEAD)
-    return (
-        head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"}
-        or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64", b"caff", b"wvpk"}
-        or head[:4] in {b"FLV\x01", b"\x30\x26\xb2\x75", b"\x00\x00\x01\xba"}
-        or (head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"WAVE"})
-        or (head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"})
-        or head[:3] == b"ID3"
-        or transport_packet(head) > 0
-    )
 
 
 def _describe(
@@ -359,4 +310,7 @@ def _audio(stream: AudioStream, start: float, duration: float) -> AudioInfo:
         channels=context.channels,
         start_time=(begin - start) if begin is not None else 0.0,
         duration=_seconds(stream.duration, stream) or duration,
+        title=stream.metadata.get("title", "")[:LONGEST_TITLE],
+        language=stream.metadata.get("language", "")[:LONGEST_TITLE],
+        default=bool(stream.disposition & Disposition.default),
     )

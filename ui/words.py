@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.warning import of_tracks
 from store import Task
 from ui import rows
 from ui.format import CLOSEST_MS, clock, duration, milliseconds
@@ -135,11 +136,12 @@ def agreement_text(task: Task) -> str:
 def warning_texts(task: Task) -> list[str]:
     """The task's warnings that the catalogue knows, in the viewer's language."""
     texts: list[str] = []
-    for warning in task.warnings or ():
+    for warning in (*(task.warnings or ()), *of_tracks(rows.answer(task))):
         code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
         key = f"warning.{code}"
         at = rows.number(warning.get("at")) if isinstance(warning, Mapping) else None
-        text = t(key, at=clock(at or 0.0)) if has(key) else str(code)
+        said = {**warning, "at": clock(at or 0.0)} if isinstance(warning, Mapping) else {}
+        text = t(key, **said) if has(key) else str(code)
         if text not in texts:
             texts.append(text)
     return texts

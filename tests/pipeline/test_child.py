@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av.error
 import psutil
 import pytest
 from pydantic import ValidationError
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 from pipeline import reasons
 from pipeline.child import ChildResult, call, run_child
 from pipeline.ffmpeg import executable
-from pipeline.job import Job
+from pipeline.job import Job, reason_of
 from pipeline.settings import Settings
 
 
@@ -181,4 +182,20 @@ def test_a_film_of_which_no_thumbnail_can_be_made_is_described(tmp_path: Path) -
     subprocess.run([executable(), "-loglevel", "error", *make], timeout=60, check=True)
     found = call("facts", {"path": str(path), "role": "dance"}, timeout=60)
     assert found.outcome is not None, found.text
-    assert found.outcome["level_db"] is not None and found.outcome["thumbnail"] == ""
+    assert found.outcome["levels_db"][0] < 0 and found.outcome["thumbnail"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (av.error.InvalidDataError(1, "damaged"), reasons.UNREADABLE),
+        (av.error.MemoryError(12, "none left"), reasons.OUT_OF_MEMORY),
+        (ImportError("x.so: failed to map segment from shared object"), reasons.OUT_OF_MEMORY),
+        (OSError(28, "No space left"), reasons.DISK_FULL),
+        (ImportError("no module"), reasons.CRASHED),
+        (IndexError("ours"), reasons.CRASHED),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_only_what_is_our_own_fault_is_called_a_crash(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
+from pipeline.submit import EXTENSIONS, stored_name
 from store import Store, Task
 from ui.routes import bundle, files, uploads
 from ui.routes.visitor import COOKIE, VisitorCookie, new_key, sign, visitor_name
@@ -334,3 +335,10 @@ def test_a_small_copy_of_an_earlier_result_is_none(service: Service, app: Starle
     os.utime(small, (now - 60, now - 60))
     os.utime(result, (now, now))  # an adjustment has put another in its place
     assert client(app).get(here).status_code == 404
+
+
+def test_every_stored_ending_has_a_media_type() -> None:
+    """Else a browser would not play it, but save it."""
+    assert {f".{ending}" for ending in EXTENSIONS} <= files.MEDIA_TYPES.keys()
+    assert stored_name("dance", "Urlaub.VOB") == "dance.vob"
+    assert stored_name("reference", "song.aiff.exe") == "reference.bin"
