@@ -23,15 +23,15 @@ WINDOW, HOP = 1.0, 0.5
 """Seconds."""
 LOOK = 6.0
 """Seconds on either side of a limit that are compared."""
-LEAST = 2.0
-"""Seconds outside a limit below which nothing is compared."""
+LEAST, SHORT = 1.0, 2.0
+"""Seconds outside a limit below which nothing is compared, and ``CLEAR_SHORT`` holds."""
 REACH = 0.5
 """Seconds around the line."""
 APART = 0.005
 """Seconds by which the two sides differ at least: what a limit in an echo does not do."""
-CLEAR = 20.0
-"""Deviations of chance of a peak that is clear; other songs reach 17
-(``tests/pipeline/align/test_joints.py``)."""
+CLEAR, CLEAR_SHORT = 20.0, 35.0
+"""Deviations of chance of a peak that is clear; other songs reach 17 in stretches of 2 s and more,
+26 in shorter ones (``tests/pipeline/align/test_joints.py``)."""
 TWICE = 2.0
 """How much higher it is than what is heard outside at the distance of the inside."""
 LOW, HIGH = 150.0, 3400.0
@@ -65,7 +65,8 @@ def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> 
         return False
     beyond, own = (_curve(segment, dance, reference, *span) for span in (outside, inside))
     there, here = int(np.argmax(beyond)), int(np.argmax(own))
-    if min(beyond[there], own[here]) < CLEAR:
+    clear = CLEAR if outside[1] - outside[0] >= SHORT else CLEAR_SHORT
+    if beyond[there] < clear or own[here] < CLEAR:
         return False
     same = beyond[max(0, here - 8) : here + 9].max()
     return bool(abs(there - here) > APART * dance.rate and beyond[there] > TWICE * same)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from pipeline.align.joints import CLEAR, _curve, with_joints
+from pipeline.align.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
 from pipeline.job import Job, run
 from pipeline.model import MethodAlignment, Segment
 from tests import music
@@ -20,8 +20,8 @@ from tests.media.work import SETTINGS, late_by
 from tests.pipeline.align.sounds import Held
 
 LOW = 8000
-JOINT, BEGIN = 30.0, 27.0
-"""Seconds of the song: where the reference is joined, where the dance begins."""
+JOINT = 30.0
+"""Seconds of the song at which the reference is joined."""
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +48,19 @@ def marked(
     return found.begins, found.ends
 
 
+@pytest.mark.parametrize(("number", "begin"), [(0, 27.0), (4, 25.5), (2, 28.5)])
 def test_a_joined_mp3_is_not_played_out_of_step(
-    songs: list[NDArray[np.float32]], tmp_path: Path
+    songs: list[NDArray[np.float32]], tmp_path: Path, number: int, begin: float
 ) -> None:
-    song = songs[0]
+    song = songs[number]
     parts = [
-        write_sound(part, tmp_path / f"{number}.mp3", "-b:a", "192k")
-        for number, part in enumerate((song[: round(JOINT * RATE)], song[round(JOINT * RATE) :]))
+        write_sound(part, tmp_path / f"{place}.mp3", "-b:a", "192k")
+        for place, part in enumerate((song[: round(JOINT * RATE)], song[round(JOINT * RATE) :]))
     ]
     joined = tmp_path / "joined.mp3"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
     noise = 0.01 * np.random.default_rng(3).standard_normal((len(song), 2)).astype(np.float32)
-    filmed = (0.4 * song + noise)[round(BEGIN * RATE) :]
+    filmed = (0.4 * song + noise)[round(begin * RATE) :]
     seconds = len(filmed) / RATE
     dance = make_dance(Clip(seconds=seconds, gop=15), filmed, tmp_path)
     job = Job(dance, joined, tmp_path / "out", "x", tmp_path / "scratch")
@@ -69,7 +70,7 @@ def test_a_joined_mp3_is_not_played_out_of_step(
     for name, variant in outcome.variants.items():
         assert variant.output is not None and variant.plan is not None, name
         numbers = measure.pictures(Path(variant.output)).numbers
-        begins = BEGIN + numbers[0] / 30
+        begins = begin + numbers[0] / 30
         heard = measure.sound(Path(variant.output))
         for second in range(int(len(heard) / RATE) - 2):
             late = late_by(heard, clean, begins, at=second + 0.2, seconds=1.0)
@@ -110,12 +111,15 @@ def test_a_line_that_goes_on_is_not_marked_nor_one_beside_other_sounds(
         assert marked(talked, song, segment) == (False, False)
 
 
-def test_other_songs_are_never_clear(songs: list[NDArray[np.float32]]) -> None:
+@pytest.mark.parametrize(("lengths", "clear"), [((1.0, 1.5), CLEAR_SHORT), ((2.0, 6.0), CLEAR)])
+def test_other_songs_are_never_clear(
+    songs: list[NDArray[np.float32]], lengths: tuple[float, float], clear: float
+) -> None:
     """What ``CLEAR`` goes by."""
     highest = max(
         float(_curve(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
         for a, b in permutations(map(low, songs), 2)
         for t in (5.0, 14.0, 23.0, 32.0)
-        for length in (2.0, 3.0, 6.0)
+        for length in lengths
     )
-    assert 4.0 < highest < CLEAR
+    assert 4.0 < highest < clear
