@@ -53,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "reference", type=Path, metavar="REFERENCE", help="the clean song: video or audio"
         )
+        for role in ("dance", "reference"):
+            sub.add_argument(
+                f"--{role}-track",
+                type=int,
+                metavar="N",
+                help=f"which of the {role}'s sound tracks is meant, from 1 (default: the one "
+                "that fits best)",
+            )
         return sub
 
     def placing(sub: argparse.ArgumentParser) -> None:
@@ -180,6 +188,8 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 variants=variants,
                 options=options,
                 hint=_hint(arguments),
+                dance_track=arguments.dance_track,
+                reference_track=arguments.reference_track,
                 align_only=align_only,
             )
             outcome = run(job, report, Settings().for_own_files())
@@ -206,7 +216,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 "seconds": outcome.seconds,
             }
         )
-    for each in outcome.warnings:
+    for each in (*outcome.warnings, *warning.of_tracks(outcome.alignment)):
         _say(f"note: {warning.text(each)}")
     if not outcome.matched:
         _say("the two files do not share music" + _because(outcome.reason))
@@ -237,6 +247,11 @@ def _submit(arguments: argparse.Namespace) -> int:
         arguments.reference,
         dance_name=arguments.dance.name,
         reference_name=arguments.reference.name,
+        options={
+            name: number
+            for name in ("dance_track", "reference_track")
+            if (number := getattr(arguments, name)) is not None
+        },
     )
     sys.stdout.write(f"{task.id}\n")
     return OK

@@ -36,6 +36,15 @@ def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any
     job = job_of(store, task, work, automatic.options_of(task, options))
     if options.get(automatic.KEPT):
         back = automatic.plans_of(task)
+        heard = automatic.tracks_of(automatic.kept(task) or {})
+        if heard != automatic.tracks_of(task.alignment or {}):
+            # The present plans are of other tracks, with their levels and limits: found anew.
+            return replace(
+                job,
+                variants=tuple(back),
+                dance_track=heard.get("dance"),
+                reference_track=heard.get("reference"),
+            )
         return replace(
             job, plans={str(name): plan for name, plan in back.items()}, variants=tuple(back)
         )

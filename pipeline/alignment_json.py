@@ -24,6 +24,7 @@ def segment_to_json(segment: Segment) -> dict[str, Any]:
         "speed": _round(segment.speed, 8),  # 1e-8 over two hours is 0.07 ms
         "pitch_moved": segment.pitch_moved,
         "semitones": _round(segment.semitones, 2),
+        **{name: True for name in ("begins", "ends") if getattr(segment, name)},
     }
 
 
@@ -36,6 +37,8 @@ def segment_from_json(data: Mapping[str, Any]) -> Segment:
         speed=float(data.get("speed", 1.0)),
         pitch_moved=bool(data.get("pitch_moved", False)),
         semitones=float(data.get("semitones", 0.0)),
+        begins=bool(data.get("begins", False)),
+        ends=bool(data.get("ends", False)),
     )
 
 

@@ -2,8 +2,8 @@
 
 It stands in the task's details as ``alignment["automatic"]``: the answer as the two methods gave
 it, with the nudge that its results had. Going back to it (the adjustment's option ``automatic``)
-renders the plans with that answer's segments; nothing is aligned again. The curves for the plots
-wait beside the results.
+renders the plans with that answer's segments; nothing is aligned again, but where the person chose
+another sound track. The curves for the plots wait beside the results.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 KEPT = "automatic"
 """The key of the kept answer in the alignment, and of the option that goes back to it."""
-NOT_RENDERED = frozenset({"hint", KEPT})
-"""Options that say which place is meant; the others say how it is rendered."""
+NOT_RENDERED = frozenset({"hint", KEPT, "dance_track", "reference_track"})
+"""Options that say which place in which track is meant; the others say how it is rendered."""
 EVIDENCE, WAITING = "evidence.json", "evidence-automatic.json"
 
 
@@ -72,8 +72,21 @@ def options_of(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not request.get(KEPT):
         return dict(request)
+    answer = kept(task) or {}
     options = {key: value for key, value in request.items() if key not in NOT_RENDERED}
-    return options | {"nudge_ms": (kept(task) or {}).get("nudge_ms") or 0.0}
+    chosen = {
+        f"{role}_track": track
+        for role, track in tracks_of(answer).items()
+        if answer["tracks"][role].get("why") == "chosen"
+    }
+    return options | chosen | {"nudge_ms": answer.get("nudge_ms") or 0.0}
+
+
+def tracks_of(answer: Mapping[str, Any]) -> dict[str, int]:
+    """Which sound track of each file an answer stands on, by role; empty where each has one."""
+    tracks = answer.get("tracks")
+    found = tracks if isinstance(tracks, Mapping) else {}
+    return {role: found[role]["track"] for role in ("dance", "reference") if role in found}
 
 
 def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
-from pipeline.reasons import InputError
+from pipeline.reasons import InputError, RenderError
 from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
 
@@ -42,17 +45,21 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
 
 
 def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play."""
+    """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
+    sound track ``track`` (from 1; without it the one that players take)."""
     from pipeline.preview import make_preview
     from pipeline.probe import probe
     from pipeline.transport import one_clock
 
-    out = Path(arguments["out"])
+    out, number = Path(arguments["out"]), arguments.get("track")
     with scratch_folder() as folder:
         path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
         info = probe(path, role=arguments.get("role", "dance"), settings=settings)
         stream = info.video.index if info.video is not None else None
-        make_preview(path, out, duration=info.duration, settings=settings, stream=stream)
+        sound = info.played if number is None else info.sounds[number - 1]
+        make_preview(
+            path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+        )
     return {"out": str(out)}
 
 
@@ -65,9 +72,10 @@ def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``path``, ``role`` → the file's ``MediaInfo``, and the sound's ``level_db`` (decibels of
-    full scale, root mean square; null without sound) and a ``thumbnail`` (a JPEG as base64,
-    empty without a picture); raises ``InputError``.
+    """``path``, ``role`` → the file's ``MediaInfo``, and ``levels_db`` of its sound tracks
+    (decibels of full scale, root mean square; null for one in which nothing is to be heard, or that
+    is the same as another), and a ``thumbnail`` (a JPEG as base64, empty without a picture or
+    where none could be made); raises ``InputError``.
     """
     from pipeline.preview import make_thumbnail
     from pipeline.probe import probe
@@ -77,27 +85,36 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     with scratch_folder() as folder:
         path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
         info = probe(path, role=role, settings=settings)
-        value: dict[str, Any] = {**info.to_json(), "level_db": None, "thumbnail": ""}
+        value: dict[str, Any] = {**info.to_json(), "levels_db": [], "thumbnail": ""}
         if info.video is not None:
             picture = folder / "thumbnail.jpg"
-            make_thumbnail(
-                path,
-                picture,
-                at=min(1.0, info.duration / 2),
-                settings=settings,
-                stream=info.video.index,
-            )
-            value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+            try:
+                make_thumbnail(
+                    path,
+                    picture,
+                    at=min(1.0, info.duration / 2),
+                    settings=settings,
+                    stream=info.video.index,
+                )
+                value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+            except RenderError as error:  # the other facts hold all the same
+                log.info("no thumbnail: %s", error)
         if info.sounds:
-            from pipeline.decode import decode_sound
+            from pipeline.decode import decode_tracks
 
-            sound = decode_sound(path, info, folder, settings=settings)
-            value["level_db"] = round(20 * math.log10(max(sound.rms, 1e-6)), 1)
+            heard = {s.stream: s.rms for s in decode_tracks(path, info, folder, settings=settings)}
+            value["levels_db"] = [
+                round(20 * math.log10(max(heard[track.index], 1e-6)), 1)
+                if track.index in heard
+                else None
+                for track in info.sounds
+            ]
     return value
 
 
 def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes.
+    """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes; of the
+    sound tracks ``dance_track`` and ``reference_track`` (from 1), where these are given.
 
     ``{"dance": {"duration", "step" (seconds), "levels" (bytes as base64)}, "reference": …}``,
     null for a file without a sound to draw; raises ``InputError`` for one that is no media.
@@ -114,9 +131,10 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
         path = one_clock(Path(arguments[role]), scratch / f"{role}.ts").path
         info = probe(path, role=role, settings=settings, need_sound=False)
         try:
-            sound = decode_sound(path, info, scratch, settings=settings)
+            number = arguments.get(f"{role}_track")
+            sound = decode_sound(path, info, scratch, settings=settings, number=number)
         except InputError as error:
-            if error.reason in (reasons.SILENT, reasons.TOO_SHORT):
+            if error.reason in (reasons.NO_SOUND, reasons.SILENT, reasons.TOO_SHORT):
                 return None
             raise
         drawn = peak_envelope(sound)

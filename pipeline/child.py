@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline import reasons
+from pipeline.job import UNMAPPED
 from pipeline.model import Report
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def _supervise(
 
 def _judge_exit(code: int, tail: str) -> ChildResult:
     """A child that ended without an answer: what its exit says."""
-    if "MemoryError" in tail or "Cannot allocate memory" in tail:
+    if any(sign in tail for sign in ("MemoryError", "Cannot allocate memory", UNMAPPED)):
         return ChildResult(reason=reasons.OUT_OF_MEMORY, text="out of memory", detail=tail)
     if code == -signal.SIGXCPU:
         return ChildResult(reason=reasons.TIMEOUT, text="the CPU limit was reached", detail=tail)

@@ -9,6 +9,7 @@ Sample 0 is the container's start (``pipeline.timeline``), and the encoder's del
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import os
@@ -24,9 +25,10 @@ from pipeline import reasons
 from pipeline.loudness import LoudnessMeter
 from pipeline.media import AudioInfo, Edit, MediaInfo
 from pipeline.model import Progress, Samples
-from pipeline.pcm import FormChanged, TooLate, mono_blocks
+from pipeline.pcm import FormChanged, NotASound, TooLate, mono_blocks
 from pipeline.plan import NO_TRACK, Bounds, Loudness
 from pipeline.probe import opened, refuse
+from pipeline.reasons import InputError
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class PcmSound:
     """Root mean square of all samples."""
     loudness: Loudness | None = None
     """The whole track's, by EBU R 128; measured of references only."""
+    digest: bytes = b""
+    """Of all samples: tracks with the same one sound the same."""
 
     @property
     def duration(self) -> float:
@@ -82,46 +86,99 @@ def decode_sound(
     *,
     settings: Settings,
     rate: int = RATE,
-    stream: int | None = None,
+    number: int | None = None,
     loudness: bool = False,
     progress: Progress | None = None,
 ) -> PcmSound:
-    """Decodes one track of ``path`` to mono at ``rate`` hertz, into the folder ``scratch``.
+    """The loudest of ``decode_tracks``, or the one of this ``number``; raises what it raises."""
+    best, *others = decode_tracks(
+        path,
+        info,
+        scratch,
+        settings=settings,
+        rate=rate,
+        number=number,
+        loudness=loudness,
+        progress=progress,
+    )
+    for other in others:
+        other.path.unlink()
+    return best
 
-    ``stream`` is the track's index in its container; without it the loudest track is taken
-    (by its root mean square), since cameras write silent or far-away tracks beside the good
-    one. With ``loudness`` that is measured in the same pass, at twice the cost. Raises
-    ``InputError``: ``unreadable``, ``unsupported``, ``silent``, ``too_short``, ``too_long`` or
-    ``disk_full``.
+
+def decode_tracks(
+    path: Path,
+    info: MediaInfo,
+    scratch: Path,
+    *,
+    settings: Settings,
+    rate: int = RATE,
+    number: int | None = None,
+    loudness: bool = False,
+    progress: Progress | None = None,
+) -> tuple[PcmSound, ...]:
+    """Decodes the sound tracks of ``path`` to mono at ``rate`` hertz, into the folder ``scratch``:
+    those in which something is to be heard, each sound once, the loudest first (by its root mean
+    square).
+
+    ``number`` (from 1) asks for that track alone. With ``loudness`` that is measured in the same
+    pass, at twice the cost. Raises ``InputError`` when no track is left: ``no_track``,
+    ``unreadable``, ``unsupported``, ``silent``, ``too_short``, ``too_long`` or ``out_of_memory``,
+    the reason of the first one; and ``disk_full``.
     """
-    tracks = [s for s in info.sounds if stream is None or s.index == stream]
-    best: PcmSound | None = None
-    for number, track in enumerate(tracks):
+    tracks = info.sounds
+    if number is not None:
+        tracks = tracks[number - 1 : number] if number > 0 else ()
+        if not tracks:
+            raise refuse(
+                reasons.NO_TRACK,
+                info.role,
+                f"has {len(info.sounds)} sound tracks; there is no track {number}",
+            )
+    sounds: list[PcmSound] = []
+    refused = [] if tracks else [refuse(reasons.NO_SOUND, info.role, "has no sound")]
+    for place, track in enumerate(tracks):
 
-        def part(done: float, number: int = number) -> None:
+        def part(done: float, place: int = place) -> None:
             if progress is not None:
-                progress((number + done) / len(tracks))
+                progress((place + done) / len(tracks))
 
-        sound = _decode(path, info, track, scratch, settings, rate, loudness, part)
-        if sound.peak < SILENT_PEAK and track.channels > 1:
-            # A microphone wired to both channels with opposite signs is nothing in their mean.
-            sound = _decode(path, info, track, scratch, settings, rate, loudness, part, left=True)
-        loser: PcmSound | None = sound
-        if best is None or sound.rms > best.rms:
-            best, loser = sound, best
-        if loser is not None:
-            loser.path.unlink()
-    if best is None or best.peak < SILENT_PEAK:
+        try:
+            sound = _decode(path, info, track, scratch, settings, rate, loudness, part)
+            if sound.peak < SILENT_PEAK and track.channels > 1:
+                # A microphone wired to both channels with opposite signs is nothing in their mean.
+                sound = _decode(
+                    path, info, track, scratch, settings, rate, loudness, part, left=True
+                )
+            _check_usable(sound, info)
+        except InputError as error:
+            if error.reason == reasons.DISK_FULL:
+                raise
+            log.info("sound track %d of the %s is left out: %s", place + 1, info.role, error)
+            refused.append(error)
+            continue
+        if any(sound.digest == other.digest for other in sounds):
+            sound.path.unlink()
+        else:
+            sounds.append(sound)
+    if not sounds:
+        raise refused[0]
+    return tuple(sorted(sounds, key=lambda sound: -sound.rms))
+
+
+def _check_usable(sound: PcmSound, info: MediaInfo) -> None:
+    if sound.peak < SILENT_PEAK:
+        sound.path.unlink()
         raise refuse(
             reasons.SILENT,
             info.role,
             "is silent or far too quiet; choose one in which the music can be heard",
         )
-    if best.duration < 1.0:
+    if sound.duration < 1.0:
+        sound.path.unlink()
         raise refuse(
-            reasons.TOO_SHORT, info.role, f"has only {best.duration:.2f} s of sound; record more"
+            reasons.TOO_SHORT, info.role, f"has only {sound.duration:.2f} s of sound; record more"
         )
-    return best
 
 
 def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE) -> PcmSound:
@@ -154,6 +211,7 @@ def _decode(
     expected = max(1, int(info.duration * rate))
     meter = LoudnessMeter() if loud else None
     peak, energy, frames = 0, 0.0, 0
+    digest = hashlib.blake2b(digest_size=16)
     too_long = refuse(reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it")
     try:
         stored = bool(track.edits)
@@ -166,7 +224,9 @@ def _decode(
             hear = meter.hear if meter is not None else None
             for block in mono_blocks(container, info, track, rate, longest, hear, left=left):
                 check_free(scratch, block.nbytes)
-                out.write(block.astype("<i2", copy=False).tobytes())
+                data = block.astype("<i2", copy=False).tobytes()
+                digest.update(data)
+                out.write(data)
                 samples = block.astype(np.float32)
                 peak = max(peak, int(np.abs(samples).max(initial=0)))
                 energy += float(samples @ samples)
@@ -182,7 +242,20 @@ def _decode(
             info.role,
             "changes its sampling rate or its channels in the middle; export it again",
         ) from None
-    except (av.error.FFmpegError, MemoryError, ValueError) as error:
+    except NotASound:
+        raise refuse(
+            reasons.UNREADABLE,
+            info.role,
+            "has samples that are no numbers, or far above full scale; export it again",
+        ) from None
+    except MemoryError as error:
+        raise refuse(
+            reasons.OUT_OF_MEMORY,
+            info.role,
+            "has sound that cannot be decoded in the memory of a task",
+            detail=str(error),
+        ) from error
+    except (av.error.FFmpegError, ValueError) as error:
         # A damaged stretch ends decoding early; what was heard before it can be enough.
         if frames < rate:
             raise refuse(
@@ -202,6 +275,7 @@ def _decode(
         peak=peak / 32768.0,
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
         loudness=meter.measured() if meter is not None else None,
+        digest=digest.digest(),
     )
 
 

@@ -167,6 +167,8 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         scratch=work / "scratch",
         options={key: value for key, value in options.items() if key not in NOT_RENDERED},
         hint=(float(hint["offset"]), float(hint.get("speed", 1.0))) if hint else None,
+        dance_track=options.get("dance_track"),
+        reference_track=options.get("reference_track"),
         variants=VARIANTS,
     )
 

@@ -28,7 +28,10 @@ from av.container import InputContainer
 
 from pipeline import ending
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mp3,aac,wav,flac,ogg"
+DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,"
+    "mp3,aac,wav,flac,ogg,aiff,caf,ac3,eac3,wv"
+)
 """The containers that are accepted, by ffmpeg's names."""
 PROTOCOLS = "file"
 """An input is a local file and nothing else."""

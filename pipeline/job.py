@@ -28,6 +28,9 @@ from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
+UNMAPPED = "failed to map segment"
+"""What the loader says of a library for which the address space does not suffice."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,6 +48,9 @@ class Job:
     """``pipeline.plan.RenderOptions`` as JSON."""
     hint: tuple[float, float] | None = None
     """A person's (offset in seconds, speed), to be refined."""
+    dance_track: int | None = None
+    """Which of the dance's sound tracks is meant, from 1; None: the one that fits best."""
+    reference_track: int | None = None
     plans: Mapping[str, Mapping[str, Any]] | None = None
     """Render plans by variant of an earlier job, as JSON: render again without aligning."""
     align_only: bool = False
@@ -70,6 +76,8 @@ class Job:
             variants=tuple(data.get("variants", VARIANTS)),
             options=dict(data.get("options") or {}),
             hint=(float(hint[0]), float(hint[1])) if hint else None,
+            dance_track=data.get("dance_track"),
+            reference_track=data.get("reference_track"),
             plans=None if plans is None else dict(plans),
             align_only=bool(data.get("align_only", False)),
         )
@@ -117,9 +125,13 @@ def reason_of(error: BaseException) -> str:
         return error.reason
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return reasons.OUT_OF_MEMORY
+    if isinstance(error, ImportError) and UNMAPPED in str(error):
+        return reasons.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return reasons.DISK_FULL
-    return reasons.CRASHED
+    from av.error import FFmpegError
+
+    return reasons.UNREADABLE if isinstance(error, FFmpegError) else reasons.CRASHED
 
 
 def told(error: BaseException) -> str:
@@ -166,8 +178,9 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
 
     evidence: dict[str, Any] = {}
     if job.plans is None:
-        alignment, sounds, evidence = find_alignment(job, files, clock, settings, meanwhile)
-        summary: Mapping[str, Any] = alignment_to_json(alignment, job.hint)
+        found = find_alignment(job, files, clock, settings, meanwhile)
+        alignment, sounds, evidence = found.alignment, found.sounds, found.evidence
+        summary: Mapping[str, Any] = {**alignment_to_json(alignment, job.hint), **found.tracks}
         matched, reason = alignment.matched, alignment.reason
         report({"event": "alignment", "alignment": summary})
         warnings += warning.same_file(given.dance, given.reference)

@@ -79,6 +79,12 @@ class AudioInfo:
     """Seconds; that of the container when the stream has none of its own."""
     edits: tuple[Edit, ...] = ()
     """As of a picture."""
+    title: str = ""
+    """What the file calls the track."""
+    language: str = ""
+    """ISO 639, as the file says it."""
+    default: bool = False
+    """Whether the file marks it as the one to be played."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,18 @@ class MediaInfo:
     """When it was filmed, by its own metadata: ISO 8601 in UTC, empty where it does not say."""
     place: str = ""
     """Where, as in ISO 6709; read only with the setting ``keep_place``."""
+
+    @property
+    def played(self) -> AudioInfo | None:
+        """The track that a player takes by itself: the first one that the file marks, else the
+        first one."""
+        return next(
+            (sound for sound in self.sounds if sound.default), next(iter(self.sounds), None)
+        )
+
+    def track_number(self, stream: int) -> int | None:
+        """Which sound track a stream of this index is, counted from 1; None for none of them."""
+        return next((n for n, sound in enumerate(self.sounds, 1) if sound.index == stream), None)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""

@@ -58,6 +58,10 @@ class Segment:
     semitones: float = 0.0
     """How much higher the music sounds in the dance than in the reference, whatever the speed: it
     was put into another key."""
+    begins: bool = False
+    """Whether it is known that the line does not go on before ``dance_start``."""
+    ends: bool = False
+    """The same of what is after ``dance_end``."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,16 @@ SETTLING = 1.0
 frames."""
 
 
+LOUDEST = 1000.0
+"""Times full scale (60 dB) above which samples are no sound: whole numbers written as floats, or
+what is left of a broken program."""
+
+
+class NotASound(Exception):
+    """Samples that are no numbers, infinite, or louder than ``LOUDEST``: nothing can be heard in
+    them, and no encoder takes them."""
+
+
 class TooLate(Exception):
     """A frame's stamp lies so late that filling the gap before it would fill the disk."""
 
@@ -62,8 +72,8 @@ def mono_blocks(
     ``hear`` is given the decoded frames as well, at their own rate and with all channels. ``left``
     takes the first channel instead of the mean of all.
     Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
-    ``longest`` seconds, ``FormChanged``, and ``av.error.FFmpegError`` when the rest of the
-    container cannot be read.
+    ``longest`` seconds, ``FormChanged``, ``NotASound``, and ``av.error.FFmpegError`` when the rest
+    of the container cannot be read.
     """
     first = round(info.start_time * rate)
     steady = info.role == "reference"
@@ -73,6 +83,10 @@ def mono_blocks(
     for chunk in _chunks(container, track.index, steady):
         if chunk.pts is not None and chunk.pts / chunk.sample_rate - info.start_time > longest:
             raise TooLate
+        if chunk.format.name.startswith(("flt", "dbl")):
+            loudest = np.abs(chunk.to_ndarray()).max(initial=0.0)
+            if not loudest <= LOUDEST:  # as written, this is also true of what is no number
+                raise NotASound
         if graph is None or form != form_of(chunk):
             if graph is not None:
                 for block in _end(graph):

@@ -82,9 +82,10 @@ def pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> 
         fade_in = 2 * before or edge
         fade_out = 2 * after or edge
         if span is not None and number > 0 and spans[number - 1][2] is None:
-            before = CROSS_FADE
+            # Not before the picture: a piece that began there would be heard late by as much.
+            before = fade_in = min(CROSS_FADE, start - begin)
         if span is None and after:
-            after = 0.0
+            after, fade_out = 0.0, min(fade_out, end - start)
         low, high = start - before, end + after
         pieces.append(_piece(span, low, high, begin, finish - begin, gain, fade_in, fade_out))
     return tuple(pieces)

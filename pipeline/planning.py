@@ -5,7 +5,8 @@ Which part is kept:
 - ``modular`` keeps what both have: the segments themselves, without the reference's leading
   and trailing silence.
 - ``v2`` keeps everything under which the reference has sound: the first segment's map is
-  followed back and the last one's on, as far as the reference and the picture reach.
+  followed back and the last one's on, as far as the reference and the picture reach, but not where
+  the line is known to end.
 - ``keep_all`` keeps every picture; where there is no reference the original sound stays.
 
 Then the start moves to a picture's own stamp (and to a key frame, when one lies within half
@@ -155,8 +156,8 @@ def music_stretches(
         start, end = segment.dance_start, segment.dance_end
         low, high = 0.0, bounds.end
         if variant == "v2":
-            start = first if number == 0 else start
-            end = last if number == len(ordered) - 1 else end
+            start = first if number == 0 and not segment.begins else start
+            end = last if number == len(ordered) - 1 and not segment.ends else end
         else:
             low, high = bounds.music_start, bounds.music_end
         start = max(start, first, (low - segment.offset) / segment.speed)
@@ -257,7 +258,8 @@ def follow_the_frames(stretches: list[Music], begin: float, finish: float) -> li
     kept: list[Music] = []
     for number, music in enumerate(stretches):
         start, end = max(music.start, begin), min(music.end, finish)
-        if number == 0 and music.start > begin and music.start - begin <= KEY_FRAME_REACH + 0.01:
+        near = 0 < music.start - begin <= KEY_FRAME_REACH + 0.01
+        if number == 0 and near and not music.segment.begins:
             reach = -music.segment.offset / music.segment.speed
             start = max(begin, reach)
         if end > start:

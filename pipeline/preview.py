@@ -17,6 +17,7 @@ import av.error
 from av.container import InputContainer
 
 from pipeline import ffmpeg, reasons
+from pipeline.media import AudioInfo
 from pipeline.model import Progress
 from pipeline.reasons import RenderError
 from pipeline.settings import Settings
@@ -65,10 +66,11 @@ def make_preview(
     duration: float,
     settings: Settings,
     stream: int | None = None,
+    sound: AudioInfo | None = None,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
-    sound without a picture, the AAC alone.
+    sound without a picture, the AAC alone. ``sound`` is the track that is heard (None: the first).
 
     ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
     ``make_thumbnail``. Raises ``RenderError``.
@@ -77,7 +79,8 @@ def make_preview(
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
-        *("-map", f"{_picture(stream)}?", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-map", f"{_picture(stream)}?"),
+        *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
         *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),

@@ -23,14 +23,14 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline import ffmpeg, metadata, reasons
+from pipeline import ffmpeg, metadata, reasons, unopened
 from pipeline.edits import edits_of
 from pipeline.film import film
 from pipeline.media import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.packets import packets
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
-from pipeline.whole import TRANSPORT_HEAD, cut_off, transport_packet
+from pipeline.whole import cut_off
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
 """Pictures that MP4 carries and players take: never re-encoded."""
@@ -40,6 +40,8 @@ ENCODABLE = frozenset(
     | {"huffyuv", "ffvhuff", "rawvideo", "cinepak", "svq1", "svq3", "flv1", "vp6f"}
 )
 """Pictures that are read but have to be re-encoded."""
+LONGEST_TITLE = 80
+"""Letters that are kept of a track's title."""
 SHORTEST = 1.0
 """Files shorter than this hold no music to align (seconds)."""
 
@@ -48,16 +50,30 @@ FIELDS = 12
 """Packets of an interlaced picture that are decoded to see whether two make a frame."""
 
 
-def probe(path: Path, *, role: Role, settings: Settings, need_sound: bool = True) -> MediaInfo:
+def probe(
+    path: Path,
+    *,
+    role: Role,
+    settings: Settings,
+    need_sound: bool = True,
+    need_picture: bool = True,
+) -> MediaInfo:
     """Reads ``path``'s headers and checks them against the limits of ``settings``.
 
     The *dance* needs a picture and sound, the *reference* sound; without ``need_sound`` (a
-    dance that a person places by hand) there may be none. Raises ``InputError`` with
+    dance that a person places by hand) there may be none, and without ``need_picture`` (one
+    that is aligned only) the dance may be a sound alone. Raises ``InputError`` with
     a reason of ``pipeline.reasons`` and one line that names the role.
     """
     size = _size(path, role, settings)
     with opened(path, role=role, settings=settings) as container:
         info = _describe(container, path, size, role, settings)
+    if role == "dance" and need_picture and info.video is None:
+        raise refuse(
+            reasons.NO_PICTURE,
+            role,
+            "has no moving picture: a film is needed; only align takes a sound alone",
+        )
     if need_sound and not info.sounds:
         raise refuse(
             reasons.NO_SOUND, role, "has no sound that can be read; choose a file with sound"
@@ -94,46 +110,17 @@ def opened(
     try:
         container = ffmpeg.open_input(path, max_streams=settings.max_streams, as_stored=as_stored)
     except MemoryError:
-        raise refuse(
-            reasons.TOO_MANY_STREAMS,
-            role,
-            f"has more than {settings.max_streams} streams; export it with one picture and "
-            "one sound track",
-        ) from None
+        reason, text = unopened.lacking_memory(path, settings.max_streams)
+        raise refuse(reason, role, text) from None
     except av.error.FileNotFoundError:
         raise refuse(reasons.MISSING_FILE, role, f"is missing: {path.name}") from None
     except (av.error.FFmpegError, ValueError) as error:
-        if _looks_like_media(path):
-            raise refuse(
-                reasons.UNREADABLE,
-                role,
-                "is damaged or incomplete (it has no readable index); export or upload it again",
-                detail=str(error),
-            ) from error
-        raise refuse(
-            reasons.NOT_MEDIA,
-            role,
-            "is not a video or sound file of a known kind (MP4, MOV, AVI, MKV, WebM, M4V, TS, MP3, "
-            "M4A, AAC, WAV, FLAC, OGG or Opus)",
-            detail=str(error),
-        ) from error
+        reason, text = unopened.unknown(path)
+        raise refuse(reason, role, text, detail=str(error)) from error
     try:
         yield container
     finally:
         container.close()
-
-
-def _looks_like_media(path: Path) -> bool:
-    """Whether the first bytes are those of an accepted container, so that it is only broken."""
-    with path.open("rb") as file:
-        head = file.read(TRANSPORT_HEAD)
-    return (
-        head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"}
-        or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64"}
-        or (head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"WAVE"})
-        or head[:3] == b"ID3"
-        or transport_packet(head) > 0
-    )
 
 
 def _describe(
@@ -159,11 +146,9 @@ def _describe(
     sounds, pictures, other = _sort_streams(container)
     video = None
     if role == "dance":
-        if not pictures:
-            raise refuse(reasons.NO_PICTURE, role, "has no moving picture; upload a video")
-        video = _video(
-            container, film(pictures, COPYABLE | ENCODABLE), start, duration, role, settings
-        )
+        if pictures:
+            chosen = film(pictures, COPYABLE | ENCODABLE)
+            video = _video(container, chosen, start, duration, role, settings)
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
@@ -330,7 +315,15 @@ def _first_frame(container: InputContainer, stream: VideoStream, role: Role) -> 
                 break
         if frames and frames[0].interlaced_frame and fed >= FIELDS:
             frames += stream.codec_context.decode(None)
-    except (av.error.FFmpegError, MemoryError) as error:
+    except MemoryError as error:
+        if not frames:
+            raise refuse(
+                reasons.OUT_OF_MEMORY,
+                role,
+                "has a picture that cannot be decoded in the memory of a task",
+                detail=str(error),
+            ) from error
+    except av.error.FFmpegError as error:
         if not frames:
             raise refuse(
                 reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
@@ -343,7 +336,6 @@ def _first_frame(container: InputContainer, stream: VideoStream, role: Role) -> 
 def _first_packets(
     container: InputContainer, stream: VideoStream, count: int = 120
 ) -> Iterator[Packet[VideoStream]]:
-    container.seek(0)
     for number, packet in enumerate(packets(container, stream)):
         if number >= count:
             return
@@ -361,4 +353,7 @@ def _audio(stream: AudioStream, start: float, duration: float) -> AudioInfo:
         channels=context.channels,
         start_time=(begin - start) if begin is not None else 0.0,
         duration=_seconds(stream.duration, stream) or duration,
+        title=stream.metadata.get("title", "")[:LONGEST_TITLE],
+        language=stream.metadata.get("language", "")[:LONGEST_TITLE],
+        default=bool(stream.disposition & Disposition.default),
     )

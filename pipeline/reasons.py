@@ -9,6 +9,7 @@ from __future__ import annotations
 NO_SHARED_MUSIC = "no_shared_music"
 NO_SOUND = "no_sound"
 SILENT = "silent"
+NO_TRACK = "no_track"
 NO_PICTURE = "no_picture"
 UNREADABLE = "unreadable"
 EMPTY_FILE = "empty_file"
@@ -34,6 +35,7 @@ MESSAGES: dict[str, str] = {
     NO_SHARED_MUSIC: "处理失败：两个文件里没有找到相同的音乐，请确认参考音乐就是视频里的那首歌",
     NO_SOUND: "处理失败：文件里没有声音，请换一个带声音的文件",
     SILENT: "处理失败：文件里的声音太小或全是静音，无法对齐",
+    NO_TRACK: "处理失败：文件里没有所选的音轨",
     NO_PICTURE: "处理失败：舞蹈文件里没有画面，请上传视频文件",
     UNREADABLE: "处理失败：文件损坏或不完整，请重新导出后再上传",
     EMPTY_FILE: "处理失败：文件是空的（0 字节），请重新上传",

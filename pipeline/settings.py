@@ -23,8 +23,9 @@ class Settings(StoreSettings):
     """Tasks that run at one time; the default is one for two cores."""
     task_timeout: Seconds = 4 * 3600.0
     """The longest time one task may take (seconds)."""
-    task_memory_mb: int = Field(default=3000, ge=256, le=2**30)
-    """Address space of a task's child process (MiB)."""
+    task_memory_mb: int = Field(default=3000, ge=512, le=2**30)
+    """Address space of a task's child process (MiB); with less, not even the sample pair's task can
+    load what it needs."""
     max_upload_mb: int = Field(default=4096, ge=1, le=2**40)
     """The largest file that is accepted (MiB); see ``for_own_files``."""
     uploads_gb_per_visitor: float = Field(default=20.0, gt=0, le=1e9)

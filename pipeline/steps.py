@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.alignment_json import evidence_to_json
 from pipeline.beside import Beside, beside
-from pipeline.decode import PcmSound, decode_sound, silence
+from pipeline.decode import PcmSound, decode_tracks, silence
 from pipeline.job import Job, VariantOutcome, reason_of, told
 from pipeline.media import MediaInfo
 from pipeline.model import (
@@ -46,8 +46,8 @@ class Files:
 
     dance: MediaInfo
     reference: MediaInfo
-    listening: Beside[PcmSound] | None = None
-    """Decodes the reference meanwhile; None where no sound is needed."""
+    listening: Beside[tuple[PcmSound, ...]] | None = None
+    """Decodes the reference's tracks meanwhile; None where no sound is needed."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ class Sounds:
     """Encodes the reference meanwhile; to be awaited before rendering."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where the music is, in which tracks."""
+
+    alignment: Alignment
+    sounds: Sounds
+    """The tracks that fit best."""
+    evidence: dict[str, Any]
+    """For the plots."""
+    tracks: Mapping[str, Any]
+    """See ``pipeline.tracks.said``."""
+
+
 def placed(job: Job) -> bool:
     """Whether the music's place was given by hand, now or in the plans of an earlier job."""
     return job.hint is not None or job.plans is not None
@@ -70,12 +83,13 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
     the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
     reference = probe(job.reference, role="reference", settings=settings)
 
-    def listen(progress: Progress) -> PcmSound:
-        return decode_sound(
+    def listen(progress: Progress) -> tuple[PcmSound, ...]:
+        return decode_tracks(
             job.reference,
             reference,
             job.scratch,
             settings=settings,
+            number=job.reference_track,
             # A place alone needs no loudness, and measuring it costs as much as decoding; a
             # result needs it even where it is off now, since it may be switched on later.
             loudness=not job.align_only,
@@ -86,70 +100,107 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
     if job.plans is None:
         listening = meanwhile.enter_context(beside("decode-reference", listen))
     # A dance that a person places by hand may be mute.
-    dance = probe(job.dance, role="dance", settings=settings, need_sound=not placed(job))
+    dance = probe(
+        job.dance,
+        role="dance",
+        settings=settings,
+        need_sound=not placed(job),
+        need_picture=not job.align_only,
+    )
     return Files(dance, reference, listening)
 
 
 def find_alignment(
     job: Job, files: Files, clock: StageClock, settings: Settings, meanwhile: ExitStack
-) -> tuple[Alignment, Sounds, dict[str, Any]]:
-    """Decodes both sounds once, asks both methods, and lets the judge make one answer.
+) -> Found:
+    """Decodes the sounds once, asks both methods, and lets the judge make one answer.
 
-    What goes on beside it ends with ``meanwhile``.
-
-    Also returns the evidence for the plots. A method that breaks counts as not matched, so
-    that the other still answers; when both break, the first error is raised.
+    Where a file has several sound tracks, the pair that fits best is the answer. What goes on
+    beside it ends with ``meanwhile``. A method that breaks counts as not matched, so that the
+    other still answers; when all break, the first error is raised.
     """
     clock.start("decode")
-    sounds = _both_sounds(job, files, clock, settings)
-    if not job.align_only:
+    dances, references = _all_sounds(job, files, clock, settings)
+    early_sound = None
+    if not job.align_only and len(references) == 1:
         from pipeline import early
 
         if early.worth_it(files.dance.duration, files.reference.duration):
-            work = early.encoding(job, files.reference, sounds.reference, settings)
-            sounds = replace(sounds, early=meanwhile.enter_context(beside("encode-early", work)))
-    from pipeline import align  # SciPy, which takes a while: the encoder is at work already
+            work = early.encoding(job, files.reference, references[0], settings)
+            early_sound = meanwhile.enter_context(beside("encode-early", work))
+    # SciPy, which takes a while: the encoder is at work already.
+    from pipeline import align, tracks
 
-    if job.hint is None:
-        report = align.describe_sound(sounds.dance)
-        if report.reason in (reasons.SILENT, reasons.TOO_SHORT):
-            raise InputError(
-                report.reason, f"the dance file does not serve: {report.detail}", role="dance"
-            )
     hint = align.Hint(*job.hint) if job.hint else None
-    wanted = job.variants if job.align_only else VARIANTS
-    answers: dict[str, MethodAlignment] = {}
+    if hint is None:
+        dances = _with_music(dances)
+    else:  # where nothing fits nearby, the first pair stays
+        dances = tracks.as_played(files.dance, dances)
+        references = tracks.as_played(files.reference, references)
     broken: list[Exception] = []
-    for name in VARIANTS:
-        if name not in wanted:
-            continue
-        clock.start(f"align_{name}")
-        if hint is not None and sounds.dance.stream == NO_TRACK:
-            answers[name] = as_placed(name, hint, files)
-            continue
+    answered = 0
+
+    def ask(name: str, dance: PcmSound, reference: PcmSound, progress: Progress) -> MethodAlignment:
+        nonlocal answered
+        answered += 1
+        if hint is not None and dance.stream == NO_TRACK:
+            return as_placed(name, hint, files)
         try:
-            answers[name] = align.METHODS[name](
-                sounds.dance, sounds.reference, hint=hint, progress=clock.step
-            )
+            return align.METHODS[name](dance, reference, hint=hint, progress=progress)
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            answers[name] = MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
-    if len(broken) == len(answers):
+            return MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+
+    def begin(name: str) -> Progress:
+        clock.start(f"align_{name}")
+        return clock.step
+
+    wanted = job.variants if job.align_only else VARIANTS
+    names = [name for name in VARIANTS if name in wanted]
+    candidates = tracks.pairs(dances, references)
+    best = tracks.best_pair(candidates, names, ask, begin)
+    if len(broken) == answered:
         raise broken[0]
+    answers = {
+        name: align.with_joints(answer, best.dance, best.reference)
+        for name, answer in best.answers.items()
+    }
     alignment = align.judge(answers)
     evidence: dict[str, Any] = {
         "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
         "waveforms": {
-            "dance": _waveform(sounds.dance),
-            "reference": _waveform(sounds.reference),
+            "dance": _waveform(best.dance),
+            "reference": _waveform(best.reference),
         },
     }
-    return alignment, sounds, evidence
+    told = tracks.said(
+        alignment,
+        (files.dance, best.dance, job.dance_track is not None),
+        (files.reference, best.reference, job.reference_track is not None),
+        len(dances) * len(references) - len(candidates),
+    )
+    return Found(alignment, Sounds(best.dance, best.reference, early_sound), evidence, told)
 
 
-def _both_sounds(job: Job, files: Files, clock: StageClock, settings: Settings) -> Sounds:
-    """The dance's sound, decoded beside the reference's."""
+def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
+    """The tracks in which anything can be heard; raises ``InputError`` without any."""
+    from pipeline import align
+
+    reports = [align.describe_sound(sound) for sound in dances]
+    useless = (reasons.SILENT, reasons.TOO_SHORT)
+    kept = [s for s, r in zip(dances, reports, strict=True) if r.reason not in useless]
+    if not kept:
+        reason = reports[0].reason or reasons.SILENT
+        text = f"the dance file does not serve: {reports[0].detail}"
+        raise InputError(reason, text, role="dance")
+    return kept
+
+
+def _all_sounds(
+    job: Job, files: Files, clock: StageClock, settings: Settings
+) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
+    """The dance's tracks, decoded beside the reference's."""
     other = files.listening
     assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
@@ -157,8 +208,8 @@ def _both_sounds(job: Job, files: Files, clock: StageClock, settings: Settings) 
     def hear(done: float) -> None:
         clock.step(share * done + (1.0 - share) * other.done)
 
-    dance = _dance_sound(job, files, settings, hear)
-    return Sounds(dance, other.result(lambda _: hear(1.0)))
+    dances = _dance_sounds(job, files, settings, hear)
+    return dances, other.result(lambda _: hear(1.0))
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
@@ -173,18 +224,25 @@ def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
     return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
 
 
-def _dance_sound(job: Job, files: Files, settings: Settings, progress: Progress) -> PcmSound:
-    """The dance's sound; silence for a mute dance that a person has placed by hand."""
+def _dance_sounds(
+    job: Job, files: Files, settings: Settings, progress: Progress
+) -> tuple[PcmSound, ...]:
+    """The dance's tracks; silence for a mute dance that a person has placed by hand."""
     if files.dance.sounds:
         try:
-            return decode_sound(
-                job.dance, files.dance, job.scratch, settings=settings, progress=progress
+            return decode_tracks(
+                job.dance,
+                files.dance,
+                job.scratch,
+                settings=settings,
+                number=job.dance_track,
+                progress=progress,
             )
         except InputError as error:
             if not placed(job) or error.reason not in (reasons.SILENT, reasons.TOO_SHORT):
                 raise
             log.info("the dance's sound does not serve (%s); its place was given by hand", error)
-    return silence(files.dance, job.scratch)
+    return (silence(files.dance, job.scratch),)
 
 
 def _waveform(sound: PcmSound) -> dict[str, Any]:

@@ -19,12 +19,15 @@ from store.paths import make_task_folder
 if TYPE_CHECKING:
     from store import Store, Task
 
-EXTENSIONS = frozenset(
-    [
-        *("mp4", "mov", "avi", "mkv", "webm", "m4v", "ts", "mts", "m2ts"),
-        *("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"),
-    ]
+FILM_ENDINGS = (
+    *("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts"),
+    *("flv", "mpg", "mpeg", "vob", "mod", "wmv", "asf"),
 )
+SOUND_ENDINGS = (
+    *("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"),
+    *("aif", "aiff", "aifc", "caf", "wma", "ac3", "eac3", "wv"),
+)
+EXTENSIONS = frozenset((*FILM_ENDINGS, *SOUND_ENDINGS))
 """What a stored upload may be called; the name is no evidence of what it holds."""
 
 Take = Literal["move", "link", "copy", "copy_and_remove"]

@@ -29,6 +29,13 @@ TEXTS = {
     "other_key": "the music of the dance is in another key than the reference (semitones: "
     "about {semitones:+g}); the result has the reference's own",
     "picture_encoded": "the picture had to be encoded again",
+    "dance_track": "the music was heard in sound track {track} of the dance's {of}",
+    "reference_track": "sound track {track} of the reference's {of} fits best: it is under the "
+    "dance",
+    "reference_played": "the reference has {of} sound tracks and none could be compared with the "
+    "dance: track {track} was taken, as players do; --reference-track chooses another",
+    "tracks_left_out": "there are so many sound tracks that {pairs} pairs of the quietest were not "
+    "compared; --dance-track and --reference-track choose",
 }
 
 
@@ -58,6 +65,27 @@ def other_key(alignment: Alignment) -> list[Notice]:
     return [{"code": "other_key", "semitones": longest.semitones}]
 
 
+def of_tracks(alignment: Mapping[str, Any]) -> list[Notice]:
+    """What a person should know of the tracks of an answer (``pipeline.tracks.said``): which one
+    it was, when that was not the first, and when nothing could tell."""
+    tracks = alignment.get("tracks")
+    if not isinstance(tracks, Mapping):
+        return []
+    found: list[Notice] = []
+    for role in ("dance", "reference"):
+        told = tracks.get(role)
+        if not isinstance(told, Mapping):
+            continue
+        said = {"track": told.get("track"), "of": told.get("of")}
+        if told.get("why") == "fits" and told.get("track") != 1:
+            found.append({"code": f"{role}_track", **said})
+        if told.get("why") == "played" and role == "reference" and alignment.get("matched"):
+            found.append({"code": "reference_played", **said})
+    if tracks.get("left_out"):
+        found.append({"code": "tracks_left_out", "pairs": tracks["left_out"]})
+    return found
+
+
 def of_results(notes: Iterable[str]) -> list[Notice]:
     """The warnings from the notes of all results, each once."""
     return [{"code": code} for code in dict.fromkeys(notes)]
@@ -66,5 +94,4 @@ def of_results(notes: Iterable[str]) -> list[Notice]:
 def text(warning: Mapping[str, Any]) -> str:
     """One line for the command line."""
     whole = round(warning.get("at", 0.0))
-    at, semitones = f"{whole // 60}:{whole % 60:02d}", warning.get("semitones", 0.0)
-    return TEXTS[warning["code"]].format(at=at, semitones=semitones)
+    return TEXTS[warning["code"]].format(**{**warning, "at": f"{whole // 60}:{whole % 60:02d}"})

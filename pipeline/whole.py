@@ -6,7 +6,8 @@ that is compared with the size, so nothing is decoded; a container without such 
 AAC, MP3 without a Xing header, a live recording) cannot be told.
 
 Sources: ISO/IEC 14496-12 (MP4), the RIFF and RF64 specifications, RFC 8794 (Matroska), the
-Xing header as LAME writes it, RFC 3533 (Ogg), ISO/IEC 13818-1 (MPEG-TS).
+Xing header as LAME writes it, RFC 3533 (Ogg), ISO/IEC 13818-1 (MPEG-TS), Apple's specifications of
+AIFF and CAF, Microsoft's of ASF.
 """
 
 from __future__ import annotations
@@ -141,9 +142,37 @@ def _unfinished(file: BinaryIO, size: int) -> bool:
     return not (whole and tail[at + 5] & 4)
 
 
+def _form(file: BinaryIO, size: int) -> bool:
+    """AIFF: one chunk that says its size."""
+    head = file.read(12)
+    return head[:4] == b"FORM" and 8 + int.from_bytes(head[4:8], "big") > size + SLACK
+
+
+def _chunks(file: BinaryIO, size: int) -> bool:
+    """CAF: chunks that say their size, but for the last one of a live recording."""
+    position = 8
+    while position + 12 <= size:
+        file.seek(position)
+        promised = int.from_bytes(file.read(12)[4:], "big", signed=True)
+        if promised < 0:
+            return False
+        position += 12 + promised
+    return position > size + SLACK
+
+
+def _properties(file: BinaryIO, size: int) -> bool:
+    """ASF (WMA, WMV): its header says the file's size, 0 in a live recording."""
+    head = file.read(HEAD)
+    at = head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    return at >= 0 and int.from_bytes(head[at + 40 : at + 48], "little") > size + SLACK
+
+
 PROMISES: dict[str, Callable[[BinaryIO, int], bool]] = {
     "avi": _riff,
     "wav": _riff,
+    "aiff": _form,
+    "caf": _chunks,
+    "asf": _properties,
     "matroska": _segment,
     "mp3": _xing,
     "ogg": _unfinished,

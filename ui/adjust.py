@@ -9,7 +9,7 @@ import streamlit as st
 
 from pipeline.plan import RenderOptions
 from store import StoreError, Task
-from ui import copies, rows, toasts
+from ui import copies, rows, toasts, tracks
 from ui.components import load
 from ui.live import live
 from ui.preview import DUCKING, Preview, make_preview
@@ -155,12 +155,14 @@ def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Prev
     """The player that mixes the wanted result, and what it leaves out."""
     made = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
     song = kind if heard.song == "result" else "reference"
+    kinds = tracks.kinds(service, task, tracks.present(task))
+    picture, song_file = kinds["dance"], kinds["reference"] if song == "reference" else song
     result = _ADJUST(
         key=key_of(task, "player"),
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
-            "picture": copies.url(service, viewer, task, "original"),
-            "sound": copies.url(service, viewer, task, song),
+            "picture": copies.url(service, viewer, task, picture),
+            "sound": copies.url(service, viewer, task, song_file),
             "song": song,
             "pieces": list(heard.pieces),
             "start": heard.outline.start,
@@ -177,7 +179,8 @@ def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Prev
     )
     for left in heard.leaves_out:
         st.caption(t(f"adjust.{left}"))
-    copies.provide(service, task, result.failed)
+    small = [kind for kind in (picture, song_file) if "-" in kind]
+    copies.provide(service, task, result.failed, small)
 
 
 def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -29,14 +30,18 @@ def undecodable(task: Task) -> set[str]:
     return set(st.session_state.get(f"undecodable-{task.id}", ()))
 
 
-def provide(service: Service, task: Task, told: Sequence[str] | None) -> None:
-    """Take note of the kinds that a player could not play, and have copies of them made."""
+def provide(
+    service: Service, task: Task, told: Sequence[str] | None, wanted: Collection[str] = ()
+) -> None:
+    """Take note of the kinds that a player could not play, and have copies of them made, and of
+    those that are ``wanted`` in any case."""
     known = undecodable(task)
     fresh = (set(told or ()) & set(KINDS)) - known
     if fresh:
         st.session_state[f"undecodable-{task.id}"] = sorted(known | fresh)
         st.rerun()
-    waiting = [kind for kind in known if not file_path(service, task, PREVIEW + kind)]
+    needed = known | set(wanted)
+    waiting = sorted(kind for kind in needed if not file_path(service, task, PREVIEW + kind))
     if waiting:
         live(2.0, _make, service, task, waiting)
 
@@ -48,10 +53,13 @@ def _make(service: Service, task: Task, kinds: list[str]) -> None:
         if path is None:
             continue
         target = preview_path(service, task.id, kind)
-        role = "reference" if kind == "reference" else "dance"
-        arguments = {"path": str(path), "out": str(target), "role": role}
+        base, _, track = kind.partition("-")
+        role = "reference" if base == "reference" else "dance"
+        arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
+        if track:
+            arguments["track"] = int(track)
         done = background.fetch("preview", arguments, path, timeout=TIMEOUT)
-        name = t(f"variant.{kind}")
+        name = t(f"variant.{base}")
         if done is None:
             st.info(t("compare.making", name=name), icon=":material/hourglass:")
         elif done.reason is not None:

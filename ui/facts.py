@@ -76,17 +76,26 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
         if rate:
             parts.append(t("facts.fps", n=f"{rate:.3g}"))
     parts.append(size(count))
-    level = rows.number(info.get("level_db"))
-    if level is not None:
-        parts.append(t("facts.level", db=f"{level:.0f}"))
+    levels = _levels(info)
+    if len(levels) == 1:
+        parts.append(t("facts.level", db=f"{levels[0]:.0f}"))
+    elif levels:
+        parts.append(t("facts.levels", n=len(levels), db=", ".join(f"{db:.0f}" for db in levels)))
     warning = ""
     if not info.get("sounds"):
         warning = t("facts.place_by_hand" if role == "dance" else "facts.no_sound")
-    elif level is not None and level < -60:
+    elif levels and max(levels) < -60:
         warning = t("facts.quiet")
     elif info.get("cut_off"):
         warning = t("facts.cut_off")
     return {"text": " · ".join(parts), "warning": warning, "thumbnail": info.get("thumbnail") or ""}
+
+
+def _levels(info: Mapping[str, Any]) -> list[float]:
+    """Of the sound tracks in which something is to be heard, in the file's order."""
+    given = info.get("levels_db")
+    found = (rows.number(level) for level in (given if isinstance(given, list) else ()))
+    return [level for level in found if level is not None]
 
 
 def _rate(video: Mapping[str, Any]) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
 
 from store import StoreError, Task
-from ui import adjust, background, choices, copies, rows, takes, toasts
+from ui import adjust, background, choices, copies, rows, takes, toasts, tracks
 from ui.choices import Place, version
 from ui.components import load
 from ui.live import live
@@ -70,16 +71,22 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     if not service.routes:
         _by_figures(service, viewer, task, begin)
         return
-    drawn = file_path(service, task, WAVEFORMS) is not None
+    chosen = tracks.choose(service, task, version(task))
+    kinds = tracks.kinds(service, task, chosen)
+    waves = WAVEFORMS
+    if chosen:
+        waves += "".join(f"-{chosen.get(role, 1)}" for role in tracks.ROLES)
+    known = tracks.known(service, task)
+    drawn = known and file_path(service, task, waves) is not None
     key = f"place-component-{version(task)}"
     several = len(played) > 1 and not listened
     result = _PLACE(
         key=key,
         data={
             "words": {name: t(f"place.{name}") for name in WORDS},
-            "dance": copies.url(service, viewer, task, "original"),
-            "reference": copies.url(service, viewer, task, "reference"),
-            "waves": viewer.url(service, task, WAVEFORMS) if drawn else None,
+            "dance": copies.url(service, viewer, task, kinds["dance"]),
+            "reference": copies.url(service, viewer, task, kinds["reference"]),
+            "waves": viewer.url(service, task, waves) if drawn else None,
             "offset": begin["offset"] if begin else None,
             "speed": begin["speed"] if begin else 1.0,
             "stretches": takes.stretches(played) if several else [],
@@ -93,10 +100,11 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     def now() -> Place | None:
         return checked(st.session_state.get(key, {}).get("placed"))
 
-    _save_button(service, viewer, task, checked(result.placed), now)
-    if not drawn:
-        live(1.0, _draw_waveforms, service, task)
-    copies.provide(service, task, result.failed)
+    _save_button(service, viewer, task, checked(result.placed), now, chosen)
+    if known and not drawn:
+        live(1.0, _draw_waveforms, service, task, waves, chosen)
+    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    copies.provide(service, task, result.failed, small)
 
 
 def _answer(task: Task) -> Place | None:
@@ -128,14 +136,16 @@ def checked(given: Any) -> Place | None:
     return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
 
 
-def _draw_waveforms(service: Service, task: Task) -> None:
+def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Tracks) -> None:
     """Have both files' envelopes made, and draw the page again when they are there."""
     dance = file_path(service, task, "original")
     reference = file_path(service, task, "reference")
     if dance is None or reference is None:
         return
-    target = waveforms_path(service, task.id)
-    arguments = {"dance": str(dance), "reference": str(reference), "out": str(target)}
+    target = waveforms_path(service, task.id, kind)
+    arguments: dict[str, Any] = {"dance": str(dance), "reference": str(reference)}
+    arguments["out"] = str(target)
+    arguments |= {f"{role}_track": number for role, number in chosen.items()}
     done = background.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT)
     if target.is_file():
         st.rerun()
@@ -182,7 +192,7 @@ def _by_figures(service: Service, viewer: Viewer, task: Task, begin: Place | Non
             return None
         return {"offset": song - rate * dance, "speed": rate}
 
-    _save_button(service, viewer, task, now(), now)
+    _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
 
 
 def _save_button(
@@ -191,9 +201,12 @@ def _save_button(
     task: Task,
     place: Place | None,
     now: Callable[[], Place | None],
+    chosen: tracks.Tracks,
 ) -> None:
     """``place`` is what this run knows; ``now`` what a click finds, which may be newer."""
     same = place is not None and unmoved(task, place)
+    present = tracks.present(task)
+    same = same and all(present.get(role, number) == number for role, number in chosen.items())
     if place is None:
         label = t("place.save_none")
     else:
@@ -204,13 +217,19 @@ def _save_button(
         icon=":material/save:",
         key="place.save",
         disabled=place is None or same or adjust.adjusting(task),
-        on_click=lambda: save_hint(service, viewer, task.id, now()),
+        on_click=lambda: save_hint(service, viewer, task.id, now(), chosen),
     )
     adjust.show_state(service, task)
     st.caption(t("place.as_given" if mute(task) else "place.refined"))
 
 
-def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place | None) -> None:
+def save_hint(
+    service: Service,
+    viewer: Viewer,
+    task_id: str,
+    hint: Place | None,
+    chosen: tracks.Tracks = MappingProxyType({}),
+) -> None:
     """Hand a person's place to the pipeline; a callback.
 
     A success is adjusted and keeps its results until the new ones are whole; a failed task
@@ -220,6 +239,7 @@ def save_hint(service: Service, viewer: Viewer, task_id: str, hint: Place | None
     if hint is None or task is None or not viewer.may_see(service, task):
         return
     options = {**(task.options or {}), "hint": dict(hint)}
+    options |= {f"{role}_track": number for role, number in chosen.items()}
     try:
         if task.status == "success":
             service.store.request_adjustment(task_id, options)

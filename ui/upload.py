@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pipeline.reasons import JobError
-from pipeline.submit import submit
+from pipeline.submit import FILM_ENDINGS, SOUND_ENDINGS, submit
 from store import StoreError, Task
 from ui import actions, checks, facts, sample, toasts
 from ui.components import load
@@ -26,8 +26,6 @@ from ui.viewer import Viewer
 log = logging.getLogger(__name__)
 
 _UPLOADER = load("uploader")
-DANCE_TYPES = ("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts")
-SOUND_TYPES = ("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus")
 WHILE_CHECKING = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
@@ -78,7 +76,7 @@ def show_upload(service: Service, viewer: Viewer) -> None:
         every = WHILE_CHECKING if checking else None
         live(every, _routed, service, viewer, checking)
     else:
-        picked = usable(*stock_uploaders(service, viewer, DANCE_TYPES, SOUND_TYPES))
+        picked = usable(*stock_uploaders(service, viewer, FILM_ENDINGS, SOUND_ENDINGS))
         _do_asked(service, viewer, picked)
         _buttons(picked)
 
@@ -145,8 +143,8 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
             "accept": {
-                "dance": ",".join(f".{x}" for x in DANCE_TYPES),
-                "reference": ",".join(f".{x}" for x in (*SOUND_TYPES, *DANCE_TYPES)),
+                "dance": ",".join(f".{x}" for x in FILM_ENDINGS),
+                "reference": ",".join(f".{x}" for x in (*SOUND_ENDINGS, *FILM_ENDINGS)),
             },
             "facts": known,
             "kept": _kept(service, viewer.browser),

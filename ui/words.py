@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.warning import of_tracks
 from store import Task
 from ui import rows
 from ui.format import CLOSEST_MS, clock, duration, milliseconds
@@ -138,12 +139,13 @@ def agreement_text(task: Task) -> str:
 def warning_texts(task: Task) -> list[str]:
     """The task's warnings that the catalogue knows, in the viewer's language."""
     texts: list[str] = []
-    for warning in task.warnings or ():
+    for warning in (*(task.warnings or ()), *of_tracks(rows.answer(task))):
         code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
         key = f"warning.{code}"
         given = warning if isinstance(warning, Mapping) else {}
         at, semitones = (rows.number(given.get(name)) or 0.0 for name in ("at", "semitones"))
-        text = t(key, at=clock(at), semitones=f"{semitones:+g}") if has(key) else str(code)
+        said = {**given, "at": clock(at), "semitones": f"{semitones:+g}"}
+        text = t(key, **said) if has(key) else str(code)
         if text not in texts:
             texts.append(text)
     return texts

@@ -11,11 +11,12 @@ import importlib
 from collections.abc import Callable
 
 from pipeline.align.hint import Hint
+from pipeline.align.joints import with_joints
 from pipeline.align.judge import judge
 from pipeline.align.usable import SoundReport, describe_sound
 from pipeline.model import MethodAlignment, Progress, Sound
 
-__all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge"]
+__all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
 
 Method = Callable[..., MethodAlignment]
 """``method(dance, reference, *, hint=None, progress=None)``."""

@@ -13,6 +13,8 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import hand_in, records, until, wait_status
+from tests.media import measure
+from tests.media.work import late_by
 
 pytestmark = pytest.mark.browser
 
@@ -265,3 +267,54 @@ def test_a_result_is_placed_anew_and_refined(
     assert record["options"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
     assert record["alignment"]["offset"] == pytest.approx(3.2, abs=0.02), "found again, exactly"
     assert record["alignment"]["by_hand"] is False
+
+
+def test_the_chosen_sound_track_is_drawn_heard_and_saved(
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    pair: tuple[Path, Path],
+    mute: Path,
+    stranger: Path,
+    tmp_path: Path,
+) -> None:
+    """A music video has a commentary before the song, and players would take that."""
+    both = tmp_path / "music video.m4a"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", stranger, "-i", pair[1]]
+    maps = ["-map", "0:a", "-map", "1:a", "-c", "copy", both]
+    subprocess.run([*map(str, (*command, *maps))], check=True, timeout=60)
+    page = visit(server.url)
+    hand_in(page, [mute], both)
+    page.locator(".st-key-detail", has_text="no sound").first.wait_for(timeout=120_000)
+    task_id = open_place(server, page)
+    folder = server.outputs / "results" / task_id
+    box = page.get_by_role("combobox", name="Sound track of the reference")
+    box.wait_for()
+    assert (folder / "waveforms-1-1.json").is_file()
+    player = page.locator(".place .reference")
+    assert "/reference?" in player.get_attribute("src")
+    box.click()
+    page.get_by_role("option", name=re.compile("^2: ")).click()
+    until(
+        page,
+        lambda: "/preview-reference-2?" in player.get_attribute("src"),
+        "a copy with the song's track",
+    )
+    assert page.locator(".place .listen").is_visible()
+    until(page, (folder / "waveforms-1-2.json").is_file, "the song's waveform")
+    copy, song = (measure.sound(path) for path in (folder / "preview_reference-2.mp4", pair[1]))
+    assert abs(late_by(copy, song, 0.0, at=5.0)) < 0.05
+    until(
+        page, lambda: page.locator(".place .waiting").inner_text() == "", "the drawing", seconds=20
+    )
+    drag(page, 400, 360)
+    shot(page, "place-track", full=True)
+    offset = figures(page)["offset"]
+    page.get_by_role("button", name=re.compile("Use this place")).click()
+    record = wait_status(server, page, task_id, "success")
+    assert record["options"]["reference_track"] == 2
+    assert record["alignment"]["tracks"]["reference"] == {"track": 2, "of": 2, "why": "chosen"}
+    heard = measure.sound(server.outputs.parent / record["v2_output"])
+    begin = record["plans"]["v2"]["sound"]["pieces"][0]["source_start"]
+    assert record["alignment"]["offset"] == pytest.approx(offset, abs=1e-3)
+    assert abs(late_by(heard, song, begin, at=2.0)) < 0.005

@@ -85,11 +85,13 @@ ENCODERS = {
     "mpeg4": ["mpeg4", "-q:v", "4"],
     "mpeg2video": ["mpeg2video", "-q:v", "4"],
     "mjpeg": ["mjpeg", "-q:v", "4"],
+    "wmv2": ["wmv2", "-q:v", "4"],
+    "flv": ["flv", "-q:v", "4"],
     "prores": ["prores_ks"],
 }
 SOUNDS = {
     **{"mp4": "aac", "mov": "aac", "m4v": "aac", "mkv": "libopus", "webm": "libopus"},
-    **{"ts": "aac", "m2ts": "ac3"},
+    **{"ts": "aac", "m2ts": "ac3", "flv": "aac", "vob": "ac3", "mpg": "mp2", "wmv": "wmav2"},
 }
 
 

@@ -43,6 +43,11 @@ DOZEN = [
     Clip("webm", "vp8"),
     Clip("ts", b_frames=2, start=33.3),
     Clip("m2ts", "hevc", b_frames=3, extra="opengop", fps=F(50)),
+    Clip("flv", b_frames=2),
+    Clip("flv", "flv"),
+    Clip("vob", "mpeg2video", fps=F(25)),
+    Clip("mpg", "mpeg2video", fps=F(25), start=7.0),
+    Clip("wmv", "wmv2"),
 ]
 
 

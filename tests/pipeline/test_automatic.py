@@ -155,3 +155,37 @@ def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
     assert first["candidates"] == found["candidates"], "whoever chose may choose again"
     second = automatic.replaced(Task("1", "success", alignment=first), new)
     assert second == first
+
+
+def test_the_way_back_leads_to_the_track_of_the_answer(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """What was measured of the track that a person chose does not serve for the other one."""
+    both = tmp_path / "both.mka"
+    ffmpeg.run(
+        [
+            *("-nostdin", "-y", "-f", "lavfi", "-t", "40", "-i", "anoisesrc=a=0.3:c=pink:seed=5"),
+            *("-i", ffmpeg.file_url(sample_pair[1]), "-map", "0:a", "-map", "1:a", "-c:a", "aac"),
+            ffmpeg.file_url(both),
+        ]
+    )
+    task_id = submit(
+        store, settings, sample_pair[0], both, dance_name="a.mp4", reference_name="b.mka"
+    ).id
+    claimed = store.claim()
+    assert claimed is not None
+    run_task(store, claimed, settings, execute_in_child, lambda: False)
+    found = store.get(task_id)
+    assert found is not None and found.alignment is not None and found.plans is not None
+    assert found.alignment["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
+    options = {"hint": {"offset": 1.0, "speed": 1.0}, "reference_track": 1}
+    placed = adjusted(store, settings, task_id, options)
+    assert placed.alignment is not None and placed.plans is not None
+    assert placed.alignment["tracks"]["reference"] == {"track": 1, "of": 2, "why": "chosen"}
+    assert placed.plans["v2"]["sound"]["reference_stream"] == 0
+    back = adjusted(store, settings, task_id, {**(placed.options or {}), "automatic": True})
+    assert back.alignment == found.alignment and back.plans is not None
+    assert back.options == {"nudge_ms": 0.0}
+    for name, plan in found.plans.items():
+        for key in ("sound", "segments", "loudness", "bounds"):
+            assert back.plans[name][key] == plan[key], (name, key)

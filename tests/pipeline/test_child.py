@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,12 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av.error
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from pipeline import reasons
 from pipeline.child import ChildResult, call, run_child
-from pipeline.job import Job
+from pipeline.ffmpeg import executable
+from pipeline.job import Job, reason_of
 from pipeline.settings import Settings
 
 
@@ -100,12 +104,17 @@ def test_a_child_that_needs_too_much_memory_fails_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("RETRACK_TASK_MEMORY_MB", "256")
-    result, _ = run(request(sample_pair, tmp_path))
-    assert result.outcome is None, "256 MiB of address space is not enough for numpy and PyAV"
-    # Which allocation fails first decides the reason; what counts is that it does not hang
-    # (OpenBLAS spins for ever when it is loaded under a limit that is too low).
-    assert result.reason not in (None, reasons.TIMEOUT)
+    """libavcodec itself says of a picture too large for the memory that it is damaged."""
+    monkeypatch.setenv("RETRACK_TASK_MEMORY_MB", "512")
+    large = tmp_path / "large.mp4"
+    make = [
+        *("-f", "lavfi", "-t", "2", "-i", "color=s=8192x4320:r=1,format=yuv444p10le"),
+        *("-f", "lavfi", "-t", "2", "-i", "sine=f=440:r=48000"),
+        *("-c:v", "libx264", "-preset", "ultrafast", str(large)),
+    ]
+    subprocess.run([executable(), "-loglevel", "error", *make], timeout=60, check=True)
+    result, _ = run(request((large, sample_pair[1]), tmp_path))
+    assert result.reason in {reasons.OUT_OF_MEMORY, reasons.UNREADABLE}, result.text
     assert worker() is None
 
 
@@ -141,3 +150,52 @@ def test_a_thumbnail_is_made_in_a_child(
     arguments = {"path": str(sample_pair[0]), "out": str(out), "at": 1.0}
     result = call("thumbnail", arguments, timeout=60.0)
     assert result.outcome is not None and out.read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_the_least_memory_suffices_and_what_lacks_some_is_called_so(
+    sample_pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest memory that the settings take is enough."""
+    with pytest.raises(ValidationError, match="greater than or equal to 512"):
+        Settings(task_memory_mb=256)
+    monkeypatch.setenv("RETRACK_TASK_MEMORY_MB", "512")
+    result, _ = run(request(sample_pair, tmp_path))
+    assert result.reason is None, result.text
+    script = (
+        "from pipeline import worker; from pipeline.job import reason_of; worker._limit(256, 100)\n"
+        "try: import av\n"
+        "except BaseException as error: print(reason_of(error))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == reasons.OUT_OF_MEMORY
+
+
+def test_a_film_of_which_no_thumbnail_can_be_made_is_described(tmp_path: Path) -> None:
+    """Its only picture is shown for three seconds: at the first second none begins."""
+    path = tmp_path / "still.mkv"
+    make = [
+        *("-f", "lavfi", "-t", "3", "-i", "testsrc2=s=160x120:r=1/3"),
+        *("-f", "lavfi", "-t", "3", "-i", "sine=f=440:r=48000", "-c:v", "libx264", str(path)),
+    ]
+    subprocess.run([executable(), "-loglevel", "error", *make], timeout=60, check=True)
+    found = call("facts", {"path": str(path), "role": "dance"}, timeout=60)
+    assert found.outcome is not None, found.text
+    assert found.outcome["levels_db"][0] < 0 and found.outcome["thumbnail"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (av.error.InvalidDataError(1, "damaged"), reasons.UNREADABLE),
+        (av.error.MemoryError(12, "none left"), reasons.OUT_OF_MEMORY),
+        (ImportError("x.so: failed to map segment from shared object"), reasons.OUT_OF_MEMORY),
+        (OSError(28, "No space left"), reasons.DISK_FULL),
+        (ImportError("no module"), reasons.CRASHED),
+        (IndexError("ours"), reasons.CRASHED),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_only_what_is_our_own_fault_is_called_a_crash(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

@@ -85,6 +85,24 @@ def test_align_the_other_way_round_inverts_the_map(
     del reference, tmp_path
 
 
+@pytest.mark.parametrize("ending", ["wav", "aiff", "mp3"])
+def test_align_takes_a_bare_sound_as_the_dance_and_run_says_that_a_film_is_needed(
+    sample_pair: tuple[Path, Path], tmp_path: Path, ending: str
+) -> None:
+    dance, reference = sample_pair
+    bare = tmp_path / f"dance.{ending}"
+    subprocess.run(
+        [executable(), "-loglevel", "error", "-i", dance, "-vn", bare], timeout=60, check=True
+    )
+    done = retrack("align", bare, reference)
+    assert done.returncode == 0, done.stderr
+    assert answer(done)["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    refused = retrack("run", bare, reference, "--out", tmp_path / "out")
+    assert refused.returncode == 2
+    assert "a film is needed" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_run_makes_both_results(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
     done = retrack("run", *sample_pair, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr

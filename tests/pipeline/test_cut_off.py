@@ -39,6 +39,9 @@ SOUNDS = {
     "opus.ogg": ["-c:a", "libopus"],
     "constant.mp3": ["-b:a", "192k"],
     "variable.mp3": ["-q:a", "2"],
+    "song.aiff": [],
+    "song.caf": [],
+    "song.wma": [],
     "song.m4a": ["-c:a", "aac", "-movflags", "+faststart"],
 }
 CLIPS = {
@@ -47,6 +50,7 @@ CLIPS = {
     "vp8.webm": Clip("webm", "vp8", seconds=SECONDS),
     "h264.avi": Clip("avi", b_frames=2, seconds=SECONDS),
     "mpeg4.avi": Clip("avi", "mpeg4", seconds=SECONDS),
+    "wmv2.wmv": Clip("wmv", "wmv2", seconds=SECONDS),
     "h264.ts": Clip("ts", b_frames=2, seconds=SECONDS),
     "h264.m2ts": Clip("m2ts", b_frames=2, seconds=SECONDS),
 }

@@ -36,9 +36,9 @@ def listen(pair: tuple[Path, Path], scratch: Path, meanwhile: ExitStack) -> Soun
     job = Job(dance=pair[0], reference=pair[1], out=scratch, stem="a", scratch=scratch)
     clock = StageClock(["decode", "align_v2", "align_modular"], lambda event: None)
     files = inspect(job, Settings(), meanwhile)
-    alignment, sounds, _ = find_alignment(job, files, clock, Settings(), meanwhile)
-    assert alignment.matched
-    return sounds
+    found = find_alignment(job, files, clock, Settings(), meanwhile)
+    assert found.alignment.matched
+    return found.sounds
 
 
 def test_a_short_pair_is_encoded_early_and_a_long_one_is_not(

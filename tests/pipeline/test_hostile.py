@@ -12,9 +12,12 @@ from pathlib import Path
 
 import av
 import av.error
+import numpy as np
 import pytest
 
 from pipeline import ffmpeg, reasons
+from pipeline.decode import decode_sound
+from pipeline.media import Role
 from pipeline.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
@@ -130,6 +133,43 @@ def test_the_list_of_demuxers_is_what_stops_a_script_in_pyav(script: Path) -> No
     without = {key: value for key, value in options.items() if key != "format_whitelist"}
     assert opens(script, **without)
     assert refusal(script).reason == reasons.NOT_MEDIA
+
+
+def test_an_index_of_subtitles_reads_no_other_file(folder: Path) -> None:
+    """VobSub's index is read by a demuxer beside that of DVDs, and opens a second file."""
+    film = folder / "disc.vob"
+    make(*picture(), *tone(), "-c:v", "mpeg2video", "-c:a", "ac3", str(film))
+    assert probe(film, role="dance", settings=SETTINGS).container == "mpeg"
+    index = folder / "disc.idx"
+    head = "# VobSub index file, v7\n"
+    index.write_text(f"{head}id: en, index: 0\ntimestamp: 00:00:01:000, filepos: 000000000\n")
+    film.rename(folder / "disc.sub")
+    options = ffmpeg.open_options()
+    assert not opens(index, **options)
+    assert opens(index, **{k: v for k, v in options.items() if k != "format_whitelist"})
+    assert refusal(index).reason == reasons.NOT_MEDIA
+
+
+@pytest.mark.parametrize(
+    ("head", "known"),
+    [
+        (b"FORM\x00\x01\x00\x00AIFFCOMM", True),
+        (b"caff\x00\x01\x00\x00desc", True),
+        (b"FLV\x01\x05\x00\x00\x00\x09", True),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", True),
+        (b"wvpk\x10\x00\x00\x00", True),
+        (b"\x00\x00\x01\xba\x44\x00\x04\x00", True),
+        (b"[Reference]\nRef1=http://127.0.0.1/x.asf\n", False),
+        (b'<asx version="3.0"><entry><ref href="secret.wma"/></entry></asx>', False),
+    ],
+    ids=["aiff", "caf", "flv", "asf", "wavpack", "mpeg", "asf-reference", "asx"],
+)
+@pytest.mark.parametrize("role", ["dance", "reference"])
+def test_heads_without_a_film(head: bytes, known: bool, role: str, tmp_path: Path) -> None:
+    path = tmp_path / "upload.wma"
+    path.write_bytes(head + bytes(600))
+    reason = refusal(path, role).reason
+    assert reason == (reasons.UNREADABLE if known else reasons.NOT_MEDIA)
 
 
 def test_the_list_of_protocols_is_applied(good: Path) -> None:
@@ -262,3 +302,53 @@ def test_titles_are_data(good: Path, tmp_path: Path) -> None:
          "-metadata", f"comment={'x' * 100_000}", str(path))  # fmt: skip
     info = probe(path, role="dance", settings=SETTINGS)
     assert "script" not in str(info.to_json())
+
+
+def test_an_index_too_large_for_the_memory_is_not_called_too_many_streams(
+    good: Path, tmp_path: Path
+) -> None:
+    """libavformat says the same of both: that memory is short."""
+    data = bytearray(good.read_bytes())
+    at = data.index(b"stts") + 8
+    data[at : at + 4] = b"\x7f\xff\xff\xff"
+    path = tmp_path / "entries.mp4"
+    path.write_bytes(data)
+    with pytest.raises(MemoryError):
+        ffmpeg.open_input(path)
+    error = refusal(path)
+    assert error.reason == reasons.OUT_OF_MEMORY
+    assert "streams" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "value", [np.nan, np.inf, -np.inf, 3e38, 32768.0], ids=["nan", "inf", "-inf", "3e38", "whole"]
+)
+@pytest.mark.parametrize("form", ["f32le", "f64le"])
+@pytest.mark.parametrize("role", ["dance", "reference"])
+def test_samples_that_are_no_sound(value: float, form: str, role: Role, tmp_path: Path) -> None:
+    """One of them is enough: the encoder would refuse it after all the work was done."""
+    samples = np.sin(np.arange(3 * 48000) / 20) * 0.3
+    samples[70_000] = value
+    path = tmp_path / "sound.wav"
+    subprocess.run(
+        [
+            *(ffmpeg.executable(), "-loglevel", "error", "-f", form, "-ar", "48000", "-ac", "1"),
+            *("-i", "pipe:0", "-c:a", f"pcm_{form}", str(path)),
+        ],
+        input=samples.astype(form.replace("le", "").replace("f32", "<f4").replace("f64", "<f8"))
+        .tobytes(),
+        timeout=60,
+        check=True,
+    )  # fmt: skip
+    info = probe(path, role=role, settings=SETTINGS, need_picture=False)
+    with pytest.raises(InputError) as caught:
+        decode_sound(path, info, tmp_path, settings=SETTINGS)
+    assert (caught.value.reason, caught.value.role) == (reasons.UNREADABLE, role)
+    assert "no numbers" in str(caught.value)
+
+
+def test_a_float_sound_with_headroom_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    make(*tone(3), "-af", "volume=20", "-c:a", "pcm_f32le", str(path))
+    info = probe(path, role="reference", settings=SETTINGS)
+    assert decode_sound(path, info, tmp_path, settings=SETTINGS).peak == pytest.approx(1, abs=0.01)

@@ -17,6 +17,7 @@ from pipeline.frames import FrameTimes, Stamps, build
 from pipeline.materials import Materials
 from pipeline.media import AudioInfo, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
+from pipeline.pieces import Music, pieces
 from pipeline.plan import Bounds, Loudness, RenderOptions, RenderPlan
 from pipeline.planning import make_plan, revise
 from pipeline.reasons import RenderError
@@ -156,6 +157,17 @@ def test_music_is_whole_from_its_first_stroke() -> None:
     onset = 3.5 - begins(made)
     assert second.start + second.fade_in == pytest.approx(onset)
     assert first.end == pytest.approx(onset)
+
+
+@pytest.mark.parametrize("lead", [0.011, 0.02, 0.049, 0.051, 0.3])
+def test_music_that_begins_shortly_after_the_picture_is_not_late(lead: float) -> None:
+    """A cross-fade longer than what leads in would begin before the picture."""
+    segment = Segment(2.0 + lead, 9.0, 5.0)
+    first, second = pieces([Music(2.0 + lead, 9.0, segment)], 2.0, 9.0, 0.0)
+    assert (first.source, first.start, second.source) == ("dance", 0.0, "reference")
+    assert second.start >= 0 and second.source_start == pytest.approx(2.0 + second.start + 5.0)
+    assert second.start + second.fade_in == pytest.approx(lead)
+    assert first.fade_out <= first.end - first.start + 1e-9
 
 
 def test_a_map_a_hair_late_is_no_lead_in() -> None:

@@ -45,10 +45,16 @@ def test_dances(container: str, codec: str, tmp_path: Path) -> None:
     assert MediaInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a.m4a", "a.aac", "a.wav", "a.flac", "a.ogg", "a.opus"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.mp3", "a.m4a", "a.aac", "a.wav", "a.flac", "a.ogg", "a.opus"),
+        *("a.aiff", "a.aifc", "a.caf", "a.wma", "a.ac3", "a.eac3", "a.wv"),
+    ],
+)
 def test_references(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    codec = ["-c:a", "libvorbis"] if name.endswith("ogg") else []
+    codec = {"a.ogg": ["-c:a", "libvorbis"], "a.aifc": ["-f", "aiff"]}.get(name, [])
     subprocess.run(
         [
             *(ffmpeg.executable(), "-loglevel", "error", "-f", "f32le", "-ar", "48000"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from pipeline.ffmpeg import executable
 from tests.ui.test_page import FAILED, RECORDS, opened, outputs, words
 from ui.place import checked
 
@@ -52,3 +55,43 @@ def test_what_is_no_place_is_not_taken(given: object) -> None:
 
 def test_a_place_is_kept_within_the_speeds_that_are_looked_for() -> None:
     assert checked({"offset": -3, "speed": 9}) == {"offset": -3.0, "speed": 1.4}
+
+
+def test_a_track_is_chosen_where_a_file_has_several(
+    outputs: Path, sample_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box begins with the track that players take, and what is chosen is saved."""
+    folder = outputs / "uploads" / FAILED
+    folder.mkdir(parents=True)
+    (folder / "dance.mp4").write_bytes(sample_pair[0].read_bytes())
+    make = [
+        *("-i", str(sample_pair[1]), "-i", str(sample_pair[1])),
+        *("-map", "0:a", "-map", "1:a", "-c", "copy"),
+        *("-disposition:a:0", "0", "-disposition:a:1", "default"),
+        *("-metadata:s:a:0", "title=<b>Commentary</b>", str(folder / "reference.mka")),
+    ]
+    subprocess.run([executable(), "-loglevel", "error", *make], timeout=60, check=True)
+    paths = {
+        "dance_file": f"outputs/uploads/{FAILED}/dance.mp4",
+        "reference_file": f"outputs/uploads/{FAILED}/reference.mka",
+    }
+    monkeypatch.setitem(RECORDS, FAILED, {**RECORDS[FAILED], **paths})
+    page = opened(outputs, FAILED)
+    page.session_state[f"section-{FAILED}"] = "place"
+    until = time.monotonic() + 60
+    name = f"place.track-reference-{FAILED}-failed-0"
+    while True:
+        boxes = {box.key: box for box in page.run().selectbox}
+        if name in boxes or time.monotonic() > until:
+            break
+        time.sleep(0.2)  # the file is looked at in a child
+    box = boxes[name]
+    assert box.label == "Sound track of the reference"
+    assert box.value == 2
+    assert box.options[0].startswith("1: <b>Commentary</b>")
+    box.select_index(0).run()
+    page.button(key="place.save").click().run()
+    assert not page.exception
+    options = json.loads((outputs / "task_status.json").read_text())[FAILED]["options"]
+    assert options["reference_track"] == 1 and "dance_track" not in options
+    assert options["hint"] == {"offset": 0.0, "speed": 1.0}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from pipeline.submit import EXTENSIONS, stored_name
 from tests.ui.routed import (
     LIMIT_MB,
     MINE,
@@ -283,3 +284,10 @@ def test_a_small_copy_of_an_earlier_result_is_none(service: Service, app: Starle
     os.utime(small, (now - 60, now - 60))
     os.utime(result, (now, now))  # an adjustment has put another in its place
     assert client(app).get(here).status_code == 404
+
+
+def test_every_stored_ending_has_a_media_type() -> None:
+    """Else a browser would not play it, but save it."""
+    assert {f".{ending}" for ending in EXTENSIONS} <= files.MEDIA_TYPES.keys()
+    assert stored_name("dance", "Urlaub.VOB") == "dance.vob"
+    assert stored_name("reference", "song.aiff.exe") == "reference.bin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -20,6 +21,7 @@ KINDS = ("original", "reference", "modular", "v2")
 PREVIEW = "preview-"
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
+TRACKS = re.compile(r"(-[0-9]{1,2})+$")
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -37,6 +39,21 @@ MEDIA_TYPES = {
     ".flac": "audio/flac",
     ".ogg": "audio/ogg",
     ".opus": "audio/ogg",
+    ".flv": "video/x-flv",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+    ".vob": "video/mpeg",
+    ".mod": "video/mpeg",
+    ".wmv": "video/x-ms-wmv",
+    ".asf": "video/x-ms-asf",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".aifc": "audio/aiff",
+    ".caf": "audio/x-caf",
+    ".wma": "audio/x-ms-wma",
+    ".ac3": "audio/ac3",
+    ".eac3": "audio/eac3",
+    ".wv": "audio/x-wavpack",
     ".jpg": "image/jpeg",
     ".json": "application/json",
 }
@@ -48,21 +65,26 @@ HEADERS = {
 }
 
 
+def base_of(kind: str) -> str:
+    """The kind without the numbers of sound tracks, as in ``reference-2`` or ``waveforms-1-2``."""
+    return TRACKS.sub("", kind)
+
+
 def file_path(service: Service, task: Task, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        whole = file_path(service, task, kind.removeprefix(PREVIEW))
+        whole = file_path(service, task, base_of(kind).removeprefix(PREVIEW))
         return small if _is_of(small, whole) else None
-    if kind == WAVEFORMS and is_task_id(task.id):
-        drawn = waveforms_path(service, task.id)
+    if base_of(kind) == WAVEFORMS and is_task_id(task.id):
+        drawn = waveforms_path(service, task.id, kind)
         return drawn if drawn.is_file() else None
     recorded = {
         "original": task.dance_file,
         "reference": task.reference_file,
         "modular": task.modular_output,
         "v2": task.v2_output,
-    }.get(kind)
+    }.get(base_of(kind))
     path = service.store.safe_path(recorded)
     return path if path is not None and path.is_file() else None
 
@@ -81,9 +103,9 @@ def preview_path(service: Service, task_id: str, kind: str) -> Path:
     return service.settings.outputs / "results" / task_id / f"preview_{kind}.mp4"
 
 
-def waveforms_path(service: Service, task_id: str) -> Path:
+def waveforms_path(service: Service, task_id: str, kind: str = WAVEFORMS) -> Path:
     """Where the envelopes of a task's two files stand, once somebody has asked for them."""
-    return service.settings.outputs / "results" / task_id / "waveforms.json"
+    return service.settings.outputs / "results" / task_id / f"{kind}.json"
 
 
 def may_see(service: Service, task: Task, visitor: str | None) -> bool:
@@ -112,7 +134,7 @@ async def serve_file(request: Request) -> Response:
         task = service.store.get(task_id)
         if (
             task is None
-            or kind.removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
+            or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
             or not allowed(service, task, request)
         ):
             return None

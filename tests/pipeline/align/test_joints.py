@@ -1,0 +1,125 @@
+"""A line is not carried over a joint of the reference, where it is heard that it does not go on."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from pipeline.align.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
+from pipeline.job import Job, run
+from pipeline.model import MethodAlignment, Segment
+from tests import music
+from tests.media import measure
+from tests.media.clips import RATE, Clip, make_dance, read_music, write_sound
+from tests.media.work import SETTINGS, late_by
+from tests.pipeline.align.sounds import Held
+
+LOW = 8000
+JOINT = 30.0
+"""Seconds of the song at which the reference is joined."""
+
+
+@pytest.fixture(scope="module")
+def songs() -> list[NDArray[np.float32]]:
+    """Stretches of 46 s, shape (samples, 2) at 48 kHz."""
+    try:
+        files = music.tracks("neverball-common")
+    except music.NoMusic as error:
+        pytest.skip(str(error))
+    found = [read_music(path, 0.0, 46.0) for path in files]
+    return [one for one in found if len(one) >= 45.9 * RATE]
+
+
+def low(song: NDArray[np.float32]) -> NDArray[np.float32]:
+    mono = resample_poly(song.mean(axis=1), LOW, RATE)
+    return np.asarray(0.2 * mono / np.sqrt(np.mean(mono**2)), np.float32)
+
+
+def marked(
+    dance: NDArray[np.float32], reference: NDArray[np.float32], segment: Segment
+) -> tuple[bool, bool]:
+    answer = MethodAlignment("v2", True, False, 0.99, (segment,))
+    found = with_joints(answer, Held(dance, LOW), Held(reference, LOW)).segments[0]
+    return found.begins, found.ends
+
+
+@pytest.mark.parametrize(("number", "begin"), [(0, 27.0), (4, 25.5), (2, 28.5)])
+def test_a_joined_mp3_is_not_played_out_of_step(
+    songs: list[NDArray[np.float32]], tmp_path: Path, number: int, begin: float
+) -> None:
+    song = songs[number]
+    parts = [
+        write_sound(part, tmp_path / f"{place}.mp3", "-b:a", "192k")
+        for place, part in enumerate((song[: round(JOINT * RATE)], song[round(JOINT * RATE) :]))
+    ]
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    noise = 0.01 * np.random.default_rng(3).standard_normal((len(song), 2)).astype(np.float32)
+    filmed = (0.4 * song + noise)[round(begin * RATE) :]
+    seconds = len(filmed) / RATE
+    dance = make_dance(Clip(seconds=seconds, gop=15), filmed, tmp_path)
+    job = Job(dance, joined, tmp_path / "out", "x", tmp_path / "scratch")
+    outcome = run(job, lambda event: None, SETTINGS)
+    assert outcome.matched
+    clean = song.mean(axis=1)
+    for name, variant in outcome.variants.items():
+        assert variant.output is not None and variant.plan is not None, name
+        numbers = measure.pictures(Path(variant.output)).numbers
+        begins = begin + numbers[0] / 30
+        heard = measure.sound(Path(variant.output))
+        for second in range(int(len(heard) / RATE) - 2):
+            late = late_by(heard, clean, begins, at=second + 0.2, seconds=1.0)
+            assert abs(late) < 0.005, f"{name}: {late * 1000:.1f} ms at {second} s"
+
+
+@pytest.mark.parametrize("shift", [-0.3, -0.02, 0.012, 0.048, 0.07, 0.4])
+def test_a_reference_that_lost_or_gained_something_is_noticed(
+    songs: list[NDArray[np.float32]], shift: float
+) -> None:
+    song, at, gap = low(songs[1]), round(20 * LOW), round(abs(shift) * LOW)
+    filler = np.zeros(gap, np.float32) if shift > 0 else np.zeros(0, np.float32)
+    rest = song[at:] if shift > 0 else song[at + gap :]
+    reference = np.concatenate([song[:at], filler, rest])
+    lost = max(0.0, -shift)
+    after = Segment(20.0 + lost, 32.0, shift)
+    assert marked(song, reference, after) == (True, False)
+    before = Segment(8.0, 20.0, 0.0)
+    assert marked(song, reference, before) == (False, True)
+
+
+def test_a_line_that_goes_on_is_not_marked_nor_one_beside_other_sounds(
+    songs: list[NDArray[np.float32]],
+) -> None:
+    random = np.random.default_rng(1)
+    segment = Segment(15.0, 25.0, 0.0)
+    for song in map(low, songs):
+        room = np.zeros(round(0.2 * LOW), np.float32)
+        room[0], room[round(0.017 * LOW)], room[round(0.11 * LOW)] = 0.4, 1.0, 0.5
+        for noise in (0.02, 0.2, 0.6):
+            hiss = noise * random.standard_normal(len(song)).astype(np.float32)
+            assert marked(song + hiss, song, segment) == (False, False)
+            filmed = np.convolve(song, room)[: len(song)].astype(np.float32) + hiss
+            assert marked(filmed, song, segment) == (False, False)
+        talked = song.copy()
+        talked[: 15 * LOW] = talked[25 * LOW :][: 15 * LOW] = 0.0
+        talked += 0.2 * random.standard_normal(len(song)).astype(np.float32)
+        assert marked(talked, song, segment) == (False, False)
+
+
+@pytest.mark.parametrize(("lengths", "clear"), [((1.0, 1.5), CLEAR_SHORT), ((2.0, 6.0), CLEAR)])
+def test_other_songs_are_never_clear(
+    songs: list[NDArray[np.float32]], lengths: tuple[float, float], clear: float
+) -> None:
+    """What ``CLEAR`` goes by."""
+    highest = max(
+        float(_curve(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
+        for a, b in permutations(map(low, songs), 2)
+        for t in (5.0, 14.0, 23.0, 32.0)
+        for length in lengths
+    )
+    assert 4.0 < highest < clear
