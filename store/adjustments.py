@@ -76,7 +76,7 @@ def finished_request(record: Record, changes: Mapping[str, Any], now: datetime) 
 def failed_request(record: Record, reason: str, detail: str | None) -> Record:
     """The record with its old result, and the request as failed with the reason."""
     request = request_of(record) or {}
-    failed = {k: request[k] for k in ("number", "options") if k in request}
+    failed: dict[str, Any] = {k: request[k] for k in ("number", "options") if k in request}
     failed |= {"status": FAILED, "reason": reason}
     if detail:
         failed["detail"] = detail[:_LONGEST_DETAIL]
