@@ -75,7 +75,8 @@ def test_the_setting_decides_where_it_is_given(
     caplog.set_level(logging.WARNING, "ui.service")
     where, headers = ELSEWHERE["X-Forwarded-For"]
     for visibility, expected in (("shared", 200), ("private", 404)):
-        settings = Settings(outputs=tmp_path / visibility, visibility=visibility)
+        monkeypatch.setenv("RETRACK_VISIBILITY", visibility)
+        settings = Settings(outputs=tmp_path / visibility)
         with service_of(settings, monkeypatch) as service:
             address = f"/files/{finished(service).id}/modular"
             assert status(app(service), address, where, headers) == expected
