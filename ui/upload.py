@@ -127,6 +127,7 @@ def _component_files(service: Service, viewer: Viewer) -> Picked:
 def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     known = _said(_component_files(service, viewer))
     assert viewer.browser is not None  # noqa: S101 - asked for before
+    visit = st.session_state.setdefault(_VISIT, uuid.uuid4().hex)
     result = _UPLOADER(
         key=_key(),
         data={
@@ -149,7 +150,8 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "facts": known,
             "kept": _kept(service, viewer.browser),
             "unfinished": _unfinished(service, viewer.browser),
-            "round": f"{st.session_state.setdefault(_VISIT, uuid.uuid4().hex)}-{_key()}",
+            "round": f"{visit}-{_key()}",
+            "visit": visit,
         },
         default={"files": None},
         on_files_change=lambda: None,

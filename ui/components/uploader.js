@@ -6,7 +6,7 @@
 // What was whole on the server when the page was opened is chosen again (kept), without the file itself;
 // what had arrived in part (unfinished) is named, where this browser knows the file by which it goes on.
 // data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
-//   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round }
+//   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round, visit }
 // round names this choice of files: the component's own key is another at each mount.
 // State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
 
@@ -26,8 +26,13 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 export default function (component) {
-  const { round: name } = component.data;
-  if (!rounds.has(name)) rounds.set(name, { items: [] });
+  const { round: name, visit } = component.data;
+  if (!rounds.has(name)) {
+    // A server that was started anew begins another visit: what was chosen here stays chosen.
+    const last = [...rounds.values()].pop();
+    rounds.set(name, last && last.visit !== visit ? last : { items: [] });
+  }
+  rounds.get(name).visit = visit;
   return show(component, (root) => create(root, rounds.get(name)));
 }
 
