@@ -204,7 +204,7 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     inputs.nth(0).set_input_files(str(mute))
     inputs.nth(1).set_input_files(str(pair[1]))
     page.get_by_role("button", name="开始对齐", disabled=False).click()
-    page.locator(".st-key-detail", has_text="没有声音").wait_for(timeout=120_000)
+    page.locator(".st-key-detail", has_text="等待你操作").wait_for(timeout=120_000)
     task_id = open_place(server, page)
     page.locator(".place .dance-label", has_text="没有可用的声音").wait_for()
     for name, moment in (("dance", 4.0), ("reference", 7.0)):
