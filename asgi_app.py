@@ -23,8 +23,8 @@ from streamlit.web.server import server_util
 
 from pipeline.settings import Settings, get_settings
 from store.settings import SettingsError
-from ui.login import providers
-from ui.part import script_error
+from ui.parts.guarded import script_error
+from ui.parts.login import providers
 from ui.routes import bundle, files, uploads
 from ui.routes.access import Access
 from ui.routes.visitor import VisitorCookie
@@ -41,7 +41,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start the service before the first visitor and stop it after the last."""
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
     # The page's modules come first: what is there when the service starts costs no viewer.
-    await anyio.to_thread.run_sync(importlib.import_module, "ui.shell")
+    await anyio.to_thread.run_sync(importlib.import_module, "ui.pages.shell")
     address = st.get_option("server.address")
     service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
     threading.Thread(target=_open_browser, daemon=True).start()

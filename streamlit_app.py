@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ui.shell import show
+from ui.pages.shell import show
 
 show()

@@ -128,4 +128,4 @@ class Alignment:
 
 
 Report = Callable[[Mapping[str, Any]], None]
-"""Takes one event of a running job (see ``pipeline.job``)."""
+"""Takes one event of a running job (see ``pipeline.job.run``)."""

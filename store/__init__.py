@@ -21,17 +21,17 @@ the folder that the environment names.
 
 from __future__ import annotations
 
-from store.core import Store
-from store.default import (
+from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
+from store.model import Adjustment, Snapshot, Task, is_task_id
+from store.settings import StoreSettings
+from store.tasks.shared import (
     cleanup_old_tasks,
     default_store,
     load_task_status,
     safe_path,
     save_task_status,
 )
-from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import Adjustment, Snapshot, Task, is_task_id
-from store.settings import StoreSettings
+from store.tasks.store import Store
 
 __all__ = [
     "Adjustment",

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from store.cli import main
+from store.cli.main import main
 
 sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sample import make_sample
+from pipeline.sample.pair import make_sample
 from pipeline.settings import Settings
 
 

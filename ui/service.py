@@ -19,11 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from pipeline.runner import start_runner, stop_runner
 from pipeline.settings import Settings, get_settings
+from pipeline.tasks.runner import start_runner, stop_runner
 
 if TYPE_CHECKING:
-    from pipeline.runner import Runner
+    from pipeline.tasks.runner import Runner
     from store import Store
     from ui.routes.stock import StockUploads
 

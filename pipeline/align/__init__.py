@@ -10,10 +10,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from pipeline.align.hint import Hint
-from pipeline.align.joints import with_joints
 from pipeline.align.judge import judge
-from pipeline.align.usable import SoundReport, describe_sound
+from pipeline.align.shared.hint import Hint
+from pipeline.align.shared.joints import with_joints
+from pipeline.align.shared.usable import SoundReport, describe_sound
 from pipeline.model import MethodAlignment, Progress, Sound
 
 __all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
@@ -40,6 +40,6 @@ def _method(module: str, name: str) -> Method:
 
 
 METHODS: dict[str, Method] = {
-    "v2": _method("pipeline.align.v2", "v2"),
-    "modular": _method("pipeline.align.modular", "modular"),
+    "v2": _method("pipeline.align.v2.method", "v2"),
+    "modular": _method("pipeline.align.modular.method", "modular"),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sample import make_sample
+from pipeline.sample.pair import make_sample
 from tests.browser.serving import Server
 from tests.browser.steps import settled
 

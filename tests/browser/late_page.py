@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.runtime import get_instance
 
-from ui.live import live
+from ui.parts.live import live
 
 
 def first() -> None:

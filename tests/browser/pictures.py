@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from pipeline.sample import make_sample
+from pipeline.sample.pair import make_sample
 from tests.browser.serving import ROOT, Server
 from tests.browser.steps import put_in, settled, wait_status
 

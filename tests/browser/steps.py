@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from pipeline.settings import Settings
-from pipeline.submit import submit
+from pipeline.tasks.submit import submit
 from store import Store
 from store.settings import StoreSettings
 from tests.browser.serving import Server
@@ -101,7 +101,7 @@ def standing_still(server: Server, task_id: str) -> Iterator[None]:
         assert time.monotonic() < deadline, "the task has no process"
         assert records(server)[task_id]["status"] == "processing", "it is over already"
         children = psutil.Process(server.pid).children()
-        stopped = [child for child in children if "pipeline.worker" in child.cmdline()]
+        stopped = [child for child in children if "pipeline.child" in child.cmdline()]
         for child in stopped:
             os.killpg(child.pid, signal.SIGSTOP)  # with the ffmpeg that it may have started
     assert records(server)[task_id]["status"] == "processing", "it is over already"

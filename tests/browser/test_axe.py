@@ -11,7 +11,7 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, settled, wait_status
 from ui.routes.visitor import COOKIE, new_key, signed_key, visitor_name
-from ui.text import say
+from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import ffmpeg
-from pipeline.sample import MUSIC_AT
+from pipeline.media import ffmpeg
+from pipeline.sample.pair import MUSIC_AT
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, records, until, wait_done, wait_status
 

@@ -23,7 +23,7 @@ from tests.browser.steps import (
     wait_rows,
 )
 from ui.routes.visitor import visitor_name
-from ui.text import say
+from ui.words.text import say
 
 pytest.importorskip("authlib", reason="Authlib is not installed")
 from tests.browser.provider import Provider

@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import hand_in, players, until, wait_done
-from ui.catalogue import en, zh
+from ui.words.catalogue import en, zh
 
 pytestmark = pytest.mark.browser
 MB = 1024 * 1024

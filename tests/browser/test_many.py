@@ -26,7 +26,7 @@ from tests.browser.steps import (
     wait_rows,
     wait_status,
 )
-from ui.text import say
+from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ import pytest
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.serving import Server, free_port
 from tests.browser.steps import hand_in, put_in, task_of, until, wait_done, wait_rows
-from ui.text import say
+from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")

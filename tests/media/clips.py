@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import ffmpeg
+from pipeline.media import ffmpeg
 
 BITS = 14
 CELL = 16

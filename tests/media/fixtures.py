@@ -16,7 +16,7 @@ def make_song() -> NDArray[np.float32]:
     try:
         track = music.tracks("neverball-common")[1]
     except music.NoMusic:
-        from pipeline.sample_tune import tune
+        from pipeline.sample.tune import tune
 
         return tune()[: round(SECONDS * RATE)]
     return read_music(track, 5.0, SECONDS)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from pipeline import ffmpeg
+from pipeline.media import ffmpeg
 from tests.media.clips import RATE, read_barcode
 
 

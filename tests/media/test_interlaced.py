@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import ffmpeg, reasons
+from pipeline import reasons
+from pipeline.media import ffmpeg
 from pipeline.model import Segment
 from pipeline.reasons import RenderError
-from pipeline.render import render
-from pipeline.verify import verify
+from pipeline.render.result import render
+from pipeline.render.verify import verify
 from tests.media import measure
 from tests.media.clips import HEIGHT, RATE, WIDTH, read_barcode, write_sound
 from tests.media.fields import FPS, make_fields

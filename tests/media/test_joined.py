@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import ffmpeg
+from pipeline.media import ffmpeg
+from pipeline.media.packets import packets
+from pipeline.media.transport import one_clock
 from pipeline.model import Segment
-from pipeline.packets import packets
-from pipeline.transport import one_clock
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.work import Pair, late_by, make_result, read_pair
@@ -130,7 +130,7 @@ def check(dance: Path, song: NDArray[np.float32], folder: Path, count: int) -> N
 
 def read_pcm(pair: Pair) -> NDArray[np.float32]:
     """What the alignment hears of the dance, at 48 kHz."""
-    from pipeline.decode import decode_sound
+    from pipeline.media.decode import decode_sound
     from tests.media.work import SETTINGS
 
     folder = pair.dance.parent

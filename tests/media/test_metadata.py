@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import ffmpeg
-from pipeline.media import MediaInfo
-from pipeline.metadata import tags
-from pipeline.probe import probe
+from pipeline.media import ffmpeg
+from pipeline.media.info import MediaInfo
+from pipeline.media.probe import probe
+from pipeline.render.metadata import tags
 from pipeline.settings import Settings
 from tests.media import films
 from tests.media.clips import Clip, make_dance, write_sound

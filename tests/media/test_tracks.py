@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import ffmpeg
-from pipeline.probe import probe
+from pipeline.media import ffmpeg
+from pipeline.media.probe import probe
 from tests.media.clips import Clip, make_dance
 from tests.media.work import SETTINGS
 

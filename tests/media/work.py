@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decode import decode_sound
-from pipeline.materials import Materials, gather
-from pipeline.media import MediaInfo
+from pipeline.media.decode import decode_sound
+from pipeline.media.info import MediaInfo
+from pipeline.media.probe import probe
 from pipeline.model import Segment, VariantName
-from pipeline.plan import RenderOptions, RenderPlan
-from pipeline.planning import make_plan
-from pipeline.probe import probe
-from pipeline.render import RenderReport, render
+from pipeline.plan.make import make_plan
+from pipeline.plan.measurements import Materials, gather
+from pipeline.plan.render_plan import RenderOptions, RenderPlan
+from pipeline.render.result import RenderReport, render
 from pipeline.settings import Settings
 from tests.media import measure
 from tests.media.clips import RATE

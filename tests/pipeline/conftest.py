@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.sample_tune import tune
+from pipeline.sample.tune import tune
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.fixtures import make_song
 from tests.media.work import Pair, read_pair

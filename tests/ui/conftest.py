@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from pipeline.settings import Settings
-from tests.ui.routed import LIMIT_MB, app_of, service_of
+from tests.ui.routes.routed import LIMIT_MB, app_of, service_of
 from ui.service import Service
 
 

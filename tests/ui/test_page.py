@@ -15,10 +15,10 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.settings import get_settings
 from store import Task
-from ui import grid, rows
-from ui import words as words_of
-from ui.compare import alike
 from ui.service import stop_service
+from ui.table import grid, rows
+from ui.task.compare import alike
+from ui.words import sentences as words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DONE, FAILED, ODD = (str(uuid.UUID(int=n, version=4)) for n in (1, 2, 3))

@@ -1,7 +1,7 @@
 """Small components for what Streamlit has no widget for: plain JavaScript, no build step.
 
-Each is three files beside this one (``name.html``, ``name.css``, ``name.js``); a long script
-has a part in a file of its own (``place_line.js``), without exports. All share ``shared.css``
+Each is a folder of three files (``index.html``, ``style.css``, ``script.js``); a long script
+has a part in a file of its own (``place/line.js``), without exports. All share ``shared.css``
 and ``view.js``. They get their words from the catalogue through ``data`` and hold none of
 their own.
 """
@@ -28,9 +28,10 @@ def load(name: str, *parts: str) -> ComponentRenderer:
     shared = (_FOLDER / "shared.css").read_text(encoding="utf-8")
     return st.components.v2.component(
         f"retrack_{name}",
-        html=(_FOLDER / f"{name}.html").read_text(encoding="utf-8"),
-        css=shared + (_FOLDER / f"{name}.css").read_text(encoding="utf-8"),
+        html=(_FOLDER / name / "index.html").read_text(encoding="utf-8"),
+        css=shared + (_FOLDER / name / "style.css").read_text(encoding="utf-8"),
         js="\n".join(
-            (_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("view", *parts, name)
+            (_FOLDER / f"{part}.js").read_text(encoding="utf-8")
+            for part in ("view", *parts, f"{name}/script")
         ),
     )

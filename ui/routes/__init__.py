@@ -3,3 +3,5 @@
 Nothing here imports Streamlit. Streamlit's own XSRF protection does not cover these
 routes, so each checks origin, token and visitor itself.
 """
+
+__all__ = ["access", "bundle", "files", "limits", "origin", "stock", "uploads", "visitor"]

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ui.names import download_name
 from ui.routes.files import HEADERS, allowed, file_path
 from ui.routes.visitor import sign, signed
 from ui.service import Service, get_service
+from ui.words.names import download_name
 
 MOST = 200
 _CHUNK = 256 * 1024

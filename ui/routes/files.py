@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from store import Task
 from store.model import is_task_id
-from ui.names import download_name
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
+from ui.words.names import download_name
 
 KINDS = ("original", "reference", "modular", "v2")
 PREVIEW = "preview-"

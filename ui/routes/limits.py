@@ -12,7 +12,7 @@ import anyio.to_thread
 from fastapi import HTTPException
 from starlette.types import Message, Receive
 
-from pipeline.submit import SPARE_BYTES
+from pipeline.tasks.submit import SPARE_BYTES
 
 if TYPE_CHECKING:
     from ui.service import Service

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from pipeline.align.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
-from pipeline.job import Job, run
+from pipeline.align.shared.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
+from pipeline.job.run import Job, run
 from pipeline.model import MethodAlignment, Segment
 from tests import music
 from tests.media import measure

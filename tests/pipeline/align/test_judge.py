@@ -271,15 +271,19 @@ def test_spoiling_one_method_leaves_the_other_unchanged(
     dance, reference = Held(noisy(cut(song, 9, 20), 10)), Held(song)
     other = "modular" if spoilt == "v2" else "v2"
     for name in METHODS:  # before anything is spoilt
-        importlib.import_module(f"pipeline.align.{name}")
+        importlib.import_module(f"pipeline.align.{name}.method")
     before = METHODS[other](dance, reference)
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("spoilt")
 
     for part in {
-        "v2": ("v2_bits.bits_of", "v2_search.agreement", "v2_phase.lag_curves"),
-        "modular": ("modular_features.flux", "modular_search.correlate", "modular_fine.responses"),
+        "v2": ("v2.onset_bits.bits_of", "v2.search.agreement", "v2.phase.lag_curves"),
+        "modular": (
+            "modular.features.flux",
+            "modular.search.correlate",
+            "modular.arrival.responses",
+        ),
     }[spoilt]:
         monkeypatch.setattr(f"pipeline.align.{part}", broken)
     with pytest.raises(RuntimeError, match="spoilt"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from benchmarks import warp
+from benchmarks.cases import warp
 from pipeline.align import METHODS, Hint, judge
 from pipeline.model import Samples
 from tests.pipeline.align.sounds import Held, cut, noisy, track

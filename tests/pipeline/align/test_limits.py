@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from pipeline.align import METHODS, modular_features
-from pipeline.align.modular_limits import posterior
-from pipeline.align.modular_rest import unbridged
-from pipeline.align.signal import Array
-from pipeline.align.v2_echo import STEP
-from pipeline.align.v2_rest import without_filling
+from pipeline.align import METHODS
+from pipeline.align.modular import features
+from pipeline.align.modular.gaps import unbridged
+from pipeline.align.modular.limits import posterior
+from pipeline.align.shared.signal import Array
+from pipeline.align.v2.echoes import STEP
+from pipeline.align.v2.gaps import without_filling
 from pipeline.model import MethodAlignment, Samples, Segment
 from tests.pipeline.align.sounds import RATE, Held, cut, filtered, noisy, silence, track
 
@@ -101,8 +102,8 @@ def level_of(per_second: float, pauses: Sequence[tuple[float, float, float]]) ->
 def modular_clears(
     segments: Sequence[Segment], *pauses: tuple[float, float, float]
 ) -> list[Segment]:
-    level = level_of(modular_features.PER_SECOND, pauses)
-    heard = modular_features.Features(np.zeros((len(level), 1), np.float32), level, 1.0, 1.0)
+    level = level_of(features.PER_SECOND, pauses)
+    heard = features.Features(np.zeros((len(level), 1), np.float32), level, 1.0, 1.0)
     return list(unbridged(heard, segments))
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import degrade
-from benchmarks.recipes_rooms import edged
+from benchmarks.cases import degrade
+from benchmarks.cases.in_rooms import edged
 from pipeline.align import METHODS, judge
-from pipeline.ffmpeg import executable
+from pipeline.media.ffmpeg import executable
 from pipeline.model import Alignment, MethodAlignment, Samples
 from tests.pipeline.align.sounds import RATE, cut, track
 from tests.pipeline.align.test_methods import run

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from benchmarks import degrade, rooms
-from benchmarks.tracks import RATE as MADE_AT
+from benchmarks.alignment import rooms
+from benchmarks.cases import degrade
+from benchmarks.cases.tracks import RATE as MADE_AT
 from pipeline.align import METHODS, judge
 from pipeline.model import MethodAlignment, Samples
 from tests import music

@@ -42,7 +42,8 @@ def drive(script: str, *arguments: str, timeout: float, **environment: str) -> s
 
 def sabotage(what: str) -> None:
     """Takes one thing away from the store in this process."""
-    from store import commit, disk, lock, view
+    from store.commit import group_commit
+    from store.file import disk, lock, view
 
     real_sync: Any = os.fsync
 
@@ -72,6 +73,6 @@ def sabotage(what: str) -> None:
             real_replace(path, data, **(more | {"expected": True}))
 
         view.View.look_for_update = stale  # type: ignore[method-assign]
-        commit.replace_whole = blind  # type: ignore[attr-defined]
+        group_commit.replace_whole = blind  # type: ignore[attr-defined]
     elif what:
         raise ValueError(what)

@@ -1,0 +1,1 @@
+"""Cases with a known truth: what they are made of, the recipes, the proof of the truth."""

@@ -1,0 +1,1 @@
+"""What a run costs beside a bare copy: ``python -m benchmarks.render``."""

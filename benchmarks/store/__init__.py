@@ -1,0 +1,1 @@
+"""The store beside SQLite on one disk: ``python -m benchmarks.store``."""

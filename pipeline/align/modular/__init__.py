@@ -1,0 +1,3 @@
+"""The careful method: fused features, then the arrival by deconvolution."""
+
+__all__ = ["method"]

@@ -1,0 +1,246 @@
+"""Exact place of a take: the room's impulse response by deconvolution, and its first arrival.
+
+The reference, put on the dance's clock, is taken as the input of a system whose output is
+the dance's sound; averaged cross and auto spectra give its impulse response (the H1
+estimator; Bendat and Piersol, "Random Data", chapter 6), weighted by window so that loud
+ones do not decide alone. A response has a first arrival, which is the direct sound, also
+where a reflection is stronger; a correlation has only a largest peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from pipeline.align.shared.signal import Array, Complex, read_warped, vertex, window
+from pipeline.model import Sound
+
+WINDOW = 2.0
+"""Seconds of one window."""
+MOST = 96
+"""Windows used at most, spread evenly."""
+REACH = 0.08
+"""Seconds on either side of the line that are looked at."""
+BEFORE = 0.06
+"""Seconds before the strongest arrival in which a first one is looked for."""
+WEAKEST = 0.2
+"""A first arrival's least height, relative to the strongest (-14 dB)."""
+QUARTERS, STEADY = 4, 0.75
+"""Parts of a take, one after the other, and how much of its height over all of it a first arrival
+has, relative to the strongest, in the usual one of them."""
+PARTS, LOCAL, SURE = 8, 0.006, 3.0
+"""Parts of a take that say where its line is, seconds about it that they look at, and standard
+errors that are stated."""
+FLOOR = 0.01
+"""Added to the reference's auto spectrum, relative to its mean, so that bins in which it plays
+nothing are not all noise. The spectrum itself is divided by bin by bin: averaged over neighbours,
+each sustained tone would ring through the response, and hide its arrivals in a reverberant room."""
+SIGMAS = 7.0
+"""The strongest arrival's least height over the response's noise."""
+BAND = (120.0, 3400.0)
+"""Hertz on the dance's clock."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A refined line ``reference_time = speed * dance_time + offset`` and how well it stands."""
+
+    offset: float
+    speed: float
+    height: float
+    """The strongest arrival in standard deviations of the response's noise."""
+    early: float
+    """Seconds by which the first arrival comes before the strongest; 0 if it is that."""
+    spread: float
+    """Seconds over which the early part of the response is spread."""
+    error: float
+    """Seconds by which the line may be off at its ends, as far as its parts scatter about it."""
+
+
+def responses(
+    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
+) -> tuple[Array, Array]:
+    """Impulse responses of the windows of a take, ``(windows, lags)``, and their middles (s).
+
+    Column ``k`` is the lag ``k - columns // 2`` in samples of the dance: how much later the
+    dance is than the line says.
+    """
+    rate = dance.rate
+    size = int(WINDOW * rate)
+    room = fft.next_fast_len(size + int(2 * REACH * rate), real=True)
+    half = int(REACH * rate)
+    latest = max(stop - WINDOW, start)
+    number = max(min(MOST, int((latest - start) / (WINDOW / 2)) + 1), 1)
+    starts = np.linspace(start, latest, number)
+    shape = window(size)
+    cross = np.empty((number, room // 2 + 1), np.complex64)
+    auto = np.zeros(room // 2 + 1, np.float32)
+    for row, begin in enumerate(starts):
+        first = round(float(begin) * rate)
+        own = dance.read(first, first + size) * shape
+        other = read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        weight = 1.0 / (float(np.sqrt(np.square(own).sum() * np.square(other).sum())) + 1e-6)
+        here: Complex = fft.rfft(own, room)
+        there: Complex = fft.rfft(other, room)
+        cross[row] = here * np.conj(there) * weight
+        auto += (np.square(there.real) + np.square(there.imag)) * weight
+    frequency = np.arange(room // 2 + 1) * rate / room
+    inside = (frequency > BAND[0]) & (frequency < min(BAND[1], 0.45 * rate))
+    weights = np.where(inside, 1.0 / (auto + FLOOR * float(auto[inside].mean()) + 1e-12), 0.0)
+    curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
+    lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
+    return lags.astype(np.float32), np.asarray(starts + WINDOW / 2, np.float32)
+
+
+def stacked(curves: Array, shifts: Array) -> Array:
+    """The mean of curves moved by whole lags: row ``w`` is read ``shifts[w]`` lags later."""
+    count = curves.shape[1]
+    result = np.zeros(count, np.float32)
+    for curve, shift in zip(curves, np.rint(shifts).astype(int), strict=True):
+        low, high = max(-shift, 0), min(count - shift, count)
+        if high > low:
+            result[low:high] += curve[low + shift : high + shift]
+    return np.asarray(result / max(len(curves), 1), np.float32)
+
+
+def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Array, float]:
+    """The stack over the slope that makes it highest, and that slope (seconds a second).
+
+    Starts with the windows in the middle and doubles the span, the slope being known
+    better each time.
+    """
+    centre = float(middles.mean())
+    away = (middles - centre) * rate
+    slope, span = 0.0, 6.0
+    longest = float(np.abs(middles - centre).max()) + 1e-9
+    while True:
+        use = np.abs(middles - centre) <= span
+        reach = min(span, longest) * rate
+        steps = min(int(np.ceil(slack * reach / 0.7)), 400)
+        tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
+        stacks = [stacked(curves[use], away[use] * s) for s in tries]
+        heights = [
+            float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)
+        ]
+        best = int(np.argmax(heights))
+        slope = float(tries[best])
+        if span >= longest:
+            return stacks[best], slope
+        slack, span = 3.0 / reach, span * 2
+
+
+def first_arrival(
+    curve: Array, halves: tuple[Array, Array], quarters: list[Array], rate: int
+) -> tuple[float, float, float, float]:
+    """Lag of the first arrival (samples, 0 at the middle), height, head start and spread.
+
+    A first arrival is the earliest local top before the strongest that stands out of the
+    noise and has no equal at the same distance behind the strongest (side lobes of a tone
+    are symmetrical, arrivals are not). It has to be there in both halves of the windows
+    (``halves``: the stacks of the even and the odd ones), with the same sign, and be as strong
+    in the usual one of the ``quarters`` of the take as in the whole: a room's response stays,
+    the side lobe of a passage goes with it.
+    """
+    size = np.abs(curve)
+    top = int(size.argmax())
+    before = size[: max(top - int(0.003 * rate), 8)]
+    noise = float(np.sqrt(np.mean(np.square(before)))) + 1e-12
+    quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
+    noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
+    least = max(WEAKEST * float(size[top]), 5.5 * noise)
+    first = top
+    for place in range(max(top - int(BEFORE * rate), 1), top):
+        value = float(size[place])
+        if value < least or value < size[place - 1] or value < size[place + 1]:
+            continue
+        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        if len(mirror) and value < 1.25 * float(mirror.max()):
+            continue
+        signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
+        if min(signed) < 0.55 * value or not _steady(curve, quarters, place, top):
+            continue
+        first = place
+        break
+    part = 0.0
+    if 0 < first < len(curve) - 1:
+        part = vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
+    early = size[first : first + int(0.05 * rate)]
+    weights = np.square(np.maximum(early - 2 * noise, 0))
+    spread = float((weights * np.arange(len(early))).sum() / (weights.sum() + 1e-12)) / rate
+    lag = first + part - len(curve) // 2
+    return lag, float(size[top]) / noise, (top - first) / rate, spread
+
+
+def quartered(curves: Array, shifts: Array) -> list[Array]:
+    """The stacks of a take's quarters; none of a take of few windows."""
+    if len(curves) < 2 * QUARTERS:
+        return []
+    parts = np.array_split(np.arange(len(curves)), QUARTERS)
+    return [stacked(curves[part], shifts[part]) for part in parts]
+
+
+def _steady(curve: Array, quarters: list[Array], place: int, top: int) -> bool:
+    ratios = [float(q[place] / q[top]) for q in quarters if abs(float(q[top])) > 0]
+    whole = float(curve[place] / curve[top])
+    return not ratios or float(np.median(ratios)) * np.sign(whole) >= STEADY * abs(whole)
+
+
+def refine(
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    start: float,
+    stop: float,
+    *,
+    slack: float,
+) -> Exact | None:
+    """The exact line of a take, or None where waveforms do not match.
+
+    ``slack`` is how far the speed may be off, as a fraction.
+    """
+    curves, middles = responses(dance, reference, offset, speed, start, stop)
+    stack, slope = line_up(curves, middles.astype(np.float32), dance.rate, slack)
+    centre = float(middles.mean())
+    away = ((middles - centre) * dance.rate * slope).astype(np.float32)
+    halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
+    lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), dance.rate)
+    if height < SIGMAS:
+        return None
+    late = lag / dance.rate
+    # The dance is later than the line by late + slope * (t - centre).
+    new_speed = speed * (1 - slope)
+    new_offset = offset - speed * late + speed * slope * centre
+    error = scattered(curves, away, middles, lag, dance.rate)
+    return Exact(new_offset, new_speed, height, early, spread, error)
+
+
+def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: int) -> float:
+    """Seconds by which a line through the arrivals of the take's parts may be off at its ends.
+
+    ``PARTS`` stretches at most, one after the other, each say where the arrival at ``lag`` is
+    in them; ``SURE`` standard errors of the regression (Draper and Smith, "Applied Regression
+    Analysis", 1998, chapter 1) at the end that is farther from the middle. Where the parts say
+    nothing, they scatter over all of ``LOCAL``.
+    """
+    number = int(np.clip(len(curves) // 2, 2, PARTS))
+    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
+    if len(curves) < 2 or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL
+    late, times = [], []
+    for part in np.array_split(np.arange(len(curves)), number):
+        near = np.abs(stacked(curves[part], shifts[part])[centre - reach : centre + reach + 1])
+        top = int(near.argmax())
+        inner = 0 < top < 2 * reach
+        bend = vertex(*(float(near[top + k]) for k in (-1, 0, 1))) if inner else 0.0
+        late.append((top - reach + bend - (lag - round(lag))) / rate)
+        times.append(float(middles[part].mean()))
+    away = np.array(times) - np.mean(times)
+    span = float(middles.max() - middles.mean()) + WINDOW / 2
+    spread = float(np.square(away).sum()) + 1e-9
+    slope = float((away * np.array(late)).sum()) / spread
+    rest = np.array(late) - np.mean(late) - slope * away if number > 2 else np.array(late)
+    sigma = float(np.sqrt(np.square(rest).sum() / max(number - 2, 1)))
+    return SURE * sigma * float(np.sqrt(1 / number + span**2 / spread))

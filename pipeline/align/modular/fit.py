@@ -1,0 +1,238 @@
+"""Following one line through the sound: its exact place, its drift, and where it holds.
+
+A line is ``reference_frame = dance_frame * (1 + drift) + lag``. It is fitted first around
+the place where it was found, then over twice as much, and so on: the longer the stretch,
+the finer the drift has to be known, and the stretch before has just told it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.align.modular.features import PER_SECOND, Features
+from pipeline.align.modular.search import DRIFT, SPREAD, Peak
+from pipeline.align.shared.signal import Array, robust_sigma, spans, vertex
+
+REACH = 8
+"""Frames on either side of the line that are looked at."""
+SECOND = int(PER_SECOND)
+FIRST = 1600
+"""Frames on either side of the peak in the first fit."""
+CHUNK = 8192
+HOLDS = 0.4
+"""Share of the evidence around the middle from which a line goes on."""
+STATED, FEW, UNKNOWN = 2.0, 4, 1.5
+"""Standard errors that are stated; blocks that tell them, and frames where there are fewer."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """``reference_frame = dance_frame * (1 + drift) + lag``, in frames."""
+
+    lag: float
+    drift: float = 0.0
+
+    def at(self, frame: float) -> float:
+        """The reference's frame at a frame of the dance."""
+        return frame * (1 + self.drift) + self.lag
+
+    def overlap(self, dance: Features, reference: Features) -> tuple[int, int]:
+        """First and last frame of the dance that lie within the reference."""
+        low = int(np.ceil(-self.lag / (1 + self.drift)))
+        high = int(np.floor((reference.count - self.lag) / (1 + self.drift)))
+        return max(low, 0), min(high, dance.count)
+
+
+def line_of(peak: Peak) -> Line:
+    """The line through a peak of the search."""
+    return Line(peak.lag - peak.middle * peak.drift, peak.drift)
+
+
+def products(
+    dance: Features, reference: Features, line: Line, start: int, stop: int, reach: int
+) -> Array:
+    """How alike the two are near a line, frame by frame, ``(2 * reach + 1, frames)``."""
+    result = np.zeros((2 * reach + 1, stop - start), np.float32)
+    for low, high in spans(stop - start, CHUNK):
+        frames = np.arange(start + low, start + high)
+        at = np.rint(frames * (1 + line.drift) + line.lag).astype(np.int64)
+        first = int(at[0]) - reach
+        block = reference.part(first, int(at[-1]) + reach + 1)
+        own = dance.part(start + low, start + high)
+        for row in range(2 * reach + 1):
+            result[row, low:high] = np.einsum("tb,tb->t", own, block[at - first - reach + row])
+    return result
+
+
+def block_sums(
+    dance: Features, reference: Features, line: Line, start: int, block: int, count: int, reach: int
+) -> Array:
+    """``products`` of ``count`` blocks from ``start`` on, summed, ``(2 * reach + 1, count)``.
+
+    A few blocks at a time: of two hours the products alone would be 50 MB.
+    """
+    result = np.zeros((2 * reach + 1, count), np.float32)
+    for low, high in spans(count, max(CHUNK // block, 1)):
+        near = products(dance, reference, line, start + low * block, start + high * block, reach)
+        result[:, low:high] = near.reshape(2 * reach + 1, high - low, block).sum(axis=2)
+    return result
+
+
+def chance(dance: Features, start: int, stop: int) -> Array:
+    """The standard deviation of chance products, frame by frame."""
+    energy = np.zeros(stop - start, np.float32)
+    for low, high in spans(stop - start, CHUNK):
+        part = dance.part(start + low, start + high)
+        energy[low:high] = np.einsum("tb,tb->t", part, part)
+    deviation = np.asarray(SPREAD * np.sqrt(energy), np.float32)
+    return deviation
+
+
+def fit(dance: Features, reference: Features, line: Line, middle: float) -> Line:
+    """The line that fits best near a given one, from ``middle`` outwards.
+
+    It grows on either side as long as the evidence there is like that around the middle:
+    beyond the end of a take there is nothing to fit to but chance and repeats.
+    """
+    low, high = line.overlap(dance, reference)
+    start, stop = max(low, int(middle) - FIRST), min(high, int(middle) + FIRST)
+    slack = DRIFT
+    while stop - start >= SECOND // 2:
+        line = fit_stretch(dance, reference, line, start, stop, slack)
+        low, high = line.overlap(dance, reference)
+        half = stop - start
+        further = (max(low, start - half // 2), min(high, stop + half // 2))
+        usual = strength(dance, reference, line, start, stop)
+        before = strength(dance, reference, line, further[0], start)
+        after = strength(dance, reference, line, stop, further[1])
+        first = further[0] if before > HOLDS * usual else start
+        last = further[1] if after > HOLDS * usual else stop
+        if (first, last) == (start, stop):
+            return regress(dance, reference, line, start, stop)
+        start, stop, slack = first, last, 3.0 / half
+    return line
+
+
+def strength(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+    """Mean evidence of a frame between two frames; 0 for less than half a second."""
+    if stop - start < SECOND // 2:
+        return 0.0
+    return float(products(dance, reference, line, start, stop, 1).mean())
+
+
+def fit_stretch(
+    dance: Features, reference: Features, line: Line, start: int, stop: int, slack: float
+) -> Line:
+    """Grid of slopes within ``slack``, then a parabola over the lags of the best one."""
+    block = max(SECOND // 2, (stop - start) // 400)
+    count = (stop - start) // block
+    near = block_sums(dance, reference, line, start, block, count, REACH)
+    cap = 3 * float(np.median(near.max(axis=0))) + 1e-6
+    near = np.clip(near, -cap, cap)
+    middle = (start + stop) / 2
+    centres = start + (np.arange(count) + 0.5) * block - middle
+    steps = int(np.ceil(slack * (stop - start) / 2 / 0.5))
+    best, best_score, best_curve = 0.0, -np.inf, np.zeros(2 * REACH + 1)
+    rows = np.arange(2 * REACH + 1)[:, None]
+    for slope in np.linspace(-slack, slack, 2 * steps + 1):
+        moved = np.rint(rows + slope * centres).astype(np.int64)
+        inside = (moved >= 0) & (moved <= 2 * REACH)
+        picked = np.take_along_axis(near, np.clip(moved, 0, 2 * REACH), axis=0) * inside
+        curve = picked.sum(axis=1)
+        score = float(curve.max()) - 1e-9 * abs(float(slope))
+        if score > best_score:
+            best, best_score, best_curve = float(slope), score, curve
+    top = int(best_curve.argmax())
+    part = 0.0
+    if 0 < top < 2 * REACH:
+        part = vertex(*(float(best_curve[top + k]) for k in (-1, 0, 1)))
+    shift = top - REACH + part
+    return replace(line, lag=line.lag + shift - best * middle, drift=line.drift + best)
+
+
+def regress(dance: Features, reference: Features, line: Line, start: int, stop: int) -> Line:
+    """Robust weighted regression over the tops of blocks of two seconds and more.
+
+    Iteratively reweighted least squares (Holland and Welsch, 1977) with Cauchy weights; a
+    drift is only believed as far as it shows.
+    """
+    time, lag, weight = tops(dance, reference, line, start, stop)
+    if len(time) < 2:
+        return line
+    centre = float((weight * time).sum() / weight.sum())
+    base = np.stack([np.ones(len(time)), time - centre])
+    use = weight
+    solution: NDArray[Any] = np.zeros(2)
+    for _ in range(6):
+        # The prior on the slope: clocks differ by some 100 ppm, tops scatter by a frame.
+        prior = np.diag([0.0, float(weight.mean()) / 4e-4**2 * 0.1])
+        solution = np.linalg.solve((base * use) @ base.T + prior, (base * use) @ lag)
+        residual = lag - solution @ base
+        use = weight / (1 + np.square(residual / 0.6))
+    shift, slope = float(solution[0]), float(solution[1])
+    return replace(line, lag=line.lag + shift - slope * centre, drift=line.drift + slope)
+
+
+def tops(
+    dance: Features, reference: Features, line: Line, start: int, stop: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Middles of blocks of two seconds and more, by how much each is later than a line (both in
+    frames), and their weights; none where there are fewer than two."""
+    block = max(2 * SECOND, (stop - start) // 200)
+    count = (stop - start) // block
+    if count < 2:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    near = block_sums(dance, reference, line, start, block, count, 4)
+    highest = near.argmax(axis=0)
+    inner = np.clip(highest, 1, 7)
+    index = np.arange(count)
+    left, middle, right = (near[inner + k, index] for k in (-1, 0, 1))
+    curve = np.minimum(left - 2 * middle + right, -1e-6)
+    lag = inner - 4 + np.clip(0.5 * (left - right) / curve, -1, 1)
+    weight = np.maximum(middle, 0.0) * (inner == highest) + 1e-9
+    return start + (index + 0.5) * block, lag.astype(np.float64), weight.astype(np.float64)
+
+
+def uncertainty(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+    """Frames by which a fitted line may be off at its ends: ``STATED`` standard errors.
+
+    From the scatter of the blocks' tops about it (median absolute deviation); blocks of few
+    say little.
+    """
+    time, lag, _ = tops(dance, reference, line, start, stop)
+    if len(time) < FEW:
+        return UNKNOWN
+    sigma = float(robust_sigma(lag))
+    away = time - time.mean()
+    end = float(np.square(stop - time.mean()) / np.square(away).sum())
+    return STATED * sigma * float(np.sqrt(1 / len(time) + end))
+
+
+def evidence(dance: Features, reference: Features, line: Line) -> tuple[Array, Array]:
+    """Frame by frame over the whole dance: products along a line, and chance deviations.
+
+    The three lags nearest to the line count a third each; zeros outside the reference.
+    """
+    values = np.zeros(dance.count, np.float32)
+    deviation = np.zeros(dance.count, np.float32)
+    start, stop = line.overlap(dance, reference)
+    if stop > start:
+        near = products(dance, reference, line, start, stop, 1)
+        values[start:stop] = near.mean(axis=0)
+        deviation[start:stop] = chance(dance, start, stop)
+    return values, deviation
+
+
+def by_seconds(values: Array, deviation: Array) -> Array:
+    """Evidence of each second in standard deviations of chance."""
+    count = -(-len(values) // SECOND)
+    padded = np.zeros((2, count * SECOND), np.float32)
+    padded[0, : len(values)] = values
+    padded[1, : len(values)] = np.square(deviation)
+    sums = padded.reshape(2, count, SECOND).sum(axis=2)
+    result: Array = sums[0] / (np.sqrt(sums[1]) + 1e-3)
+    return result

@@ -1,0 +1,124 @@
+"""The tonal match: do melody and chords agree where the flux says, and only there?
+
+A semitone spectrum (a chroma that keeps its octaves; Müller, "Fundamentals of Music
+Processing", chapter 3) from which the spectral envelope and the long-time mean are taken:
+drums and equalisers vanish, notes stay. Two songs with the same drum samples agree in
+every beat's flux, and nowhere in this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from pipeline.align.shared.signal import (
+    Array,
+    frame_count,
+    frame_size,
+    moving_mean,
+    power_frames,
+    spans,
+)
+from pipeline.model import Sound
+
+PER_SECOND = 12.5
+SEMITONES = 48
+LOWEST = 110.0
+"""Hertz of the lowest semitone."""
+ENVELOPE = 4
+"""Semitones on either side whose mean is taken off."""
+LOCAL = 50
+"""Frames (4 s) whose mean is taken off."""
+WINDOW = 0.256
+CHUNK = 4096
+BLOCK = 1000
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Semitone spectra on the reference's clock: frame ``i`` is at ``i / (12.5 * speed)``."""
+
+    values: Array
+    """``(frames, SEMITONES)``, about unit variance."""
+
+
+@dataclass(frozen=True)
+class TonalMatch:
+    """How well the notes agree on a line."""
+
+    rho: float
+    """Correlation coefficient, 1 for the same notes."""
+    sigmas: float
+    """The same in standard deviations over all other places."""
+    better: float
+    """The best other place's coefficient relative to this one's."""
+
+
+def semitone_bank(size: int, rate: int, pitch: float) -> Array:
+    """Triangles one semitone wide on either side, ``(bins, SEMITONES)``, each of sum 1."""
+    centres = LOWEST * pitch * 2 ** (np.arange(SEMITONES) / 12)
+    frequency = np.maximum(np.arange(size // 2 + 1) * rate / size, 1.0)[:, None]
+    bank = np.maximum(0.0, 1.0 - np.abs(12 * np.log2(frequency / centres)))
+    total = bank.sum(axis=0)
+    return np.asarray(bank / np.where(total > 0, total, 1.0), np.float32)
+
+
+def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
+    """Semitone spectra of a whole sound, block by block."""
+    per_second = PER_SECOND * speed
+    count = frame_count(sound, per_second)
+    size = frame_size(sound.rate, WINDOW)
+    bank = semitone_bank(size, sound.rate, pitch)
+    values = np.zeros((count, SEMITONES), np.float32)
+    margin = 4 * LOCAL
+    for start, stop in spans(count, BLOCK):
+        first, last = max(start - margin, 0), min(stop + margin, count)
+        power = power_frames(sound, first, last - first, size, per_second)
+        values[start:stop] = notes(power @ bank)[start - first : stop - first]
+    return Tones(values)
+
+
+def notes(bands: Array) -> Array:
+    """Semitone powers without spectral envelope and long-time mean, about unit variance."""
+    floor = 1e-3 * moving_mean(bands.mean(axis=1, keepdims=True), 4 * LOCAL) + 1e-8
+    logs = np.log(bands + floor)
+    logs -= moving_mean(logs.T, 2 * ENVELOPE + 1).T
+    logs -= moving_mean(logs, LOCAL)
+    power = moving_mean(np.square(logs).mean(axis=1, keepdims=True), LOCAL)
+    return np.asarray(logs / np.sqrt(power + 1e-2), np.float32)
+
+
+def match(
+    dance: Tones, reference: Tones, lag: float, drift: float, start: float, stop: float
+) -> TonalMatch:
+    """The match on a line ``reference = dance * (1 + drift) + lag`` between two dance times.
+
+    Times are seconds on the reference's clock. Long takes are sampled.
+    """
+    first, last = round(start * PER_SECOND), round(stop * PER_SECOND)
+    last = min(last, len(dance.values))
+    length = min(last - first, CHUNK)
+    if length < 4:
+        return TonalMatch(0.0, 0.0, 1.0)
+    middle = (first + last) / 2
+    low = round(middle - length / 2)
+    own = dance.values[low : low + length]
+    size = fft.next_fast_len(len(reference.values) + length, real=True)
+    total = np.zeros(size // 2 + 1, np.complex64)
+    for band in range(SEMITONES):
+        total += fft.rfft(reference.values[:, band], size) * np.conj(fft.rfft(own[:, band], size))
+    curve = fft.irfft(total, size)
+    curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference.values)]])
+    norm = np.sqrt(np.square(own).sum() * np.square(reference.values).mean() * own.size) + 1e-6
+    curve /= norm
+    place = round(middle * drift + lag * PER_SECOND) + low + length - 1
+    near = curve[max(place - 1, 0) : max(place + 2, 0)]
+    rho = float(near.max(initial=-1.0))
+    rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])
+    # Few places are left where the reference is hardly longer than the take.
+    chance = 1.0 / np.sqrt(length * 3.0)
+    deviation = max(float(rest.std()) if len(rest) > 50 else 0.0, chance)
+    other = float(rest.max(initial=0.0))
+    return TonalMatch(rho, rho / deviation, other / rho if rho > 0 else 1.0)

@@ -1,0 +1,273 @@
+"""Which line holds when: the takes of one dance.
+
+Each second of the dance belongs to one of the lines or to none; the best sequence is
+found by dynamic programming with a price on every change (Viterbi, 1967). The limits are
+then placed to the frame where the evidence turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.align.modular.features import Features
+from pipeline.align.modular.fit import (
+    SECOND,
+    Line,
+    by_seconds,
+    evidence,
+    fit,
+    line_of,
+    strength,
+)
+from pipeline.align.modular.search import Peak
+from pipeline.align.shared.signal import Array
+
+CHANGE = 8.0
+"""Price of a change between lines, in nats."""
+SHARE = 0.3
+"""The share of a line's usual evidence below which a second speaks against it."""
+SHORTEST = 250
+"""Frames: shorter takes are left out."""
+NEAR = 12.0
+"""Frames: a peak this near to a line is that line."""
+SNAP = 150
+"""Frames: a limit this near to an end of either file lies at that end."""
+
+
+ALIKE = 0.25
+"""Share of its usual evidence that a repeat's line has where another take is."""
+GAP = 50
+"""Frames without evidence that make a pause."""
+CERTAIN, CLEARED = 600, 100
+"""Frames of a take that tell whether all is heard, and frames between two takes that are more
+than rough limits are off."""
+PAUSE_DB = 10.0
+"""A drop of the level that ends the music."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A stretch of the dance, in frames, with its line and its evidence."""
+
+    line: Line
+    start: int
+    stop: int
+    strength: float
+    """Evidence of the whole take in standard deviations of chance."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A line with its evidence, frame by frame and second by second."""
+
+    line: Line
+    values: Array
+    deviation: Array
+    seconds: Array
+
+    @property
+    def usual(self) -> float:
+        """The evidence of a second where the line holds: the mean of the best eight."""
+        width = min(4, len(self.seconds))
+        smooth = np.convolve(self.seconds, np.ones(width) / width, "valid")
+        return float(np.sort(smooth)[-8:].mean())
+
+
+def track(dance: Features, reference: Features, line: Line) -> Track:
+    """Evidence along a line."""
+    values, deviation = evidence(dance, reference, line)
+    return Track(line, values, deviation, by_seconds(values, deviation))
+
+
+def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: int) -> list[Track]:
+    """Lines through the peaks that win in their windows, each followed through the dance."""
+    lines: list[Track] = []
+    for peak in peaks:
+        if peak.score < 5.0 or peak.score < 0.9 * peak.next_score:
+            continue
+        first = line_of(peak)
+        where = first.at(peak.middle)
+        if any(abs(known.line.at(peak.middle) - where) < NEAR for known in lines):
+            continue
+        line = fit(dance, reference, first, peak.middle)
+        if any(abs(known.line.at(peak.middle) - line.at(peak.middle)) < NEAR for known in lines):
+            continue
+        lines.append(track(dance, reference, line))
+        if len(lines) == most:
+            break
+    return lines
+
+
+def best_sequence(gains: Array) -> list[int]:
+    """The state of each second, ``gains`` being ``(states, seconds)``."""
+    states, count = gains.shape
+    score = gains[:, 0].astype(np.float64)
+    back = np.zeros((count, states), np.int64)
+    for second in range(1, count):
+        top = int(score.argmax())
+        change = score[top] - CHANGE
+        back[second] = np.where(score >= change, np.arange(states), top)
+        score = np.maximum(score, change) + gains[:, second]
+    path = [int(score.argmax())]
+    for second in range(count - 1, 0, -1):
+        path.append(int(back[second, path[-1]]))
+    return path[::-1]
+
+
+def gains_of(lines: list[Track]) -> Array:
+    """What each second says for each line and for none, in nats, ``(1 + lines, seconds)``.
+
+    A line is measured by its own usual evidence, since one take may be recorded much better
+    than another; where two lines hold at once, the weaker is held back in proportion.
+    """
+    seconds = np.stack([known.seconds for known in lines])
+    smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
+    most = np.maximum(smooth.max(axis=0), 1e-3)
+    scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
+    relative = np.clip(seconds / scale, -0.5, 1.5) - SHARE
+    nats = np.minimum(scale * scale, 4.0)
+    # Lines that hold together are told apart by their evidence alone, not by their scales.
+    together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
+    standing = np.clip(smooth / most, 0.0, 1.0) ** 2
+    own = relative * nats
+    held = np.where(own > 0, np.maximum(together, own) * standing, own)
+    return np.concatenate([np.zeros((1, seconds.shape[1])), held]).astype(np.float32)
+
+
+def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> int:
+    """The frame between ``low`` and ``high`` where the evidence turns, about ``near``."""
+    if high - low < 2:
+        return near
+    level = known.usual * known.deviation[low:high] / np.sqrt(SECOND)
+    balance = np.cumsum(known.values[low:high] - SHARE * level)
+    place = int(balance.argmin()) if rising else int(balance.argmax())
+    return low + place + 1
+
+
+def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list[Take]:
+    """The takes in the order of the dance, echoes of a repetitive song among them."""
+    if not lines:
+        return []
+    path = best_sequence(gains_of(lines))
+    takes: list[Take] = []
+    second = 0
+    while second < len(path):
+        end = second
+        while end < len(path) and path[end] == path[second]:
+            end += 1
+        if path[second]:
+            takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
+        second = end
+    least = min(SHORTEST, dance.count // 2)
+    return [take for take in takes if take.stop - take.start >= least]
+
+
+def genuine(
+    dance: Features, reference: Features, takes: list[Take], clean: Sequence[Take] = ()
+) -> list[Take]:
+    """The takes without the echoes of a repetitive song.
+
+    Where the reference lacks a part of what was danced to, that part may fit another place
+    that sounds the same. Such a piece is short, its line also fits where a stronger take
+    is, and the music goes on without a pause in between; a real take starts after one. The
+    strongest take is no echo, but ``clean`` ones (all of the reference is heard) come first;
+    and a clean one apart from the others is none, since noise may hide the pause.
+    """
+    kept: list[Take] = []
+    for take in sorted(takes, key=lambda t: (t not in clean, -t.strength)):
+        own = strength(dance, reference, take.line, take.start, take.stop)
+        echo = False
+        whole = take in clean and take.stop - take.start >= CERTAIN
+        for other in kept:
+            between = max(take.start, other.start) - min(take.stop, other.stop)
+            if whole and between >= CLEARED:
+                continue
+            short = take.stop - take.start < 0.6 * (other.stop - other.start)
+            theirs = strength(dance, reference, other.line, other.start, other.stop)
+            short = short or own < 0.6 * theirs
+            low, high = take.line.overlap(dance, reference)
+            low, high = max(low, other.start), min(high, other.stop)
+            there = strength(dance, reference, take.line, low, high) if high > low else 0.0
+            same_place = there > ALIKE * own or repeats(reference, take, other) > ALIKE
+            beyond = outside(dance, reference, take, other)
+            if (beyond or (short and same_place)) and not paused(dance, take, other):
+                echo = True
+        if not echo:
+            kept.append(take)
+    return sorted(kept, key=lambda t: t.start)
+
+
+def outside(dance: Features, reference: Features, take: Take, other: Take) -> bool:
+    """Whether another take ends at an end of the reference, and this one lies beyond that:
+    without a pause, the song just goes on where the reference does not."""
+    low, high = other.line.overlap(dance, reference)
+    middle = (take.start + take.stop) / 2
+    return (middle < low and other.start - low < SNAP) or (
+        middle > high and high - other.stop < SNAP
+    )
+
+
+def repeats(reference: Features, take: Take, other: Take) -> float:
+    """How alike the reference is to itself at the distance of two lines, 1 for a copy."""
+    distance = round(take.line.at(take.start) - other.line.at(take.start))
+    start, stop = round(take.line.at(take.start)), round(take.line.at(take.stop))
+    moved = (start - distance, stop - distance)
+    if moved[0] < 0 or moved[1] > reference.count:
+        # Only the part that both places have in the reference tells.
+        start, stop = max(start, distance, 0), min(stop, reference.count + min(distance, 0))
+    if stop - start < SECOND:
+        return repeats_anywhere(reference, distance)
+    one = reference.part(start, stop)
+    two = reference.part(start - distance, stop - distance)
+    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
+
+
+def repeats_anywhere(reference: Features, distance: int) -> float:
+    """The same over all of the reference that has a counterpart at the distance."""
+    span = min(abs(distance) + 60 * SECOND, reference.count)
+    if span - abs(distance) < SECOND:
+        return 0.0
+    one = reference.part(abs(distance), span)
+    two = reference.part(0, span - abs(distance))
+    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
+
+
+def paused(dance: Features, take: Take, other: Take) -> bool:
+    """Whether the level drops for a moment between two takes."""
+    start, stop = sorted([(take.start, take.stop), (other.start, other.stop)])
+    if stop[0] - start[1] < GAP:
+        return False
+    low, high = start[1] - SECOND // 2, stop[0] + SECOND // 2
+    width = 25
+    level = np.convolve(dance.level[max(low, 0) : high], np.ones(width) / width, "valid")
+    usual = float(np.median(dance.level[take.start : take.stop]))
+    return bool(len(level) and level.min() < usual - PAUSE_DB)
+
+
+def placed(dance: Features, reference: Features, known: Track, second: int, end: int) -> Take:
+    """The take of seconds ``second`` to ``end``, with exact limits."""
+    first, last = known.line.overlap(dance, reference)
+    start, stop = second * SECOND, min(end * SECOND, dance.count)
+    middle = (start + stop) // 2
+    low, high = max(start - 2 * SECOND, first), min(start + 2 * SECOND, middle)
+    start = sharpen(known, max(start, first), low, high, rising=True)
+    low, high = max(stop - 2 * SECOND, middle), min(stop + 2 * SECOND, last)
+    stop = sharpen(known, min(stop, last), low, high, rising=False)
+    start = first if start - first < SNAP else start
+    stop = last if last - stop < SNAP else stop
+    part = slice(start, stop)
+    power = float(np.square(known.deviation[part]).sum())
+    strength = float(known.values[part].sum()) / (np.sqrt(power) + 1e-3)
+    return Take(known.line, start, stop, strength)
+
+
+def joined(takes: list[Take], new: Take) -> list[Take]:
+    """Takes with a new one added; a pause within one line is no end of the take."""
+    if takes and takes[-1].line == new.line:
+        old = takes[-1]
+        strength = float(np.hypot(old.strength, new.strength))
+        return [*takes[:-1], Take(old.line, old.start, new.stop, strength)]
+    return [*takes, new]

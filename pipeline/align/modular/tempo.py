@@ -1,0 +1,260 @@
+"""Speed search of the modular method: every speed from 0.68 to 1.45, the pitch moved or kept; and
+the same speed in other keys.
+
+The loudest stretch of the dance is put on the reference's clock at each speed of a
+geometric grid, and its windows are correlated with the whole reference; the stack over
+windows refines the speed between the grid's steps. Where the pitch moved with the speed,
+the bands move with it (as a record player's do; a time-stretcher keeps them). Music in another
+key has its bands moved by semitones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from pipeline.align.modular.features import FLOOR, QUIET, whitener
+from pipeline.align.shared.signal import (
+    Array,
+    Complex,
+    duration,
+    frame_count,
+    frame_size,
+    moving_mean,
+    power_frames,
+    spans,
+    triangles,
+)
+from pipeline.model import Sound
+
+SLOWEST, FASTEST = 0.68, 1.45
+STEP = 0.012
+"""Relative distance of two speeds of the grid."""
+PER_SECOND = 50.0
+BANDS = 20
+LOWEST, HIGHEST = 80.0, 3400.0
+STRETCH = 42.0
+"""Seconds of the dance that are looked at."""
+LENGTH = 300
+"""Frames of a window (6 s)."""
+HOP = 200
+LOCAL = 75
+MARGIN = 150
+"""Frames beyond a block that its normalisation sees."""
+BLOCK = 4000
+FFT_SIZE = 2048
+SPREAD = 1.5
+SEMITONES = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+"""Keys that are looked for, relative to the reference's: all there are."""
+
+
+@dataclass(frozen=True)
+class SpeedPeak:
+    """A speed at which the stretch fits somewhere in the reference."""
+
+    speed: float
+    moved: bool
+    """Whether the pitch moved with the speed."""
+    score: float
+    """Standard deviations of chance."""
+    next_score: float
+    """Best score of another place or of a clearly other speed."""
+    offset: float
+    """Seconds."""
+    middle: float
+    """Seconds of the dance in the middle of the stretch."""
+
+
+def changes(bands: Array) -> Array:
+    """Normalised flux of band powers at 50 frames a second."""
+    logs = np.log(bands + FLOOR * moving_mean(bands, 150) + QUIET)
+    change = np.zeros_like(logs)
+    change[1:-1] = logs[2:] - logs[:-2]
+    change -= moving_mean(change, LOCAL)
+    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    return change
+
+
+def decorrelated(change: Array) -> Array:
+    """Flux whose bands are decorrelated, in place where it can be."""
+    matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
+    for start, stop in spans(len(change), BLOCK):
+        change[start:stop] = np.clip(change[start:stop] @ matrix, -4, 4)
+    return change
+
+
+def flux(bands: Array) -> Array:
+    """Normalised, decorrelated flux of band powers at 50 frames a second."""
+    return decorrelated(changes(bands))
+
+
+def mel_edges(pitch: float) -> NDArray[np.float64]:
+    """Edges of the bands in hertz, moved in frequency by ``pitch``."""
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
+    edges: NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    return edges * pitch
+
+
+def reference_blocks(reference: Sound) -> tuple[Complex, int, int]:
+    """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
+    size = frame_size(reference.rate, 0.064)
+    bank = triangles(mel_edges(1.0), size, reference.rate)
+    count = frame_count(reference, PER_SECOND)
+    values = np.zeros((count, BANDS), np.float32)
+    for start, stop in spans(count, BLOCK):
+        first, last = max(start - MARGIN, 0), min(stop + MARGIN, count)
+        power = power_frames(reference, first, last - first, size, PER_SECOND)
+        values[start:stop] = changes(power @ bank)[start - first : stop - first]
+    values = decorrelated(values)
+    step = FFT_SIZE - LENGTH + 1
+    starts = range(-(LENGTH - 1), count, step)
+    blocks = []
+    for start in starts:
+        block = np.zeros((FFT_SIZE, BANDS), np.float32)
+        low, high = max(start, 0), min(start + FFT_SIZE, count)
+        block[low - start : high - start] = values[low:high]
+        blocks.append(fft.rfft(block.T, axis=1))
+    return np.ascontiguousarray(np.stack(blocks).transpose(2, 1, 0)), step, count
+
+
+def liveliest(dance: Sound) -> tuple[float, float]:
+    """Start and stop (s) of the stretch with the most sound: the one with the highest mean
+    of second-by-second levels in decibels, so that one clap does not decide."""
+    length = duration(dance)
+    if length <= STRETCH:
+        return 0.0, length
+    levels = []
+    for start, stop in spans(dance.frames, dance.rate):
+        part = dance.read(start, stop)
+        levels.append(10 * np.log10(float(np.mean(np.square(part))) + 1e-10))
+    width = int(STRETCH)
+    sums = np.convolve(levels, np.ones(width), "valid")
+    middle = (len(sums) - 1) / 2
+    # Nearly equal stretches: the one nearest to the middle, where people dance.
+    first = int(
+        np.argmax(sums - 0.02 * width * np.abs(np.arange(len(sums)) - middle) / (middle + 1))
+    )
+    return float(first), float(first + width)
+
+
+def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
+    """The best place at the best speeds, best first, each speed once."""
+    steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
+    grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
+    trials = [(float(s), pitch) for s in grid for pitch in (1.0, float(s))]
+    return ranked(places(dance, reference, trials))
+
+
+def search_key(dance: Sound, reference: Sound) -> tuple[int, SpeedPeak]:
+    """The key in which the dance fits best at the same speed, in semitones, and its best place."""
+    trials = [(1.0, 2 ** (key / 12)) for key in SEMITONES]
+    found = zip(SEMITONES, places(dance, reference, trials), strict=True)
+    return max(found, key=lambda item: item[1].score)
+
+
+def places(
+    dance: Sound, reference: Sound, trials: Sequence[tuple[float, float]]
+) -> list[SpeedPeak]:
+    """The best place at each speed and pitch that is tried."""
+    start, stop = liveliest(dance)
+    rate = dance.rate
+    size = frame_size(rate, 0.064)
+    fine = PER_SECOND * 2
+    first = round(start * fine)
+    frames = max(int((stop - start) * fine), 8)
+    power = power_frames(dance, first, frames, size, fine)
+    spectra, step, count = reference_blocks(reference)
+    kept_bands = power @ triangles(mel_edges(1.0), size, rate)
+    middle = (start + stop) / 2
+    found: list[SpeedPeak] = []
+    for speed, pitch in trials:
+        bands = kept_bands
+        if pitch != 1.0:
+            bands = power @ triangles(mel_edges(pitch), size, rate)
+        values = flux(warped(bands, speed))
+        slope, lag, score, other = best_place(values, spectra, step, count)
+        true_speed = speed * (1 + slope)
+        at = (len(values) / 2 + lag) / PER_SECOND
+        offset = at - true_speed * middle
+        found.append(SpeedPeak(true_speed, pitch == speed, score, other, offset, middle))
+    return found
+
+
+def ranked(found: list[SpeedPeak]) -> list[SpeedPeak]:
+    """Peaks best first, without the neighbours of better ones, each with its true rival."""
+    left = sorted(found, key=lambda p: -p.score)
+    chosen: list[SpeedPeak] = []
+    for peak in left:
+        if all(abs(np.log(peak.speed / c.speed)) > 2.5 * STEP for c in chosen):
+            chosen.append(peak)
+    return chosen[:6]
+
+
+def warped(bands: Array, speed: float) -> Array:
+    """Band powers at 100 frames a second put at 50 frames a second of the reference's clock."""
+    count = int(len(bands) * speed / 2)
+    position = np.arange(count) * (2 / speed)
+    low = np.minimum(position.astype(np.int64), len(bands) - 2)
+    part = (position - low).astype(np.float32)[:, None]
+    return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
+
+
+def window_curves(
+    values: Array, starts: NDArray[np.int64], spectra: Complex, step: int, count: int
+) -> Array:
+    """The correlation of each window of ``values`` with the whole reference, in standard
+    deviations of chance; ``(windows, lags)``, all on the axis of the last one.
+
+    Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
+    """
+    length = min(LENGTH, len(values))
+    windows = np.zeros((len(starts), BANDS, FFT_SIZE), np.float32)
+    for row, start in enumerate(starts):
+        windows[row, :, :length] = values[start : start + length].T
+    norm = SPREAD * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
+    weights = np.conj(fft.rfft(windows, axis=2)).transpose(2, 0, 1)
+    product = np.matmul(np.ascontiguousarray(weights), spectra)
+    curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)[:, :, :step]
+    del product  # hours of reference: some tens of megabytes each
+    flat = curves.reshape(len(starts), -1)[:, : count + LENGTH - 1] / norm[:, None]
+    del curves
+    reach = int(starts[-1])
+    lined = np.zeros((len(starts), flat.shape[1] + reach), np.float32)
+    for row, start in enumerate(starts):
+        lined[row, reach - start : reach - start + flat.shape[1]] = flat[row]
+    return lined
+
+
+def best_place(
+    values: Array, spectra: Complex, step: int, count: int
+) -> tuple[float, float, float, float]:
+    """Slope, lag (frames, at the stretch's middle), score and next score of the best line."""
+    length = min(LENGTH, len(values))
+    starts = np.arange(0, max(len(values) - length, 0) + 1, HOP)
+    lined = window_curves(values, starts, spectra, step, count)
+    centre = len(values) / 2
+    away = starts + length / 2 - centre
+    limit = STEP * 0.6
+    tries = int(np.ceil(limit * float(np.abs(away).max()))) if len(starts) > 1 else 0
+    slopes = np.linspace(-limit, limit, 2 * tries + 1) if tries else np.zeros(1)
+    total = lined.shape[1]
+    highest = np.full(total, -np.inf, np.float32)
+    steepest = np.zeros(total, np.int8)
+    for row, slope in enumerate(slopes):
+        line = np.zeros(total, np.float32)
+        for curve, distance in zip(lined, away, strict=True):
+            shift = round(float(distance * slope))
+            low, high = max(shift, 0), min(total + shift, total)
+            line[low - shift : high - shift] += curve[low:high]
+        steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
+        np.maximum(highest, line, out=highest)
+    highest /= np.float32(np.sqrt(len(starts)))
+    top = int(highest.argmax())
+    score = float(highest[top])
+    other = np.concatenate([highest[: max(top - 15, 0)], highest[top + 16 :]])
+    lag = top - (LENGTH - 1) - int(starts[-1])
+    return float(slopes[steepest[top]]), float(lag), score, float(other.max(initial=0.0))

@@ -1,0 +1,140 @@
+"""Whether a take stands: how far it is above chance, and above the next best place.
+
+"A peak no better than the next is no match": on rhythmic music of one tempo, wrong places
+correlate well above chance, but all beats do so alike; the right place, whitened, stands
+clear of them. Where the music repeats, two places stand clear of all others together,
+which is ambiguous and said so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.align.modular.features import PER_SECOND, Features
+from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
+from pipeline.align.modular.notes import TonalMatch
+from pipeline.align.modular.search import APART, HOP, LENGTH, correlate, highest
+from pipeline.align.modular.takes import Take
+from pipeline.align.shared.signal import Array, spans, spread_max
+from pipeline.model import Evidence
+
+CHANCE = 4.6
+"""The score up to which unrelated sounds come."""
+CLEAR = 0.80
+"""A next place up to this share of the best leaves a clear winner."""
+EQUAL = 0.90
+"""A next place from this share on is as good."""
+TONAL, NOTES = 5.0, 0.15
+"""Sigmas and coefficient of the tonal match from which notes are said to agree."""
+SAME_NOTES = 0.4
+"""Coefficient from which they agree whatever the sigmas, which a loop that comes again and again
+keeps low: loops of songs come to 0.7, of drums alone to 0.45, in a loud room; two songs over the
+same drums to 0.2, and to 0.38 where the drums are 12 dB louder than the songs."""
+MOST = 24
+"""Windows of a take that are looked at."""
+TOGETHER = 8
+"""Windows that are correlated at once."""
+POINTS = 400
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be thought of one take."""
+
+    matched: bool
+    ambiguous: bool
+    confidence: float
+    score: float
+    """Standard deviations of chance."""
+    ratio: float
+    """The next best place's evidence relative to the best's."""
+    places: tuple[tuple[float, float], ...] = ()
+    """Lags of the best places in frames, with their evidence relative to the best's."""
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, int]:
+    """The stack of a take's windows over all places, and the column of lag 0.
+
+    Windows are spread evenly over the take and all lie along the take's drift.
+    """
+    length = min(LENGTH, take.stop - take.start)
+    last = take.stop - length
+    number = max(min(MOST, (last - take.start) // HOP + 1), 1)
+    starts = np.rint(np.linspace(take.start, last, number)).astype(int)
+    total = np.zeros(reference.count + length + dance.count * 2, np.float32)
+    zero = length - 1 + dance.count + dance.count // 2
+    for low, high in spans(number, TOGETHER):
+        group = starts[low:high]
+        windows = np.stack([dance.part(begin, begin + length) for begin in group])
+        for begin, row in zip(group, correlate(windows, reference), strict=True):
+            moved = begin + round(take.line.drift * (begin + length / 2))
+            at = zero - (length - 1) - moved
+            total[at : at + len(row)] += spread_max(row, 1)
+    return total / np.float32(np.sqrt(number)), zero
+
+
+def spread_evidence(
+    curve: Array, zero: int, top: float, ratio: float, equals: int, tonal: TonalMatch
+) -> Evidence:
+    """The curve in a few hundred points for a plot."""
+    used = np.flatnonzero(curve)
+    low, high = int(used[0]), int(used[-1]) + 1
+    parts = np.array_split(np.arange(low, high), min(POINTS, high - low))
+    peak = float(curve.max()) + 1e-9
+    places = [int(part[int(curve[part].argmax())]) for part in parts]
+    return Evidence(
+        tuple((place - zero) / PER_SECOND for place in places),
+        tuple(float(curve[place]) / peak for place in places),
+        {
+            "score": top,
+            "next_ratio": ratio,
+            "equal_places": float(equals),
+            "tonal_rho": tonal.rho,
+            "tonal_sigmas": tonal.sigmas,
+            "tonal_next": tonal.better,
+        },
+    )
+
+
+def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMatch) -> Verdict:
+    """The verdict on one take."""
+    curve, zero = overall(dance, reference, take)
+    lag = round(take.line.lag) + zero
+    near = slice(max(lag - 3, 0), lag + 4)
+    score = float(curve[near].max(initial=0.0))
+    if score < CHANCE:
+        return Verdict(False, False, 0.0, score, 1.0)
+    mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
+    places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
+    for place in highest(curve, 12):
+        if abs(place - lag) <= APART or curve[place] < 0.6 * score:
+            continue
+        other = Line(place - zero, take.line.drift)
+        low, high = other.overlap(dance, reference)
+        low, high = max(low, take.start), min(high, take.stop)
+        if high - low > LENGTH // 4:
+            other = fit_stretch(dance, reference, other, low, high, 1e-4)
+        theirs = float(by_seconds(*evidence(dance, reference, other)).sum())
+        share = max(float(curve[place]) / score, 0.0)
+        places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
+    places[1:] = sorted(places[1:], key=lambda item: -item[1])
+    ratio = places[1][1] if len(places) > 1 else 0.0
+    height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
+    clear = float(np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))
+    ambiguous = ratio >= EQUAL
+    confidence = float(min(height, clear)) * 0.995
+    notes = (tonal.sigmas >= TONAL and tonal.rho >= NOTES) or tonal.rho >= SAME_NOTES
+    matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
+    equals = sum(share >= CLEAR for _, share in places)
+    return Verdict(
+        matched,
+        ambiguous,
+        min(confidence, 0.5) if ambiguous else confidence,
+        score,
+        ratio,
+        tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
+        spread_evidence(curve, zero, score, ratio, equals, tonal),
+    )

@@ -1,0 +1,102 @@
+"""Whether a dance's sound can be aligned at all, and if not, what is wrong with it where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline import reasons
+from pipeline.align.shared.signal import duration, power_frames, spans
+from pipeline.model import Sound
+
+SHORTEST = 1.5
+"""Seconds of sound below which there is nothing to align."""
+SILENT_DB = -78.0
+"""Mean level below which a second is silent (16-bit noise lies near -98 dB)."""
+WIND_SHARE = 0.97
+"""The share of the power below 120 Hz from which a second is wind or rumble."""
+
+
+@dataclass(frozen=True)
+class SoundReport:
+    """What the sound of a file is like."""
+
+    reason: str | None
+    """A code of ``pipeline.reasons`` when it cannot be used, else None."""
+    detail: str
+    """One English sentence: which part was looked at and why it does not serve."""
+    start: float
+    """Seconds: the first sound that is loud enough; 0 when there is none."""
+    stop: float
+    """Seconds: the end of the last one."""
+    level_db: float
+    """Mean level of the loud part, decibels of full scale."""
+
+
+def describe_sound(dance: Sound) -> SoundReport:
+    """Levels and spectrum second by second; no reference is needed, so it answers at once."""
+    length = duration(dance)
+    if length < SHORTEST:
+        text = f"only {length:.1f} s of sound; at least {SHORTEST:.1f} s of music are needed"
+        return SoundReport(reasons.TOO_SHORT, text, 0.0, length, -120.0)
+    size = dance.rate // 4
+    levels: list[float] = []
+    rumbling: list[bool] = []
+    clipped = 0
+    for start, stop in spans(dance.frames, dance.rate * 30):
+        samples = dance.read(start, stop)
+        for low, high in spans(stop - start, dance.rate):
+            part = samples[low:high]
+            if len(part) < dance.rate // 2:
+                continue
+            part = part - part.mean()
+            levels.append(float(10 * np.log10(np.mean(np.square(part)) + 1e-12)))
+            block = _Held(part, dance.rate)
+            power = power_frames(block, 0, 4, 1 << (size - 1).bit_length(), 4.0).sum(axis=0)
+            edge = int(120 * (len(power) - 1) * 2 / dance.rate)
+            rumbling.append(bool(power[: edge + 1].sum() > WIND_SHARE * power.sum()))
+            clipped += bool(np.mean(np.abs(part) > 0.99) > 0.3)
+    level = np.array(levels)
+    loud = np.flatnonzero(level > SILENT_DB)
+    if len(loud) == 0:
+        text = (
+            f"all {length:.0f} s looked at are silent: the loudest second has "
+            f"{level.max(initial=-120.0):.0f} dB of full scale; the microphone was muted or off"
+        )
+        return SoundReport(reasons.SILENT, text, 0.0, 0.0, float(level.max(initial=-120.0)))
+    first, last = float(loud[0]), min(float(loud[-1] + 1), length)
+    mean = float(10 * np.log10(np.mean(10 ** (level[loud] / 10))))
+    if len(loud) < SHORTEST:
+        text = f"only second {first:.0f} of {length:.0f} s has any sound; the rest is silent"
+        return SoundReport(reasons.SILENT, text, first, last, mean)
+    wind = np.array(rumbling)[loud]
+    if float(wind.mean()) > 0.9:
+        text = (
+            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble below 120 Hz "
+            f"({mean:.0f} dB of full scale)"
+        )
+        return SoundReport(reasons.NO_SHARED_MUSIC, text, first, last, mean)
+    text = f"sound from {first:.0f} s to {last:.0f} s at {mean:.0f} dB of full scale"
+    return SoundReport(None, text, first, last, mean)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Samples in memory, as a ``Sound``."""
+
+    samples: np.ndarray[tuple[int], np.dtype[np.float32]]
+    rate: int
+
+    @property
+    def frames(self) -> int:
+        """How many samples."""
+        return len(self.samples)
+
+    def read(self, start: int, stop: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        """Samples, with zeros outside."""
+        result = np.zeros(stop - start, np.float32)
+        low, high = max(start, 0), min(stop, self.frames)
+        if high > low:
+            result[low - start : high - start] = self.samples[low:high]
+        return result

@@ -1,0 +1,3 @@
+"""The fast method: bits of onsets, then phase."""
+
+__all__ = ["method"]

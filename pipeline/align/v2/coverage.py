@@ -1,0 +1,145 @@
+"""Does the reference explain the dance on a line everywhere, or only where a loop is shared?
+
+Windows of a second are regressed on the reference as heard through the room: in each band the
+cross spectrum over the auto spectrum is a gain, with a standard error that holds whatever the
+noise is like (White, "A heteroskedasticity-consistent covariance matrix estimator",
+Econometrica 1980). In the right place all gains are alike. Where two parts of a song share a
+loop, they are nil wherever the reference has something else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.special import ndtr
+
+from pipeline.align.shared.signal import Array, Complex, read_warped, window
+from pipeline.model import Sound
+
+LENGTH = 1.0
+"""Seconds of a window; windows follow each other at half of that."""
+MOST = 90
+"""Windows that are looked at, spread evenly over a longer stretch."""
+BANDS = 150.0 * 2 ** (np.arange(10) / 2)
+"""Edges in hertz, half an octave apart."""
+ROOM = (0.010, 0.100)
+"""Seconds of the impulse response before and after the line that are the room's."""
+TOGETHER = (1, 4, 8)
+"""Windows taken together."""
+LOW, HIGH = 0.5, 2.0
+"""Gains, relative to the band's usual one, beyond which a cell is not like the others."""
+SIGNIFICANT = 4.0
+"""Deviations by which a band has to be heard."""
+UNKNOWN = 0.3
+"""Relative variance of a gain that tells nothing."""
+LEAST = 8
+NOTHING, MUCH = 0.04, 0.15
+"""Up to the first a piece is beyond suspicion; from the second on another one then is an echo."""
+FULL, NONE = 0.08, 0.15
+"""Up to the first a line lacks nothing; from the second on it is as likely an echo."""
+
+Doubles = NDArray[np.float64]
+
+
+def ceiling(lacks: list[float | None], score: float, seconds: float) -> float:
+    """The highest confidence that pieces which lack such shares allow: 1 to 0.5.
+
+    Lacking weighs less where bits agree (``score``, deviations of chance over ``seconds``) as
+    they hardly do by a shared loop.
+    """
+    worst = max((share for share in lacks if share is not None), default=0.0)
+    allowed = float(np.interp(worst, [FULL, NONE], [1.0, 0.5]))
+    usual = score / max(1.0, float(np.sqrt(seconds / 40)))
+    return max(allowed, float(np.interp(usual, [22.0, 52.0], [0.5, 0.85])))
+
+
+def cross_and_auto(
+    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
+) -> tuple[Complex, Complex]:
+    """Spectra of the windows of both, ``(windows, bins)``."""
+    rate = dance.rate
+    size = int(LENGTH * rate)
+    shape = window(size)
+    own = np.empty((len(times), size // 2 + 1), np.complex64)
+    other = np.empty_like(own)
+    for row, time in enumerate(times):
+        first = round(float(time) * rate)
+        own[row] = fft.rfft(dance.read(first, first + size) * shape)
+        start = speed * first / rate + offset
+        other[row] = fft.rfft(read_warped(reference, start, speed / rate, size) * shape)
+    return own, other
+
+
+def through_room(own: Complex, other: Complex, rate: int) -> Complex:
+    """The reference's spectra as heard in the dance, by an impulse response of limited length."""
+    power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
+    weight = 1 / (power + 0.05 * power.mean() + 1e-12)
+    auto = (np.square(np.abs(other)) * weight).sum(axis=0)
+    ratio = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
+    response = fft.irfft(ratio)
+    before, after = (int(seconds * rate) for seconds in ROOM)
+    response[after : len(response) - before] = 0
+    result: Complex = other * fft.rfft(response)
+    return result
+
+
+def unexplained(
+    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
+) -> float | None:
+    """The share of the reference, 0 to 1, that a line promises and the dance surely lacks.
+
+    None where that cannot be told: a very short stretch, or deep noise.
+    """
+    span = stop - start - LENGTH
+    if span < LENGTH:
+        return None
+    number = int(min(span / (LENGTH / 2) + 1, MOST))
+    times = (start + np.linspace(0, span, number)).astype(np.float32)
+    own, other = cross_and_auto(dance, reference, offset, speed, times)
+    heard = through_room(own, other, dance.rate)
+    edges = np.rint(BANDS * LENGTH).astype(int)
+    product, power = np.real(own * np.conj(heard)), np.square(np.abs(heard))
+    values = (product, power, product * product, product * power, power * power)
+    cells = [np.add.reduceat(v, edges, axis=1)[:, :-1].astype(np.float64) for v in values]
+    loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
+    bands = loud > 1e-5 * loud.sum()
+    said = [
+        odd_share([grouped(cell[:, bands], together) for cell in cells])
+        for together in TOGETHER
+        if number >= together and bands.any()
+    ]
+    return max((share for share in said if share is not None), default=None)
+
+
+def grouped(cells: Doubles, together: int) -> Doubles:
+    """Sums over so many windows each."""
+    rows = len(cells) // together * together
+    return np.asarray(cells[:rows].reshape(-1, together, cells.shape[1]).sum(axis=1))
+
+
+def odd_share(cells: list[Doubles]) -> float | None:
+    """The share of cells that are not heard like the rest of their band, at least.
+
+    ``cells``: sums, over the bins of each cell, of cross spectrum and power, of the former's
+    square, of their product and of the latter's square. What chance explains is taken off,
+    and one standard error.
+    """
+    cross, power, cross2, both, power2 = cells
+    power = power + 1e-20
+    # Of a whole band the gain is 1, but for what keeps the division in order.
+    level = cross.sum(axis=0) / power.sum(axis=0)
+    usual = np.where(level > 0, level, 1.0)
+    # White's error of a slope; windows and bins overlap by half (Hann).
+    error = 1.5 * (cross2 - 2 * usual * both + usual**2 * power2) / np.square(power * usual)
+    sure = np.square(cross.sum(axis=0)) > SIGNIFICANT**2 * 1.5 * cross2.sum(axis=0)
+    known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < UNKNOWN)
+    if np.count_nonzero(known) < LEAST:
+        return None
+    gain, spread = (cross / power / usual)[known], error[known] + 0.02
+    trust, deviation = 1 / (spread + 0.1), np.sqrt(spread)
+    odd = (gain < LOW).astype(np.float64) - ndtr(-LOW / deviation)
+    odd += (gain > HIGH) - ndtr((1 - HIGH) / deviation)
+    mean = float((trust * odd).sum() / trust.sum())
+    doubtful = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
+    return max(mean - doubtful, 0.0)

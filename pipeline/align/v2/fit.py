@@ -1,0 +1,108 @@
+"""Fitting a line to onset bits where waveforms do not match (time-stretched music).
+
+Windows of two seconds each say how late they are; the line through them is Theil and
+Sen's (the median of the slopes of all pairs; Sen, JASA 1968), which a third of wrong
+windows does not move. It starts where the line was found and doubles its span.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.align.shared.signal import Array
+from pipeline.align.v2.onset_bits import PER_SECOND, Bits
+
+REACH = 8
+"""Frames on either side of the line that are looked at."""
+LENGTH = int(2 * PER_SECOND)
+MOST = 160
+SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
+"""Standard errors that are stated, windows that tell them, frames where there are fewer."""
+
+
+def lateness(
+    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+) -> tuple[Array, Array, Array]:
+    """Middles of windows (frames), how many frames late each is, and how sure that is."""
+    number = int(np.clip((stop - start - LENGTH) / (LENGTH / 2) + 1, 1, MOST))
+    starts = np.rint(np.linspace(start, max(stop - LENGTH, start), number)).astype(int)
+    middles, late, sure = [], [], []
+    for first in starts:
+        frames = np.arange(first, min(first + LENGTH, stop))
+        at = np.rint(frames * (1 + drift) + lag).astype(np.int64)
+        block = reference.part(int(at[0]) - REACH, int(at[-1]) + REACH + 1)
+        own = dance.part(int(frames[0]), int(frames[-1]) + 1)
+        shifts = range(2 * REACH + 1)
+        curve = np.array([float(np.vdot(own, block[at - at[0] + k])) for k in shifts])
+        smooth = np.convolve(curve, [0.25, 0.5, 0.25], "same")
+        top = int(smooth[1:-1].argmax()) + 1
+        left, middle, right = smooth[top - 1 : top + 2]
+        bend = left - 2 * middle + right
+        part = 0.5 * (left - right) / bend if bend < 0 else 0.0
+        middles.append(float(frames.mean()))
+        late.append(top - REACH + float(np.clip(part, -1, 1)))
+        sure.append(float(middle / np.sqrt(np.count_nonzero(own) + 1.0)))
+    return np.array(middles, np.float32), np.array(late, np.float32), np.array(sure, np.float32)
+
+
+def half_width(
+    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+) -> float:
+    """Frames by which a line may be off at its ends, from how its windows scatter about it.
+
+    ``SPREADS`` standard errors of a median line's ends, the deviation taken from the inner half
+    of the windows, which lie over each other by half.
+    """
+    middles, late, sure = lateness(dance, reference, lag, drift, start, stop)
+    good = sure >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
+    if good.sum() < FEWEST:
+        return FEW_FRAMES
+    low, high = np.quantile(late[good], [0.25, 0.75])
+    away = middles[good] - middles[good].mean()
+    ends = (stop - start) ** 2 / 4 / float(np.square(away).sum() / 2 + 1e-9)
+    error = float(high - low) / 1.35 * float(np.sqrt(2 / good.sum() + ends))
+    return SPREADS * error
+
+
+def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:
+    """Slope within ``limit`` and value at the mean of ``x`` of the median line."""
+    if len(x) < 3:
+        return 0.0, float(np.median(y))
+    first, second = np.triu_indices(len(x), 1)
+    apart = x[second] - x[first]
+    far = np.abs(apart) >= 0.3 * float(x.max() - x.min())
+    slopes = (y[second] - y[first])[far] / apart[far]
+    slope = float(np.clip(np.median(slopes), -limit, limit)) if len(slopes) else 0.0
+    return slope, float(np.median(y - slope * (x - x.mean())))
+
+
+def fit_bits(
+    dance: Bits,
+    reference: Bits,
+    lag: float,
+    drift: float,
+    start: int,
+    stop: int,
+    *,
+    slack: float,
+    limits: tuple[int, int] | None = None,
+) -> tuple[float, float]:
+    """Lag and drift of the line that fits best, from ``start`` to ``stop`` and outwards.
+
+    ``slack`` is how far the drift may be off at first; with ``limits`` the line is
+    followed until it covers them.
+    """
+    low, high = limits or (start, stop)
+    while True:
+        middles, late, sure = lateness(dance, reference, lag, drift, start, stop)
+        good = sure >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
+        if good.sum() >= 2:
+            x, y = middles[good], late[good]
+            slope, value = theil_sen(x, y, slack)
+            lag += value - slope * float(x.mean())
+            drift += slope
+        if start <= low and stop >= high:
+            return lag, drift
+        half = stop - start
+        slack = min(slack, 4.0 / half)
+        start, stop = max(low, start - half // 2), min(high, stop + half // 2)

@@ -1,0 +1,220 @@
+"""Waveform phase correlation: exact lags of short windows, and a search of the whole file.
+
+GCC-PHAT (Knapp and Carter, "The generalized correlation method for estimation of time
+delay", IEEE TASSP 1976): only the phase of the cross spectrum counts, so that every
+frequency votes alike and the peak is one sample wide. Peaks of windows are stacked along
+lines, since two clocks differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from pipeline.align.shared.signal import Array, Complex, read_warped, spans, vertex, window
+from pipeline.model import Sound
+
+LENGTH = 1.0
+"""Seconds of one window."""
+REACH = 0.05
+"""Seconds on either side that are looked at."""
+BAND = (150.0, 3200.0)
+"""Hertz."""
+BEFORE = 0.045
+"""Seconds before the strongest peak in which an earlier arrival is looked for."""
+STRONG, WEAKEST = 0.2, 0.1
+"""Least height of a first arrival, relative to the strongest; the lower one is for a line on
+which the strongest lies in the middle, so that both sides of it can be compared."""
+FAINT = 7.0
+"""Deviations of chance by which an arrival below ``STRONG`` has to stand out."""
+GROUPS, LOCAL, ERRORS = 8, 0.006, 2.0
+"""Groups of windows that are left out in turn, seconds about the arrival, standard errors."""
+WHOLE = 65536
+"""Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
+WHOLE_FFT = 262144
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A line on which phases agree: ``reference_time = speed * dance_time + offset``."""
+
+    offset: float
+    speed: float
+    height: float
+    """Height of the stacked peak in standard deviations of the values around."""
+    error: float = 0.0
+    """Seconds by which groups of windows put the line elsewhere, at most."""
+
+
+def whiten(spectrum: Complex) -> Complex:
+    """A spectrum with its magnitudes made equal, but for bins without any power."""
+    size = np.abs(spectrum)
+    floor = 0.05 * size.mean(axis=-1, keepdims=True) + 1e-9
+    result: Complex = spectrum / (size + floor)
+    return result
+
+
+def in_band(bins: int, size: int, rate: int) -> Array:
+    """1 for the bins inside ``BAND``."""
+    frequency = np.arange(bins) * rate / size
+    return ((frequency > BAND[0]) & (frequency < min(BAND[1], 0.42 * rate))).astype(np.float32)
+
+
+def lag_curves(
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    times: Array,
+    *,
+    length: float = LENGTH,
+) -> Array:
+    """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
+
+    Column ``k`` is the lag ``k - columns // 2`` in samples: how much later the dance is.
+    Scaled so that chance values have unit variance.
+    """
+    rate = dance.rate
+    size = int(length * rate)
+    half = min(int(REACH * rate), size // 2)
+    room = fft.next_fast_len(size + half, real=True)
+    shape = window(size)
+    result = np.empty((len(times), 2 * half + 1), np.float32)
+    band = in_band(room // 2 + 1, room, rate)
+    scale = room / np.sqrt(2.0 * float(band.sum()) * room / size)
+    for row, time in enumerate(times):
+        first = round(float(time) * rate)
+        own = dance.read(first, first + size) * shape
+        other = read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        cross = whiten(fft.rfft(own, room)) * np.conj(whiten(fft.rfft(other, room))) * band
+        curve = fft.irfft(cross, room)
+        result[row] = np.concatenate([curve[-half:], curve[: half + 1]]) * scale
+    return result
+
+
+def lined_up(curves: Array, away: Array, slopes: Array) -> tuple[Array, float]:
+    """The mean curve for the slope (samples a second) that makes its peak highest."""
+    count = curves.shape[1]
+    columns = np.arange(count)
+    best: tuple[float, Array, float] = (-1.0, curves[0], 0.0)
+    for slope in slopes:
+        moved = columns + np.rint(away * slope).astype(np.int64)[:, None]
+        inside = (moved >= 0) & (moved < count)
+        picked = np.take_along_axis(curves, np.clip(moved, 0, count - 1), axis=1) * inside
+        mean = picked.sum(axis=0) / np.float32(np.sqrt(len(curves)))
+        height = float(np.abs(mean).max())
+        if height > best[0] + 1e-6:
+            best = (height, mean, float(slope))
+    return best[1], best[2]
+
+
+def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, float]:
+    """Lag of the first arrival in samples from the middle, and the peak's height.
+
+    An earlier peak counts when it stands out of the noise and of the strongest peak's own
+    side lobes, which lie alike on both sides of it. Below ``STRONG`` it has to stand out
+    more, and both sides have to be there: with all magnitudes made equal, a reflection that
+    is weaker than the direct sound leaves a ghost before it as well, but a smaller one.
+    """
+    size = np.abs(curve)
+    top = int(size.argmax())
+    noise = 1.4826 * float(np.median(size)) + 1e-9
+    least = max(weakest * float(size[top]), 4.2 * noise)
+    first = top
+    for place in range(max(1, top - int(BEFORE * rate)), top - 1):
+        value = float(size[place])
+        if value < least or value < size[place - 1] or value < size[place + 1]:
+            continue
+        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        strong = value >= STRONG * float(size[top])
+        if not strong and (value < FAINT * noise or len(mirror) == 0):
+            continue
+        if len(mirror) and value < 1.3 * float(mirror.max()):
+            continue
+        first = place
+        break
+    part = 0.0
+    if 0 < first < len(curve) - 1:
+        part = vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
+    return first + part - len(curve) // 2, float(size[top]) / noise
+
+
+def lock(
+    dance: Sound,
+    reference: Sound,
+    offset: float,
+    speed: float,
+    start: float,
+    stop: float,
+    *,
+    slack: float,
+    most: int = 80,
+) -> Lock:
+    """The line near a given one on which the phases of a stretch agree best.
+
+    ``slack``: how far the speed may be off, as a fraction. Twice: wide first, then on the
+    line found, so that the windows themselves are no longer blurred by a wrong speed.
+    """
+    height, error = 0.0, 0.0
+    span = max(stop - start - LENGTH, 0.0)
+    for turn in range(2):
+        number = int(np.clip(span / (LENGTH / 2) + 1, 1, most))
+        times = (start + np.linspace(0, span, number)).astype(np.float32)
+        curves = lag_curves(dance, reference, offset, speed, times)
+        centre = float(times.mean())
+        away = (times - np.float32(centre))[:, None][:, 0]
+        limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
+        step = 1.0 / max(span / 2, 1.0)
+        steps = min(int(np.ceil(limit / step)), 300)
+        slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
+        curve, slope = lined_up(curves, away, slopes)
+        lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
+        error = disagreement(curves, away * np.float32(slope), lag, dance.rate) if turn else 0.0
+        middle = centre + LENGTH / 2
+        drift = slope / dance.rate
+        offset += -speed * lag / dance.rate + speed * drift * middle
+        speed *= 1 - drift
+    return Lock(offset, speed, height, error)
+
+
+def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
+    """How far a line may be off, from where groups of its windows put it (seconds).
+
+    By the jackknife (Efron, 1982): the line without each of ``GROUPS`` runs of windows, looked
+    at within ``LOCAL`` of the arrival; ``ERRORS`` of its standard errors, and twice that at the
+    ends, where a slope adds as much again.
+    """
+    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
+    count = min(GROUPS, len(curves))
+    if count < 3 or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL
+    columns = np.arange(centre - reach - 1, centre + reach + 2)
+    index = np.clip(columns + np.rint(moved).astype(np.int64)[:, None], 0, curves.shape[1] - 1)
+    near = np.take_along_axis(curves, index, axis=1)
+    tops = []
+    for part in np.array_split(np.arange(len(curves)), count):
+        mean = np.abs(near.sum(axis=0) - near[part].sum(axis=0))
+        top = int(mean[1:-1].argmax()) + 1
+        tops.append(top + vertex(*(float(mean[top + k]) for k in (-1, 0, 1))))
+    spread = np.array(tops) - np.mean(tops)
+    return float(2 * ERRORS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
+
+
+def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
+    """Phase correlation of one chunk of the dance with all of the reference.
+
+    ``start`` is the chunk's first sample; entry ``k`` is the reference sample ``k - WHOLE``
+    for the chunk's first, at unit chance variance. Blockwise overlap-save.
+    """
+    rate = dance.rate
+    band = in_band(WHOLE_FFT // 2 + 1, WHOLE_FFT, rate)
+    own = np.conj(whiten(fft.rfft(dance.read(start, start + WHOLE), WHOLE_FFT))) * band
+    step = WHOLE_FFT - WHOLE + 1
+    total = reference.frames + WHOLE
+    result = np.empty(total, np.float32)
+    for low, high in spans(total, step):
+        block = whiten(fft.rfft(reference.read(low - WHOLE, low - WHOLE + WHOLE_FFT)))
+        result[low:high] = fft.irfft(block * own, WHOLE_FFT)[: high - low]
+    return result / np.float32(result.std() + 1e-9)

@@ -1,0 +1,3 @@
+"""Work in a child process: its protocol and both of its ends."""
+
+__all__ = ["cached_calls", "supervise"]

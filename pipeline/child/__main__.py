@@ -1,0 +1,131 @@
+"""The child process of one task: ``python -m pipeline.child``.
+
+Standard input: one line with the job as JSON, then kept open for as long as the parent
+lives. Standard output: one JSON object a line (the events of ``pipeline.job.run``, then one
+``outcome`` or ``error``). Standard error: the log. When standard input ends, the parent is
+gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included, is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+NICENESS = 10
+"""Media work yields to the page."""
+
+
+def _limit(memory_mb: int, cpu_seconds: float) -> None:
+    """Resource limits; they are inherited by every ffmpeg that this process starts."""
+    if sys.platform == "linux":  # elsewhere RLIMIT_AS is not honoured or breaks the loader
+        limit = memory_mb * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    seconds = int(cpu_seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 30))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(NICENESS)
+
+
+def _end_with_parent(source: BinaryIO) -> None:
+    """Waits for the end of standard input, then kills this process group."""
+
+    def watch() -> None:
+        while source.read(4096):
+            pass
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def main() -> int:
+    """Runs the job of standard input; exit code 0 when an outcome or an error was told."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)  # so that ending this process's group ends nobody else
+    # Libraries that print must not break the line protocol.
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    source = os.fdopen(os.dup(0), "rb", buffering=0)  # unbuffered, for the watcher
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nothing else reads the parent's pipe
+    request = json.loads(_first_line(source))
+    _end_with_parent(source)
+
+    lock = threading.Lock()
+
+    def report(event: Mapping[str, Any]) -> None:
+        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        with lock:
+            out.write(line)
+
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    try:
+        _load(request["kind"])
+        _limit(settings.task_memory_mb, settings.task_timeout)
+        report(_do(request, report, settings))
+    except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
+        from pipeline.job.run import reason_of, told
+
+        report(
+            {
+                "event": "error",
+                "reason": reason_of(error),
+                "role": getattr(error, "role", None),
+                "text": told(error),
+                "detail": getattr(error, "detail", "") or traceback.format_exc(),
+            }
+        )
+    return 0
+
+
+def _load(kind: str) -> None:
+    """Imports what the work needs before memory is limited and anything of a user is touched.
+
+    OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
+    """
+    if kind == "job":
+        import pipeline.align
+        import pipeline.job.steps
+        import pipeline.plan.measurements
+        import pipeline.render.result  # noqa: F401
+
+
+def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any]:
+    """One request: a job, or one of the small pictures and previews for the page."""
+    kind = request["kind"]
+    if kind == "job":
+        from pipeline.job.run import Job, run, write_evidence
+
+        job = Job.from_json(request["job"])
+        outcome = run(job, report, settings)
+        write_evidence(job.out, outcome)
+        return {"event": "outcome", "outcome": outcome.to_json()}
+    if kind == "call":
+        from pipeline.child.calls import CALLS
+
+        value = CALLS[request["name"]](request["arguments"], settings)
+        return {"event": "outcome", "outcome": value}
+    raise ValueError(f"unknown kind of work: {kind!r}")
+
+
+def _first_line(source: Any) -> bytes:
+    """Bytes up to the first newline, read one at a time so that nothing is taken beyond it."""
+    line = bytearray()
+    while (byte := source.read(1)) not in (b"\n", b""):
+        line += byte
+    return bytes(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

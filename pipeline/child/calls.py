@@ -1,0 +1,170 @@
+"""Small pieces of media work for the page, each run in a child by
+``pipeline.child.supervise.call``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import reasons
+from pipeline.reasons import InputError, RenderError
+from pipeline.scratch import scratch_folder
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
+
+
+def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``; raises ``InputError``."""
+    from pipeline.media.probe import probe
+
+    return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
+
+
+def _same(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``other`` → ``same``: whether both files hold the same bytes."""
+    from pipeline.media.identical import same_bytes
+
+    return {"same": same_bytes(Path(arguments["path"]), Path(arguments["other"]))}
+
+
+def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
+    from pipeline.previews.copies import make_thumbnail
+
+    out = Path(arguments["out"])
+    make_thumbnail(Path(arguments["path"]), out, at=float(arguments["at"]), settings=settings)
+    return {"out": str(out)}
+
+
+def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
+    sound track ``track`` (from 1; without it the one that players take)."""
+    from pipeline.media.probe import probe
+    from pipeline.media.transport import one_clock
+    from pipeline.previews.copies import make_preview
+
+    out, number = Path(arguments["out"]), arguments.get("track")
+    with scratch_folder() as folder:
+        path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
+        info = probe(path, role=arguments.get("role", "dance"), settings=settings)
+        stream = info.video.index if info.video is not None else None
+        sound = info.played if number is None else info.sounds[number - 1]
+        make_preview(
+            path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+        )
+    return {"out": str(out)}
+
+
+def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``folder`` → the sample pair in it."""
+    from pipeline.sample.pair import make_sample
+
+    dance, reference = make_sample(Path(arguments["folder"]))
+    return {"dance": str(dance), "reference": str(reference)}
+
+
+def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``path``, ``role`` → the file's ``MediaInfo``, and ``levels_db`` of its sound tracks
+    (decibels of full scale, root mean square; null for one in which nothing is to be heard, or that
+    is the same as another), and a ``thumbnail`` (a JPEG as base64, empty without a picture or
+    where none could be made); raises ``InputError``.
+    """
+    from pipeline.media.probe import probe
+    from pipeline.media.transport import one_clock
+    from pipeline.previews.copies import make_thumbnail
+
+    role = arguments["role"]
+    with scratch_folder() as folder:
+        path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
+        info = probe(path, role=role, settings=settings)
+        value: dict[str, Any] = {**info.to_json(), "levels_db": [], "thumbnail": ""}
+        if info.video is not None:
+            picture = folder / "thumbnail.jpg"
+            try:
+                make_thumbnail(
+                    path,
+                    picture,
+                    at=min(1.0, info.duration / 2),
+                    settings=settings,
+                    stream=info.video.index,
+                )
+                value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
+            except RenderError as error:  # the other facts hold all the same
+                log.info("no thumbnail: %s", error)
+        if info.sounds:
+            from pipeline.media.decode import decode_tracks
+
+            heard = {s.stream: s.rms for s in decode_tracks(path, info, folder, settings=settings)}
+            value["levels_db"] = [
+                round(20 * math.log10(max(heard[track.index], 1e-6)), 1)
+                if track.index in heard
+                else None
+                for track in info.sounds
+            ]
+    return value
+
+
+def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes; of the
+    sound tracks ``dance_track`` and ``reference_track`` (from 1), where these are given.
+
+    ``{"dance": {"duration", "step" (seconds), "levels" (bytes as base64)}, "reference": …}``,
+    null for a file without a sound to draw; raises ``InputError`` for one that is no media.
+    """
+    from dataclasses import asdict
+
+    from pipeline.media.decode import decode_sound
+    from pipeline.media.info import Role
+    from pipeline.media.probe import probe
+    from pipeline.media.transport import one_clock
+    from pipeline.previews.waveform import peak_envelope
+
+    def envelope(role: Role, scratch: Path) -> dict[str, Any] | None:
+        path = one_clock(Path(arguments[role]), scratch / f"{role}.ts").path
+        info = probe(path, role=role, settings=settings, need_sound=False)
+        try:
+            number = arguments.get(f"{role}_track")
+            sound = decode_sound(path, info, scratch, settings=settings, number=number)
+        except InputError as error:
+            if error.reason in (reasons.NO_SOUND, reasons.SILENT, reasons.TOO_SHORT):
+                return None
+            raise
+        drawn = peak_envelope(sound)
+        return {**asdict(drawn), "levels": base64.b64encode(drawn.levels).decode()}
+
+    out = Path(arguments["out"])
+    with scratch_folder() as folder:
+        value = {
+            "dance": envelope("dance", folder),
+            "reference": envelope("reference", folder),
+        }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return {"out": str(out)}
+
+
+CALLS: dict[str, Call] = {
+    "facts": _facts,
+    "probe": _probe,
+    "same": _same,
+    "thumbnail": _thumbnail,
+    "preview": _preview,
+    "sample": _sample,
+    "waveforms": _waveforms,
+}
+"""By name; arguments and value are JSON objects."""

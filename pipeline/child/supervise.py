@@ -1,0 +1,182 @@
+"""Runs one piece of work in a child process and hands its events on.
+
+The page's process never decodes what a user sent: a crashing decoder, a runaway memory or
+a cancel ends the child only, and its memory goes back to the system.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline import reasons
+from pipeline.job.run import UNMAPPED
+from pipeline.model import Report
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL = 0.1
+"""Seconds between two looks at whether to stop."""
+KEPT_LINES = 40
+"""Lines of the child's log that a failure quotes."""
+
+
+@dataclass(frozen=True)
+class ChildResult:
+    """How the child ended: exactly one of ``outcome`` and ``reason`` is set."""
+
+    outcome: Mapping[str, Any] | None = None
+    reason: str | None = None
+    role: str | None = None
+    text: str = ""
+    detail: str = ""
+
+
+def _environment() -> dict[str, str]:
+    """The parent's environment, with one thread for each numerical library."""
+    single = dict.fromkeys(
+        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    )  # the children are the parallelism; more threads also cost address space
+    return {**os.environ, **single, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def _read_lines(stream: IO[bytes], put: Callable[[bytes], None]) -> threading.Thread:
+    def read() -> None:
+        for line in stream:
+            put(line)
+        put(b"")
+
+    thread = threading.Thread(target=read, name="child-reader", daemon=True)
+    thread.start()
+    return thread
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends the child and all that it started, at once, and reaps it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a zombie's group
+        process.kill()
+    process.wait(timeout=10)
+
+
+def run_child(
+    request: Mapping[str, Any],
+    report: Report,
+    *,
+    stop: Callable[[], str | None],
+    timeout: float,
+    tag: str = "",
+) -> ChildResult:
+    """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
+
+    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log. Never raises
+    for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
+    to the caller, as does the OSError of a child that could not be started.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=_environment(),
+        start_new_session=True,
+    )
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101 - PIPE was asked for
+    lines: queue.Queue[bytes] = queue.Queue()
+    tail: deque[str] = deque(maxlen=KEPT_LINES)
+
+    def keep(line: bytes) -> None:
+        if line:
+            text = line.decode(errors="replace").rstrip()
+            tail.append(text)
+            log.info("[%s] %s", tag, text)
+
+    readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
+    try:
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            log.warning("[%s] the child ended before it read its job", tag)
+        result = _supervise(process, lines, report, stop, time.monotonic() + timeout)
+    finally:
+        kill_group(process)
+        with suppress(BrokenPipeError):  # what a dead child did not read is not needed
+            process.stdin.close()
+        for reader in readers:
+            reader.join(timeout=5)
+    if result is not None:
+        return result
+    return _judge_exit(process.returncode, "\n".join(tail))
+
+
+def _supervise(
+    process: subprocess.Popen[bytes],
+    lines: queue.Queue[bytes],
+    report: Report,
+    stop: Callable[[], str | None],
+    deadline: float,
+) -> ChildResult | None:
+    """Hands events on until the child has answered or must end; None: it ended silently."""
+    while True:
+        reason = stop()
+        if reason is not None:
+            return ChildResult(reason=reason)
+        if time.monotonic() > deadline:
+            return ChildResult(
+                reason=reasons.TIMEOUT, text="the time limit of the task was reached"
+            )
+        try:
+            line = lines.get(timeout=POLL)
+        except queue.Empty:
+            continue
+        if not line:
+            process.wait(timeout=10)
+            return None
+        try:
+            event = json.loads(line)
+        except ValueError:  # it was killed while it wrote; its end is told by the next line
+            log.warning("not an event of the child: %.200r", line)
+            continue
+        if event["event"] == "outcome":
+            return ChildResult(outcome=event["outcome"])
+        if event["event"] == "error":
+            return ChildResult(
+                reason=event["reason"],
+                role=event.get("role"),
+                text=event.get("text", ""),
+                detail=event.get("detail", ""),
+            )
+        report(event)
+
+
+def _judge_exit(code: int, tail: str) -> ChildResult:
+    """A child that ended without an answer: what its exit says."""
+    if any(sign in tail for sign in ("MemoryError", "Cannot allocate memory", UNMAPPED)):
+        return ChildResult(reason=reasons.OUT_OF_MEMORY, text="out of memory", detail=tail)
+    if code == -signal.SIGXCPU:
+        return ChildResult(reason=reasons.TIMEOUT, text="the CPU limit was reached", detail=tail)
+    text = f"the child process ended with {code}"
+    return ChildResult(reason=reasons.CRASHED, text=text, detail=tail)
+
+
+def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> ChildResult:
+    """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
+    request = {"kind": "call", "name": name, "arguments": dict(arguments)}
+    return run_child(request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name)

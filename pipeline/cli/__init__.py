@@ -1,0 +1,3 @@
+"""``python -m pipeline align | run | submit``."""
+
+__all__ = ["main"]

@@ -1,0 +1,134 @@
+"""A picture of an alignment for people: waveforms, correlation curves, the chosen place.
+
+Drawn with Pillow, which moviepy brings, so that the command line needs no plotting library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from pipeline.job.run import Outcome
+
+WIDTH, PANEL, MARGIN, LEFT = 1200, 190, 42, 70
+WHITE, INK, GREY, GRID = (255, 255, 255), (30, 30, 40), (120, 120, 130), (226, 226, 232)
+COLOURS = {"dance": (214, 73, 51), "reference": (46, 98, 176), "v2": (214, 73, 51)}
+COLOURS["modular"] = (46, 98, 176)
+MATCHED = (255, 243, 205)
+
+
+class _Panel:
+    """One plot with its own axes, in pixels of the whole picture."""
+
+    def __init__(self, draw: ImageDraw.ImageDraw, row: int, low: float, high: float) -> None:
+        self.draw = draw
+        self.top = MARGIN + row * (PANEL + MARGIN)
+        self.low, self.high = low, max(high, low + 1e-6)
+
+    def x(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return LEFT + share * (WIDTH - LEFT - 20)
+
+    def y(self, share: float) -> float:
+        return self.top + PANEL * (1.0 - share)
+
+    def frame(self, title: str) -> None:
+        right = WIDTH - 20
+        for n in range(11):
+            value = self.low + (self.high - self.low) * n / 10
+            x = self.x(value)
+            self.draw.line([(x, self.top), (x, self.top + PANEL)], fill=GRID)
+            self.draw.text((x - 14, self.top + PANEL + 3), f"{value:.1f}", fill=GREY)
+        self.draw.rectangle([LEFT, self.top, right, self.top + PANEL], outline=GREY)
+        self.draw.text((LEFT, self.top - 16), title, fill=INK)
+
+    def wave(
+        self,
+        wave: Mapping[str, Any],
+        offset: float,
+        speed: float,
+        middle: float,
+        within: tuple[float, float] = (-inf, inf),
+    ) -> None:
+        """One waveform; column i stands at (time - offset) / speed on the dance's line, of which
+        only ``within`` (seconds) is drawn."""
+        low, high = wave["low"], wave["high"]
+        scale = max((*map(abs, low), *high, 1e-6))
+        colour = COLOURS["dance"] if middle > 0.5 else COLOURS["reference"]
+        for index, (bottom, top) in enumerate(zip(low, high, strict=True)):
+            time = (index + 0.5) / len(low) * wave["duration"]
+            at = (time - offset) / speed
+            x = self.x(at)
+            if within[0] <= at <= within[1] and LEFT <= x <= WIDTH - 20:
+                ends = [(x, self.y(middle + top / scale * 0.22))]
+                ends.append((x, self.y(middle + bottom / scale * 0.22)))
+                self.draw.line(ends, fill=colour)
+
+    def curve(self, xs: Sequence[float], ys: Sequence[float], colour: tuple[int, int, int]) -> None:
+        least, most = min(ys), max(ys)
+        span = (most - least) or 1.0
+        points = [
+            (self.x(x), self.y(0.95 * (y - least) / span)) for x, y in zip(xs, ys, strict=True)
+        ]
+        self.draw.line(points, fill=colour, width=2)
+
+    def mark(self, value: float, label: str, colour: tuple[int, int, int]) -> None:
+        x = self.x(value)
+        self.draw.line([(x, self.top), (x, self.top + PANEL)], fill=colour)
+        self.draw.text((x + 4, self.top + 4), label, fill=colour)
+
+
+def draw(outcome: Outcome, target: Path) -> None:
+    """Writes the picture of an alignment that was just made as a PNG; raises ``OSError``."""
+    curves = {
+        name: curve
+        for name, curve in outcome.evidence["variants"].items()
+        if len(curve["offsets"]) > 1
+    }
+    waves = outcome.evidence["waveforms"]
+    rows = 1 + len(curves)
+    image = Image.new("RGB", (WIDTH, rows * (PANEL + MARGIN) + MARGIN), WHITE)
+    canvas = ImageDraw.Draw(image)
+    answer = outcome.alignment
+    several = len(answer["segments"]) > 1  # each has a line of its own
+    offset = answer["offset"] if answer["matched"] else 0.0
+    speed = answer["speed"] if answer["matched"] else 1.0
+    first = min(0.0, -offset / speed)
+    last = max(waves["dance"]["duration"], (waves["reference"]["duration"] - offset) / speed)
+    if several:
+        first, last = 0.0, waves["dance"]["duration"]
+    panel = _Panel(canvas, 0, first, last)
+    for segment in answer["segments"]:
+        box = [panel.x(segment["dance_start"]), panel.top]
+        box += [panel.x(segment["dance_end"]), panel.top + PANEL]
+        canvas.rectangle(box, fill=MATCHED)
+    of_which = f"{len(answer['segments'])} parts, the longest: " if several else ""
+    says = (
+        f"{of_which}reference_time = {speed:.6f} * dance_time {offset:+.4f} s, "
+        f"confidence {answer['confidence']:.2f}"
+        if answer["matched"]
+        else f"not matched ({answer['reason']})"
+    )
+    panel.frame(f"dance (top) and reference (bottom) on the dance's time line, seconds: {says}")
+    panel.wave(waves["dance"], 0.0, 1.0, 0.75)
+    if several:
+        for one in answer["segments"]:
+            stretch = (one["dance_start"], one["dance_end"])
+            panel.wave(waves["reference"], one["offset"], one["speed"], 0.25, stretch)
+    else:
+        panel.wave(waves["reference"], offset, speed, 0.25)
+    for row, (name, curve) in enumerate(curves.items(), start=1):
+        xs, ys = curve["offsets"], curve["scores"]
+        panel = _Panel(canvas, row, min(xs), max(xs))
+        panel.frame(f"{name}: correlation against the offset in seconds")
+        panel.curve(xs, ys, COLOURS[name])
+        own = answer["variants"][name]
+        if own["matched"]:
+            panel.mark(own["offset"], "chosen", INK)
+        for candidate in own["candidates"]:
+            panel.mark(candidate["offset"], "candidate", GREY)
+    image.save(target, format="PNG")

@@ -1,0 +1,35 @@
+"""What a person wants to know of a job that is done, in a few lines for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.job.run import Outcome
+
+NAMES = ("modular", "v2")
+"""In the order in which the page shows them."""
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    """The results' paths, how far the methods agree, and how sure the answer is."""
+    for name in NAMES:
+        variant = outcome.variants.get(name)
+        if variant is not None and variant.output is not None:
+            yield f"{name}: {variant.output}"
+    alignment = outcome.alignment
+    if alignment.get("by_hand"):
+        yield "placed by hand; there was nothing to refine it by"
+        return
+    if any(warning.get("code") == "same_file" for warning in outcome.warnings):
+        return  # that they agree is no merit, and the note says what is wrong
+    apart = alignment.get("agreement_ms")
+    agree = (
+        "only one method has an answer" if apart is None else f"the methods agree to {_ms(apart)}"
+    )
+    if alignment.get("ambiguous"):
+        agree = "the music fits in more than one place, see the candidates"
+    yield f"{agree}; confidence {alignment.get('confidence', 0.0):.0%}"
+
+
+def _ms(apart: float) -> str:
+    return "less than 0.1 ms" if apart < 0.1 else f"{apart:.1f} ms"

@@ -1,0 +1,3 @@
+"""One job: two files in, an outcome out. Knows no store, no process, no page."""
+
+__all__ = ["answer_json", "model", "run", "steps", "warnings"]

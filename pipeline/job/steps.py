@@ -1,0 +1,330 @@
+"""The steps of a job: inspect, align, plan, render. Each is a plain function of files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import reasons
+from pipeline.job.answer_json import evidence_to_json
+from pipeline.job.background import Beside, beside
+from pipeline.job.progress import StageClock
+from pipeline.job.run import Job, VariantOutcome, reason_of, told
+from pipeline.media.decode import PcmSound, decode_tracks, silence
+from pipeline.media.info import MediaInfo
+from pipeline.media.probe import probe
+from pipeline.model import (
+    VARIANTS,
+    Alignment,
+    Evidence,
+    MethodAlignment,
+    Progress,
+    Segment,
+    VariantName,
+)
+from pipeline.plan.render_plan import NO_TRACK
+from pipeline.previews.waveform import peaks
+from pipeline.reasons import InputError, RenderError
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline import align
+    from pipeline.plan.render_plan import RenderPlan
+
+log = logging.getLogger(__name__)
+
+MakePlan = Callable[[VariantName], "RenderPlan"]
+"""The plan of one variant; raises ``RenderError`` when there is none."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is known of the two files."""
+
+    dance: MediaInfo
+    reference: MediaInfo
+    listening: Beside[tuple[PcmSound, ...]] | None = None
+    """Decodes the reference's tracks meanwhile; None where no sound is needed."""
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The decoded sounds."""
+
+    dance: PcmSound
+    reference: PcmSound
+    early: Beside[None] | None = None
+    """Encodes the reference meanwhile; to be awaited before rendering."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the music is, in which tracks."""
+
+    alignment: Alignment
+    sounds: Sounds
+    """The tracks that fit best."""
+    evidence: dict[str, Any]
+    """For the plots."""
+    tracks: Mapping[str, Any]
+    """See ``pipeline.job.tracks.said``."""
+
+
+def placed(job: Job) -> bool:
+    """Whether the music's place was given by hand, now or in the plans of an earlier job."""
+    return job.hint is not None or job.plans is not None
+
+
+def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
+    """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
+    the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
+    reference = probe(job.reference, role="reference", settings=settings)
+
+    def listen(progress: Progress) -> tuple[PcmSound, ...]:
+        return decode_tracks(
+            job.reference,
+            reference,
+            job.scratch,
+            settings=settings,
+            number=job.reference_track,
+            # A place alone needs no loudness, and measuring it costs as much as decoding; a
+            # result needs it even where it is off now, since it may be switched on later.
+            loudness=not job.align_only,
+            progress=progress,
+        )
+
+    listening = None
+    if job.plans is None:
+        listening = meanwhile.enter_context(beside("decode-reference", listen))
+    # A dance that a person places by hand may be mute.
+    dance = probe(
+        job.dance,
+        role="dance",
+        settings=settings,
+        need_sound=not placed(job),
+        need_picture=not job.align_only,
+    )
+    return Files(dance, reference, listening)
+
+
+def find_alignment(
+    job: Job, files: Files, clock: StageClock, settings: Settings, meanwhile: ExitStack
+) -> Found:
+    """Decodes the sounds once, asks both methods, and lets the judge make one answer.
+
+    Where a file has several sound tracks, the pair that fits best is the answer. What goes on
+    beside it ends with ``meanwhile``. A method that breaks counts as not matched, so that the
+    other still answers; when all break, the first error is raised.
+    """
+    clock.start("decode")
+    dances, references = _all_sounds(job, files, clock, settings)
+    early_sound = None
+    if not job.align_only and len(references) == 1:
+        from pipeline.render import ahead as early
+
+        if early.worth_it(files.dance.duration, files.reference.duration):
+            work = early.encoding(job, files.reference, references[0], settings)
+            early_sound = meanwhile.enter_context(beside("encode-early", work))
+    # SciPy, which takes a while: the encoder is at work already.
+    from pipeline import align
+    from pipeline.job import tracks
+
+    hint = align.Hint(*job.hint) if job.hint else None
+    if hint is None:
+        dances = _with_music(dances)
+    else:  # where nothing fits nearby, the first pair stays
+        dances = tracks.as_played(files.dance, dances)
+        references = tracks.as_played(files.reference, references)
+    broken: list[Exception] = []
+    answered = 0
+
+    def ask(name: str, dance: PcmSound, reference: PcmSound, progress: Progress) -> MethodAlignment:
+        nonlocal answered
+        answered += 1
+        if hint is not None and dance.stream == NO_TRACK:
+            return as_placed(name, hint, files)
+        try:
+            return align.METHODS[name](dance, reference, hint=hint, progress=progress)
+        except Exception as error:
+            log.exception("the method %s broke", name)
+            broken.append(error)
+            return MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+
+    def begin(name: str) -> Progress:
+        clock.start(f"align_{name}")
+        return clock.step
+
+    wanted = job.variants if job.align_only else VARIANTS
+    names = [name for name in VARIANTS if name in wanted]
+    candidates = tracks.pairs(dances, references)
+    best = tracks.best_pair(candidates, names, ask, begin)
+    if len(broken) == answered:
+        raise broken[0]
+    answers = {
+        name: align.with_joints(answer, best.dance, best.reference)
+        for name, answer in best.answers.items()
+    }
+    alignment = align.judge(answers)
+    evidence: dict[str, Any] = {
+        "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
+        "waveforms": {
+            "dance": _waveform(best.dance),
+            "reference": _waveform(best.reference),
+        },
+    }
+    told = tracks.said(
+        alignment,
+        (files.dance, best.dance, job.dance_track is not None),
+        (files.reference, best.reference, job.reference_track is not None),
+        len(dances) * len(references) - len(candidates),
+    )
+    return Found(alignment, Sounds(best.dance, best.reference, early_sound), evidence, told)
+
+
+def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
+    """The tracks in which anything can be heard; raises ``InputError`` without any."""
+    from pipeline import align
+
+    reports = [align.describe_sound(sound) for sound in dances]
+    useless = (reasons.SILENT, reasons.TOO_SHORT)
+    kept = [s for s, r in zip(dances, reports, strict=True) if r.reason not in useless]
+    if not kept:
+        reason = reports[0].reason or reasons.SILENT
+        text = f"the dance file does not serve: {reports[0].detail}"
+        raise InputError(reason, text, role="dance")
+    return kept
+
+
+def _all_sounds(
+    job: Job, files: Files, clock: StageClock, settings: Settings
+) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
+    """The dance's tracks, decoded beside the reference's."""
+    other = files.listening
+    assert other is not None  # noqa: S101 # only a job with plans goes without
+    share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
+
+    def hear(done: float) -> None:
+        clock.step(share * done + (1.0 - share) * other.done)
+
+    dances = _dance_sounds(job, files, settings, hear)
+    return dances, other.result(lambda _: hear(1.0))
+
+
+def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
+    """The place that a person gave, where there is no sound to refine it by."""
+    start = max(0.0, -hint.offset / hint.speed)
+    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
+    if end <= start:
+        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+    segment = Segment(start, end, hint.offset, hint.speed)
+    # Half: nothing speaks against the place, and nothing but a person for it.
+    evidence = Evidence(details={"hint": 1.0, "refined": 0.0})
+    return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
+
+
+def _dance_sounds(
+    job: Job, files: Files, settings: Settings, progress: Progress
+) -> tuple[PcmSound, ...]:
+    """The dance's tracks; silence for a mute dance that a person has placed by hand."""
+    if files.dance.sounds:
+        try:
+            return decode_tracks(
+                job.dance,
+                files.dance,
+                job.scratch,
+                settings=settings,
+                number=job.dance_track,
+                progress=progress,
+            )
+        except InputError as error:
+            if not placed(job) or error.reason not in (reasons.SILENT, reasons.TOO_SHORT):
+                raise
+            log.info("the dance's sound does not serve (%s); its place was given by hand", error)
+    return (silence(files.dance, job.scratch),)
+
+
+def _waveform(sound: PcmSound) -> dict[str, Any]:
+    drawn = peaks(sound)
+    return {"duration": round(sound.duration, 3), "low": list(drawn.low), "high": list(drawn.high)}
+
+
+def plan_answers(
+    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Settings
+) -> MakePlan:
+    """Measures what plans need, once; the function it returns plans a variant's own answer."""
+    from pipeline.plan.make import make_plan
+    from pipeline.plan.measurements import gather
+    from pipeline.plan.render_plan import RenderOptions
+
+    materials = gather(
+        job.dance,
+        files.dance,
+        sounds.dance,
+        sounds.reference,
+        settings=settings,
+    )
+    options = RenderOptions.from_json(dict(job.options))
+    if sounds.early is not None:
+        sounds.early.result()
+
+    def make(name: VariantName) -> RenderPlan:
+        answer = alignment.variants.get(name)
+        if answer is None or not answer.matched or not answer.segments:
+            reason = (answer.reason if answer else None) or reasons.NO_SHARED_MUSIC
+            raise RenderError(reason, f"the method {name} found no shared music")
+        return make_plan(
+            answer.segments,
+            files.dance,
+            files.reference,
+            variant=name,
+            options=options,
+            materials=materials,
+        )
+
+    return make
+
+
+def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
+    """Plans from the plans of an earlier job, with the job's options."""
+    from pipeline.media.frame_times import frame_times
+    from pipeline.plan.make import revise
+    from pipeline.plan.render_plan import RenderOptions, RenderPlan
+
+    frames = frame_times(job.dance, files.dance, settings=settings)
+    options = RenderOptions.from_json(dict(job.options))
+    earlier: Mapping[str, Mapping[str, Any]] = job.plans or {}
+
+    def make(name: VariantName) -> RenderPlan:
+        if name not in earlier:
+            raise RenderError(reasons.RENDER_FAILED, f"there is no plan of {name} to go by")
+        return revise(RenderPlan.from_json(dict(earlier[name])), options, frames=frames)
+
+    return make
+
+
+def render_variant(
+    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Settings
+) -> VariantOutcome:
+    """One variant from its own plan; a failure is this variant's alone."""
+    from pipeline.render.result import render
+
+    out = job.out / f"{job.stem}_{name}.mp4"
+    try:
+        plan = make(name)
+        report = render(
+            plan,
+            job.dance,
+            job.reference,
+            out,
+            settings=settings,
+            scratch=job.scratch,
+            progress=clock.step,
+        )
+    except Exception as error:  # the other variant goes on
+        log.exception("rendering %s failed", name)
+        return VariantOutcome("failed", reason=reason_of(error), text=told(error))
+    log.info("%s: picture %s; sound %s", name, report.picture, report.sound)
+    return VariantOutcome("success", str(out), plan=plan.to_json(), notes=plan.notes)

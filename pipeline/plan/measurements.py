@@ -1,0 +1,52 @@
+"""What a plan is made from besides the alignment: measured once for a task, for both results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.media.decode import PcmSound, music_bounds
+from pipeline.media.frame_times import FrameTimes, frame_times
+from pipeline.media.info import MediaInfo
+from pipeline.plan.render_plan import Bounds, Loudness
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Facts about the two files."""
+
+    frames: FrameTimes
+    """The dance's pictures."""
+    bounds: Bounds
+    """Where the reference has sound."""
+    loudness: Loudness | None
+    """The reference's; None when it is too quiet to be measured."""
+    dance_stream: int
+    """Index of the dance's track that was aligned."""
+    reference_stream: int
+    dance_peak: float
+    """Largest sample of the dance's sound, full scale 1."""
+
+
+def gather(
+    dance: Path,
+    dance_info: MediaInfo,
+    dance_sound: PcmSound,
+    reference_sound: PcmSound,
+    *,
+    settings: Settings,
+) -> Materials:
+    """Reads the dance's time stamps, and takes the rest from the decoded sounds.
+
+    Raises ``InputError`` when the dance turns out to be damaged.
+    """
+    frames = frame_times(dance, dance_info, settings=settings)
+    return Materials(
+        frames=frames,
+        bounds=music_bounds(reference_sound),
+        loudness=reference_sound.loudness,
+        dance_stream=dance_sound.stream,
+        reference_stream=reference_sound.stream,
+        dance_peak=dance_sound.peak,
+    )

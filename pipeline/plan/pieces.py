@@ -1,0 +1,166 @@
+"""What sounds when in a result: the pieces, their gain, and whether they are encoded. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.media.info import AudioInfo
+from pipeline.model import Segment
+from pipeline.plan.render_plan import Action, Loudness, Piece, RenderOptions
+
+CROSS_FADE = 0.05
+"""Between original sound and music (seconds)."""
+EDGE_FADE = 0.005
+"""At the ends of a mix, against clicks (seconds); music alone is not faded, so that results
+which differ only in their ends share one encoding."""
+TARGET_LUFS = -14.0
+PEAK_CEILING = -1.0
+"""Decibels of full scale (true peak)."""
+HIGHEST_PEAK = 3.0
+"""Music never peaks higher (decibels of full scale); a packet that is damaged does, and should not
+decide how loud the rest is."""
+DRIFT = 2e-3
+"""Speeds this near to 1 are drifting clocks and are followed by resampling."""
+SAME_SPEED_ERROR = 2e-3
+"""A speed that departs from 1 by less than this over the whole result is 1 (seconds). Anchored
+at its middle, the sound is then at most half of it off at the ends."""
+
+
+@dataclass(frozen=True)
+class Music:
+    """A stretch of the dance (dance time, seconds) that gets the reference."""
+
+    start: float
+    end: float
+    segment: Segment
+
+    def reference_time(self, dance_time: float) -> float:
+        """Seconds on the reference's line."""
+        return self.segment.speed * dance_time + self.segment.offset
+
+
+def static_gain(loudness: Loudness | None, options: RenderOptions, dance_peak: float) -> float:
+    """One static gain (decibels): min(-14 LUFS - integrated, -1 dB - true peak), less the room
+    that the original sound needs under it so that the sum stays under the ceiling."""
+    gain = 0.0
+    peak = 1.0
+    if options.loudness and loudness is not None:
+        highest = min(loudness.true_peak, HIGHEST_PEAK)
+        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING - highest)
+        peak = 10 ** ((highest + gain) / 20)
+    if options.room_sound > 0:
+        ceiling = 10 ** (PEAK_CEILING / 20)
+        room = options.room_sound * dance_peak
+        gain += min(0.0, 20 * float(np.log10(max(0.1, ceiling - room) / peak)))
+    return gain
+
+
+def pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> tuple[Piece, ...]:
+    """Music where there is some, original sound between, before and after, cross-faded.
+
+    Original sound has given way when music begins, whose first stroke is then heard as it is;
+    at other seams half of the fade lies on either side.
+    """
+    spans: list[tuple[float, float, Music | None]] = []
+    position = begin
+    for music in stretches:
+        start = music.start
+        if start - position >= (CROSS_FADE if spans else EDGE_FADE):
+            spans.append((position, start, None))
+        spans.append((start, music.end, music))
+        position = music.end
+    if finish - position >= CROSS_FADE:
+        spans.append((position, finish, None))
+    pieces: list[Piece] = []
+    half = CROSS_FADE / 2
+    edge = EDGE_FADE if len(spans) > 1 else 0.0
+    for number, (start, end, span) in enumerate(spans):
+        before = half if number > 0 else 0.0
+        after = half if number < len(spans) - 1 else 0.0
+        fade_in = 2 * before or edge
+        fade_out = 2 * after or edge
+        if span is not None and number > 0 and spans[number - 1][2] is None:
+            # Not before the picture: a piece that began there would be heard late by as much.
+            before = fade_in = min(CROSS_FADE, start - begin)
+        if span is None and after:
+            after, fade_out = 0.0, min(fade_out, end - start)
+        low, high = start - before, end + after
+        pieces.append(_piece(span, low, high, begin, finish - begin, gain, fade_in, fade_out))
+    return tuple(pieces)
+
+
+def _piece(
+    music: Music | None,
+    low: float,
+    high: float,
+    begin: float,
+    length: float,
+    gain: float,
+    fade_in: float,
+    fade_out: float,
+) -> Piece:
+    if music is None:
+        return Piece("dance", low - begin, high - begin, low, fade_in=fade_in, fade_out=fade_out)
+    speed = music.segment.speed
+    source_start = music.reference_time(low)
+    if abs(speed - 1.0) * length < SAME_SPEED_ERROR:
+        middle = (low + high) / 2
+        source_start = music.reference_time(middle) - (middle - low)
+        speed, stretch = 1.0, "none"
+    elif music.segment.pitch_moved or abs(speed - 1.0) < DRIFT:
+        stretch = "resample"
+    else:
+        stretch = "pitch_kept"
+    if source_start < 0:
+        # The reference begins within the fade, and with nothing to fade in from.
+        low -= source_start / speed
+        fade_in = max(0.0, round(fade_in + source_start / speed, 9))
+        source_start = 0.0
+    return Piece(
+        "reference",
+        low - begin,
+        high - begin,
+        source_start,
+        speed=speed,
+        stretch=stretch,  # type: ignore[arg-type]
+        gain_db=gain,
+        fade_in=fade_in,
+        fade_out=fade_out,
+    )
+
+
+def alone(pieces: tuple[Piece, ...], length: float) -> bool:
+    """Whether one piece of the reference is all that is heard, from start to end."""
+    if len(pieces) != 1 or pieces[0].source != "reference":
+        return False
+    return pieces[0].start <= SAME_SPEED_ERROR and pieces[0].end >= length - CROSS_FADE
+
+
+def sound_action(
+    pieces: tuple[Piece, ...], reference: AudioInfo, options: RenderOptions, length: float
+) -> tuple[Action, str]:
+    """Whether the reference's own AAC packets serve as they are, and why (not).
+
+    ``length`` is the result's (seconds).
+    """
+    first = pieces[0]
+    mixed = options.room_sound > 0 or len(pieces) != 1 or first.source != "reference"
+    low_complexity = reference.codec == "aac" and reference.profile == "LC"
+    obstacles = (
+        (options.loudness, "its loudness is set"),
+        (mixed, "it is mixed"),
+        (bool(reference.edits), "the reference's own edit list joins several stretches"),
+        (first.stretch != "none", "its speed follows the dance"),
+        (
+            not alone(pieces, length),
+            "silence stands beside it, since the dance has no sound that serves",
+        ),
+        (not low_complexity or reference.channels > 2, f"the reference is {reference.codec}"),
+        (options.portable, "a portable file begins on a packet of its own"),
+    )
+    for stands, reason in obstacles:
+        if stands:
+            return "encode", reason
+    return "copy", "the reference's AAC is used bit by bit"

@@ -1,0 +1,134 @@
+"""Small pictures and films for the page: a thumbnail, and a preview that every browser plays.
+
+A result keeps the dance's own codec; where a browser cannot decode that (HEVC, AVI) the page
+shows a small H.264 copy, made on demand in a child process at low priority. As everywhere, ffmpeg
+writes into our pipe, so that it ends with us, however we end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+
+from pipeline import reasons
+from pipeline.media import ffmpeg
+from pipeline.media.info import AudioInfo
+from pipeline.model import Progress
+from pipeline.reasons import RenderError
+from pipeline.settings import Settings
+
+HEIGHT = 360
+"""Of the preview, the picture's shorter side (pixels)."""
+THUMBNAIL = 320
+"""Of the thumbnail, the longer side (pixels)."""
+PLAYABLE = frozenset({"h264", "vp8", "vp9", "av1"})
+"""Pictures that browsers decode (those without HEVC, such as Chromium)."""
+
+
+def needs_preview(container: str, codec: str) -> bool:
+    """Whether a browser needs the small copy: by ffmpeg's names of container and codec."""
+    return codec not in PLAYABLE or not any(name in container for name in ("mp4", "webm"))
+
+
+def make_thumbnail(
+    source: Path, out: Path, *, at: float, settings: Settings, stream: int | None = None
+) -> None:
+    """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
+
+    ``stream`` is the picture's index in its container (default: the first moving one).
+
+    Raises ``RenderError``.
+    """
+    arguments = [
+        *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
+        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *("-map", _picture(stream), "-frames:v", "1", "-an", "-sn", "-dn"),
+        *("-vf", f"scale={THUMBNAIL}:{THUMBNAIL}:force_original_aspect_ratio=decrease"),
+        *("-q:v", "4", "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"),
+    ]
+    with _appearing(out) as part:
+        with ffmpeg.process(arguments) as pipe:
+            picture = pipe.read()
+        if not picture:
+            raise RenderError(reasons.RENDER_FAILED, f"no picture of {out.name} could be made")
+        part.write_bytes(picture)
+
+
+def make_preview(
+    source: Path,
+    out: Path,
+    *,
+    duration: float,
+    settings: Settings,
+    stream: int | None = None,
+    sound: AudioInfo | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
+    sound without a picture, the AAC alone. ``sound`` is the track that is heard (None: the first).
+
+    ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
+    ``make_thumbnail``. Raises ``RenderError``.
+    """
+    scale = f"scale='if(gt(iw,ih),-2,{HEIGHT})':'if(gt(iw,ih),{HEIGHT},-2)'"
+    arguments = [
+        *("-nostdin", "-t", f"{duration + 5:.3f}"),
+        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *("-map", f"{_picture(stream)}?"),
+        *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
+        *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
+        *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),
+        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1"),
+    ]
+    with (
+        _appearing(out) as part,
+        ffmpeg.process(arguments) as pipe,
+        ffmpeg.open_pipe(pipe, "mp4") as made,
+    ):
+        _with_index_in_front(made, part, duration, progress)
+        while pipe.read(1 << 16):  # the muxer's trailer
+            pass
+
+
+def _with_index_in_front(
+    made: InputContainer, part: Path, duration: float, progress: Progress | None
+) -> None:
+    """The same packets as one MP4 that a browser can seek in before it has all of it."""
+    done = 0.0
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as target:
+        into = [target.add_stream_from_template(stream, opaque=True) for stream in made.streams]
+        for packet in made.demux():
+            if packet.dts is None:
+                continue
+            seconds = float(packet.dts * packet.time_base)
+            packet.stream = into[packet.stream.index]
+            target.mux(packet)
+            if progress is not None and duration > 0:
+                done = min(1.0, max(done, seconds / duration))
+                progress(done)
+
+
+def _picture(stream: int | None) -> str:
+    return "0:V:0" if stream is None else f"0:{stream}"
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A temporary name that becomes ``out`` when all went well, and is gone otherwise."""
+    part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
+    try:
+        yield part
+        part.replace(out)
+    except (ffmpeg.FfmpegError, av.error.FFmpegError) as error:
+        raise RenderError(
+            reasons.RENDER_FAILED, f"{out.name} could not be made", detail=str(error)
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,258 @@
+"""The result's sound as AAC in a file of its own, encoded once and shared where it can be.
+
+Music alone at its own speed is a function of the reference's time, whatever the dance: both
+results then take packets of one encoding, each placed to the sample by its own answer. Mixes
+belong to one result; they are shared only when their recipes are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.media import ffmpeg
+from pipeline.media.decode import PcmSound, check_free
+from pipeline.media.info import MediaInfo
+from pipeline.model import Progress
+from pipeline.plan.pieces import alone, sound_action, static_gain
+from pipeline.plan.render_plan import Piece, RenderOptions, RenderPlan
+from pipeline.render.mix import (
+    BLOCK,
+    CHANNELS,
+    RATE,
+    Block,
+    Place,
+    Sources,
+    blocks,
+    decode_arguments,
+)
+from pipeline.settings import Settings
+
+BIT_RATE = 256_000
+"""Bits a second."""
+ENCODER = ("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-b:a", str(BIT_RATE))
+"""ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
+takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo."""
+MARGIN = 0.25
+"""How much of the reference is encoded beyond a result's ends, for the other one (seconds)."""
+
+
+@dataclass(frozen=True)
+class SoundFile:
+    """Where the result's AAC packets are."""
+
+    path: Path
+    stream: int
+    zero: float
+    """Seconds on the stream's own clock that are result time 0."""
+    shared: bool
+    """Whether it was already there."""
+
+
+def sound_file(
+    plan: RenderPlan,
+    dance: Path,
+    reference: Path,
+    scratch: Path,
+    *,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> SoundFile:
+    """The plan's sound: the reference's own packets, a shared encoding, or a new one.
+
+    Raises ``FfmpegError``, ``InputError`` (``disk_full``).
+    """
+    if plan.sound.action == "copy":
+        piece = plan.sound.pieces[0]
+        zero = plan.reference.start_time + piece.source_start
+        return SoundFile(reference, plan.sound.reference_stream, zero, shared=False)
+    recipe = _recipe(plan, dance, reference)
+    for note in sorted(scratch.glob("sound-*.json")):
+        found = _covered(recipe, json.loads(note.read_text()))
+        if found is not None and note.with_suffix(".m4a").is_file():
+            return SoundFile(note.with_suffix(".m4a"), 0, found, shared=True)
+    wide, zero = _widened(plan)
+    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    target = scratch / f"sound-{key}.m4a"
+    total = max(1, round(wide.duration * RATE))
+    check_free(scratch, round(wide.duration * BIT_RATE / 8))
+    sources = Sources(wide, dance, reference, settings)
+    alone = _plain(wide)
+    with _whole(target):
+        if alone is None:
+            encode(blocks(sources), target, total, progress)
+        else:
+            _encode_piece(alone, sources.of(alone), settings, target, total, progress)
+    target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
+    return SoundFile(target, 0, zero, shared=False)
+
+
+def encode_early(
+    reference: Path,
+    info: MediaInfo,
+    sound: PcmSound,
+    options: RenderOptions,
+    scratch: Path,
+    *,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> bool:
+    """Encodes the whole reference into ``scratch`` while its place is still being looked for.
+
+    Whatever the alignment says, music at its own speed is a cut from this encoding; on two
+    cores it is there when the answer is. Nothing is done (False) when a plan could not use
+    it: for a mix, a portable result or packets that are copied. What ``progress`` raises ends
+    the encoding. Raises ``FfmpegError``, ``InputError`` (``disk_full``).
+    """
+    gain = static_gain(sound.loudness, options, 0.0)
+    piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
+    track = next(track for track in info.sounds if track.index == sound.stream)
+    copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
+    if copied or track.edits or options.room_sound > 0 or options.portable or options.keep_all:
+        return False
+    check_free(scratch, round(sound.duration * BIT_RATE / 8))
+    target = scratch / "sound-early.m4a"
+    place = (reference, info, sound.stream)
+    with _whole(target):
+        _encode_piece(piece, place, settings, target, round(sound.duration * RATE), progress)
+    recipe = {
+        "reference": [str(reference.absolute()), sound.stream],
+        "gain_db": gain,
+        "pieces": [asdict(piece)],
+        "room": 0.0,
+        "duration": sound.duration,
+        "plain": True,
+    }
+    target.with_suffix(".json").write_text(json.dumps(recipe))
+    return True
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[None]:
+    """What could not be written to its end is taken away again: it may be what fills the disk."""
+    try:
+        yield
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def encode(
+    samples: Iterator[Block], target: Path, total: int, progress: Progress | None = None
+) -> None:
+    """Writes ``samples`` (48 kHz stereo) as AAC-LC into ``target`` (MP4). ``total`` is how many
+    there are, for the progress. Raises ``FfmpegError``."""
+    arguments = [
+        *("-f", "f32le", "-ar", str(RATE), "-ac", str(CHANNELS), "-i", "pipe:0"),
+        *(*ENCODER, "-f", "mp4", "-y", ffmpeg.file_url(target)),
+    ]
+    with ffmpeg.process(arguments, write=True) as pipe:
+        for number, block in enumerate(samples):
+            pipe.write(block.astype("<f4").tobytes())
+            if progress is not None:
+                progress(min(1.0, (number + 1) * BLOCK / total))
+
+
+def _encode_piece(
+    piece: Piece,
+    place: Place,
+    settings: Settings,
+    target: Path,
+    total: int,
+    progress: Progress | None,
+) -> None:
+    """Music alone needs no mixing here: one ffmpeg decodes, sets the gain and encodes.
+
+    Its packets come through our pipe (so that it ends with us), as MP4 in fragments, which
+    keeps the stamps exact to the sample.
+    """
+    arguments = [
+        *decode_arguments(
+            piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
+        ),
+        *("-ar", str(RATE), *ENCODER),
+        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
+        *("-f", "mp4", "pipe:1"),
+    ]
+    expected = max(1.0, total / RATE * BIT_RATE / 8)
+    size = 0
+    with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
+        while data := os.read(pipe.fileno(), 1 << 16):
+            out.write(data)
+            size += len(data)
+            if progress is not None:
+                progress(min(1.0, size / expected))
+
+
+def _gain_filter(piece: Piece) -> list[str]:
+    return ["asetpts=N", f"volume={10 ** (piece.gain_db / 20):.9f}:precision=float"]
+
+
+def _plain(plan: RenderPlan) -> Piece | None:
+    """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
+    portable result, whose encoding has to begin on its own first packet."""
+    pieces = plan.sound.pieces
+    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
+        return None
+    if any(s.edits for s in plan.reference.sounds if s.index == plan.sound.reference_stream):
+        return None  # put together from several stretches
+    return pieces[0] if pieces[0].stretch == "none" else None
+
+
+def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:
+    """All that the sound depends on."""
+    recipe: dict[str, Any] = {
+        "reference": [str(reference.absolute()), plan.sound.reference_stream],
+        "gain_db": plan.sound.pieces[0].gain_db,
+        "pieces": [asdict(piece) for piece in plan.sound.pieces],
+        "room": plan.sound.room_gain,
+        "duration": plan.duration,
+        "plain": _plain(plan) is not None,
+    }
+    if not recipe["plain"]:
+        picture = plan.picture
+        recipe["start"] = [
+            str(dance.absolute()),
+            picture.start,
+            str(picture.time_base),
+            plan.sound.dance_stream,
+        ]
+    return recipe
+
+
+def _covered(wanted: dict[str, Any], there: dict[str, Any]) -> float | None:
+    """Where in an encoding made by the recipe ``there`` the ``wanted`` one begins (seconds)."""
+    if wanted == there:
+        return 0.0
+    if not (wanted["plain"] and there["plain"]):
+        return None
+    if any(wanted[key] != there[key] for key in ("reference", "gain_db")):
+        return None
+    mine, other = wanted["pieces"][0], there["pieces"][0]
+    if mine["start"] != 0 or other["start"] != 0:
+        return None
+    begin = mine["source_start"] - other["source_start"]
+    rest = other["end"] - begin - mine["end"]
+    return float(begin) if begin >= 0 and rest >= -1e-3 else None
+
+
+def _widened(plan: RenderPlan) -> tuple[RenderPlan, float]:
+    """The plan with a margin of reference at both ends where it can be shared, and where the
+    result begins in it (seconds)."""
+    piece = _plain(plan)
+    if piece is None or piece.start != 0:
+        return plan, 0.0
+    before = min(MARGIN, piece.source_start)
+    after = min(MARGIN, max(0.0, plan.bounds.end - piece.source_start - piece.end))
+    end = piece.end + before + after
+    wide = replace(piece, source_start=piece.source_start - before, end=end)
+    extra = round((before + after) / float(plan.picture.time_base))
+    picture = replace(plan.picture, end=plan.picture.end + extra)
+    sound = replace(plan.sound, pieces=(wide,))
+    return replace(plan, picture=picture, sound=sound), before

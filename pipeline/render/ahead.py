@@ -1,0 +1,60 @@
+"""The clean sound is encoded while its place is still looked for: on two cores it is then there.
+
+Only where that is worth it: when the reference is not much longer than the dance, so that little
+of it is in vain, and when both are short enough for the encoder's memory to go on top of the
+alignment's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from pipeline.job.run import Job
+from pipeline.media.decode import PcmSound
+from pipeline.media.ffmpeg import FfmpegError
+from pipeline.media.info import MediaInfo
+from pipeline.model import Progress
+from pipeline.plan.render_plan import RenderOptions
+from pipeline.reasons import JobError
+from pipeline.render.aac import encode_early
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LONGEST = 3600.0
+"""Seconds of either file beyond which nothing is encoded early: the alignment takes about 100 MB
+for each hour, the encoder 80 MB besides, and of such a job's time little would be gained."""
+IN_VAIN = 1.5
+SPARE = 30.0
+"""The reference may be ``IN_VAIN`` times as long as the dance, and ``SPARE`` seconds."""
+
+
+def worth_it(dance: float, reference: float) -> bool:
+    """Whether to encode early, by the lengths of the two files (seconds)."""
+    return max(dance, reference) <= LONGEST and reference <= IN_VAIN * dance + SPARE
+
+
+def encoding(
+    job: Job, reference: MediaInfo, sound: PcmSound, settings: Settings
+) -> Callable[[Progress], None]:
+    """The work of encoding the whole reference into the job's scratch folder, for ``beside``.
+
+    Whatever goes wrong here, the rendering does without it or says what is wrong.
+    """
+
+    def work(progress: Progress) -> None:
+        try:
+            encode_early(
+                job.reference,
+                reference,
+                sound,
+                RenderOptions.from_json(dict(job.options)),
+                job.scratch,
+                settings=settings,
+                progress=progress,
+            )
+        except (FfmpegError, JobError, OSError) as error:
+            log.info("the sound was not encoded in advance: %s", error)
+
+    return work

@@ -1,0 +1,174 @@
+"""From a plan to a file: the sound first, then both into an MP4 that appears only when whole.
+
+The result is written in a folder beside its final name, flushed to the disk and renamed; whoever
+kills this process leaves at most that folder behind, never a part under the final name, and the
+next rendering to the same place removes it (``pipeline.scratch``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import av.error
+from av.audio.stream import AudioStream
+
+from pipeline import reasons
+from pipeline.media import ffmpeg
+from pipeline.media.decode import check_free
+from pipeline.media.probe import opened
+from pipeline.model import Progress
+from pipeline.plan.render_plan import RenderPlan
+from pipeline.reasons import JobError, RenderError
+from pipeline.render.aac import SoundFile, sound_file
+from pipeline.render.metadata import tags
+from pipeline.render.mp4 import sound_packets, write_mp4
+from pipeline.render.pictures import pictures
+from pipeline.render.verify import verify
+from pipeline.scratch import scratch_folder
+from pipeline.settings import Settings
+
+CHECK_EVERY = 8 * 2**20
+"""The free space is looked at again after so many bytes."""
+LOOK_EVERY = 0.2
+"""How far the result has grown since is looked at once in so much of it (seconds)."""
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What was done."""
+
+    size: int
+    """Bytes of the result."""
+    duration: float
+    """Seconds."""
+    picture: str
+    """``copy`` or ``encode``, and why."""
+    sound: str
+    sound_shared: bool
+    """Whether an encoding made for the other variant was used."""
+    seconds: float
+    """Wall time."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def render(
+    plan: RenderPlan,
+    dance: Path,
+    reference: Path,
+    out: Path,
+    *,
+    settings: Settings,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> RenderReport:
+    """Makes the result ``out`` (an MP4) from ``plan``, verified before it gets its name.
+
+    ``scratch`` is a folder for the encoded sound; when both variants are given the same one,
+    they share it (default: the folder of ``out``). ``progress`` hears 0 to 1. Raises
+    ``RenderError`` (``render_failed``, ``verify_failed``, ``disk_full``) and ``InputError``.
+    """
+    started = time.monotonic()
+    scratch = out.parent if scratch is None else scratch
+    hear = progress or (lambda _: None)
+    share = 0.1 if plan.picture.action == "encode" else 0.7
+    try:
+        check_free(out.parent, expected_size(plan))
+        sound = sound_file(
+            plan, dance, reference, scratch, settings=settings, progress=lambda f: hear(f * share)
+        )
+        with scratch_folder(out.parent) as folder:
+            part = folder / out.name
+            _write(plan, dance, sound, part, settings, lambda f: hear(share + f * (1 - share)))
+            verify(part, plan, settings=settings)
+            _publish(part, out)
+    except JobError:
+        raise
+    except (ffmpeg.FfmpegError, av.error.FFmpegError, OSError, ValueError) as error:
+        raise _explained(error) from error
+    hear(1.0)
+    return RenderReport(
+        size=out.stat().st_size,
+        duration=plan.duration,
+        picture=f"{plan.picture.action}: {plan.picture.reason}",
+        sound=f"{plan.sound.action}: {plan.sound.reason}",
+        sound_shared=sound.shared,
+        seconds=time.monotonic() - started,
+    )
+
+
+def expected_size(plan: RenderPlan) -> int:
+    """Bytes that the result will need at most, from the kept share of the dance."""
+    share = min(1.0, plan.duration / max(plan.dance.duration, 1e-3) + 0.05)
+    return round(plan.dance.size * share + plan.duration * 40_000)
+
+
+def _write(
+    plan: RenderPlan,
+    dance: Path,
+    sound: SoundFile,
+    part: Path,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    with ExitStack() as stack:
+        stream, packets = stack.enter_context(pictures(plan, dance, settings=settings))
+        heard = stack.enter_context(opened(sound.path, role="reference", settings=settings))
+        track = heard.streams[sound.stream]
+        assert isinstance(track, AudioStream)  # noqa: S101
+        duration = max(plan.duration, 1e-3)
+        written = looked = 0.0
+
+        def position(seconds: float) -> None:
+            nonlocal written, looked
+            if abs(seconds - looked) < LOOK_EVERY:
+                return
+            looked = seconds
+            size = part.stat().st_size if part.exists() else 0
+            if size - written > CHECK_EVERY:
+                written = size
+                check_free(part.parent, CHECK_EVERY)
+            progress(min(1.0, max(0.0, seconds / duration)))
+
+        write_mp4(
+            part,
+            stream,
+            packets,
+            track,
+            sound_packets(heard, track, sound.zero, plan.duration, whole=plan.options.portable),
+            portable=plan.options.portable,
+            size=expected_size(plan),
+            count=max(plan.picture.packets, plan.picture.frames),
+            duration=plan.duration,
+            tags=tags(plan.dance),
+            on_packet=position,
+        )
+
+
+def _publish(part: Path, out: Path) -> None:
+    """Flushes the whole file and its name to the disk."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(out)
+    folder = os.open(out.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _explained(error: Exception) -> RenderError:
+    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+    if full:
+        return RenderError(
+            reasons.DISK_FULL, "the disk is full; free some space and try again", detail=str(error)
+        )
+    return RenderError(reasons.RENDER_FAILED, "the result could not be written", detail=repr(error))

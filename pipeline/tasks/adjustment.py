@@ -1,0 +1,194 @@
+"""One adjustment of a finished task: rendered beside the old result, swapped in when whole.
+
+The task stays a success throughout. With a place given by hand (``hint``) the two files are
+aligned again from there; otherwise the plans of the earlier run are revised, or those of the
+automatic answer that a place by hand replaced (``pipeline.tasks.automatic``).
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import reasons
+from pipeline.child.supervise import ChildResult
+from pipeline.job.run import Job, reason_of, told
+from pipeline.model import VARIANTS, VariantName
+from pipeline.settings import Settings
+from pipeline.tasks import automatic
+from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, broken, job_of
+from pipeline.tasks.details import Details, chosen
+
+if TYPE_CHECKING:
+    from store import Adjustment, Store, Task
+
+log = logging.getLogger(__name__)
+
+
+def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
+    """The job that makes the task's results once more; raises ``FileNotFoundError``, and
+    ``JobError`` when it should go back to an automatic answer that was not kept."""
+    from dataclasses import replace
+
+    job = job_of(store, task, work, automatic.options_of(task, options))
+    if options.get(automatic.KEPT):
+        back = automatic.plans_of(task)
+        heard = automatic.tracks_of(automatic.kept(task) or {})
+        if heard != automatic.tracks_of(task.alignment or {}):
+            # The present plans are of other tracks, with their levels and limits: found anew.
+            return replace(
+                job,
+                variants=tuple(back),
+                dance_track=heard.get("dance"),
+                reference_track=heard.get("reference"),
+            )
+        return replace(
+            job, plans={str(name): plan for name, plan in back.items()}, variants=tuple(back)
+        )
+    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    known: tuple[VariantName, ...] = tuple(name for name in VARIANTS if name in plans)
+    if job.hint is None and known:
+        job = replace(job, plans=dict(plans), variants=known)
+    return job
+
+
+def run_adjustment(
+    store: Store,
+    task: Task,
+    settings: Settings,
+    execute: Execute,
+    stopping: Callable[[], bool],
+) -> None:
+    """Runs one claimed adjustment to its end; on a shutdown it goes back unharmed."""
+    from store import Fenced, NoSuchTask, NotSaved
+
+    request = task.adjust
+    if request is None or request.owner is None:
+        raise ValueError(f"task {task.id} has no claimed adjustment")
+    owner, number = request.owner, request.number
+    work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
+
+    def stop() -> str | None:
+        if stopping():
+            return SHUTDOWN
+        now = store.get(task.id)
+        theirs = now is None or now.adjust is None
+        if theirs or now is None or now.adjust is None:
+            return LOST
+        return None if (now.adjust.owner, now.adjust.number) == (owner, number) else LOST
+
+    def report(event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress" and stop() is None:
+            changes = {key: event[key] for key in ("stage", "progress", "seconds_left")}
+            with suppress(Fenced, NoSuchTask):  # taken back just now: the next look says so
+                store.update_adjustment(task.id, changes, owner=owner, number=number)
+
+    log.info("[%s] adjustment %d begins", task.id, number)
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        job = adjusted_job(store, task, work, request.options)
+    except FileNotFoundError as error:
+        result = ChildResult(reason=reasons.MISSING_FILE, role=str(error))
+    except Exception as error:  # as in ``run_task``
+        log.exception("[%s] adjustment %d could not begin", task.id, number)
+        result = broken(error)
+    else:
+        try:
+            result = execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id)
+        except Exception as error:
+            log.exception("[%s] adjustment %d broke off", task.id, number)
+            result = broken(error)
+    try:
+        if result.reason == SHUTDOWN:
+            store.release_adjustment(task.id, owner=owner, number=number)
+        elif result.reason != LOST:
+            _finish(store, task, request, result, settings)
+    except (Fenced, NoSuchTask) as error:
+        log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
+    except NotSaved as error:
+        log.warning("[%s] not saved, tried again later: %s", task.id, error)
+    except OSError as error:  # the new result could not be put in the old one's place
+        with suppress(Fenced, NoSuchTask):
+            store.fail_adjustment(
+                task.id, reason_of(error), owner=owner, number=number, detail=_noted(task, error)
+            )
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _noted(task: Task, error: OSError) -> str:
+    log.warning("[%s] the new result did not get its place: %r", task.id, error)
+    return told(error)
+
+
+def _finish(
+    store: Store, task: Task, request: Adjustment, result: ChildResult, settings: Settings
+) -> None:
+    """Swaps the new results in, or notes why there are none."""
+    owner, number = request.owner or "", request.number
+    variants = result.outcome["variants"] if result.outcome else {}
+    done = {name: v for name, v in variants.items() if v["status"] == "success"}
+    failed = [v for v in variants.values() if v["status"] != "success"]
+    outcome_reason = result.outcome["reason"] if result.outcome else None
+    if result.outcome is None or not done or (failed and not request.options.get("hint")):
+        reason = result.reason or (failed[0]["reason"] if failed else outcome_reason)
+        detail = result.text or (failed[0]["text"] if failed else "") or None
+        reason = reason or reasons.RENDER_FAILED
+        log.warning("[%s] adjustment %d failed (%s): %s", task.id, number, reason, detail)
+        store.fail_adjustment(task.id, reason, owner=owner, number=number, detail=detail)
+        return
+    results = settings.outputs / "results" / task.id
+    root = settings.outputs.parent
+    changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, request.options))}
+    details = Details(settings.outputs, task)
+    known: dict[str, Any] = {}
+    plans = dict(details.plans)
+    back = bool(request.options.get(automatic.KEPT))
+    elsewhere = back or bool(request.options.get("hint"))
+    # What was made at the other place is no result of this one.
+    gone = [name for name in VARIANTS if elsewhere and name not in done]
+    for name in gone:
+        plans.pop(name, None)
+        reason = variants.get(name, {}).get("reason") or reasons.NO_SHARED_MUSIC
+        changes |= {f"{name}_output": None, f"{name}_status": "failed", f"{name}_reason": reason}
+        known |= {f"{name}_size": None, f"{name}_notes": None}
+    for name, variant in done.items():
+        final = results / f"{task.id}_{name}.mp4"
+        Path(variant["output"]).replace(final)
+        changes |= {
+            f"{name}_output": final.relative_to(root).as_posix(),
+            f"{name}_status": "success",
+            f"{name}_reason": None,
+        }
+        known |= {
+            f"{name}_size": final.stat().st_size,
+            f"{name}_notes": list(variant.get("notes") or ()) or None,
+        }
+        plans[name] = variant["plan"]
+    known["plans"] = plans
+    # What is true of the files stays; what was true of a result is said anew.
+    kept = [
+        w for w in task.warnings if isinstance(w, Mapping) and w.get("code") != "picture_encoded"
+    ]
+    known["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
+    if back:
+        known["alignment"] = automatic.restored(task)
+        automatic.restore_evidence(results)
+    elif result.outcome["alignment"]:
+        known["alignment"] = automatic.replaced(task, result.outcome["alignment"])
+        if automatic.KEPT in known["alignment"] and automatic.kept(task) is None:
+            automatic.keep_evidence(results)
+        evidence = Path(next(iter(done.values()))["output"]).parent / automatic.EVIDENCE
+        if evidence.is_file():
+            evidence.replace(results / automatic.EVIDENCE)
+    changes |= details.put(**known)
+    store.finish_adjustment(task.id, changes, owner=owner, number=number)
+    details.saved()
+    for name in gone:
+        (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
+    log.info("[%s] adjustment %d is in place", task.id, number)

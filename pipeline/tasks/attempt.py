@@ -1,0 +1,303 @@
+"""One attempt at one task: from its record to a job, and from the job's events to patches.
+
+What runs the job is behind ``Execute``: threads with child processes here; a queue's
+workers elsewhere. The store's fencing (owner and attempt) drops late results.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline import reasons
+from pipeline.child.supervise import ChildResult, run_child
+from pipeline.job.run import Job, reason_of, told
+from pipeline.model import VARIANTS, Report
+from pipeline.settings import Settings
+from pipeline.tasks.automatic import NOT_RENDERED
+from pipeline.tasks.details import Details, chosen
+from store.retention.task_files import make_task_folder
+
+if TYPE_CHECKING:
+    from store import Store, Task
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN = "shutdown"
+"""Why ``stop`` ends a child when the service itself is stopped; not a task's reason."""
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two progress patches."""
+LOST = "lost"
+"""Why a child is ended when the record belongs to somebody else by now, or is gone."""
+
+
+class Execute(Protocol):
+    """Runs a job somewhere until it ends or ``stop()`` names a reason."""
+
+    def __call__(
+        self,
+        job: Job,
+        report: Report,
+        *,
+        stop: Callable[[], str | None],
+        timeout: float,
+        tag: str,
+    ) -> ChildResult:
+        """The result; never raises for what the job does, only when it cannot be run at all."""
+
+
+def execute_in_child(
+    job: Job, report: Report, *, stop: Callable[[], str | None], timeout: float, tag: str
+) -> ChildResult:
+    """Runs the job in a child process of this machine."""
+    request = {"kind": "job", "job": job.to_json()}
+    return run_child(request, report, stop=stop, timeout=timeout, tag=tag)
+
+
+def now() -> str:
+    """The present time as the task file writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class _Attempt:
+    """The state of one attempt; lives in one thread."""
+
+    store: Store
+    task: Task
+    settings: Settings
+    stopping: Callable[[], bool]
+    results: Path
+    work: Path
+    details: Details
+    last_progress: float = 0.0
+    lost: bool = False
+
+    def patch(self, changes: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Writes changes under this attempt's owner; a failure to save is the store's to retry."""
+        from store import Fenced, NoSuchTask, NotSaved
+
+        try:
+            self.store.update(
+                self.task.id,
+                changes,
+                owner=self.task.owner,
+                attempt=self.task.attempts,
+                durable=durable,
+            )
+        except (Fenced, NoSuchTask) as error:
+            log.warning("[%s] the task is no longer ours: %s", self.task.id, error)
+            self.lost = True
+        except NotSaved as error:
+            log.warning("[%s] not saved, tried again later: %s", self.task.id, error)
+        else:
+            if durable:
+                self.details.saved()
+
+    def stop(self) -> str | None:
+        """Why the child should end now, if it should."""
+        if self.stopping():
+            return SHUTDOWN
+        if self.lost:
+            return LOST
+        record = self.store.get(self.task.id)
+        if record is None or record.owner != self.task.owner:
+            return LOST
+        return reasons.CANCELLED if record.cancel_requested else None
+
+    def report(self, event: Mapping[str, Any]) -> None:
+        """Turns one event of the job into a patch."""
+        kind = event["event"]
+        if kind == "progress":
+            if time.monotonic() - self.last_progress >= PROGRESS_INTERVAL:
+                self.last_progress = time.monotonic()
+                self.patch(
+                    {key: event[key] for key in ("stage", "progress", "seconds_left")},
+                    durable=False,
+                )
+        elif kind == "alignment":
+            self.patch(self.details.put(alignment=event["alignment"]))
+        elif kind == "variant":
+            self.patch(self._publish(event))
+
+    def _publish(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Gives a whole result its final name, and makes the patch that says so."""
+        variant = event["variant"]
+        changes: dict[str, Any] = {f"{variant}_status": event["status"]}
+        details: dict[str, Any] = {f"{variant}_notes": list(event.get("notes") or ()) or None}
+        if event["status"] == "success":
+            if self.stop() is not None:
+                return {}  # a late result of a cancelled or lost attempt is dropped
+            source = Path(event["output"])
+            final = self.results / f"{self.task.id}_{variant}.mp4"
+            source.replace(final)
+            root = self.settings.outputs.parent
+            changes[f"{variant}_output"] = final.relative_to(root).as_posix()
+            details[f"{variant}_size"] = final.stat().st_size
+            changes[f"{variant}_reason"] = None
+        else:
+            changes[f"{variant}_output"] = None
+            changes[f"{variant}_reason"] = event["reason"]
+            log.warning("[%s] %s failed: %s", self.task.id, variant, event["text"])
+        if event.get("plan"):
+            details["plans"] = {**self.details.plans, variant: event["plan"]}
+        return changes | self.details.put(**details)
+
+
+def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
+    """The job of a task's record; raises ``FileNotFoundError`` when an upload is gone."""
+    paths = {}
+    for role, relative in (("dance", task.dance_file), ("reference", task.reference_file)):
+        path = store.safe_path(relative)
+        if path is None or not path.is_file():
+            raise FileNotFoundError(role)
+        paths[role] = path
+    hint = options.get("hint")
+    return Job(
+        dance=paths["dance"],
+        reference=paths["reference"],
+        out=work,
+        stem=task.id,
+        scratch=work / "scratch",
+        options={key: value for key, value in options.items() if key not in NOT_RENDERED},
+        hint=(float(hint["offset"]), float(hint.get("speed", 1.0))) if hint else None,
+        dance_track=options.get("dance_track"),
+        reference_track=options.get("reference_track"),
+        variants=VARIANTS,
+    )
+
+
+def _finish(attempt: _Attempt, result: ChildResult) -> None:
+    """The last patch of an attempt."""
+    task_id = attempt.task.id
+    if result.outcome is not None:
+        outcome = result.outcome
+        done = [n for n, v in outcome["variants"].items() if v["status"] == "success"]
+        changes = attempt.details.put(
+            alignment=outcome["alignment"],
+            timings=outcome["seconds"],
+            warnings=list(outcome["warnings"]),
+        )
+        if done:
+            options = chosen(attempt.task.options or {})
+            changes |= {"status": "success", "reason": None, "options": options}
+        else:
+            reason = outcome["reason"] or reasons.RENDER_FAILED
+            changes |= {"status": "failed", "reason": reason}
+        for variant in VARIANTS:
+            if variant not in outcome["variants"]:
+                changes[f"{variant}_status"] = "failed"
+                changes[f"{variant}_reason"] = outcome["reason"]
+        attempt.patch(_completed(changes))
+    else:
+        reason = result.reason or reasons.CRASHED
+        if reason in (SHUTDOWN, LOST):
+            return
+        # A refusal of somebody's file is no error of ours: a line, and the detail in the task.
+        trace = f"\n{result.detail}" if result.role is None and result.detail else ""
+        log.warning("[%s] failed (%s): %s%s", task_id, reason, result.text, trace)
+        changes = {"status": "failed", "reason": reason, "reason_role": result.role}
+        record = attempt.store.get(task_id)
+        if record and (record.v2_output or record.modular_output) and reason != reasons.CANCELLED:
+            # One result was whole before the other killed the child: the task has succeeded.
+            changes = {"status": "success", "reason": None}
+            for variant in VARIANTS:
+                if not getattr(record, f"{variant}_output"):
+                    changes[f"{variant}_status"] = "failed"
+                    changes[f"{variant}_reason"] = reason
+        details = attempt.details.put(detail=result.text or None)
+        attempt.patch(_completed({**changes, **details}))
+
+
+def _completed(changes: dict[str, Any]) -> dict[str, Any]:
+    """What every end of an attempt writes besides its result."""
+    if changes["status"] == "failed":
+        changes["message"] = reasons.message_of(changes["reason"], changes.get("reason_role"))
+    return {
+        **changes,
+        "completed_at": now(),
+        "stage": None,
+        "seconds_left": None,
+        "progress": None,
+        "cancel_requested": None,
+    }
+
+
+def _keep_evidence(attempt: _Attempt) -> None:
+    source = attempt.work / "evidence.json"
+    if source.is_file():
+        try:
+            source.replace(attempt.results / "evidence.json")
+        except OSError as error:  # plots alone: no reason to lose the end of a task
+            log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
+
+
+def broken(error: Exception) -> ChildResult:
+    """The result of work that could not be begun, or whose supervision broke."""
+    return ChildResult(reason=reason_of(error), text=told(error))
+
+
+def remove_attempts(results: Path) -> None:
+    """Removes what earlier attempts left; results under their final names stay."""
+    for left in results.glob("attempt-*"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def run_task(
+    store: Store,
+    task: Task,
+    settings: Settings,
+    execute: Execute,
+    stopping: Callable[[], bool],
+) -> None:
+    """Runs one claimed task to its end; on a shutdown it goes back to the queue unharmed.
+
+    Whatever breaks on the way is an end too: this process lives on, so that nobody would ever
+    take the task for interrupted, and it would be called "processing" for ever.
+    """
+    results = settings.outputs / "results" / task.id
+    work = results / f"attempt-{task.attempts}"
+    details = Details(settings.outputs, task)
+    attempt = _Attempt(store, task, settings, stopping, results, work, details)
+    log.info("[%s] attempt %d begins", task.id, task.attempts)
+    try:
+        make_task_folder(settings.outputs, "results", task.id)
+        remove_attempts(results)
+        work.mkdir()
+        job = job_of(store, task, work, task.options or {})
+    except FileNotFoundError as error:
+        role = str(error)
+        result = ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
+    except Exception as error:  # a record that somebody spoilt, too
+        log.exception("[%s] the attempt could not begin", task.id)
+        result = broken(error)
+    else:
+        try:
+            result = execute(
+                job,
+                attempt.report,
+                stop=attempt.stop,
+                timeout=settings.task_timeout,
+                tag=task.id,
+            )
+        except Exception as error:
+            log.exception("[%s] the attempt broke off", task.id)
+            result = broken(error)
+    if result.reason == SHUTDOWN:
+        store.release(task.id, attempt=task.attempts, owner=task.owner)
+        log.info("[%s] given back at shutdown", task.id)
+    else:
+        if result.outcome is not None:
+            _keep_evidence(attempt)  # of a failure too: people want to see what was heard
+        # Before the end is saved: on a full disk this may be what makes the room for it.
+        shutil.rmtree(work, ignore_errors=True)
+        _finish(attempt, result)
+    shutil.rmtree(work, ignore_errors=True)
+    log.info("[%s] attempt %d ended", task.id, task.attempts)

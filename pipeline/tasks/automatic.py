@@ -1,0 +1,121 @@
+"""The automatic answer, kept while a place given by hand stands in its stead.
+
+It stands in the task's details as ``alignment["automatic"]``: the answer as the two methods gave
+it, with the nudge that its results had. Going back to it (the adjustment's option ``automatic``)
+renders the plans with that answer's segments; nothing is aligned again, but where the person chose
+another sound track. The curves for the plots wait beside the results.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import reasons
+from pipeline.job.answer_json import segment_from_json, segment_to_json
+from pipeline.model import VARIANTS, VariantName
+from pipeline.reasons import JobError
+
+if TYPE_CHECKING:
+    from store import Task
+
+KEPT = "automatic"
+"""The key of the kept answer in the alignment, and of the option that goes back to it."""
+NOT_RENDERED = frozenset({"hint", KEPT, "dance_track", "reference_track"})
+"""Options that say which place in which track is meant; the others say how it is rendered."""
+EVIDENCE, WAITING = "evidence.json", "evidence-automatic.json"
+
+
+def kept(task: Task) -> Mapping[str, Any] | None:
+    """The automatic answer that a place by hand has replaced; None without one."""
+    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
+    answer = alignment.get(KEPT)
+    return answer if isinstance(answer, Mapping) else None
+
+
+def replaced(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
+    """The alignment of a place by hand, with the automatic answer before it kept in it.
+
+    The other candidates stay: whoever chose one may choose again.
+    """
+    before = task.alignment if isinstance(task.alignment, Mapping) else {}
+    answer = kept(task)
+    if answer is None and before.get("matched") and not _by_a_person(task):
+        answer = {**before, "nudge_ms": (task.options or {}).get("nudge_ms", 0.0)}
+    if answer is None:
+        return dict(new)
+    return {**new, "candidates": new.get("candidates") or answer.get("candidates"), KEPT: answer}
+
+
+def _by_a_person(task: Task) -> bool:
+    """Whether the present answer came from a hint already."""
+    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
+    return bool(
+        alignment.get("hint") or alignment.get("by_hand") or (task.options or {}).get("hint")
+    )
+
+
+def restored(task: Task) -> dict[str, Any]:
+    """The alignment after going back; raises ``JobError`` when none was kept."""
+    answer = kept(task)
+    if answer is None:
+        raise JobError(reasons.RENDER_FAILED, "no automatic answer was kept to go back to")
+    return {key: value for key, value in answer.items() if key != "nudge_ms"}
+
+
+def options_of(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a request is rendered and saved with.
+
+    Going back takes the nudge back too: that of now was heard at another place.
+    """
+    if not request.get(KEPT):
+        return dict(request)
+    answer = kept(task) or {}
+    options = {key: value for key, value in request.items() if key not in NOT_RENDERED}
+    chosen = {
+        f"{role}_track": track
+        for role, track in tracks_of(answer).items()
+        if answer["tracks"][role].get("why") == "chosen"
+    }
+    return options | chosen | {"nudge_ms": answer.get("nudge_ms") or 0.0}
+
+
+def tracks_of(answer: Mapping[str, Any]) -> dict[str, int]:
+    """Which sound track of each file an answer stands on, by role; empty where each has one."""
+    tracks = answer.get("tracks")
+    found = tracks if isinstance(tracks, Mapping) else {}
+    return {role: found[role]["track"] for role in ("dance", "reference") if role in found}
+
+
+def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:
+    """The present plans with the automatic answer's segments, of the methods that had an answer.
+
+    Raises ``JobError`` when there is nothing to go back to; KeyError, TypeError or ValueError
+    for a record that somebody spoilt.
+    """
+    variants = restored(task)["variants"]
+    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    made: dict[VariantName, Mapping[str, Any]] = {}
+    for name in VARIANTS:
+        answer = variants.get(name) or {}
+        if name in plans and answer.get("matched") and answer.get("segments"):
+            segments = [segment_to_json(segment_from_json(one)) for one in answer["segments"]]
+            made[name] = {**plans[name], "segments": segments}
+    if not made:
+        raise JobError(reasons.RENDER_FAILED, "the automatic answer has no plan to go by")
+    return made
+
+
+def keep_evidence(results: Path) -> None:
+    """Lays the automatic answer's curves aside, unless that was done before; never the answer's
+    of a place by hand that an interrupted run has put there."""
+    if (results / EVIDENCE).is_file() and not (results / WAITING).exists():
+        shutil.copyfile(results / EVIDENCE, results / WAITING)
+
+
+def restore_evidence(results: Path) -> None:
+    """Puts the automatic answer's curves back, if they are not there already."""
+    if (results / WAITING).is_file():
+        (results / WAITING).replace(results / EVIDENCE)

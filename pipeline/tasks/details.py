@@ -1,0 +1,114 @@
+"""What of a run's answer stays in the task file, and what goes beside the results.
+
+A finished task's record keeps what its row in the table shows; its plans, the segments of its
+alignment, its timings and the like go into a file of its own (``store.retention.details``), which
+``store.get`` reads again. Records of before have all of it inline, and are read as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.plan.render_plan import RenderOptions
+from store.retention.details import KEY, path_of, whole, write
+
+if TYPE_CHECKING:
+    from store import Task
+
+log = logging.getLogger(__name__)
+
+FIELDS = ("alignment", "plans", "timings", "warnings", "detail")
+KEYS = (*FIELDS, *(f"{name}_{what}" for name in ("modular", "v2") for what in ("size", "notes")))
+IN_A_ROW = frozenset({"same_file"})
+"""Warnings by which a row of the table is read differently."""
+LONGEST_DETAIL = 200
+"""Characters of an error's text that stay in the record."""
+
+
+class Details:
+    """The details of one run: :meth:`put` before a change of the record, :meth:`saved` after."""
+
+    def __init__(self, outputs: Path, task: Task) -> None:
+        """Begins with what the task has, and removes what crashes left of other versions."""
+        task = whole(outputs, task)
+        given = {key: getattr(task, key) for key in FIELDS} | dict(task.extra)
+        self.values: dict[str, Any] = {key: given[key] for key in KEYS if given.get(key)}
+        self._outputs = outputs
+        self._id = task.id
+        self._names = [str(task.extra.get(KEY))]
+        """Versions that the record may name; the last one is the newest."""
+        for path in (outputs / "results" / task.id).glob(f"{KEY}-*.json"):
+            if path.stem != f"{KEY}-{self._names[0]}":
+                with suppress(OSError):
+                    path.unlink()
+
+    @property
+    def plans(self) -> Mapping[str, Any]:
+        """The plans by variant, so far."""
+        plans = self.values.get("plans")
+        return plans if isinstance(plans, Mapping) else {}
+
+    def put(self, **values: Any) -> dict[str, Any]:
+        """Writes the details with ``values`` (a None takes one away), synced; returns the changes
+        that the record needs. Never raises for the disk: a result counts more than its details.
+        """
+        self.values = {k: v for k, v in (self.values | values).items() if v is not None}
+        row = _row(self.values)
+        if all(row[key] == value for key, value in self.values.items()):
+            return {**row, KEY: None}
+        try:
+            name = write(self._outputs, self._id, self.values)
+        except OSError as error:
+            log.warning("[%s] its details are not saved: %s", self._id, error)
+            return row
+        self._names.append(name)
+        return {**row, KEY: name}
+
+    def saved(self) -> None:
+        """The record names the newest version: the ones before go."""
+        *earlier, newest = self._names
+        self._names = [newest]
+        for name in earlier:
+            if path := path_of(self._outputs, self._id, name):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the details stays in the record; None for a key that leaves it."""
+    row: dict[str, Any] = dict.fromkeys(KEYS)
+    if isinstance(values.get("alignment"), Mapping):
+        row["alignment"] = _verdict(values["alignment"])
+    if values.get("detail"):
+        row["detail"] = str(values["detail"])[:LONGEST_DETAIL]
+    given = [w for w in values.get("warnings") or () if isinstance(w, Mapping)]
+    return row | {"warnings": [w for w in given if w.get("code") in IN_A_ROW] or None}
+
+
+def _verdict(alignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The alignment as far as the verdict in the table goes; of a place that a person gave, no
+    figures are shown.
+    """
+    hint, kept = alignment.get("hint"), alignment.get("automatic")
+    row: dict[str, Any] = {}
+    if isinstance(hint, Mapping) and alignment.get("matched") is not False:
+        row["hint"] = {"offset": hint.get("offset")}
+    else:
+        figures = ("matched", "confidence", "agreement_ms")
+        row = {key: alignment[key] for key in figures if alignment.get(key) is not None}
+    row |= {key: True for key in ("ambiguous", "by_hand") if alignment.get(key) is True}
+    if isinstance(kept, Mapping) and kept.get("ambiguous") is True:
+        row["automatic"] = {"ambiguous": True}
+    return row
+
+
+def chosen(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options of a success that are not what they would be anyway; its place stands in its
+    alignment. None for none.
+    """
+    usual = {**RenderOptions().to_json(), "hint": options.get("hint")}
+    return {key: value for key, value in options.items() if usual.get(key, ...) != value} or None

@@ -1,0 +1,148 @@
+"""Puts a task into the store: the one way for the page and the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline import reasons
+from pipeline.reasons import InputError, JobError
+from pipeline.settings import Settings
+from store import NotSaved
+from store.retention.task_files import make_task_folder
+
+if TYPE_CHECKING:
+    from store import Store, Task
+
+FILM_ENDINGS = (
+    *("mp4", "mov", "m4v", "mkv", "webm", "avi", "ts", "mts", "m2ts"),
+    *("flv", "mpg", "mpeg", "vob", "mod", "wmv", "asf"),
+)
+SOUND_ENDINGS = (
+    *("mp3", "m4a", "aac", "wav", "flac", "ogg", "opus"),
+    *("aif", "aiff", "aifc", "caf", "wma", "ac3", "eac3", "wv"),
+)
+EXTENSIONS = frozenset((*FILM_ENDINGS, *SOUND_ENDINGS))
+"""What a stored upload may be called; the name is no evidence of what it holds."""
+
+Take = Literal["move", "link", "copy", "copy_and_remove"]
+
+SPARE_BYTES = 200 * 1024 * 1024
+"""Left free on the disk after the uploads are stored."""
+
+
+def stored_name(role: str, user_name: str) -> str:
+    """``dance.mp4``: our name for an upload; of the user's, only a known extension is kept."""
+    extension = user_name.rpartition(".")[2].lower()
+    return f"{role}.{extension if extension in EXTENSIONS else 'bin'}"
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    if shutil.disk_usage(folder).free < needed + SPARE_BYTES:
+        raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
+
+
+def _take(source: Path, target: Path, how: Take) -> None:
+    """Puts ``source`` at ``target`` and makes sure that it is on the disk.
+
+    Where a move or a link is not possible (another file system, or one without hard links)
+    the bytes are copied, if there is space for them.
+    """
+    try:
+        if how == "move":
+            source.replace(target)
+        elif how == "link":
+            os.link(source, target)
+    except OSError:
+        how = "copy_and_remove" if how == "move" else "copy"
+    if how in {"copy", "copy_and_remove"}:
+        _check_space(target.parent, source.stat().st_size)
+        shutil.copyfile(source, target)
+    if how == "copy_and_remove":
+        source.unlink()
+    with target.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def submit(
+    store: Store,
+    settings: Settings,
+    dance: Path,
+    reference: Path,
+    *,
+    dance_name: str,
+    reference_name: str,
+    options: Mapping[str, Any] | None = None,
+    visitor: str | None = None,
+    move: bool = False,
+    keep_reference: bool = False,
+) -> Task:
+    """Stores the two files and creates a pending task.
+
+    ``dance_name`` and ``reference_name`` are what the user calls them: data, never paths.
+    ``move`` takes the files away from where they are; with ``keep_reference`` the reference
+    stays there as well and the task's own is another name of the same bytes: a whole class
+    stores its reference once, and the bytes go with the last task that has them.
+
+    Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full
+    disk, ``OSError``, and what ``store.create`` raises. On an error nothing is left behind, and
+    what was moved is where it was (except after NotSaved: the task is saved later).
+    """
+    sizes: dict[str, int] = {}
+    for role, path in (("dance", dance), ("reference", reference)):
+        if not path.is_file():
+            raise InputError(reasons.MISSING_FILE, f"there is no {role} file at {path}", role=role)
+        sizes[role] = path.stat().st_size
+        if sizes[role] > settings.max_upload_mb * 1024 * 1024:
+            text = (
+                f"the {role} file is larger than {settings.max_upload_mb} MiB; "
+                "RETRACK_MAX_UPLOAD_MB sets the limit"
+            )
+            raise InputError(reasons.TOO_LARGE, text, role=role)
+    task_id = str(uuid.uuid4())
+    folder = make_task_folder(settings.outputs, "uploads", task_id)
+    targets = {
+        "dance": folder / stored_name("dance", dance_name),
+        "reference": folder / stored_name("reference", reference_name),
+    }
+    try:
+        if not move:
+            _check_space(folder, sum(sizes.values()))
+        # What somebody else may still write to is copied; what is ours is moved or shared.
+        shared: Take = "link" if keep_reference else "move"
+        _take(reference, targets["reference"], shared if move else "copy")
+        _take(dance, targets["dance"], "move" if move else "copy")
+        root = settings.outputs.parent
+        return store.create(
+            {
+                "dance_name": dance_name,
+                "reference_name": reference_name,
+                "dance_size": sizes["dance"],
+                "reference_size": sizes["reference"],
+                "dance_file": targets["dance"].relative_to(root).as_posix(),
+                "reference_file": targets["reference"].relative_to(root).as_posix(),
+                **({"options": dict(options)} if options else {}),
+                **({"visitor": visitor} if visitor else {}),
+            },
+            task_id=task_id,
+        )
+    except NotSaved:
+        raise  # the task stays in memory and is saved later: its files must be there then
+    except BaseException:
+        if move:
+            _give_back(((dance, targets["dance"]), (reference, targets["reference"])))
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _give_back(moved: Iterable[tuple[Path, Path]]) -> None:
+    """Puts uploads that were moved already back where they were, so that nobody sends them anew."""
+    for source, target in moved:
+        if target.is_file() and not source.exists():
+            with suppress(OSError):
+                shutil.move(target, source)

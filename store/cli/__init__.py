@@ -1,0 +1,3 @@
+"""``python -m store``: the task file for people at a terminal."""
+
+__all__ = ["main"]

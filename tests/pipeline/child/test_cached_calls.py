@@ -1,0 +1,67 @@
+"""Small media calls for the page: real children, and a real process that ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import reasons
+from pipeline.child import cached_calls
+from pipeline.child.supervise import ROOT
+
+ASK_AND_END = """
+import sys
+from pathlib import Path
+from pipeline.child.cached_calls import fetch
+for name in sys.argv[1:]:
+    assert fetch("sample", {"folder": name}, Path(name), timeout=300.0) is None
+"""
+
+
+def test_what_waits_does_not_keep_the_process_from_ending(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    command = [sys.executable, "-c", ASK_AND_END, *map(str, folders)]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=300)
+    assert not list(folders[-1].iterdir()), "nobody is there to look at it any more"
+
+
+def test_more_files_than_are_kept_are_each_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "_retrack_background", type(sys)("_retrack_background"))
+    monkeypatch.setattr(cached_calls, "_KEPT", 2)
+    paths = [tmp_path / f"{number}.mp4" for number in range(5)]
+    for path in paths:
+        path.write_text("no video")
+
+    def look() -> list[str | None]:
+        found = [
+            cached_calls.fetch("probe", {"path": str(p), "role": "dance"}, p, timeout=60.0)
+            for p in paths
+        ]
+        return [one.reason if one else None for one in found]
+
+    end = time.monotonic() + 60.0
+    while None in (seen := look()):
+        assert time.monotonic() < end, f"they push each other out for ever: {seen}"
+        time.sleep(0.1)
+    assert seen == [reasons.NOT_MEDIA] * 5
+
+
+def test_a_child_that_cannot_be_started_is_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_text("no video")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-python"))
+    end = time.monotonic() + 60.0
+    while (done := cached_calls.fetch("probe", {}, path, timeout=60.0)) is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert (done.outcome, done.reason) == (None, reasons.CRASHED)

@@ -1,0 +1,78 @@
+"""The outline for the preview says what a revised plan does, without its frames."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from pipeline.model import Segment, VariantName
+from pipeline.plan.estimate import kept, outline
+from pipeline.plan.make import revise
+from pipeline.plan.render_plan import NO_TRACK, RenderOptions, RenderPlan
+from tests.pipeline.plan.test_plan import frames, materials, plan
+
+SEGMENTS = (Segment(3.03, 9.0, 12.0), Segment(12.0, 17.4, 7.5))
+OPTIONS = [
+    RenderOptions(loudness=loud, room_sound=room, keep_all=whole, nudge_ms=nudge)
+    for loud, room, whole, nudge in product(
+        (True, False), (0.0, 0.4), (True, False), (0.0, -300.0, 120.0)
+    )
+]
+
+
+def at(sounds: RenderPlan, time: float) -> tuple[str, float, float, float] | None:
+    """Source, its time, speed and gain at a dance time; None outside."""
+    begin, _ = kept(sounds)
+    for piece in sounds.sound.pieces:
+        if piece.start + piece.fade_in < time - begin < piece.end - piece.fade_out:
+            source_time = piece.source_start + piece.speed * (time - begin - piece.start)
+            return piece.source, source_time, piece.speed, piece.gain_db
+    return None
+
+
+@pytest.mark.parametrize("variant", ["modular", "v2"])
+@pytest.mark.parametrize("made", [RenderOptions(), RenderOptions(keep_all=True, nudge_ms=120.0)])
+def test_an_outline_is_what_a_revision_makes(variant: VariantName, made: RenderOptions) -> None:
+    finished = plan(*SEGMENTS, variant=variant, options=made)
+    for wanted in OPTIONS:
+        told = outline(finished, wanted)
+        assert told is not None
+        real = revise(finished, wanted, frames=frames())
+        start, end = kept(real)
+        assert (told.start, told.end) == pytest.approx((start, end), abs=0.51)
+        if told.exact:
+            assert (told.start, told.end) == (start, end)
+        assert told.room_gain == real.sound.room_gain
+        compared = 0
+        for piece in told.pieces:
+            middle = (piece.start + piece.end) / 2
+            found = at(real, middle)
+            if found is None or piece.end - piece.start < 1.1:
+                continue  # beside a cut that only the frames tell
+            compared += 1
+            source_time = piece.source_start + piece.speed * (middle - piece.start)
+            source, time, speed, gain = found
+            assert time == pytest.approx(source_time, abs=1e-6)
+            assert (source, speed, gain) == (piece.source, piece.speed, piece.gain_db)
+        assert compared >= 3, "two stretches of music and the original between them"
+
+
+def test_what_is_made_already_is_told_exactly() -> None:
+    finished = plan(*SEGMENTS)
+    told = outline(finished, finished.options)
+    assert told is not None and told.exact
+    assert (told.start, told.end) == kept(finished)
+
+
+def test_a_mute_dance_has_no_sound_to_give() -> None:
+    finished = plan(*SEGMENTS, have=materials(dance_stream=NO_TRACK))
+    told = outline(finished, RenderOptions(keep_all=True, room_sound=0.5))
+    assert told is not None
+    assert {piece.source for piece in told.pieces} == {"reference"}
+    assert told.room_gain == 0.0
+
+
+def test_music_that_a_nudge_moves_away_is_none() -> None:
+    finished = plan(Segment(0.0, 20.0, 59.6))
+    assert outline(finished, RenderOptions(nudge_ms=-500)) is None

@@ -1,0 +1,123 @@
+"""Results made from plans: packets that are shared or copied, the index, colours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.media.probe import probe
+from pipeline.render import mp4
+from pipeline.render.result import render
+from tests.media import measure
+from tests.media.clips import Clip, make_dance, write_sound
+from tests.media.work import SETTINGS, Pair, late_by, make_result, read_pair
+from tests.pipeline.pairs import OFFSET, PLAIN, WHOLE
+
+
+def test_both_results_share_one_encoding_and_are_exact(
+    pair: Pair, song: NDArray[np.float32], tmp_path: Path
+) -> None:
+    first = make_result(pair, [WHOLE], tmp_path / "v2.mp4", scratch=tmp_path)
+    other = replace(WHOLE, dance_start=2.3, dance_end=6.1, offset=OFFSET + 0.0123)
+    second = make_result(pair, [other], tmp_path / "m.mp4", variant="modular", scratch=tmp_path)
+    assert not first.report.sound_shared
+    assert second.report.sound_shared
+    begin = float(second.plan.picture.start * second.plan.picture.time_base)
+    mono = song.mean(axis=1)
+    assert abs(late_by(measure.sound(first.path), mono, OFFSET)) < 1e-4
+    late = late_by(measure.sound(second.path), mono, OFFSET + 0.0123 + begin, seconds=3)
+    assert abs(late) < 1e-4
+
+
+def test_the_references_own_packets_are_used_when_nothing_changes(
+    pair: Pair, song: NDArray[np.float32], tmp_path: Path
+) -> None:
+    result = make_result(pair, [WHOLE], tmp_path / "copied.mp4", options=PLAIN)
+    assert result.plan.sound.action == "copy"
+    with av.open(str(pair.reference)) as a, av.open(str(result.path)) as b:
+        theirs = {bytes(packet) for packet in a.demux(audio=0)}
+        ours = [bytes(packet) for packet in b.demux(audio=0)]
+    assert len(ours) > 300
+    assert all(packet in theirs for packet in ours)
+    for heard in (measure.sound(result.path), measure.sound_by_pyav(result.path)):
+        assert abs(late_by(heard, song.mean(axis=1), OFFSET)) < 1e-4
+
+
+def test_hevc_is_marked_for_apples_players(
+    song: NDArray[np.float32], own: NDArray[np.float32], pair: Pair, tmp_path: Path
+) -> None:
+    dance = make_dance(Clip("mkv", "hevc", seconds=4), own, tmp_path)
+    result = make_result(
+        read_pair(dance, pair.reference, tmp_path / "s"), [WHOLE], tmp_path / "h.mp4"
+    )
+    assert b"hvc1" in result.path.read_bytes()
+    assert b"hev1" not in result.path.read_bytes()
+
+
+def test_the_index_is_in_front(pair: Pair, tmp_path: Path) -> None:
+    data = make_result(pair, [WHOLE], tmp_path / "f.mp4").path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_large_files_index_is_in_front_without_a_second_pass(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = make_result(pair, [WHOLE], tmp_path / "small.mp4")
+    monkeypatch.setattr(mp4, "LARGE", 0)
+    monkeypatch.setattr(mp4, "SPARE", 10.0)
+    large = make_result(pair, [WHOLE], tmp_path / "large.mp4")
+    data = large.path.read_bytes()
+    assert data.index(b"moov") < data.index(b"free") < data.index(b"mdat")
+    assert measure.pictures(large.path) == measure.pictures(small.path)
+    assert np.array_equal(measure.sound(large.path), measure.sound(small.path))
+
+
+def test_progress_rises_to_one(pair: Pair, tmp_path: Path) -> None:
+    plan = make_result(pair, [WHOLE], tmp_path / "a.mp4").plan
+    heard: list[float] = []
+    render(plan, pair.dance, pair.reference, tmp_path / "b.mp4", settings=SETTINGS,
+           scratch=tmp_path, progress=heard.append)  # fmt: skip
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0
+    assert len(heard) > 20
+
+
+def test_colour_depth_and_rotation_survive(
+    own: NDArray[np.float32], pair: Pair, tmp_path: Path
+) -> None:
+
+    clip = Clip("mov", "hevc", rotation=90, pixel_format="yuv420p10le", b_frames=2, extra="hdr")
+    turned = make_dance(clip, own, tmp_path)
+    ready = read_pair(turned, pair.reference, tmp_path / "s")
+    result = make_result(ready, [replace(WHOLE, dance_start=2.7)], tmp_path / "hdr.mp4",
+                         variant="modular")  # fmt: skip
+    before, after = ready.dance_info.video, probe(
+        result.path, role="dance", settings=SETTINGS
+    ).video  # fmt: skip
+    assert before is not None
+    assert after is not None
+    for name in ("rotation", "bit_depth", "pixel_format", "color_primaries", "color_transfer",
+                 "color_matrix", "color_range", "width", "height"):  # fmt: skip
+        assert getattr(after, name) == getattr(before, name), name
+    with av.open(str(result.path)) as container:
+        sides: Any = next(container.decode(video=0)).side_data  # PyAV's stub has keys here
+        kinds = {data.type.name for data in sides}
+    assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DISPLAYMATRIX"} <= kinds
+
+
+def test_bare_aac_is_used_bit_by_bit_too(
+    song: NDArray[np.float32], pair: Pair, tmp_path: Path
+) -> None:
+    reference = write_sound(song, tmp_path / "song.aac", "-c:a", "aac", "-b:a", "192k")
+    ready = read_pair(pair.dance, reference, tmp_path / "s")
+    result = make_result(ready, [WHOLE], tmp_path / "bare.mp4", options=PLAIN)
+    assert result.plan.sound.action == "copy"
+    heard = measure.sound(result.path)
+    clean = measure.sound(reference)  # with the encoder's delay, which bare AAC does not tell
+    assert abs(late_by(heard, clean, OFFSET)) < 1e-4

@@ -1,0 +1,193 @@
+"""Going back from a place by hand to the automatic answer, with real files and children."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import reasons
+from pipeline.child.supervise import ChildResult
+from pipeline.media import ffmpeg
+from pipeline.settings import Settings
+from pipeline.tasks import automatic
+from pipeline.tasks.adjustment import run_adjustment
+from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.submit import submit
+from store import Store, Task
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings).start()
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def twice(
+    sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The sample dance two times in a row: two takes of the same song."""
+    dance = tmp_path_factory.mktemp("twice") / "twice.mp4"
+    source = ffmpeg.file_url(sample_pair[0])
+    ffmpeg.run(
+        ["-nostdin", "-y", "-stream_loop", "1", "-i", source, "-c", "copy", ffmpeg.file_url(dance)]
+    )
+    return dance, sample_pair[1]
+
+
+def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> Task:
+    store.request_adjustment(task_id, options)
+    claimed = store.claim_adjustment()
+    assert claimed is not None
+    run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
+    task = store.get(task_id)
+    assert task is not None
+    return task
+
+
+def segments(task: Task) -> list[list[dict[str, Any]]]:
+    assert task.alignment is not None and task.plans is not None
+    return [task.alignment["segments"], *(task.plans[name]["segments"] for name in task.plans)]
+
+
+def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
+    store: Store, settings: Settings, twice: tuple[Path, Path]
+) -> None:
+    task_id = submit(store, settings, *twice, dance_name="twice.mp4", reference_name="song.m4a").id
+    claimed = store.claim()
+    assert claimed is not None
+    run_task(store, claimed, settings, execute_in_child, lambda: False)
+    found = adjusted(store, settings, task_id, {"nudge_ms": 20.0, "room_sound": 0.1})
+    assert [len(one) for one in segments(found)] == [2, 2, 2]
+    results = settings.outputs / "results" / task_id
+    curves = (results / "evidence.json").read_text()
+    frames = {name: plan["picture"]["frames"] for name, plan in (found.plans or {}).items()}
+    assert found.alignment is not None
+    hint = {"offset": found.alignment["offset"] + 0.1, "speed": 1.0}
+    placed = adjusted(store, settings, task_id, {**(found.options or {}), "hint": hint})
+    assert [len(one) for one in segments(placed)] == [1, 1, 1]
+    assert placed.alignment is not None
+    assert placed.alignment["hint"] == pytest.approx(hint)
+    assert placed.alignment["automatic"]["segments"] == found.alignment["segments"]
+    assert (results / "evidence.json").read_text() != curves
+    store.close()
+    again = Store(settings).start()  # a restart in between
+    moved = adjusted(again, settings, task_id, {"nudge_ms": 90.0, "room_sound": 0.1})
+    assert moved.alignment == placed.alignment
+
+    back = adjusted(again, settings, task_id, {**(moved.options or {}), "automatic": True})
+    assert back.alignment == found.alignment
+    assert back.options == {"nudge_ms": 20.0, "room_sound": 0.1}
+    exact = [one for part in segments(found) for one in part]
+    for one, same in zip((one for part in segments(back) for one in part), exact, strict=True):
+        assert one == pytest.approx(same, abs=1e-6)
+    after = {name: plan["picture"]["frames"] for name, plan in (back.plans or {}).items()}
+    assert after == frames
+    assert (results / "evidence.json").read_text() == curves
+    left = sorted(path.name for path in results.iterdir() if path.suffix != ".mp4")
+    record = json.loads((settings.outputs / "task_status.json").read_bytes())[task_id]
+    assert left == [".retrack", f"details-{record['details']}.json", "evidence.json"]
+    assert len(list(results.glob("*.mp4"))) == 2
+
+    refused = adjusted(again, settings, task_id, {"automatic": True})
+    assert refused.adjust is not None and refused.adjust.reason == reasons.RENDER_FAILED
+    assert refused.alignment == found.alignment and refused.modular_output
+    again.close()
+
+
+def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    task_id = submit(store, settings, *sample_pair, dance_name="a.mp4", reference_name="b").id
+    results = settings.outputs / "results" / task_id
+    results.mkdir(parents=True)
+    outputs = {}
+    for name in ("modular", "v2"):
+        (results / f"{task_id}_{name}.mp4").write_text("old")
+        outputs[f"{name}_output"] = f"outputs/results/{task_id}/{task_id}_{name}.mp4"
+    alignment = {"matched": True, "segments": [], "variants": {}}
+    store.update(task_id, {"status": "success", "alignment": alignment, **outputs})
+    store.request_adjustment(task_id, {"hint": {"offset": 3.0, "speed": 1.0}})
+    claimed = store.claim_adjustment()
+    assert claimed is not None
+
+    def work(job: Any, *_: Any, **__: Any) -> ChildResult:
+        new = job.out / "new.mp4"
+        new.write_text("new")
+        done: dict[str, Any] = {
+            "status": "success",
+            "output": str(new),
+            "plan": {},
+            "reason": None,
+            "text": "",
+        }
+        broken = {"status": "failed", "output": None, "reason": "render_failed", "text": ""}
+        variants = {"v2": done, "modular": broken}
+        outcome: dict[str, Any] = {
+            "variants": variants,
+            "reason": None,
+            "warnings": [],
+            "alignment": {"matched": 1},
+        }
+        return ChildResult(outcome=outcome)
+
+    run_adjustment(store, claimed, settings, work, lambda: False)
+    task = store.get(task_id)
+    assert task is not None and task.alignment == {
+        "matched": 1,
+        "candidates": None,
+        "automatic": {**alignment, "nudge_ms": 0.0},
+    }
+    assert (task.modular_output, task.modular_status) == (None, "failed")
+    assert [path.name for path in results.glob("*.mp4")] == [f"{task_id}_v2.mp4"]
+
+
+def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
+    new = {"matched": True, "candidates": [], "hint": {"offset": 2.0, "speed": 1.0}}
+    by_hand = Task("1", "success", alignment={"matched": True, "hint": {"offset": 1.0}})
+    assert automatic.replaced(by_hand, new) == new, "a failed task that a person placed"
+    found = {"matched": True, "candidates": [{"offset": 1.0}, {"offset": 5.0}]}
+    first = automatic.replaced(Task("1", "success", alignment=found), new)
+    assert first["automatic"] == {**found, "nudge_ms": 0.0}
+    assert first["candidates"] == found["candidates"], "whoever chose may choose again"
+    second = automatic.replaced(Task("1", "success", alignment=first), new)
+    assert second == first
+
+
+def test_the_way_back_leads_to_the_track_of_the_answer(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """What was measured of the track that a person chose does not serve for the other one."""
+    both = tmp_path / "both.mka"
+    ffmpeg.run(
+        [
+            *("-nostdin", "-y", "-f", "lavfi", "-t", "40", "-i", "anoisesrc=a=0.3:c=pink:seed=5"),
+            *("-i", ffmpeg.file_url(sample_pair[1]), "-map", "0:a", "-map", "1:a", "-c:a", "aac"),
+            ffmpeg.file_url(both),
+        ]
+    )
+    task_id = submit(
+        store, settings, sample_pair[0], both, dance_name="a.mp4", reference_name="b.mka"
+    ).id
+    claimed = store.claim()
+    assert claimed is not None
+    run_task(store, claimed, settings, execute_in_child, lambda: False)
+    found = store.get(task_id)
+    assert found is not None and found.alignment is not None and found.plans is not None
+    assert found.alignment["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
+    options = {"hint": {"offset": 1.0, "speed": 1.0}, "reference_track": 1}
+    placed = adjusted(store, settings, task_id, options)
+    assert placed.alignment is not None and placed.plans is not None
+    assert placed.alignment["tracks"]["reference"] == {"track": 1, "of": 2, "why": "chosen"}
+    assert placed.plans["v2"]["sound"]["reference_stream"] == 0
+    back = adjusted(store, settings, task_id, {**(placed.options or {}), "automatic": True})
+    assert back.alignment == found.alignment and back.plans is not None
+    assert back.options == {"nudge_ms": 0.0}
+    for name, plan in found.plans.items():
+        for key in ("sound", "segments", "loudness", "bounds"):
+            assert back.plans[name][key] == plan[key], (name, key)

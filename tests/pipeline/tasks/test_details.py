@@ -1,0 +1,198 @@
+"""What of a finished task stays in the task file: its row, in little more than a kilobyte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.settings import Settings
+from pipeline.tasks import details
+from pipeline.tasks.adjustment import run_adjustment
+from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.submit import submit
+from store import Store
+from tests.browser.steps import records_in
+from ui.table import rows
+from ui.words import sentences
+
+MOST = 1200
+"""Bytes of the file for one finished task, beside its two names."""
+VISITOR = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings).start()
+    yield store
+    store.close()
+
+
+def record_of(store: Store, task_id: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(store.path.read_bytes())[task_id]
+    return record
+
+
+def size_of(store: Store, task_id: str) -> int:
+    """Bytes that the task has in the file, without its names."""
+    lines = store.path.read_text("utf-8").split(f'  "{task_id}": {{\n')[1].split("\n  }")[0]
+    kept = [line for line in lines.splitlines() if '"dance_name"' not in line]
+    kept = [line for line in kept if '"reference_name"' not in line]
+    return len("\n".join([f'  "{task_id}": {{', *kept, "  },\n"]).encode())
+
+
+def versions(store: Store, task_id: str) -> list[str]:
+    folder = store.path.parent / "results" / task_id
+    return [path.stem.removeprefix("details-") for path in folder.glob("details-*.json")]
+
+
+def hand_in(store: Store, settings: Settings, pair: tuple[Path, Path]) -> str:
+    task = submit(
+        store, settings, *pair, dance_name="d.mp4", reference_name="s.m4a", visitor=VISITOR
+    )
+    return task.id
+
+
+def run(store: Store, settings: Settings) -> None:
+    claimed = store.claim()
+    assert claimed
+    run_task(store, claimed, settings, execute_in_child, lambda: False)
+
+
+def adjust(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> None:
+    store.request_adjustment(task_id, options)
+    claimed = store.claim_adjustment()
+    assert claimed
+    run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
+
+
+def same_row(store: Store, task_id: str) -> None:
+    """The row of the table says what the task's page says."""
+    [row] = [task for task in store.snapshot().tasks if task.id == task_id]
+    task = store.get(task_id)
+    assert task
+    assert sentences.verdict(row) == sentences.verdict(task)
+    assert sentences.status_text(row) == sentences.status_text(task)
+    for figure in (rows.percent, rows.agreement_ms, rows.placed, rows.chosen, rows.same_file):
+        assert figure(row) == figure(task), figure
+    assert (row.reason, row.message) == (task.reason, task.message)
+
+
+def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    task_id = hand_in(store, settings, sample_pair)
+    run(store, settings)
+    record = record_of(store, task_id)
+    assert record["status"] == "success" and record["alignment"]["confidence"] > 0.9
+    assert size_of(store, task_id) <= MOST
+    assert not {"plans", "timings"} & record.keys()
+    assert versions(store, task_id) == [record["details"]]
+    task = store.get(task_id)
+    assert task and set(task.plans) == {"modular", "v2"} and task.timings
+    assert task.alignment and task.alignment["segments"]
+    same_row(store, task_id)
+
+    everything: dict[str, Any] = {
+        "nudge_ms": 20.0,
+        "room_sound": 0.15,
+        "loudness": True,
+        "keep_all": False,
+    }
+    adjust(store, settings, task_id, everything)
+    assert record_of(store, task_id)["options"] == {"nudge_ms": 20.0, "room_sound": 0.15}
+    assert size_of(store, task_id) <= MOST
+    assert versions(store, task_id) == [record_of(store, task_id)["details"]]
+    same_row(store, task_id)
+
+    hint = {"offset": task.alignment["offset"] + 0.02, "speed": 1.0}
+    everything |= {"loudness": False, "keep_all": True, "hint": hint}
+    adjust(store, settings, task_id, everything)
+    assert record_of(store, task_id)["revision"] == 2
+    assert size_of(store, task_id) <= MOST
+    assert versions(store, task_id) == [record_of(store, task_id)["details"]]
+    same_row(store, task_id)
+    placed = store.get(task_id)
+    assert placed and placed.alignment and placed.alignment["automatic"]["segments"]
+
+
+def test_one_recording_twice_keeps_its_warning_in_the_row(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    task_id = hand_in(store, settings, (sample_pair[0], sample_pair[0]))
+    run(store, settings)
+    assert record_of(store, task_id)["warnings"] == [{"code": "same_file"}]
+    assert size_of(store, task_id) <= MOST
+    same_row(store, task_id)
+
+
+def test_failures_are_short_too(store: Store, settings: Settings, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no video\n" * 100)
+    task_id = hand_in(store, settings, (text, text))
+    run(store, settings)
+    record = record_of(store, task_id)
+    assert record["status"] == "failed" and record["detail"]
+    assert size_of(store, task_id) <= MOST
+    store.retry(task_id)
+    assert "details" not in record_of(store, task_id)
+    run(store, settings)
+    assert len(versions(store, task_id)) <= 1
+
+
+def test_a_long_error_is_cut_in_the_record_alone(store: Store, settings: Settings) -> None:
+    task_id = store.create().id
+    aside = details.Details(settings.outputs, store.get(task_id))  # type: ignore[arg-type]
+    store.update(task_id, {"status": "failed", **aside.put(detail="x" * 5000)})
+    assert record_of(store, task_id)["detail"] == "x" * details.LONGEST_DETAIL
+    assert store.get(task_id).detail == "x" * 5000  # type: ignore[union-attr]
+
+
+def test_a_crash_between_details_and_record_leaves_a_pair_that_fits(
+    store: Store, settings: Settings
+) -> None:
+    task_id = store.create().id
+    task = store.get(task_id)
+    assert task
+    first = details.Details(settings.outputs, task)
+    store.update(task_id, {"status": "success", **first.put(plans={"v2": 1})})
+    first.saved()
+    task = store.get(task_id)
+    assert task
+    details.Details(settings.outputs, task).put(plans={"v2": 2})  # and here the power goes
+    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert len(versions(store, task_id)) == 2
+    again = details.Details(settings.outputs, task)
+    assert len(versions(store, task_id)) == 1, "what a crash left goes with the next run"
+    store.update(task_id, again.put(plans={"v2": 3}))
+    assert store.get(task_id).plans == {"v2": 3}  # type: ignore[union-attr]
+    again.saved()
+    assert versions(store, task_id) == [record_of(store, task_id)["details"]]
+
+
+def test_a_disk_that_refuses_details_costs_no_result(store: Store, settings: Settings) -> None:
+    task_id = store.create({"plans": {"v2": 1}, "alignment": {"matched": True, "x": [1]}}).id
+    (settings.outputs / "results").mkdir(exist_ok=True)
+    (settings.outputs / "results" / task_id).write_text("no folder")
+    task = store.get(task_id)
+    assert task
+    aside = details.Details(settings.outputs, task)
+    store.update(task_id, {"status": "success", **aside.put(timings={"probe": 1.0})})
+    aside.saved()
+    done = store.get(task_id)
+    assert done and done.status == "success" and done.alignment == {"matched": True}
+
+
+def test_what_a_person_made_of_a_record_is_no_obstacle(store: Store, settings: Settings) -> None:
+    odd = {"plans": ["none"], "warnings": [None, {"code": 3}, "x"], "timings": 7, "detail": [1]}
+    task_id = store.create({**odd, "alignment": {"automatic": 3, "hint": []}}).id
+    task = store.get(task_id)
+    assert task
+    aside = details.Details(settings.outputs, task)
+    assert aside.plans == {}
+    store.update(task_id, {"status": "success", **aside.put(plans={"v2": 1})})
+    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert records_in(settings.outputs)[task_id]["plans"] == {"v2": 1}

@@ -1,0 +1,276 @@
+"""Who waits for a group commit is answered after the sync, in any case, and stops nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from filelock import FileLock, Timeout
+
+from store import BadPatch, NotSaved, Store
+from store.commit.batch import Ticket, follow_each_other
+from store.file.lock import Lock
+from store.records.draft import Patch
+from tests.store.conftest import Make
+from tests.store.faults.build import HERE
+from tests.store.tasks.test_tasks import on_disk
+
+
+class Disk:
+    """The real disk, whose syncs of files, or of folders, wait while it is held."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.free.set()
+        self.syncing = threading.Event()
+        self._folders = False
+        self._passing = 0
+        self._sync = os.fsync
+
+    def fsync(self, descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == self._folders:
+            self._passing -= 1
+            if self._passing < 0:
+                free = self.free
+                self.syncing.set()
+                assert free.wait(30)
+        self._sync(descriptor)
+
+    def hold(self, *, folders: bool = False, passing: int = 0) -> None:
+        """From now on, or after so many more; what was held before goes on."""
+        before, self.free = self.free, threading.Event()
+        self.syncing.clear()
+        self._folders, self._passing = folders, passing
+        before.set()
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    held = Disk()
+    with mock.patch("os.fsync", held.fsync):
+        yield held
+        held.free.set()
+
+
+def start(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("count", [*range(20), 63, 64, 65, 200])
+def test_every_sleeper_is_woken_once(count: int) -> None:
+    sleepers = [Ticket(Patch("none", lambda draft: None)) for _ in range(count)]
+    woken: list[Ticket] = []
+    for ticket in follow_each_other(sleepers):
+        chain = [ticket]
+        while chain[-1].follower:
+            chain.append(chain[-1].follower)
+        assert len(chain) <= (1 if count <= 4 else 64)
+        woken += chain
+    assert sorted(map(id, woken)) == sorted(map(id, sleepers))
+
+
+@pytest.mark.parametrize("folders", [False, True])
+def test_nobody_is_answered_before_the_sync(make: Make, disk: Disk, folders: bool) -> None:
+    store = make()
+    ids = [store.create().id for _ in range(20)]
+    answered: list[str] = []
+
+    def update(task_id: str) -> None:
+        task = store.update(task_id, {"mark": task_id})
+        assert task.id == task.extra["mark"] == task_id
+        answered.append(task_id)
+
+    disk.hold()
+    first = start(lambda: update(ids[0]))
+    assert disk.syncing.wait(20)
+    rest = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[1:]]  # type: ignore[misc]
+    until(lambda: len(store._commit._queue) == 19)
+    disk.hold(folders=folders, passing=int(folders))  # the second group's
+    until(lambda: answered == [ids[0]] and disk.syncing.is_set())
+    time.sleep(0.2)  # the one that was woken to help has long gone back to sleep
+    assert answered == [ids[0]]
+    disk.free.set()
+    for thread in (first, *rest):
+        thread.join(20)
+    assert sorted(answered) == sorted(ids)
+    assert {t: r["mark"] for t, r in on_disk(store).items()} == {t: t for t in ids}
+
+
+def test_callers_that_gave_up_hold_up_nobody(make: Make, disk: Disk) -> None:
+    store = make(lock_timeout=0.1)
+    ids = [store.create().id for _ in range(30)]
+    outcomes: dict[str, str] = {}
+
+    def update(task_id: str) -> None:
+        try:
+            store.update(task_id, {"mark": 1})
+            outcomes[task_id] = "saved"
+        except NotSaved:
+            outcomes[task_id] = "not saved"
+
+    store._commit._last_size = 30  # so that the first leader waits for the others
+    disk.hold()
+    early = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[:20]]  # type: ignore[misc]
+    assert disk.syncing.wait(20)
+    time.sleep(0.8)
+    late = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[20:]]  # type: ignore[misc]
+    until(lambda: sum(not thread.is_alive() for thread in early) >= 15)
+    disk.free.set()
+    for thread in (*early, *late):
+        thread.join(20)
+    assert set(outcomes) == set(ids)
+    assert "not saved" in outcomes.values()
+    assert {outcomes[task_id] for task_id in ids[20:]} == {"saved"}
+    assert store.save_task_status()
+    assert all(record["mark"] == 1 for record in on_disk(store).values())
+
+
+@pytest.mark.parametrize("others", [0, 12])
+def test_an_interrupted_caller_leaves_the_line(make: Make, disk: Disk, others: int) -> None:
+    store = make(lock_timeout=2.0)
+    ids = [store.create().id for _ in range(2 + others)]
+    disk.hold()
+    leader = start(lambda: store.update(ids[0], {"mark": 1}))
+    assert disk.syncing.wait(20)
+
+    def interrupt() -> None:
+        until(lambda: store._commit._queue)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupter = start(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.update(ids[1], {"mark": 1})  # as the first in the line it would lead next
+    interrupter.join(20)
+    rest = [
+        start(lambda task_id=task_id: store.update(task_id, {"mark": 1}))  # type: ignore[misc]
+        for task_id in ids[2:]
+    ]
+    disk.free.set()
+    for thread in (leader, *rest):
+        thread.join(20)
+    store.update(ids[0], {"mark": 2})
+    assert store.save_task_status()
+    assert [on_disk(store)[task_id]["mark"] for task_id in ids] == [2, *[1] * (1 + others)]
+
+
+def test_each_of_many_threads_gets_its_own_answer(store: Store) -> None:
+    ids = [store.create().id for _ in range(24)]
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        for turn in range(30):
+            try:
+                bad: Any = {"mark": (number, turn), "text": "\ud800"} if turn % 7 == 6 else {}
+                task = store.update(ids[number], {"mark": number, "turn": turn, **bad})
+                if bad or (task.id, task.extra) != (ids[number], {"mark": number, "turn": turn}):
+                    wrong.append(task)
+            except BadPatch as error:
+                if not bad:
+                    wrong.append(error)
+
+    threads = [start(lambda number=number: work(number)) for number in range(24)]  # type: ignore[misc]
+    for thread in threads:
+        thread.join(60)
+    assert wrong == []
+    assert [on_disk(store)[task_id]["turn"] for task_id in ids] == [29] * 24
+
+
+@pytest.mark.parametrize("bad", [{"x": "\ud800"}, {"x": 2**64}, {"status": "done"}, {1: object()}])
+def test_what_cannot_be_stored_is_refused_without_a_disk(
+    make: Make, outputs: Path, bad: dict[Any, Any]
+) -> None:
+    store = make(lock_timeout=0.1)
+    task_id = store.create().id
+    with FileLock(outputs / "task_status.json.lock"), pytest.raises(BadPatch):
+        store.update(task_id, bad)
+    with mock.patch("os.replace", side_effect=OSError(5, "no disk")), pytest.raises(BadPatch):
+        store.update(task_id, bad)
+    assert not store.has_unsaved
+    assert store.update(task_id, {"x": 1}).extra == {"x": 1}
+
+
+def test_what_a_caller_does_to_its_mapping_later_is_not_saved(make: Make, outputs: Path) -> None:
+    store = make(lock_timeout=0.1)
+    task_id = store.create().id
+    flat: dict[str, Any] = {"flat": 1}
+    nested: dict[str, Any] = {"nested": [1]}
+    with FileLock(outputs / "task_status.json.lock"):
+        for changes in (flat, nested):
+            with pytest.raises(NotSaved):
+                store.update(task_id, changes)
+    flat["flat"] = 2
+    nested["nested"].append(2)
+    assert store.save_task_status()
+    assert (on_disk(store)[task_id]["flat"], on_disk(store)[task_id]["nested"]) == (1, [1])
+
+
+def test_the_lock_excludes_itself_and_filelock_s(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with Lock(path, 0.05):
+        with pytest.raises(Timeout), FileLock(path, timeout=0.05):
+            pass
+        with pytest.raises(Timeout), Lock(path, 0.05):
+            pass
+    with FileLock(path, timeout=0.05), pytest.raises(Timeout), Lock(path, 0.05):
+        pass
+    with Lock(path, 0.05):
+        pass
+
+
+def test_a_lock_on_a_file_that_lost_its_name_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    real = os.open
+
+    def open_and_lose(name: Any, *more: Any) -> int:
+        descriptor = real(name, *more)
+        if not lost:
+            lost.append(path)
+            path.unlink()
+        return descriptor
+
+    lost: list[Path] = []
+    with mock.patch("os.open", open_and_lose), Lock(path, 1.0):
+        with pytest.raises(Timeout), FileLock(path, timeout=0.05):
+            pass
+        assert lost
+
+
+def test_a_forked_child_does_not_keep_its_dead_parent_s_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    script = (
+        "import os, signal, sys; from pathlib import Path; from store.file.lock import Lock;"
+        "lock = Lock(Path(sys.argv[1]), 1.0); lock.__enter__();"
+        "os.fork() or (print('forked', flush=True), signal.pause()); signal.pause()"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    env = os.environ | {"PYTHONPATH": str(HERE.parents[2])}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
+    ) as process:
+        assert process.stdout and process.stdout.readline() == "forked\n"
+        with pytest.raises(Timeout), Lock(path, 0.05):
+            pass
+        process.kill()
+        process.wait()
+        with Lock(path, 5.0):
+            pass
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,157 @@
+"""Uploads that mean harm: lengths told later, bodies without one, many, odd ids and headers."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from tests.ui.routes.routed import (
+    LIMIT_MB,
+    MINE,
+    SECRET,
+    THEIRS,
+    announce,
+    client,
+    headers,
+    patch,
+    uid_of,
+)
+from ui.routes import limits, uploads
+from ui.routes.visitor import COOKIE, signed_key, visitor_name
+from ui.service import Service
+
+ODD_IDS = (
+    *(".locks", "a", "0" * 31, "0" * 33, "0" * 32, "G" * 32, "x.info", "%00", "%0a"),
+    *("%2e%2e", "..%2f..%2f.secret", "%ff%fe", "файл", "a" * 5000, "0" * 32 + "%0a", ".locks/x"),
+)
+ODD_HEADERS: dict[str, tuple[str | bytes, ...]] = {
+    "Origin": ("http://[", "null", "", "http://[::1", "//", "http://a:b", b"\xff", "http://" * 99),
+    "Host": ("[", "a:b", "[::1", "", "a b", b"\xff", "a" * 5000),
+    "Cookie": ("=", f"{COOKIE}", f'{COOKIE}="', b"\xff=\xff", f"{COOKIE}={'.' * 99}", ";;;"),
+    uploads.TOKEN_HEADER: ("", "x", b"\xff" * 32, "0" * 5000),
+    "Upload-Length": ("", "x", "1e3", " 4", "0x4", "9" * 5000, "-9", "\u0664".encode(), "4,4"),
+    "Upload-Offset": ("", "x", "-1", "9" * 5000, b"\xff", "0,0"),
+    "Upload-Metadata": ("", ",", " ", "filename", "filename !", "filename /w==", ",,a  b c"),
+    "Tus-Resumable": ("", "2.0.0", "x" * 5000, b"\xff"),
+    "Content-Type": ("", "text/plain", b"\xff", ";"),
+    "Sec-Fetch-Site": ("", "x", "cross-site", b"\xff"),
+    "X-Forwarded-Host": ("[", "", b"\xff", "," * 99),
+    "X-Forwarded-Proto": ("[", ""),
+    "X-Forwarded-For": ("[", "", b"\xff", "," * 99),
+}
+
+
+def test_a_length_is_told_once_and_never_later(service: Service, app: Starlette) -> None:
+    deferred = {"Upload-Defer-Length": "1"}
+    assert announce(service, app, 0, **deferred).status_code == 400
+    metadata = {"Upload-Metadata": "filename YQ==,filetype YQ=="}
+    only = client(app).post(uploads.URL, headers=headers(service, **deferred, **metadata))
+    assert only.status_code == 400
+    uid = uid_of(announce(service, app, 4))
+    piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    for length in ("3221225472", "-5", "4", "x"):
+        given = headers(service, **piece, **{"Upload-Length": length})
+        answer = client(app).patch(f"{uploads.URL}/{uid}", content=b"", headers=given)
+        assert answer.status_code == 400
+    note = uploads.folder_of(service, visitor_name(MINE)) / f"{uid}.info"
+    assert json.loads(note.read_bytes())["size"] == 4
+    # One that an earlier release let come without a length.
+    note.write_text(
+        json.dumps(json.loads(note.read_bytes()) | {"size": None, "defer_length": True})
+    )
+    assert patch(service, app, uid, 0, b"data").status_code == 404
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LOOK_EVERY", 1000)
+    uid = uid_of(announce(service, app, 10_000))
+    path = uploads.folder_of(service, visitor_name(MINE)) / uid
+    piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+
+    def send(pieces: int) -> int:
+        body = (b"x" * 500 for _ in range(pieces))
+        address = f"{uploads.URL}/{uid}"
+        answer = client(app).patch(address, content=body, headers=headers(service, **piece))
+        assert "content-length" not in answer.request.headers
+        return int(answer.status_code)
+
+    assert send(21) == 400
+    assert path.stat().st_size == 0, "what was too much is not kept"
+    with monkeypatch.context() as full:
+        free = iter([10**12])  # there is room when it begins, and none a little later
+        full.setattr(limits, "free_bytes", lambda service: next(free, 0))
+        assert send(20) == 507
+    assert path.stat().st_size == 0
+    assert send(20) == 204
+    assert path.stat().st_size == 10_000
+
+
+def test_the_number_of_uploads_is_limited(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_UPLOADS", 3)
+    monkeypatch.setattr(limits, "MOST_UPLOADS_IN_ALL", 4)
+    uids = [uid_of(announce(service, app, 0)) for _ in range(3)]
+    assert announce(service, app, 0).status_code == 429, "empty ones count"
+    other = headers(service, THEIRS, **{"Upload-Length": "0", "Upload-Metadata": "filename YQ=="})
+    assert client(app, THEIRS).post(uploads.URL, headers=other).status_code == 201
+    assert client(app, THEIRS).post(uploads.URL, headers=other).status_code == 429, "all together"
+    assert client(app).delete(f"{uploads.URL}/{uids[0]}", headers=headers(service)).is_success
+    assert announce(service, app, 0).status_code == 201
+    long = {"Upload-Metadata": "filename YQ==,x " + "A" * 40_000}
+    assert announce(service, app, 0, **long).status_code == 400
+
+
+def test_many_announcements_at_once_find_the_same_limits(service: Service, app: Starlette) -> None:
+    length, answers = LIMIT_MB * 1024 * 1024, []
+
+    async def all_at_once() -> None:
+        transport = httpx.ASGITransport(app=app)
+        cookies = {COOKIE: signed_key(MINE, SECRET)}
+        given = {"Upload-Length": str(length), "Upload-Metadata": "filename YQ=="}
+        async with (
+            httpx.AsyncClient(transport=transport, base_url="http://x", cookies=cookies) as http,
+            anyio.create_task_group() as group,
+        ):
+
+            async def one() -> None:
+                answers.append(await http.post(uploads.URL, headers=headers(service, **given)))
+
+            for _ in range(20):
+                group.start_soon(one)
+
+    anyio.run(all_at_once)
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [429] * 18
+
+
+def test_no_odd_id_or_header_is_an_error_of_the_server(service: Service, app: Starlette) -> None:
+    uid = uid_of(announce(service, app, 4))
+    browser = TestClient(app, raise_server_exceptions=False)
+    usual: dict[str, str | bytes] = {
+        **headers(service),
+        "Cookie": f"{COOKIE}={signed_key(MINE, SECRET)}",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    cases: list[tuple[str, dict[str, str | bytes]]] = [(odd, {}) for odd in ODD_IDS]
+    for place in ("", f"/{uid}"):
+        for name, values in ODD_HEADERS.items():
+            cases += [(place.removeprefix("/"), {name: value}) for value in values]
+    for below, odd in cases:
+        for method in ("HEAD", "GET", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"):
+            if method == "DELETE" and below == uid:
+                continue
+            given = {**usual, **({"Upload-Length": "4"} if method == "POST" else {}), **odd}
+            address = f"{uploads.URL}/{below}"
+            answer = browser.request(method, address, headers=list(given.items()))
+            assert answer.status_code < 500, (method, below, odd)
+            if not odd:
+                assert answer.status_code in {404, 405}, (method, below)
+    assert (uploads.folder_of(service, visitor_name(MINE)) / uid).is_file()

@@ -1,1 +1,0 @@
-"""The page's texts, one module a language, the same keys in each."""

@@ -1,0 +1,103 @@
+"""Is the service well: workers, queue, disk, the task file and its backups, versions."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import streamlit as st
+
+from ui.parts.banners import free_space, running_well, show_banners
+from ui.parts.viewer import Viewer
+from ui.service import Service
+from ui.table import rows
+from ui.words.format import duration, size
+from ui.words.text import t
+
+PACKAGES = ("streamlit", "av", "imageio-ffmpeg", "numpy", "scipy", "tuspyserver")
+
+
+def show_health(service: Service, viewer: Viewer) -> None:
+    """The state of the service, with a banner for what is wrong."""
+    st.subheader(t("page.health"), anchor=False)
+    snapshot = service.store.snapshot()
+    show_banners(service, snapshot)
+    if running_well(service) and not snapshot.problems and not snapshot.unsaved:
+        st.success(t("health.well"), icon=":material/check_circle:")
+    health = service.runner.health()
+    queue = rows.queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
+    free = free_space(service)
+    with st.container(horizontal=True):
+        st.metric(t("health.workers"), f"{health['alive']} / {health['workers']}")
+        st.metric(t("health.running"), queue.running + queue.adjusting)
+        st.metric(t("health.waiting"), len(queue.places))
+        st.metric(t("health.left"), duration(queue.seconds_left) if queue.places else "–")
+        st.metric(t("health.free"), size(free))
+        st.metric(t("health.memory"), size(psutil.Process().memory_info().rss))
+    st.button(t("table.refresh"), icon=":material/refresh:", key="health.refresh")
+    st.subheader(t("health.files"), anchor=False)
+    config = st.column_config
+    st.dataframe(
+        _files(service.settings.outputs),
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "name": config.TextColumn(t("health.name")),
+            "size": config.TextColumn(t("health.size")),
+            "changed": config.DatetimeColumn(
+                t("health.changed"), timezone=st.context.timezone, format="YYYY-MM-DD HH:mm:ss"
+            ),
+        },
+        alt=t("health.files"),
+    )
+    st.caption(t("health.tasks", n=len(snapshot.tasks)))
+    st.subheader(t("health.settings"), anchor=False)
+    access = t("health.private") if service.private else t("health.shared")
+    st.markdown(
+        "\n".join(
+            f"- {line}"
+            for line in (
+                access,
+                t("health.routes") if service.routes else t("health.no_routes"),
+                t("health.keep", hours=f"{service.settings.keep_hours:g}"),
+                t("health.upload", mb=service.settings.max_upload_mb),
+            )
+        )
+    )
+    st.caption(" · ".join(_versions()))
+
+
+def _files(outputs: Path) -> pd.DataFrame:
+    """The task file and what stands beside it: backups, history, files kept aside."""
+    found = [
+        (path, path.stat())
+        for path in sorted(_beside(outputs))
+        if path.is_file() and not path.name.endswith((".lock", ".tmp"))
+    ][:50]
+    return pd.DataFrame(
+        {
+            "name": [path.relative_to(outputs).as_posix() for path, _ in found],
+            "size": [size(stat.st_size) for _, stat in found],
+            "changed": pd.to_datetime([stat.st_mtime for _, stat in found], unit="s", utc=True),
+        }
+    )
+
+
+def _beside(outputs: Path) -> Iterable[Path]:
+    yield from outputs.glob("task_*")
+    yield from outputs.glob("task_backups/*")
+
+
+def _versions() -> list[str]:
+    found = [f"Python {platform.python_version()}"]
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found

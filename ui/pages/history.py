@@ -1,0 +1,178 @@
+"""What was done in the last days: success rate and time by day, and a CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from store import Task
+from ui.parts.viewer import Viewer
+from ui.service import Service
+from ui.table import rows
+from ui.words import sentences
+from ui.words.format import as_time, duration, moments, seconds_spent
+from ui.words.names import shown_name
+from ui.words.text import t
+
+DAYS = (1, 7, 30, 90)
+COLOURS = ["#2f9e63", "#c83349"]
+"""Of what worked and of what did not."""
+MOST = 5000
+"""Rows that the table shows; the CSV has them all."""
+
+
+def show_history(service: Service, viewer: Viewer) -> None:
+    """Finished tasks, those that have left the table included."""
+    st.subheader(t("page.history"), anchor=False)
+    days = st.segmented_control(
+        t("history.days"),
+        DAYS,
+        default=7,
+        format_func=lambda n: t("history.last", n=n) if n > 1 else t("history.last_one"),
+        key="history.days",
+        required=True,
+    )
+    frame = frame_of(finished(service, viewer, int(days or 7)), _zone())
+    if frame.empty:
+        st.info(t("history.empty"), icon=":material/history:")
+        return
+    good = frame["status"] == "success"
+    with st.container(horizontal=True):
+        st.metric(t("history.total"), len(frame))
+        st.metric(t("history.rate"), f"{good.mean():.0%}")
+        st.metric(t("history.median"), duration(_median(frame.loc[good, "seconds"])))
+    _charts(frame)
+    shown = frame.tail(MOST).iloc[::-1]
+    config = st.column_config
+    st.dataframe(
+        shown.assign(
+            status=[t(f"status.{status}") for status in shown["status"]],
+            confidence=100 * pd.to_numeric(shown["confidence"]),
+        ),
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "id": None,
+            "status": config.TextColumn(t("column.status")),
+            "dance": config.TextColumn(t("column.dance")),
+            "reference": config.TextColumn(t("column.reference")),
+            "completed": config.DatetimeColumn(
+                t("event.completed"), timezone=st.context.timezone, format="YYYY-MM-DD HH:mm"
+            ),
+            "day": None,
+            "seconds": config.NumberColumn(
+                t("column.spent"), format=t("time.s", s="%.0f"), help=t("column.spent_help")
+            ),
+            "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%"),
+            "agreement_ms": None,
+            "agreement": config.TextColumn(
+                t("column.agreement"), help=t("column.agreement_help"), alignment="right"
+            ),
+            "reason": config.TextColumn(t("column.reason")),
+        },
+        alt=t("page.history"),
+    )
+    st.download_button(
+        t("history.csv"),
+        lambda: csv_of(frame),
+        file_name="retrack-history.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="history.csv",
+    )
+
+
+def finished(service: Service, viewer: Viewer, days: int) -> list[Task]:
+    """The viewer's finished tasks of the last days, from the file and the history, each once."""
+    tasks = {task.id: task for task in service.store.history(days)}
+    since = datetime.now(UTC).timestamp() - days * 86400
+    for task in service.store.snapshot().tasks:
+        ended = as_time(task.completed_at)
+        if task.status in {"success", "failed"} and ended and ended.timestamp() >= since:
+            tasks[task.id] = task
+    return viewer.visible(service, tasks.values())
+
+
+def _zone() -> ZoneInfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
+    """One row a task, oldest first; ``day`` is the viewer's own, ``agreement`` is in words."""
+    now = datetime.now(UTC)
+    frame = pd.DataFrame(
+        {
+            "id": [task.id for task in tasks],
+            "status": [task.status for task in tasks],
+            "dance": [shown_name(task.dance_name) for task in tasks],
+            "reference": [shown_name(task.reference_name) for task in tasks],
+            "completed": moments(task.completed_at for task in tasks),
+            "seconds": [seconds_spent(task, now) for task in tasks],
+            "confidence": [rows.confidence(task) for task in tasks],
+            "agreement_ms": [rows.agreement_ms(task) for task in tasks],
+            "agreement": [sentences.agreement_text(task) for task in tasks],
+            "reason": [
+                sentences.reason_text(task) if task.status == "failed" else "" for task in tasks
+            ],
+        }
+    ).sort_values("completed")
+    return frame.assign(day=frame["completed"].dt.tz_convert(zone).dt.strftime("%Y-%m-%d"))
+
+
+def _median(seconds: pd.Series) -> float | None:
+    known = seconds.dropna()
+    return None if known.empty else float(known.median())
+
+
+def _charts(frame: pd.DataFrame) -> None:
+    good = frame["status"] == "success"
+    counts = (
+        frame.assign(result=[t("status.success") if ok else t("status.failed") for ok in good])
+        .groupby(["day", "result"], as_index=False)
+        .size()
+    )
+    times = frame[good].groupby("day", as_index=False)["seconds"].median()
+    left, right = st.columns(2)
+    left.altair_chart(
+        alt.Chart(counts, title=t("history.by_day"))
+        .mark_bar()
+        .encode(
+            x=alt.X("day:O", title=None),
+            y=alt.Y("size:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color(
+                "result:N",
+                title=None,
+                scale=alt.Scale(domain=[t("status.success"), t("status.failed")], range=COLOURS),
+                legend=alt.Legend(orient="bottom"),
+            ),
+        ),
+        alt=t("history.by_day"),
+    )
+    right.altair_chart(
+        alt.Chart(times, title=t("history.time_by_day"))
+        .mark_line(point=True)
+        .encode(x=alt.X("day:O", title=None), y=alt.Y("seconds:Q", title=None)),
+        alt=t("history.time_by_day"),
+    )
+
+
+def csv_of(frame: pd.DataFrame) -> bytes:
+    """CSV with a byte-order mark, so that spreadsheets read Chinese names; figures are numbers.
+
+    A cell that a spreadsheet would take for a formula is made text: names are strangers' data.
+    """
+    safe = frame.copy()
+    for column in ("dance", "reference"):
+        safe[column] = [
+            f"'{value}" if value[:1] in {"=", "+", "-", "@"} else value for value in safe[column]
+        ]
+    return safe.drop(columns=["day", "agreement"]).to_csv(index=False).encode("utf-8-sig")

@@ -1,0 +1,43 @@
+"""What is wrong with the service, where everybody sees it, and what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+
+import streamlit as st
+
+from store import Snapshot
+from ui.service import Service
+from ui.words.format import size
+from ui.words.text import has, t
+
+LOW_DISK = 2_000_000_000
+"""Free bytes below which the page warns."""
+
+
+def show_banners(service: Service, snapshot: Snapshot) -> None:
+    """A banner for each problem of the task file, for unsaved changes and for a full disk."""
+    for code, detail in snapshot.problems.items():
+        key = f"problem.{code}"
+        st.warning(t(key) if has(key) else detail, icon=":material/warning:")
+    if snapshot.unsaved and "not_saved" not in snapshot.problems:
+        st.warning(t("problem.unsaved", n=len(snapshot.unsaved)), icon=":material/save:")
+    free = free_space(service)
+    if free is not None and free < LOW_DISK:
+        st.warning(t("problem.disk", free=size(free)), icon=":material/hard_drive:")
+    if not running_well(service):
+        st.error(t("problem.workers"), icon=":material/warning:")
+
+
+def free_space(service: Service) -> int | None:
+    """Free bytes where the outputs are; None when the folder cannot be asked."""
+    try:
+        return shutil.disk_usage(service.settings.outputs).free
+    except OSError:
+        return None
+
+
+def running_well(service: Service) -> bool:
+    """Whether every worker thread is alive."""
+    health = service.runner.health()
+    return bool(health["alive"] >= health["workers"])

@@ -1,0 +1,101 @@
+"""Who looks at the page, and which tasks they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+from starlette.datastructures import Headers
+
+from store import Task
+from ui.parts.login import login_of, providers
+from ui.routes.bundle import bundle_url
+from ui.routes.files import file_url, may_see
+from ui.routes.origin import is_local
+from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
+from ui.service import Service
+
+_KEY = "key"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A browser or login, by the name made from its key."""
+
+    name: str | None
+    by: Literal["login", "cookie", "address", "nothing"]
+    browser: str | None = None
+    """The name by the cookie alone, which is how the upload route knows this browser."""
+    earlier: frozenset[str] = frozenset()
+    """Other names of a login, under which an earlier release kept its tasks."""
+    operator: bool = False
+    """Whether the state of the service is shown: on this machine, or to a login that is named."""
+
+    def may_see(self, service: Service, task: Task) -> bool:
+        """Whether this viewer may see the task, its files and its actions."""
+        return may_see(service, task, self.name) or task.visitor in self.earlier
+
+    def visible(self, service: Service, tasks: Iterable[Task]) -> list[Task]:
+        """The tasks that this viewer may see, in the same order."""
+        return [task for task in tasks if self.may_see(service, task)]
+
+    def url(self, service: Service, task: Task, kind: str, **query: str) -> str:
+        """The address of one of the task's files, which this viewer can open."""
+        return file_url(service, task, kind, link=self._by_links(service), **query)
+
+    def bundle_url(self, service: Service, tasks: Iterable[Task]) -> str:
+        """The address of the tasks' results in one ZIP, which this viewer can open."""
+        return bundle_url(service, [task.id for task in tasks], link=self._by_links(service))
+
+    def _by_links(self, service: Service) -> bool:
+        """Whether the routes cannot know this viewer and need signed links."""
+        return service.private and self.by == "login"
+
+
+def from_this_machine() -> bool:
+    """Whether this session was opened on the server's machine, as far as it shows."""
+    headers = Headers(st.context.headers.to_dict())
+    # Streamlit gives no address for a peer on this machine, and a test has no request at all.
+    return not headers or is_local(st.context.ip_address or "localhost", headers)
+
+
+def _is_operators(service: Service) -> bool:
+    """Whether this session, by where it comes from, is that of the server's keeper.
+
+    Once others have come, the session's own look counts, unless a setting tells of a proxy: one
+    that gives no sign of itself would let strangers look like this machine.
+    """
+    if not service.exposed.is_set():
+        return True
+    proxied = service.settings.visibility == "private" or service.settings.public_url
+    return not proxied and from_this_machine()
+
+
+def current_viewer(service: Service) -> Viewer:
+    """The viewer of this session: a login first, then the cookie, then a key in the address.
+
+    Without our routes nothing can set a cookie; where tasks are private there, a fresh key
+    goes into the address, which is then the viewer's bookmark.
+    """
+    key = checked_key(st.context.cookies.get(COOKIE), service)
+    browser = visitor_name(key) if key is not None else None
+    here = _is_operators(service)
+    if getattr(st.user, "is_logged_in", False):
+        login = login_of(st.user.to_dict(), providers=len(providers()))
+        if login is not None:
+            named = {name.strip() for name in service.settings.operators.split(",")}
+            operator = here or not named.isdisjoint(login.ids)
+            return Viewer(login.name, "login", browser, login.earlier, operator)
+    if browser is not None:
+        return Viewer(browser, "cookie", browser, operator=here)
+    key = checked_key(st.query_params.get(_KEY) or st.session_state.get(_KEY), service)
+    if key is None and service.private:
+        key = new_key()
+    if key is None:
+        return Viewer(None, "nothing", operator=here)
+    st.session_state[_KEY] = signed_key(key, service.secret)
+    if service.private:
+        st.query_params[_KEY] = st.session_state[_KEY]
+    return Viewer(visitor_name(key), "address", operator=here)

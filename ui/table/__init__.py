@@ -1,0 +1,3 @@
+"""The live table, and what can be done with its rows."""
+
+__all__ = ["actions", "notices", "table"]

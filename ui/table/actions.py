@@ -1,0 +1,239 @@
+"""What can be done with tasks: open, cancel, retry, delete, download."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pipeline import reasons
+from store import Task
+from ui.parts import toasts
+from ui.parts.viewer import Viewer
+from ui.service import Service
+from ui.table import rows, selection
+from ui.upload import checks
+from ui.words.names import plain, shown_name
+from ui.words.text import t
+
+log = logging.getLogger(__name__)
+
+_DELETE = "delete"
+_REACH = "actions.reach"
+ROW_ACTIONS = ("open", "cancel", "retry", "delete")
+HOPELESS = checks.FINAL | rows.MUTE | {reasons.NO_SHARED_MUSIC}
+"""Reasons that lie in the files: the same files fail for them again."""
+ICONS = {
+    "open": ":material/visibility:",
+    "cancel": ":material/cancel:",
+    "retry": ":material/replay:",
+    "delete": ":material/delete:",
+}
+
+
+def possible(task: Task) -> list[str]:
+    """The actions that make sense for a task as it stands."""
+    names = ["open"]
+    if task.status in rows.ACTIVE and not task.cancel_requested:
+        names.append("cancel")
+    if task.status == "failed" and task.reason not in HOPELESS:
+        names.append("retry")
+    if task.status not in rows.ACTIVE:
+        names.append("delete")
+    return names
+
+
+def _label(name: str) -> str:
+    return f"{ICONS[name]} {t(f'action.{name}')}"
+
+
+def row_labels(task: Task) -> list[str]:
+    """The labels of a row's menu."""
+    return [_label(name) for name in possible(task)]
+
+
+def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> None:
+    """What a click in a row's menu means; a callback."""
+    name = next((name for name in ROW_ACTIONS if _label(name) == label), None)
+    if name == "open":
+        open_task(task_id, reach=True)
+    elif name == "delete":
+        ask_delete([task_id])
+    elif name is not None:
+        do(service, viewer, name, [task_id])
+
+
+def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False) -> None:
+    """Show a task below the table, or none; a callback.
+
+    What was ticked is ticked no more, unless ``ticked`` says that this is the task: the
+    buttons over a selection must not mean another task than the one that is looked at.
+
+    With ``reach`` the page scrolls to it: who handed a file in, or asked to see a task, has
+    it before their eyes and not below the edge of a phone.
+    """
+    if reach:
+        bring_into_sight()
+    if not ticked:
+        selection.clear()
+    if task_id is None:
+        st.query_params.pop("task", None)
+    else:
+        st.query_params["task"] = task_id
+    for name in ("track", "t"):
+        st.query_params.pop(name, None)
+    st.session_state["open"] = True
+
+
+def bring_into_sight() -> None:
+    """Have the page scroll to the opened task where it is not in sight; a callback."""
+    st.session_state[_REACH] = reaches() + 1
+    st.session_state["open"] = True
+
+
+def reaches() -> int:
+    """How often somebody asked to see a task in this visit."""
+    return int(st.session_state.get(_REACH, 0))
+
+
+def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
+    """Cancel, retry or delete what of these tasks can be and the viewer may see; a callback.
+
+    It decides by the tasks as they are at the click: what the button's run knew may be older.
+    Says how many were done, what failed, or that nothing could be done any more.
+    """
+    store = service.store
+    act: Callable[[str], object] = {
+        "cancel": store.cancel,
+        "retry": store.retry,
+        "delete": store.delete,
+    }[name]
+    done: list[str] = []
+    failed = False
+    for task_id in ids:
+        task = store.get(task_id)
+        if task is None or not viewer.may_see(service, task) or name not in possible(task):
+            continue
+        try:
+            act(task_id)
+        except Exception:  # one task's trouble must not keep the others from being done
+            failed = True
+            log.exception("cannot %s task %s", name, task_id)
+            toasts.toast(
+                t("action.failed", name=plain(shown_name(task.dance_name))),
+                icon=":material/warning:",
+            )
+        else:
+            done.append(task_id)
+    service.runner.wake()
+    if done:
+        toasts.toast(t(f"done.{name}", n=len(done)))
+    elif not failed:
+        toasts.toast(t("action.too_late"), icon=":material/info:")
+    st.session_state["open"] = True
+    if name == "delete" and st.query_params.get("task") in done:
+        open_task(None)
+
+
+def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+    """The bar for the selected tasks.
+
+    Its buttons carry all that is selected, and what can be done with which task is found out
+    at the click: a task may have ended since this was drawn.
+    """
+    if not tasks:
+        return
+    able = {name for task in tasks for name in possible(task)}
+    ids = [task.id for task in tasks]
+    with st.container(horizontal=True, vertical_alignment="center", key="bulk"):
+        if len(tasks) == 1:
+            name = plain(shown_name(tasks[0].dance_name, longest=40)) or tasks[0].id[:8]
+            st.markdown(t("bulk.selected_one", name=name))
+        else:
+            st.markdown(t("bulk.selected", n=len(tasks)))
+        for name in ("cancel", "retry"):
+            st.button(
+                t(f"action.{name}"),
+                icon=ICONS[name],
+                key=f"bulk.{name}",
+                disabled=name not in able,
+                on_click=do,
+                args=(service, viewer, name, ids),
+            )
+        st.button(
+            t("action.delete"),
+            icon=ICONS["delete"],
+            key="bulk.delete",
+            disabled="delete" not in able,
+            on_click=ask_delete,
+            args=(ids,),
+        )
+        have = [task for task in tasks if task.modular_output or task.v2_output]
+        if service.routes and have:
+            url = viewer.bundle_url(service, have)
+            st.link_button(
+                _bundle_label(have), url, icon=":material/download:", help=t("bulk.download_help")
+            )
+        st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
+
+
+def _bundle_label(tasks: Sequence[Task]) -> str:
+    """What is in the ZIP: the results by name for one task, their number for several."""
+    kinds = [
+        kind
+        for task in tasks
+        for kind, path in (("modular", task.modular_output), ("v2", task.v2_output))
+        if path
+    ]
+    if len(tasks) == 1:
+        return t("bulk.download_one", names=" + ".join(t(f"variant.{kind}") for kind in kinds))
+    return t("bulk.download", n=len(kinds))
+
+
+def ask_delete(ids: Sequence[str]) -> None:
+    """Have the page ask before it deletes tasks; a callback."""
+    st.session_state[_DELETE] = list(ids)
+    st.session_state["open"] = True
+
+
+def show_delete_dialog(service: Service, viewer: Viewer) -> None:
+    """Ask before deleting: a delete takes the files with it.
+
+    The question stands until it is answered, and its buttons act in callbacks: the page may be
+    drawn anew under it, as when a task ends.
+    """
+    found = [service.store.get(task_id) for task_id in st.session_state.get(_DELETE, ())]
+    tasks = [task for task in found if task is not None and "delete" in possible(task)]
+    if not tasks:
+        st.session_state.pop(_DELETE, None)
+        return
+    ids = [task.id for task in tasks]
+
+    @st.dialog(t("delete.title"), on_dismiss=_answered)
+    def ask() -> None:
+        st.write(t("delete.question", n=len(ids)) if len(ids) > 1 else t("delete.question_one"))
+        for task in tasks[:5]:
+            st.text(f"• {shown_name(task.dance_name)}")
+        with st.container(horizontal=True):
+            yes = st.button(
+                t("action.delete"),
+                type="primary",
+                key="delete.yes",
+                on_click=_delete,
+                args=(service, viewer, ids),
+            )
+            no = st.button(t("delete.keep"), key="delete.no", on_click=_answered)
+        if yes or no:
+            st.rerun()  # the page without the dialog
+
+    ask()
+
+
+def _answered() -> None:
+    st.session_state.pop(_DELETE, None)
+
+
+def _delete(service: Service, viewer: Viewer, ids: Sequence[str]) -> None:
+    _answered()
+    do(service, viewer, "delete", ids)

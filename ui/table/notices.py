@@ -1,0 +1,146 @@
+"""A notice when a task is done: toast, page title and, when allowed, the browser's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from store import Task
+from ui.components import load
+from ui.parts import toasts
+from ui.table import rows
+from ui.words import sentences
+from ui.words.format import as_time
+from ui.words.names import plain, shown_name
+from ui.words.text import t
+
+_NOTICE = load("notice")
+_LAST = "notices.last"
+_NOTES = "notices.notes"
+_OPENED = "notices.opened"
+_NARROW = "notices.narrow"
+_KEPT = 10
+"""Notes that stay in the component's data, which tells each once: a rerun of the page follows
+at once when a task ends, and the browser may never see what stood in one run alone."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a page saw when it last looked, and when that was."""
+
+    at: datetime
+    states: Mapping[str, tuple[str, datetime | None]]
+
+    def ended_since(self, task: Task) -> bool:
+        """Whether the task has ended since this look."""
+        if task.status not in {"success", "failed"}:
+            return False
+        before = self.states.get(task.id)
+        if before is not None and before[0] in rows.ACTIVE:
+            return True
+        completed = as_time(task.completed_at)
+        return before != _state(task) and completed is not None and completed > self.at
+
+
+def _state(task: Task) -> tuple[str, datetime | None]:
+    return task.status, as_time(task.completed_at)
+
+
+def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
+    """Note what ended since the last look: toasts for the next full run, notes for the browser.
+
+    ``looked`` is a moment before ``tasks`` were read. What had been waiting or running at the
+    last look has ended since; so has what ended after that look, though it was never seen at
+    work. Tasks that were brought in from elsewhere ended before, and nothing is announced to
+    a page that has just been opened.
+    """
+    last: _Look | None = st.session_state.get(_LAST)
+    st.session_state[_LAST] = _Look(looked, {task.id: _state(task) for task in tasks})
+    ended = [task for task in tasks if last is not None and last.ended_since(task)]
+    for task in ended[:3]:
+        name = plain(shown_name(task.dance_name, longest=40))
+        if rows.waiting(task):
+            toasts.toast(t("notice.waiting", name=name), icon=":material/back_hand:", long=True)
+        elif task.status == "success":
+            toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
+        elif task.reason != "cancelled":
+            toasts.toast(t("notice.failed", name=name), icon=":material/error:", long=True)
+    notes: list[dict[str, str]] = st.session_state.setdefault(_NOTES, [])
+    notes.extend(
+        {
+            "id": f"{task.id}:{task.completed_at}",
+            "title": t(
+                "notice.waiting" if rows.waiting(task) else f"notice.{task.status}",
+                name=shown_name(task.dance_name),
+            ),
+            "body": t("stage.place")
+            if rows.waiting(task)
+            else sentences.verdict(task) or sentences.reason_text(task),
+        }
+        for task in ended
+    )
+    del notes[:-_KEPT]
+
+
+def show_notices(tasks: Sequence[Task]) -> bool:
+    """The progress in the page's title, the browser's own notices, and the offer to send them.
+
+    Gives whether the window is as narrow as a phone's, which the browser tells after the first
+    look; it is kept, since Streamlit forgets what a component said on another page.
+    """
+    known = bool(st.session_state.get(_NARROW, False))
+    told = _NOTICE(
+        key="notice",
+        width="content",
+        data={
+            "title": _title(tasks),
+            "ended": st.session_state.get(_NOTES, []),
+            "words": {"allow": t("notice.allow")},
+            "busy": any(task.status in rows.ACTIVE for task in tasks),
+            "narrow": known,
+        },
+        default={"narrow": known},
+        on_narrow_change=lambda: None,
+    )
+    st.session_state[_NARROW] = bool(told.narrow)
+    return bool(told.narrow)
+
+
+def _title(tasks: Sequence[Task]) -> str:
+    running = [task for task in tasks if task.status == "processing"]
+    if running:
+        shares = [min(max(rows.number(task.progress) or 0.0, 0.0), 1.0) for task in running]
+        return f"{sum(shares) / len(shares):.0%} · {t('app.title')}"
+    return t("app.title")
+
+
+def opened_changed(tasks: Sequence[Task]) -> bool:
+    """Whether the opened task is in another state than when the page was last drawn."""
+    return bool(st.session_state.get(_OPENED) != opened_state(tasks))
+
+
+def remember_opened(tasks: Sequence[Task]) -> None:
+    """Note the opened task's state as drawn now."""
+    st.session_state[_OPENED] = opened_state(tasks)
+
+
+def opened_state(tasks: Sequence[Task]) -> tuple[Any, ...] | None:
+    """What of the opened task changes what can be done below the table; None without one."""
+    opened = st.query_params.get("task")
+    task = next((task for task in tasks if task.id == opened), None)
+    if task is None:
+        return None
+    adjust = (task.adjust.number, task.adjust.status) if task.adjust else None
+    return (
+        task.id,
+        task.status,
+        task.modular_output,
+        task.v2_output,
+        task.revision,
+        task.cancel_requested,
+        adjust,
+    )

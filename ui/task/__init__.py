@@ -1,0 +1,3 @@
+"""One task opened: compare, adjust, place, evidence, events."""
+
+__all__ = ["detail"]

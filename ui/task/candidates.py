@@ -1,0 +1,126 @@
+"""Other answers than the present one: candidates to hear, and the automatic answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from store import StoreError, Task
+from ui.parts import toasts
+from ui.parts.viewer import Viewer
+from ui.service import Service
+from ui.table import rows
+from ui.task import adjust
+from ui.words.format import clock
+from ui.words.text import t
+
+Place = Mapping[str, float]
+"""``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
+
+SAME_PLACE = 0.3
+"""Seconds from a candidate within which the song was looked for when it was chosen."""
+
+
+def version(task: Task) -> str:
+    """Names what a person does with this very result: another one begins anew."""
+    return f"{task.id}-{task.status}-{task.revision}"
+
+
+def listened(task: Task) -> Place | None:
+    """The candidate that the person wants to hear, if they chose one."""
+    place: Place | None = st.session_state.get(f"place-{version(task)}")
+    return place
+
+
+def candidates_of(task: Task) -> list[dict[str, float]]:
+    """The candidates with usable figures, the likeliest first."""
+    found: list[dict[str, float]] = []
+    given: Any = rows.answer(task).get("candidates")
+    for one in given if isinstance(given, list) else ():
+        if not isinstance(one, Mapping):
+            continue
+        offset, speed = rows.number(one.get("offset")), rows.number(one.get("speed"))
+        if offset is not None:
+            found.append(
+                {
+                    "offset": offset,
+                    "speed": speed or 1.0,
+                    "confidence": rows.number(one.get("confidence")) or 0.0,
+                }
+            )
+    return sorted(found, key=lambda one: -one["confidence"])[:8]
+
+
+def present(task: Task, candidates: list[dict[str, float]]) -> int | None:
+    """Which of the candidates the results have; None when they have another place."""
+    offset = rows.number(rows.answer(task).get("offset"))
+    if task.status != "success" or offset is None or not candidates:
+        return None
+    apart = [abs(candidate["offset"] - offset) for candidate in candidates]
+    nearest = apart.index(min(apart))
+    return nearest if apart[nearest] <= SAME_PLACE else None
+
+
+def offered_above(task: Task) -> bool:
+    """Whether a person has to choose a place, or did: then the candidates stand above all."""
+    return rows.ambiguous(task) or rows.chosen(task)
+
+
+def show_choices(service: Service, viewer: Viewer, task: Task) -> None:
+    """Under the verdict: the candidates of an ambiguous task, and the way back from a place
+    given by hand."""
+    if offered_above(task):
+        show_candidates(task)
+    if task.status != "success" or not rows.automatic(task):
+        return
+    st.button(
+        t("choices.back"),
+        icon=":material/undo:",
+        key="choices.back",
+        help=t("choices.back_help"),
+        disabled=adjust.adjusting(task),
+        on_click=go_back,
+        args=(service, viewer, task.id),
+    )
+    if st.session_state.get(f"section-{task.id}") not in adjust.SHOWING_STATE:
+        adjust.show_state(service, task)
+
+
+def show_candidates(task: Task) -> None:
+    """A button for each candidate, which leads to hearing it; the present one is marked."""
+    candidates = candidates_of(task)
+    if len(candidates) < 2:
+        return
+    st.markdown(t("place.candidates"))
+    used = present(task, candidates)
+    with st.container(horizontal=True, key="candidates"):
+        for index, candidate in enumerate(candidates):
+            label = t("place.candidate", n=index + 1, at=clock(candidate["offset"]))
+            st.button(
+                t("place.candidate_used", place=label) if index == used else label,
+                key=f"candidate-{task.id}-{index + 1}",
+                icon=":material/check:" if index == used else ":material/headphones:",
+                on_click=_listen,
+                args=(f"place-{version(task)}", task.id, candidate),
+            )
+
+
+def _listen(key: str, task_id: str, candidate: Place) -> None:
+    st.session_state[key] = dict(candidate)
+    st.session_state[f"section-{task_id}"] = "place"
+
+
+def go_back(service: Service, viewer: Viewer, task_id: str) -> None:
+    """Ask for the results of the automatic answer again; a callback."""
+    task = service.store.get(task_id)
+    if task is None or not viewer.may_see(service, task) or not rows.automatic(task):
+        return
+    try:
+        service.store.request_adjustment(task_id, {**rows.options_of(task), "automatic": True})
+    except StoreError:
+        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
+        return
+    service.runner.wake()
+    toasts.toast(t("adjust.started"), icon=":material/tune:")

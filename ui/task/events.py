@@ -1,0 +1,62 @@
+"""The events of one task as a time line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from store import Task
+from ui.table import rows
+from ui.words import sentences
+from ui.words.format import as_time, duration, moments
+from ui.words.text import has, t
+
+
+def show_timeline(task: Task) -> None:
+    """When it was created, started and ended, and how long each stage took."""
+    events = [
+        ("created", as_time(task.created_at)),
+        ("started", as_time(task.started_at)),
+        ("completed", as_time(task.completed_at)),
+    ]
+    frame = pd.DataFrame(
+        {
+            "event": [t(f"event.{name}") for name, at in events if at],
+            "moment": moments(at for _, at in events if at),
+        }
+    )
+    config = st.column_config
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="content",
+        column_config={
+            "event": config.TextColumn(t("event.event")),
+            "moment": config.DatetimeColumn(
+                t("event.moment"), timezone=st.context.timezone, format="YYYY-MM-DD HH:mm:ss"
+            ),
+        },
+        alt=t("section.events"),
+    )
+    stages = {
+        stage: seconds
+        for stage, value in (task.timings if isinstance(task.timings, Mapping) else {}).items()
+        if (seconds := rows.number(value)) is not None
+    }
+    if stages:
+        st.table(
+            {
+                t("event.stage"): [
+                    t(f"stage.{name}") if has(f"stage.{name}") else name for name in stages
+                ],
+                t("event.spent"): [duration(seconds) for seconds in stages.values()],
+            },
+        )
+    if task.attempts > 1:
+        st.caption(t("event.attempts", n=task.attempts))
+    st.caption(t("text.says", who=t("event.id"), what=f"`{task.id}`"))
+    if task.status == "failed" and task.detail:
+        st.caption(sentences.reason_text(task))
+        st.code(task.detail[:2000], language=None, wrap_lines=True)

@@ -1,0 +1,257 @@
+"""When the machine cannot: placing the music by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import streamlit as st
+
+from pipeline.child import cached_calls
+from store import StoreError, Task
+from ui.components import load
+from ui.parts import toasts
+from ui.parts.live import live
+from ui.parts.viewer import Viewer
+from ui.routes.files import WAVEFORMS, file_path, waveforms_path
+from ui.service import Service
+from ui.table import rows
+from ui.task import adjust, candidates, playable, takes, tracks
+from ui.task.candidates import Place, version
+from ui.words.names import plain
+from ui.words.text import t
+
+_PLACE = load("place", "place/line")
+WORDS = (
+    "title", "dance", "reference", "mark", "marked", "listen", "stop", "help", "help_touch",
+    "drag", "drawing", "unplaced", "apart", "starts_after", "starts_before", "earlier", "later",
+    "closer", "wider", "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
+    "no_sound",
+)  # fmt: skip
+LONGEST = 6 * 3600.0
+"""Seconds; no offset is larger."""
+SLOWEST, FASTEST = 0.7, 1.4
+"""Speeds that a person may give."""
+WAVEFORMS_TIMEOUT = 600.0
+"""Seconds."""
+BY_HAND = frozenset({"no_shared_music", *rows.MUTE})
+"""Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
+
+SAME, SAME_SPEED = 5e-4, 5e-5
+"""Seconds and share below which a place is no other: figures are rounded on their way."""
+
+
+def can_place(task: Task) -> bool:
+    """Whether a place given by hand would be used for the task."""
+    if task.status == "success" or rows.ambiguous(task):
+        return True
+    return (
+        task.status == "failed"
+        and task.reason in BY_HAND
+        and task.extra.get("reason_role") != "reference"
+    )
+
+
+def mute(task: Task) -> bool:
+    """Whether the dance has no sound by which a place could be refined."""
+    return rows.by_hand(task) or rows.waiting(task)
+
+
+def show_place(service: Service, viewer: Viewer, task: Task) -> None:
+    """The time line to drag on, and Save; further candidates, where they stand nowhere else."""
+    if not candidates.offered_above(task):
+        candidates.show_candidates(task)
+    listened = candidates.listened(task)
+    begin = listened or _answer(task)
+    played = takes.takes_of(takes.segments_of(task)) if task.status == "success" else []
+    if len(played) > 1:
+        st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
+    st.markdown(t("place.by_hand"))
+    if not (file_path(service, task, "original") and file_path(service, task, "reference")):
+        st.info(t("compare.nothing"))
+        return
+    if not service.routes:
+        _by_figures(service, viewer, task, begin)
+        return
+    chosen = tracks.choose(service, task, version(task))
+    kinds = tracks.kinds(service, task, chosen)
+    waves = WAVEFORMS
+    if chosen:
+        waves += "".join(f"-{chosen.get(role, 1)}" for role in tracks.ROLES)
+    known = tracks.known(service, task)
+    drawn = known and file_path(service, task, waves) is not None
+    key = f"place-component-{version(task)}"
+    several = len(played) > 1 and not listened
+    result = _PLACE(
+        key=key,
+        data={
+            "words": {name: t(f"place.{name}") for name in WORDS},
+            "dance": playable.url(service, viewer, task, kinds["dance"]),
+            "reference": playable.url(service, viewer, task, kinds["reference"]),
+            "waves": viewer.url(service, task, waves) if drawn else None,
+            "offset": begin["offset"] if begin else None,
+            "speed": begin["speed"] if begin else 1.0,
+            "stretches": takes.stretches(played) if several else [],
+            "said": takes.sentence(played) if several else "",
+        },
+        default={"placed": dict(begin) if begin else None},
+        on_placed_change=lambda: None,
+        on_failed_change=lambda: None,
+    )
+
+    def now() -> Place | None:
+        return checked(st.session_state.get(key, {}).get("placed"))
+
+    _save_button(service, viewer, task, checked(result.placed), now, chosen)
+    if known and not drawn:
+        live(1.0, _draw_waveforms, service, task, waves, chosen)
+    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    playable.provide(service, task, result.failed, small)
+
+
+def _answer(task: Task) -> Place | None:
+    """The place of the present answer; of its longest part, when it has several."""
+    answer = rows.answer(task)
+    return checked({"offset": answer.get("offset"), "speed": rows.number(answer.get("speed")) or 1})
+
+
+def unmoved(task: Task, place: Place) -> bool:
+    """Whether the results have this very place already, and nobody has chosen it among others."""
+    answer = _answer(task)
+    if task.status != "success" or answer is None:
+        return False
+    if rows.ambiguous(task) and candidates.listened(task):
+        return False
+    return (
+        abs(place["offset"] - answer["offset"]) < SAME
+        and abs(place["speed"] - answer["speed"]) < SAME_SPEED
+    )
+
+
+def checked(given: Any) -> Place | None:
+    """A place as the component gives it, or None for what is none."""
+    if not isinstance(given, Mapping):
+        return None
+    offset, speed = rows.number(given.get("offset")), rows.number(given.get("speed"))
+    if offset is None or speed is None or abs(offset) > LONGEST:
+        return None
+    return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
+
+
+def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Tracks) -> None:
+    """Have both files' envelopes made, and draw the page again when they are there."""
+    dance = file_path(service, task, "original")
+    reference = file_path(service, task, "reference")
+    if dance is None or reference is None:
+        return
+    target = waveforms_path(service, task.id, kind)
+    arguments: dict[str, Any] = {"dance": str(dance), "reference": str(reference)}
+    arguments["out"] = str(target)
+    arguments |= {f"{role}_track": number for role, number in chosen.items()}
+    done = cached_calls.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT)
+    if target.is_file():
+        st.rerun()
+    elif done is not None:
+        st.warning(t("place.not_drawn"), icon=":material/warning:")
+
+
+def _by_figures(service: Service, viewer: Viewer, task: Task, begin: Place | None) -> None:
+    """Without our component: Streamlit's players, and the same moment of both in figures."""
+    offset, speed = (begin["offset"], begin["speed"]) if begin else (0.0, 1.0)
+    about = f"{version(task)}-{offset:.3f}"  # another candidate begins with its own figures
+    keys = {kind: f"place.moment-{kind}-{about}" for kind in ("original", "reference")}
+    keys["speed"] = f"place.speed-{about}"
+    moments = {"original": max(0.0, -offset / speed), "reference": max(0.0, offset)}
+    for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
+        path = file_path(service, task, kind)
+        with column:
+            if path is not None:
+                (st.video if kind == "original" else st.audio)(path)
+            st.number_input(
+                t("place.moment", name=plain(t(f"variant.{kind}"))),
+                min_value=0.0,
+                max_value=LONGEST,
+                value=moments[kind],
+                step=0.01,
+                format="%.3f",
+                key=keys[kind],
+            )
+    st.number_input(
+        t("place.speed"),
+        min_value=SLOWEST,
+        max_value=FASTEST,
+        value=speed,
+        step=0.001,
+        format="%.3f",
+        key=keys["speed"],
+        width=240,
+    )
+
+    def now() -> Place | None:
+        given = {name: rows.number(st.session_state.get(key)) for name, key in keys.items()}
+        [song, dance, rate] = given["reference"], given["original"], given["speed"]
+        if song is None or dance is None or rate is None:
+            return None
+        return {"offset": song - rate * dance, "speed": rate}
+
+    _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
+
+
+def _save_button(
+    service: Service,
+    viewer: Viewer,
+    task: Task,
+    place: Place | None,
+    now: Callable[[], Place | None],
+    chosen: tracks.Tracks,
+) -> None:
+    """``place`` is what this run knows; ``now`` what a click finds, which may be newer."""
+    same = place is not None and unmoved(task, place)
+    present = tracks.present(task)
+    same = same and all(present.get(role, number) == number for role, number in chosen.items())
+    if place is None:
+        label = t("place.save_none")
+    else:
+        label = t("place.save_same") if same else t("place.save", at=f"{place['offset']:+.3f}")
+    st.button(
+        label,
+        type="primary",
+        icon=":material/save:",
+        key="place.save",
+        disabled=place is None or same or adjust.adjusting(task),
+        on_click=lambda: save_hint(service, viewer, task.id, now(), chosen),
+    )
+    adjust.show_state(service, task)
+    st.caption(t("place.as_given" if mute(task) else "place.refined"))
+
+
+def save_hint(
+    service: Service,
+    viewer: Viewer,
+    task_id: str,
+    hint: Place | None,
+    chosen: tracks.Tracks = MappingProxyType({}),
+) -> None:
+    """Hand a person's place to the pipeline; a callback.
+
+    A success is adjusted and keeps its results until the new ones are whole; a failed task
+    is tried again with the hint.
+    """
+    task = service.store.get(task_id)
+    if hint is None or task is None or not viewer.may_see(service, task):
+        return
+    options = {**(task.options or {}), "hint": dict(hint)}
+    options |= {f"{role}_track": number for role, number in chosen.items()}
+    try:
+        if task.status == "success":
+            service.store.request_adjustment(task_id, options)
+        elif task.status == "failed":
+            service.store.update(task_id, {"options": options})
+            service.store.retry(task_id)
+    except StoreError:
+        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
+        return
+    service.runner.wake()
+    st.session_state["open"] = True
+    toasts.toast(t("adjust.started"), icon=":material/tune:")

@@ -1,0 +1,83 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from store import Task
+from ui.words.text import t
+
+CLOSEST_MS = 0.1
+"""Below this a difference is shown as less than this."""
+
+
+def as_time(value: str | datetime | None) -> datetime | None:
+    """A moment of the task file; naive ones are UTC; None for what is no date."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def moments(values: Iterable[str | datetime | None]) -> pd.Series[pd.Timestamp]:
+    """Moments as a column of the table, in UTC; unreadable ones are empty."""
+    return pd.Series([as_time(value) for value in values], dtype="datetime64[us, UTC]")
+
+
+def seconds_spent(task: Task, now: datetime) -> float | None:
+    """Seconds since the task was started, or between its start and its end."""
+    started = as_time(task.started_at)
+    if started is None:
+        return None
+    ended = as_time(task.completed_at)
+    if task.status == "processing" or ended is None:
+        if task.status != "processing":
+            return None
+        ended = now
+    return max(0.0, (ended - started).total_seconds())
+
+
+def size(count: float | None) -> str:
+    """Bytes in decimal units, as phones show them."""
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit in {"B", "kB"} else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as ``42 s``, ``3 min 05 s`` or ``1 h 10 min``."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return t("time.s", s=whole)
+    if whole < 3600:
+        return t("time.min", m=whole // 60, s=f"{whole % 60:02d}")
+    return t("time.h", h=whole // 3600, m=f"{whole % 3600 // 60:02d}")
+
+
+def clock(seconds: float) -> str:
+    """A place on a time line: ``1:23.4``."""
+    tenths = round(abs(seconds) * 10)
+    sign = "-" if seconds < 0 and tenths else ""
+    return f"{sign}{tenths // 600}:{tenths % 600 / 10:04.1f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Milliseconds without false precision."""
+    if value is None:
+        return ""
+    if abs(value) < CLOSEST_MS:
+        return t("time.ms", ms=f"< {CLOSEST_MS:g}")
+    return t("time.ms", ms=f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}")
