@@ -22,7 +22,7 @@ from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
 from pipeline.settings import Settings, get_settings
-from store.settings import SettingsError
+from store import SettingsError
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
 from ui.routes import bundle, files, uploads

@@ -6,6 +6,12 @@ has its own texts in two languages under the same codes.
 
 from __future__ import annotations
 
+import errno
+
+UNMAPPED = "failed to map segment"
+"""What the loader says of a library for which the address space does not suffice."""
+
+
 NO_SHARED_MUSIC = "no_shared_music"
 NO_SOUND = "no_sound"
 SILENT = "silent"
@@ -95,3 +101,24 @@ def message_of(reason: str, role: str | None = None) -> str:
         head, _, rest = text.partition("：")
         return f"{head}（{_ROLES[role]}）：{rest}"
     return text
+
+
+def reason_of(error: BaseException) -> str:
+    """The stable code for an error that ended a job or a variant."""
+    if isinstance(error, JobError):
+        return error.reason
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return OUT_OF_MEMORY
+    if isinstance(error, ImportError) and UNMAPPED in str(error):
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL
+    from av.error import FFmpegError
+
+    return UNREADABLE if isinstance(error, FFmpegError) else CRASHED
+
+
+def told(error: BaseException) -> str:
+    """What a person is told of the error: our own words. Those of libraries, which name paths of
+    this machine, are for the log."""
+    return str(error) if isinstance(error, JobError) else f"the work broke off ({reason_of(error)})"

@@ -16,6 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipeline import reasons
+
+FREE_MARGIN = 64 * 2**20
+"""Disk space that is left alone (bytes)."""
+
+
 PREFIX = "retrack-"
 """How folders in the system's place for temporary files begin."""
 HIDDEN = ".retrack-"
@@ -85,3 +91,12 @@ def _abandoned(folder: Path) -> bool:
     finally:
         os.close(owner)
     return True
+
+
+def check_free(folder: Path, needed: int) -> None:
+    """Raises ``InputError`` (``disk_full``) when ``folder`` has no room for ``needed`` bytes."""
+    if shutil.disk_usage(folder).free < needed + FREE_MARGIN:
+        raise reasons.InputError(
+            reasons.DISK_FULL,
+            f"the disk has no room for {max(1, needed // 2**20)} MiB more; free some space",
+        )

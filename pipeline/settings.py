@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from store.settings import Seconds, StoreSettings
+from store import Seconds, StoreSettings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
 from store.model import Adjustment, Snapshot, Task, is_task_id
-from store.settings import StoreSettings
+from store.retention.details import KEY, path_of, whole, write
+from store.retention.task_files import make_task_folder
+from store.settings import Seconds, SettingsError, StoreSettings
 from store.tasks.shared import (
     cleanup_old_tasks,
     default_store,
@@ -34,11 +36,14 @@ from store.tasks.shared import (
 from store.tasks.store import Store
 
 __all__ = [
+    "KEY",
     "Adjustment",
     "BadPatch",
     "Fenced",
     "NoSuchTask",
     "NotSaved",
+    "Seconds",
+    "SettingsError",
     "Snapshot",
     "Store",
     "StoreError",
@@ -49,6 +54,10 @@ __all__ = [
     "default_store",
     "is_task_id",
     "load_task_status",
+    "make_task_folder",
+    "path_of",
     "safe_path",
     "save_task_status",
+    "whole",
+    "write",
 ]

@@ -227,3 +227,13 @@ def to_task(task_id: str, record: Record, before: tuple[Record, Task] | None = N
 _NOTHING: Record = {}
 ATOMS = frozenset((str, int, float, bool, type(None)))
 """Types of which a copy is the thing itself."""
+
+
+def is_finished(record: object) -> bool:
+    """Whether a value of the file is a finished task."""
+    return isinstance(record, dict) and record.get("status") in FINISHED
+
+
+def count_finished(records: Mapping[str, Any]) -> int:
+    """How many of the records are finished tasks."""
+    return sum(map(is_finished, records.values()))

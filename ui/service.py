@@ -25,7 +25,6 @@ from pipeline.tasks.runner import start_runner, stop_runner
 if TYPE_CHECKING:
     from pipeline.tasks.runner import Runner
     from store import Store
-    from ui.routes.stock import StockUploads
 
 log = logging.getLogger(__name__)
 
@@ -161,3 +160,13 @@ def _secret(outputs: Path) -> bytes:
     except OSError as error:
         log.warning("keys and links will not outlive this process: cannot keep %s: %s", path, error)
         return secrets.token_bytes(32)
+
+
+@dataclass
+class StockUploads:
+    """What one session of the page holds in memory."""
+
+    visitor: str
+    """The visitor's name, for whom it counts."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes by Streamlit's id of the file."""

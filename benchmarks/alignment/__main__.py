@@ -24,7 +24,8 @@ from benchmarks.alignment import tables
 from benchmarks.alignment.peers import PEERS
 from benchmarks.alignment.scoring import Score, score
 from benchmarks.alignment.workers import Answer, Worker, from_method, write_case
-from benchmarks.cases.case import Case, generate
+from benchmarks.cases.case import Case
+from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import SPLITS
 from pipeline.align import METHODS, judge
 

@@ -27,7 +27,8 @@ import numpy as np
 
 from benchmarks.alignment.peers import peak_bytes, processor_seconds
 from benchmarks.cases import degrade, warp
-from benchmarks.cases.case import Case, generate
+from benchmarks.cases.case import Case
+from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import RATE, SPLITS, all_tracks
 from pipeline.model import Samples
 

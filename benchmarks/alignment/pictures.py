@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import signal
 
-from benchmarks.cases.case import Case, generate
+from benchmarks.cases.case import Case
+from benchmarks.cases.generate import generate
 from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from benchmarks.cases import warp
-from benchmarks.cases.case import Case, generate
+from benchmarks.cases.case import Case
+from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import SPLITS
 from pipeline.model import Samples, Segment
 from tests.media import clips, measure

@@ -1,6 +1,6 @@
 """The benchmark's cases: real music made into pairs of dance and reference with a known map.
 
-``generate`` yields them lazily, the same ones each time: every choice is drawn from the names of
+``generate.py`` yields them lazily, the same ones each time: every choice is drawn from the names of
 the split and the kind. Recipes for each kind are in ``benchmarks.cases.same_speed``,
 ``benchmarks.cases.other_speed``, ``benchmarks.cases.combined``, ``benchmarks.cases.other_key`` and
 ``benchmarks.cases.in_rooms``.
@@ -9,7 +9,7 @@ the split and the kind. Recipes for each kind are in ``benchmarks.cases.same_spe
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -105,32 +105,6 @@ def recipe(kind: str, count: int) -> Callable[[Recipe], Recipe]:
         return function
 
     return register
-
-
-def generate(
-    split: Split,
-    classes: Collection[str] | None = None,
-    *,
-    limit: int | None = None,
-    names: Collection[str] | None = None,
-    again: int = 0,
-) -> Iterator[Case]:
-    """The cases of a split, made one at a time.
-
-    ``classes`` names the kinds that are wanted, ``names`` the cases, and ``limit`` is the most
-    cases of a kind; none of the others is made. ``again`` above 0 draws them anew.
-    """
-    from benchmarks.cases import combined, in_rooms, other_key, other_speed, same_speed
-
-    unknown = set(classes or ()) - set(KINDS)
-    if unknown:
-        raise ValueError(f"no such classes: {', '.join(sorted(unknown))}; there are {list(KINDS)}")
-    for kind, (count, make) in KINDS.items():
-        if classes is None or kind in classes:
-            for index in range(min(count, limit or count)):
-                draw = Draw(split, kind, index, again)
-                if names is None or draw.name in names:
-                    yield make(draw)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.alignment.rooms import Response, packaged
 from benchmarks.cases import degrade
 from benchmarks.cases.case import (
     Case,
@@ -19,6 +18,7 @@ from benchmarks.cases.case import (
     resemblance,
     scene,
 )
+from benchmarks.cases.responses import Response, packaged
 from benchmarks.cases.tracks import RATE
 from pipeline.model import Samples
 

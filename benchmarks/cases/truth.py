@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.cases import warp
-from benchmarks.cases.case import Case, generate
+from benchmarks.cases.case import Case
+from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import SPLITS
 from pipeline.model import Samples, Segment
 

@@ -75,7 +75,7 @@ def main() -> int:
         _limit(settings.task_memory_mb, settings.task_timeout)
         report(_do(request, report, settings))
     except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
-        from pipeline.job.run import reason_of, told
+        from pipeline.reasons import reason_of, told
 
         report(
             {
@@ -105,7 +105,8 @@ def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any
     """One request: a job, or one of the small pictures and previews for the page."""
     kind = request["kind"]
     if kind == "job":
-        from pipeline.job.run import Job, run, write_evidence
+        from pipeline.job.model import Job
+        from pipeline.job.run import run, write_evidence
 
         job = Job.from_json(request["job"])
         outcome = run(job, report, settings)

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from pipeline.child.supervise import ChildResult, call
-from pipeline.tasks.attempt import broken
+from pipeline.child.supervise import ChildResult, broken, call
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline import reasons
-from pipeline.job.run import UNMAPPED
 from pipeline.model import Report
+from pipeline.reasons import UNMAPPED, reason_of, told
 
 log = logging.getLogger(__name__)
 
@@ -180,3 +180,8 @@ def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> ChildRes
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
     return run_child(request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name)
+
+
+def broken(error: Exception) -> ChildResult:
+    """The result of work that could not be begun, or whose supervision broke."""
+    return ChildResult(reason=reason_of(error), text=told(error))

@@ -21,6 +21,7 @@ from typing import Any
 
 from pipeline import interrupt, reasons
 from pipeline.reasons import JobError
+from pipeline.tasks.answer import of_tracks
 
 OK, BAD_INPUT, NOT_MATCHED, FAILED = 0, 2, 3, 1
 
@@ -154,7 +155,8 @@ def _job_command(arguments: argparse.Namespace) -> int:
     """``align`` and ``run``: calls the job directly in this process."""
     from pipeline.cli import summary
     from pipeline.job import warnings
-    from pipeline.job.run import Job, run
+    from pipeline.job.model import Job
+    from pipeline.job.run import run
     from pipeline.model import VARIANTS
     from pipeline.scratch import scratch_folder
     from pipeline.settings import Settings
@@ -217,7 +219,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 "seconds": outcome.seconds,
             }
         )
-    for each in (*outcome.warnings, *warnings.of_tracks(outcome.alignment)):
+    for each in (*outcome.warnings, *of_tracks(outcome.alignment)):
         _say(f"note: {warnings.text(each)}")
     if not outcome.matched:
         _say("the two files do not share music" + _because(outcome.reason))
@@ -271,7 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     # More threads of BLAS would only spin: the matrices are small. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = _parser().parse_args(argv)
-    from store.settings import SettingsError
+    from store import SettingsError
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="retrack: %(message)s")
     try:

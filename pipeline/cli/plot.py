@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from pipeline.job.run import Outcome
+from pipeline.job.model import Outcome
 
 WIDTH, PANEL, MARGIN, LEFT = 1200, 190, 42, 70
 WHITE, INK, GREY, GRID = (255, 255, 255), (30, 30, 40), (120, 120, 130), (226, 226, 232)

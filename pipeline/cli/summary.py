@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.job.run import Outcome
+from pipeline.job.model import Outcome
 
 NAMES = ("modular", "v2")
 """In the order in which the page shows them."""

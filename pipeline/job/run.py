@@ -10,134 +10,21 @@ and by any other engine's worker. It knows no store and no page. Events go to ``
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import reasons
 from pipeline.job.answer_json import alignment_to_json
+from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.model import VARIANTS, Report, VariantName
-from pipeline.reasons import JobError
+from pipeline.model import Report
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-
-UNMAPPED = "failed to map segment"
-"""What the loader says of a library for which the address space does not suffice."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to do; everything the work depends on."""
-
-    dance: Path
-    reference: Path
-    out: Path
-    """Folder for the results ``<stem>_<variant>.mp4``; made when missing."""
-    stem: str
-    scratch: Path
-    """Folder for what is needed only meanwhile; the caller removes it."""
-    variants: tuple[VariantName, ...] = VARIANTS
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """``pipeline.plan.render_plan.RenderOptions`` as JSON."""
-    hint: tuple[float, float] | None = None
-    """A person's (offset in seconds, speed), to be refined."""
-    dance_track: int | None = None
-    """Which of the dance's sound tracks is meant, from 1; None: the one that fits best."""
-    reference_track: int | None = None
-    plans: Mapping[str, Mapping[str, Any]] | None = None
-    """Render plans by variant of an earlier job, as JSON: render again without aligning."""
-    align_only: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """As one JSON object."""
-        data = asdict(self)
-        for name in ("dance", "reference", "out", "scratch"):
-            data[name] = str(data[name])
-        return data
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Job:
-        """The inverse of ``to_json``; raises KeyError, TypeError or ValueError."""
-        hint = data.get("hint")
-        plans = data.get("plans")
-        return Job(
-            dance=Path(data["dance"]),
-            reference=Path(data["reference"]),
-            out=Path(data["out"]),
-            stem=str(data["stem"]),
-            scratch=Path(data["scratch"]),
-            variants=tuple(data.get("variants", VARIANTS)),
-            options=dict(data.get("options") or {}),
-            hint=(float(hint[0]), float(hint[1])) if hint else None,
-            dance_track=data.get("dance_track"),
-            reference_track=data.get("reference_track"),
-            plans=None if plans is None else dict(plans),
-            align_only=bool(data.get("align_only", False)),
-        )
-
-
-@dataclass(frozen=True)
-class VariantOutcome:
-    """How one variant ended."""
-
-    status: str
-    """``success`` or ``failed``."""
-    output: str | None = None
-    reason: str | None = None
-    text: str = ""
-    plan: Mapping[str, Any] | None = None
-    notes: tuple[str, ...] = ()
-    """What a person should know of the result, such as why the picture was re-encoded."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the job ended."""
-
-    matched: bool
-    reason: str | None
-    alignment: Mapping[str, Any]
-    variants: Mapping[str, VariantOutcome]
-    seconds: Mapping[str, float]
-    """Seconds spent in each stage."""
-    warnings: tuple[Mapping[str, Any], ...] = ()
-    """What a person should know besides; see ``pipeline.job.warnings``."""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    """Curves for the plots; written to ``evidence.json`` beside the results."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As one JSON object, without the evidence."""
-        data = asdict(self)
-        del data["evidence"]
-        return data
-
-
-def reason_of(error: BaseException) -> str:
-    """The stable code for an error that ended a job or a variant."""
-    if isinstance(error, JobError):
-        return error.reason
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        return reasons.OUT_OF_MEMORY
-    if isinstance(error, ImportError) and UNMAPPED in str(error):
-        return reasons.OUT_OF_MEMORY
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return reasons.DISK_FULL
-    from av.error import FFmpegError
-
-    return reasons.UNREADABLE if isinstance(error, FFmpegError) else reasons.CRASHED
-
-
-def told(error: BaseException) -> str:
-    """What a person is told of the error: our own words. Those of libraries, which name paths of
-    this machine, are for the log."""
-    return str(error) if isinstance(error, JobError) else f"the work broke off ({reason_of(error)})"
 
 
 def _stages(job: Job) -> list[str]:

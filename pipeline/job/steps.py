@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
 from pipeline.job.background import Beside, beside
+from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.job.run import Job, VariantOutcome, reason_of, told
 from pipeline.media.decode import PcmSound, decode_tracks, silence
-from pipeline.media.info import MediaInfo
+from pipeline.media.info import NO_TRACK, MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
@@ -25,9 +25,8 @@ from pipeline.model import (
     Segment,
     VariantName,
 )
-from pipeline.plan.render_plan import NO_TRACK
 from pipeline.previews.waveform import peaks
-from pipeline.reasons import InputError, RenderError
+from pipeline.reasons import InputError, RenderError, reason_of, told
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,7 +125,17 @@ def find_alignment(
         from pipeline.render import ahead as early
 
         if early.worth_it(files.dance.duration, files.reference.duration):
-            work = early.encoding(job, files.reference, references[0], settings)
+            from pipeline.plan.options import RenderOptions
+
+            options = RenderOptions.from_json(dict(job.options))
+            work = early.encoding(
+                job.reference,
+                files.reference,
+                references[0],
+                options,
+                job.scratch,
+                settings=settings,
+            )
             early_sound = meanwhile.enter_context(beside("encode-early", work))
     # SciPy, which takes a while: the encoder is at work already.
     from pipeline import align
@@ -257,7 +266,7 @@ def plan_answers(
     """Measures what plans need, once; the function it returns plans a variant's own answer."""
     from pipeline.plan.make import make_plan
     from pipeline.plan.measurements import gather
-    from pipeline.plan.render_plan import RenderOptions
+    from pipeline.plan.options import RenderOptions
 
     materials = gather(
         job.dance,
@@ -291,7 +300,8 @@ def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
     """Plans from the plans of an earlier job, with the job's options."""
     from pipeline.media.frame_times import frame_times
     from pipeline.plan.make import revise
-    from pipeline.plan.render_plan import RenderOptions, RenderPlan
+    from pipeline.plan.options import RenderOptions
+    from pipeline.plan.render_plan import RenderPlan
 
     frames = frame_times(job.dance, files.dance, settings=settings)
     options = RenderOptions.from_json(dict(job.options))

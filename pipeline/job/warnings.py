@@ -65,27 +65,6 @@ def other_key(alignment: Alignment) -> list[Notice]:
     return [{"code": "other_key", "semitones": longest.semitones}]
 
 
-def of_tracks(alignment: Mapping[str, Any]) -> list[Notice]:
-    """What a person should know of the tracks of an answer (``pipeline.job.tracks.said``): which
-    one it was, when that was not the first, and when nothing could tell."""
-    tracks = alignment.get("tracks")
-    if not isinstance(tracks, Mapping):
-        return []
-    found: list[Notice] = []
-    for role in ("dance", "reference"):
-        told = tracks.get(role)
-        if not isinstance(told, Mapping):
-            continue
-        said = {"track": told.get("track"), "of": told.get("of")}
-        if told.get("why") == "fits" and told.get("track") != 1:
-            found.append({"code": f"{role}_track", **said})
-        if told.get("why") == "played" and role == "reference" and alignment.get("matched"):
-            found.append({"code": "reference_played", **said})
-    if tracks.get("left_out"):
-        found.append({"code": "tracks_left_out", "pairs": tracks["left_out"]})
-    return found
-
-
 def of_results(notes: Iterable[str]) -> list[Notice]:
     """The warnings from the notes of all results, each once."""
     return [{"code": code} for code in dict.fromkeys(notes)]

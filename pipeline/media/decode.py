@@ -13,7 +13,6 @@ import hashlib
 import logging
 import math
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +21,13 @@ import av.error
 import numpy as np
 
 from pipeline import reasons
-from pipeline.media.info import AudioInfo, Edit, MediaInfo
+from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
 from pipeline.media.loudness import LoudnessMeter
 from pipeline.media.pcm import FormChanged, NotASound, TooLate, mono_blocks
 from pipeline.media.probe import opened, refuse
 from pipeline.model import Progress, Samples
-from pipeline.plan.render_plan import NO_TRACK, Bounds, Loudness
 from pipeline.reasons import InputError
+from pipeline.scratch import check_free
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,8 +38,6 @@ SILENT_PEAK = 10 ** (-60 / 20)
 """A track that never gets louder than this (-60 dB of full scale) is silent."""
 MUSIC_FLOOR = 10 ** (-50 / 20)
 """Below this root mean square (-50 dB) the reference's start or end counts as silence."""
-FREE_MARGIN = 64 * 2**20
-"""Disk space that is left alone (bytes)."""
 
 
 @dataclass(frozen=True)
@@ -297,15 +294,6 @@ def _edit(path: Path, edits: Sequence[Edit], start: float, rate: int, frames: in
                 out.write(block.tobytes())
     media.unlink()
     return path.stat().st_size // 2
-
-
-def check_free(folder: Path, needed: int) -> None:
-    """Raises ``InputError`` (``disk_full``) when ``folder`` has no room for ``needed`` bytes."""
-    if shutil.disk_usage(folder).free < needed + FREE_MARGIN:
-        raise reasons.InputError(
-            reasons.DISK_FULL,
-            f"the disk has no room for {max(1, needed // 2**20)} MiB more; free some space",
-        )
 
 
 def music_bounds(sound: PcmSound, *, hop: float = 0.02) -> Bounds:

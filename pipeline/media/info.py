@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+NO_TRACK = -1
+"""In place of a track's index: the dance has no sound that serves; silence stands for it."""
+
+
 Role = Literal["dance", "reference"]
 
 
@@ -155,3 +159,25 @@ class MediaInfo:
 
 def _with_edits(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "edits": tuple(Edit(**edit) for edit in fields.get("edits", ()))}
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """What EBU R 128 measures of a whole track."""
+
+    integrated: float
+    """LUFS."""
+    true_peak: float
+    """Decibels of full scale (dBTP)."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a reference begins and ends, on its own time line (seconds)."""
+
+    end: float
+    """Of the sound; it begins at 0."""
+    music_start: float
+    """Where the leading silence ends."""
+    music_end: float
+    """Where the trailing silence begins."""

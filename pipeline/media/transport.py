@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.decode import check_free
 from pipeline.media.truncation import SYNC, TRANSPORT_HEAD, transport_packet
+from pipeline.scratch import check_free
 
 CLOCK = 90_000
 """Hertz, of the stamps."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pipeline.media.info import NO_TRACK
 from pipeline.plan.make import follow_the_frames, music_stretches, nudged
+from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import pieces, static_gain
-from pipeline.plan.render_plan import NO_TRACK, Piece, RenderOptions, RenderPlan
+from pipeline.plan.render_plan import Piece, RenderPlan
 
 
 @dataclass(frozen=True)

@@ -23,20 +23,13 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.media.frame_times import FrameTimes, reordering_depth
-from pipeline.media.info import MediaInfo, VideoInfo
+from pipeline.media.info import NO_TRACK, Bounds, MediaInfo, VideoInfo
 from pipeline.media.probe import COPYABLE
 from pipeline.model import Segment, VariantName
 from pipeline.plan.measurements import Materials
+from pipeline.plan.options import Action, RenderOptions
 from pipeline.plan.pieces import Music, pieces, sound_action, static_gain
-from pipeline.plan.render_plan import (
-    NO_TRACK,
-    Action,
-    Bounds,
-    Picture,
-    RenderOptions,
-    RenderPlan,
-    SoundPlan,
-)
+from pipeline.plan.render_plan import Picture, RenderPlan, SoundPlan
 from pipeline.reasons import RenderError
 
 KEY_FRAME_REACH = 0.5

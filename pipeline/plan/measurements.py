@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pipeline.media.decode import PcmSound, music_bounds
 from pipeline.media.frame_times import FrameTimes, frame_times
-from pipeline.media.info import MediaInfo
-from pipeline.plan.render_plan import Bounds, Loudness
+from pipeline.media.info import Bounds, Loudness, MediaInfo
 from pipeline.settings import Settings
 
 

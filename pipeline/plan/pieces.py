@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.media.info import AudioInfo
+from pipeline.media.info import AudioInfo, Loudness
 from pipeline.model import Segment
-from pipeline.plan.render_plan import Action, Loudness, Piece, RenderOptions
+from pipeline.plan.options import Action, RenderOptions
+from pipeline.plan.render_plan import Piece
 
 CROSS_FADE = 0.05
 """Between original sound and music (seconds)."""

@@ -10,71 +10,13 @@ start), and *result time* (seconds from the first picture that is shown).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Self
 
-from pipeline.media.info import MediaInfo
+from pipeline.media.info import Bounds, Loudness, MediaInfo
 from pipeline.model import Segment, VariantName
-
-Action = Literal["copy", "encode"]
-
-NO_TRACK = -1
-"""In place of a track's index: the dance has no sound that serves; silence stands for it."""
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """What a person may choose for a result."""
-
-    keep_all: bool = False
-    """Keep the whole dance; where there is no reference the original sound stays."""
-    loudness: bool = True
-    """Bring the reference to -14 LUFS by one static gain."""
-    room_sound: float = 0.0
-    """How much of the original sound stays under the music, 0 to 0.5."""
-    nudge_ms: float = 0.0
-    """How much later the music is played, -500 to 500 milliseconds."""
-    portable: bool = False
-    """H.264 8 bit without an edit list, for every player; may re-encode the picture."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.room_sound <= 0.5:
-            raise ValueError(f"room_sound is {self.room_sound}; it must be between 0 and 0.5")
-        if not -500.0 <= self.nudge_ms <= 500.0:
-            raise ValueError(f"nudge_ms is {self.nudge_ms}; it must be between -500 and 500")
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """The inverse of ``to_json``; keys it does not know are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in record.items() if key in known})
-
-
-@dataclass(frozen=True)
-class Loudness:
-    """What EBU R 128 measures of a whole track."""
-
-    integrated: float
-    """LUFS."""
-    true_peak: float
-    """Decibels of full scale (dBTP)."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Where a reference begins and ends, on its own time line (seconds)."""
-
-    end: float
-    """Of the sound; it begins at 0."""
-    music_start: float
-    """Where the leading silence ends."""
-    music_end: float
-    """Where the trailing silence begins."""
+from pipeline.plan.options import Action, RenderOptions
 
 
 @dataclass(frozen=True)

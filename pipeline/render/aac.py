@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.media import ffmpeg
-from pipeline.media.decode import PcmSound, check_free
+from pipeline.media.decode import PcmSound
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
+from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import alone, sound_action, static_gain
-from pipeline.plan.render_plan import Piece, RenderOptions, RenderPlan
+from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import (
     BLOCK,
     CHANNELS,
@@ -32,6 +33,7 @@ from pipeline.render.mix import (
     blocks,
     decode_arguments,
 )
+from pipeline.scratch import check_free
 from pipeline.settings import Settings
 
 BIT_RATE = 256_000

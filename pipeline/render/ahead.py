@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
-from pipeline.job.run import Job
 from pipeline.media.decode import PcmSound
 from pipeline.media.ffmpeg import FfmpegError
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render.aac import encode_early
 from pipeline.settings import Settings
@@ -36,9 +36,15 @@ def worth_it(dance: float, reference: float) -> bool:
 
 
 def encoding(
-    job: Job, reference: MediaInfo, sound: PcmSound, settings: Settings
+    path: Path,
+    reference: MediaInfo,
+    sound: PcmSound,
+    options: RenderOptions,
+    scratch: Path,
+    *,
+    settings: Settings,
 ) -> Callable[[Progress], None]:
-    """The work of encoding the whole reference into the job's scratch folder, for ``beside``.
+    """The work of encoding the whole reference (at ``path``) into ``scratch``, for ``beside``.
 
     Whatever goes wrong here, the rendering does without it or says what is wrong.
     """
@@ -46,11 +52,11 @@ def encoding(
     def work(progress: Progress) -> None:
         try:
             encode_early(
-                job.reference,
+                path,
                 reference,
                 sound,
-                RenderOptions.from_json(dict(job.options)),
-                job.scratch,
+                options,
+                scratch,
                 settings=settings,
                 progress=progress,
             )

@@ -20,7 +20,6 @@ from av.audio.stream import AudioStream
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
-from pipeline.media.decode import check_free
 from pipeline.media.probe import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
@@ -30,7 +29,7 @@ from pipeline.render.metadata import tags
 from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import pictures
 from pipeline.render.verify import verify
-from pipeline.scratch import scratch_folder
+from pipeline.scratch import check_free, scratch_folder
 from pipeline.settings import Settings
 
 CHECK_EVERY = 8 * 2**20

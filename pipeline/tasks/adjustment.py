@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult
-from pipeline.job.run import Job, reason_of, told
+from pipeline.child.supervise import ChildResult, broken
+from pipeline.job.model import Job
 from pipeline.model import VARIANTS, VariantName
+from pipeline.reasons import reason_of, told
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
-from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, broken, job_of
+from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of
 from pipeline.tasks.details import Details, chosen
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult, run_child
-from pipeline.job.run import Job, reason_of, told
+from pipeline.child.supervise import ChildResult, broken, run_child
+from pipeline.job.model import Job
 from pipeline.model import VARIANTS, Report
 from pipeline.settings import Settings
 from pipeline.tasks.automatic import NOT_RENDERED
 from pipeline.tasks.details import Details, chosen
-from store.retention.task_files import make_task_folder
+from store import make_task_folder
 
 if TYPE_CHECKING:
     from store import Store, Task
@@ -236,11 +236,6 @@ def _keep_evidence(attempt: _Attempt) -> None:
             source.replace(attempt.results / "evidence.json")
         except OSError as error:  # plots alone: no reason to lose the end of a task
             log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
-
-
-def broken(error: Exception) -> ChildResult:
-    """The result of work that could not be begun, or whose supervision broke."""
-    return ChildResult(reason=reason_of(error), text=told(error))
 
 
 def remove_attempts(results: Path) -> None:

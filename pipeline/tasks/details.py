@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan.render_plan import RenderOptions
-from store.retention.details import KEY, path_of, whole, write
+from pipeline.plan.options import RenderOptions
+from store import KEY, path_of, whole, write
 
 if TYPE_CHECKING:
     from store import Task

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline import reasons
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
-from store import NotSaved
-from store.retention.task_files import make_task_folder
+from store import NotSaved, make_task_folder
 
 if TYPE_CHECKING:
     from store import Store, Task

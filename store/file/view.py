@@ -12,7 +12,7 @@ from typing import Any
 
 from store.file.codec import Decoded, decode
 from store.file.disk import Content, NotAFile, Pin, Signature, read_whole, signature_at
-from store.records.draft import count_finished
+from store.model import count_finished
 
 log = logging.getLogger(__name__)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from store.errors import NoSuchTask, NotSaved
-from store.model import FINISHED, Record, is_task
+from store.model import Record, count_finished, is_finished, is_task
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,6 @@ class Draft:
         if self.touched is not None:
             self.touched.pop(task_id, None)
         self.departures.append(Departure(task_id, record, because))
-
-
-def is_finished(record: object) -> bool:
-    """Whether a value of the file is a finished task."""
-    return isinstance(record, dict) and record.get("status") in FINISHED
-
-
-def count_finished(records: Mapping[str, Any]) -> int:
-    """How many of the records are finished tasks."""
-    return sum(map(is_finished, records.values()))
 
 
 @dataclass(eq=False)  # as good as frozen, which would cost a call for each field

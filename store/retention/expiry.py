@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from store.clock import RELEASED, from_text, to_text
-from store.records.draft import Draft, is_finished
+from store.model import is_finished
+from store.records.draft import Draft
 from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 
 from store.clock import from_text
 from store.file.codec import encode
-from store.model import Record
-from store.records.draft import Draft, is_finished
+from store.model import Record, is_finished
+from store.records.draft import Draft
 from store.settings import StoreSettings
 
 _SLACK = 0.95

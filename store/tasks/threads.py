@@ -12,23 +12,37 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from store.errors import NotSaved
 from store.file import reserve
-
-if TYPE_CHECKING:
-    from store.tasks.store import Store
+from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
 _LONGEST_RETRY = 30.0  # seconds
 
 
+class _Upkept(Protocol):
+    """What the threads need of a store."""
+
+    settings: StoreSettings
+    path: Path
+
+    @property
+    def has_unsaved(self) -> bool: ...
+    def flush(self) -> None: ...
+    def back_up(self) -> None: ...
+    def beat(self) -> None: ...
+    def cleanup_old_tasks(self) -> int: ...
+    def remove_departed_files(self) -> None: ...
+
+
 class Keeper:
     """Runs the upkeep of a store until :meth:`stop`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: _Upkept) -> None:
         self._store = weakref.ref(store)
         self._stop = threading.Event()
         self._threads = [
@@ -45,7 +59,7 @@ class Keeper:
             if thread is not threading.current_thread():
                 thread.join(timeout=5.0)
 
-    def _run(self, work: Callable[[Store], float]) -> None:
+    def _run(self, work: Callable[[_Upkept], float]) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
             store = self._store()
@@ -70,7 +84,7 @@ class _Prompt:
         self._wait = 0.0
         self._beat_at = 0.0
 
-    def __call__(self, store: Store) -> float:
+    def __call__(self, store: _Upkept) -> float:
         now, settings = time.monotonic(), store.settings
         pause = min(settings.tick_seconds, settings.retry_seconds, 1.0)
         if store.has_unsaved and now < self._retry_at:
@@ -89,7 +103,7 @@ class _Prompt:
         return pause
 
 
-def _keep_reserve(store: Store) -> None:
+def _keep_reserve(store: _Upkept) -> None:
     try:
         reserve.keep(store.path)
     except OSError as error:
@@ -102,7 +116,7 @@ class _Slow:
     def __init__(self) -> None:
         self._cleanup_at: float | None = None
 
-    def __call__(self, store: Store) -> float:
+    def __call__(self, store: _Upkept) -> float:
         now = time.monotonic()
         if self._cleanup_at is None:  # start() has just cleaned up
             self._cleanup_at = now + store.settings.cleanup_seconds

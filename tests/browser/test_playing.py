@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.model import Segment
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from tests.media import measure
 from tests.media.clips import BITS, CELL, RATE, Clip, make_dance, write_sound
 from tests.media.fixtures import make_song

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.model import Segment
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from tests.media import films, measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.work import late_by, make_result, read_pair

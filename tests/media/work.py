@@ -16,7 +16,8 @@ from pipeline.media.probe import probe
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan
 from pipeline.plan.measurements import Materials, gather
-from pipeline.plan.render_plan import RenderOptions, RenderPlan
+from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import RenderPlan
 from pipeline.render.result import RenderReport, render
 from pipeline.settings import Settings
 from tests.media import measure

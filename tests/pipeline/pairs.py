@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model import Segment
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 
 OFFSET = 2.0
 SECONDS = 8.0

@@ -14,9 +14,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.settings import get_settings
+from pipeline.tasks import answer
 from store import Task
 from ui.service import stop_service
-from ui.table import grid, rows
+from ui.table import grid
 from ui.task.compare import alike
 from ui.words import sentences as words_of
 
@@ -164,8 +165,8 @@ def test_an_earlier_attempts_answer_is_not_shown_while_another_runs() -> None:
     fields = {"alignment": RECORDS[DONE]["alignment"], "message": ""}
     for stage, shown in (("decode", None), ("align_modular", None), ("render_v2", 3.2)):
         task = Task(DONE, "processing", stage=stage, **fields)
-        assert rows.agreement_ms(task) == shown, stage
-    assert rows.confidence(Task(DONE, "pending", **fields)) is None
+        assert answer.agreement_ms(task) == shown, stage
+    assert answer.confidence(Task(DONE, "pending", **fields)) is None
 
 
 def test_a_tiny_difference_is_not_called_none() -> None:

@@ -12,10 +12,10 @@ import pandas as pd
 import psutil
 import streamlit as st
 
+from pipeline.tasks.queue import queue_of
 from ui.parts.banners import free_space, running_well, show_banners
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.table import rows
 from ui.words.format import duration, size
 from ui.words.text import t
 
@@ -30,7 +30,7 @@ def show_health(service: Service, viewer: Viewer) -> None:
     if running_well(service) and not snapshot.problems and not snapshot.unsaved:
         st.success(t("health.well"), icon=":material/check_circle:")
     health = service.runner.health()
-    queue = rows.queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
+    queue = queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
     free = free_space(service)
     with st.container(horizontal=True):
         st.metric(t("health.workers"), f"{health['alive']} / {health['workers']}")

@@ -10,12 +10,13 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from pipeline.tasks import answer
+from pipeline.tasks.record import as_time, seconds_spent
 from store import Task
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.table import rows
 from ui.words import sentences
-from ui.words.format import as_time, duration, moments, seconds_spent
+from ui.words.format import duration, moments
 from ui.words.names import shown_name
 from ui.words.text import t
 
@@ -117,8 +118,8 @@ def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
             "reference": [shown_name(task.reference_name) for task in tasks],
             "completed": moments(task.completed_at for task in tasks),
             "seconds": [seconds_spent(task, now) for task in tasks],
-            "confidence": [rows.confidence(task) for task in tasks],
-            "agreement_ms": [rows.agreement_ms(task) for task in tasks],
+            "confidence": [answer.confidence(task) for task in tasks],
+            "agreement_ms": [answer.agreement_ms(task) for task in tasks],
             "agreement": [sentences.agreement_text(task) for task in tasks],
             "reason": [
                 sentences.reason_text(task) if task.status == "failed" else "" for task in tasks

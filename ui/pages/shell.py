@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from store.settings import SettingsError
+from store import SettingsError
 from ui.components import load
 from ui.pages import health, history, home
 from ui.parts import login, toasts

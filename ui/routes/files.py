@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from store import Task
-from store.model import is_task_id
+from store import Task, is_task_id
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 from ui.words.names import download_name

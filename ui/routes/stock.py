@@ -6,7 +6,6 @@ upload of its visitor, and there has to be memory for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -16,22 +15,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.routes import limits
+from ui.service import StockUploads
 
 if TYPE_CHECKING:
     from ui.service import Service
 
 SPARE_MEMORY_BYTES = 500 * 1024**2
 """Memory that the stock uploader leaves to everything else."""
-
-
-@dataclass
-class StockUploads:
-    """What one session of the page holds in memory."""
-
-    visitor: str
-    """The visitor's name, for whom it counts."""
-    sizes: dict[str, int] = field(default_factory=dict)
-    """Bytes by Streamlit's id of the file."""
 
 
 async def pass_upload(

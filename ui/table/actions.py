@@ -8,21 +8,32 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pipeline import reasons
+from pipeline.tasks import record
 from store import Task
 from ui.parts import toasts
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.table import rows, selection
-from ui.upload import checks
+from ui.table import selection
 from ui.words.names import plain, shown_name
 from ui.words.text import t
 
 log = logging.getLogger(__name__)
 
+FINAL = frozenset(
+    {
+        *(reasons.NOT_MEDIA, reasons.EMPTY_FILE, reasons.NO_PICTURE, reasons.UNREADABLE),
+        *(reasons.TOO_LONG, reasons.TOO_SHORT, reasons.TOO_LARGE, reasons.TOO_MANY_STREAMS),
+        *(reasons.PICTURE_TOO_LARGE, reasons.FRAME_RATE, reasons.UNSUPPORTED),
+    }
+)
+"""Refusals that no second look and no hand will change. A film without sound is none: the song
+can be placed by hand."""
+
+
 _DELETE = "delete"
 _REACH = "actions.reach"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
-HOPELESS = checks.FINAL | rows.MUTE | {reasons.NO_SHARED_MUSIC}
+HOPELESS = FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC}
 """Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",
@@ -35,11 +46,11 @@ ICONS = {
 def possible(task: Task) -> list[str]:
     """The actions that make sense for a task as it stands."""
     names = ["open"]
-    if task.status in rows.ACTIVE and not task.cancel_requested:
+    if task.status in record.ACTIVE and not task.cancel_requested:
         names.append("cancel")
     if task.status == "failed" and task.reason not in HOPELESS:
         names.append("retry")
-    if task.status not in rows.ACTIVE:
+    if task.status not in record.ACTIVE:
         names.append("delete")
     return names
 

@@ -10,12 +10,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pipeline.tasks import answer, record
+from pipeline.tasks.queue import Queue
+from pipeline.tasks.record import seconds_spent
 from store import Snapshot, Task
 from ui.routes.files import file_path
 from ui.service import Service
-from ui.table import actions, rows
+from ui.table import actions
 from ui.words import sentences
-from ui.words.format import duration, moments, seconds_spent, size
+from ui.words.format import duration, moments, size
 from ui.words.names import shown_name
 from ui.words.text import t
 
@@ -31,7 +34,7 @@ class Look:
     """What is known at one look at the tasks, besides the tasks."""
 
     snapshot: Snapshot
-    queue: rows.Queue
+    queue: Queue
     now: datetime
     narrow: bool = False
     """Whether the window is as narrow as a phone's."""
@@ -69,7 +72,7 @@ def frame_of(service: Service, tasks: Sequence[Task], look: Look) -> pd.DataFram
             "reference": [shown_name(task.reference_name) for task in tasks],
             "progress": [progress(task) for task in tasks],
             "stage": [sentences.stage_text(task, look.queue) for task in tasks],
-            "confidence": [rows.percent(task) for task in tasks],
+            "confidence": [answer.percent(task) for task in tasks],
             "agreement": [sentences.agreement_text(task) for task in tasks],
             "created": moments(task.created_at for task in tasks),
             "spent": [duration(seconds_spent(task, look.now)) for task in tasks],
@@ -87,11 +90,11 @@ def frame_of(service: Service, tasks: Sequence[Task], look: Look) -> pd.DataFram
 def progress(task: Task) -> int | None:
     """Whole per cents for the bar; None for no bar."""
     if task.status == "success":
-        if not rows.adjusting(task) or task.adjust is None:
+        if not record.adjusting(task) or task.adjust is None:
             return 100
-        value = rows.number(task.adjust.progress) or 0.0
+        value = record.number(task.adjust.progress) or 0.0
     else:
-        found = rows.number(task.progress)
+        found = record.number(task.progress)
         if found is None or task.status != "processing":
             return None
         value = found

@@ -9,12 +9,12 @@ from typing import Any
 
 import streamlit as st
 
+from pipeline.tasks import record
+from pipeline.tasks.record import as_time
 from store import Task
 from ui.components import load
 from ui.parts import toasts
-from ui.table import rows
 from ui.words import sentences
-from ui.words.format import as_time
 from ui.words.names import plain, shown_name
 from ui.words.text import t
 
@@ -40,7 +40,7 @@ class _Look:
         if task.status not in {"success", "failed"}:
             return False
         before = self.states.get(task.id)
-        if before is not None and before[0] in rows.ACTIVE:
+        if before is not None and before[0] in record.ACTIVE:
             return True
         completed = as_time(task.completed_at)
         return before != _state(task) and completed is not None and completed > self.at
@@ -63,7 +63,7 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
     ended = [task for task in tasks if last is not None and last.ended_since(task)]
     for task in ended[:3]:
         name = plain(shown_name(task.dance_name, longest=40))
-        if rows.waiting(task):
+        if record.waiting(task):
             toasts.toast(t("notice.waiting", name=name), icon=":material/back_hand:", long=True)
         elif task.status == "success":
             toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
@@ -74,11 +74,11 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
         {
             "id": f"{task.id}:{task.completed_at}",
             "title": t(
-                "notice.waiting" if rows.waiting(task) else f"notice.{task.status}",
+                "notice.waiting" if record.waiting(task) else f"notice.{task.status}",
                 name=shown_name(task.dance_name),
             ),
             "body": t("stage.place")
-            if rows.waiting(task)
+            if record.waiting(task)
             else sentences.verdict(task) or sentences.reason_text(task),
         }
         for task in ended
@@ -100,7 +100,7 @@ def show_notices(tasks: Sequence[Task]) -> bool:
             "title": _title(tasks),
             "ended": st.session_state.get(_NOTES, []),
             "words": {"allow": t("notice.allow")},
-            "busy": any(task.status in rows.ACTIVE for task in tasks),
+            "busy": any(task.status in record.ACTIVE for task in tasks),
             "narrow": known,
         },
         default={"narrow": known},
@@ -113,7 +113,7 @@ def show_notices(tasks: Sequence[Task]) -> bool:
 def _title(tasks: Sequence[Task]) -> str:
     running = [task for task in tasks if task.status == "processing"]
     if running:
-        shares = [min(max(rows.number(task.progress) or 0.0, 0.0), 1.0) for task in running]
+        shares = [min(max(record.number(task.progress) or 0.0, 0.0), 1.0) for task in running]
         return f"{sum(shares) / len(shares):.0%} · {t('app.title')}"
     return t("app.title")
 

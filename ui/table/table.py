@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from pipeline.tasks import record
+from pipeline.tasks.queue import queue_of
 from store import Task
 from ui.parts import toasts
 from ui.parts.banners import show_banners
@@ -37,7 +39,7 @@ _SHOWN = "table.shown"
 def show_table(service: Service, viewer: Viewer) -> None:
     """The banners, the filters, the table and what can be done with the selected tasks."""
     snapshot = service.store.snapshot()
-    busy = any(task.status in rows.ACTIVE or rows.adjusting(task) for task in snapshot.tasks)
+    busy = any(task.status in record.ACTIVE or record.adjusting(task) for task in snapshot.tasks)
     every = WHILE_RUNNING if busy else OTHERWISE
     live(every, _live, service, viewer, busy)
 
@@ -49,7 +51,9 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         show_banners(service, snapshot)
     visible = viewer.visible(service, snapshot.tasks)
     notices.note_ended(visible, looked)
-    now_busy = any(task.status in rows.ACTIVE or rows.adjusting(task) for task in snapshot.tasks)
+    now_busy = any(
+        task.status in record.ACTIVE or record.adjusting(task) for task in snapshot.tasks
+    )
     asked = st.session_state.pop("open", None) or toasts.waiting()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
@@ -58,7 +62,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         notices.show_notices(visible)
         return
     now = datetime.now(UTC)
-    queue = rows.queue_of(snapshot.tasks, service.settings.workers, now)
+    queue = queue_of(snapshot.tasks, service.settings.workers, now)
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(sentences.queue_text(queue))

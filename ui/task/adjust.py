@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
+from pipeline.tasks import record
 from store import StoreError, Task
 from ui.components import load
 from ui.parts import toasts
@@ -15,7 +16,6 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.routes.files import file_path
 from ui.service import Service
-from ui.table import rows
 from ui.task import playable, tracks
 from ui.task.mixer import DUCKING, Preview, make_preview
 from ui.words.text import has, t
@@ -41,7 +41,7 @@ _PLAIN: dict[str, Any] = {
 
 def adjusting(task: Task) -> bool:
     """Whether an adjustment of the task is being made."""
-    return rows.adjusting(task)
+    return record.adjusting(task)
 
 
 def show_state(service: Service, task: Task) -> None:
@@ -59,7 +59,7 @@ def show_state(service: Service, task: Task) -> None:
 
 def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
     """The controls, a live preview of them, and Save with what became of it."""
-    made = {**_PLAIN, **rows.options_of(task)}
+    made = {**_PLAIN, **record.options_of(task)}
     have = [kind for kind in ("modular", "v2") if file_path(service, task, kind)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
@@ -74,7 +74,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             t("adjust.room"),
             0,
             50,
-            round(100 * (rows.number(made["room_sound"]) or 0.0)),
+            round(100 * (record.number(made["room_sound"]) or 0.0)),
             format="%d %%",
             key=key_of(task, "room"),
             width=260,
@@ -94,7 +94,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
         )
     heard = None
     if service.routes and kind:
-        heard = make_preview(rows.plan_of(task, kind), _options(wanted_of(task)))
+        heard = make_preview(record.plan_of(task, kind), _options(wanted_of(task)))
     if heard is not None and kind:
         _player(service, viewer, task, kind, heard)
     else:
@@ -102,7 +102,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             t("adjust.nudge"),
             -NUDGE_LIMIT,
             NUDGE_LIMIT,
-            round(rows.number(made["nudge_ms"]) or 0.0),
+            round(record.number(made["nudge_ms"]) or 0.0),
             step=5,
             format="%d ms",
             key=key_of(task, "nudge"),
@@ -127,15 +127,15 @@ def key_of(task: Task, name: str) -> str:
 
 def wanted_of(task: Task) -> dict[str, Any]:
     """The options that the controls show at this moment."""
-    made = {**_PLAIN, **rows.options_of(task)}
+    made = {**_PLAIN, **record.options_of(task)}
     state = st.session_state
-    nudge = rows.number(state.get(key_of(task, "nudge")))
+    nudge = record.number(state.get(key_of(task, "nudge")))
     moved = state.get(key_of(task, "player"))
     if nudge is None and isinstance(moved, Mapping):
-        nudge = rows.number(moved.get("nudge"))
+        nudge = record.number(moved.get("nudge"))
     if nudge is not None:
         nudge = min(max(nudge, -NUDGE_LIMIT), NUDGE_LIMIT)
-    room = rows.number(state.get(key_of(task, "room")))
+    room = record.number(state.get(key_of(task, "room")))
     return {
         **made,
         "nudge_ms": made["nudge_ms"] if nudge is None else round(nudge, 1),
@@ -155,7 +155,7 @@ def _options(wanted: Mapping[str, Any]) -> RenderOptions:
 
 def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Preview) -> None:
     """The player that mixes the wanted result, and what it leaves out."""
-    made = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
+    made = record.number(record.options_of(task).get("nudge_ms")) or 0.0
     song = kind if heard.song == "result" else "reference"
     kinds = tracks.kinds(service, task, tracks.present(task))
     picture, song_file = kinds["dance"], kinds["reference"] if song == "reference" else song
@@ -201,8 +201,8 @@ def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, A
 
 def _saving(service: Service, task_id: str) -> None:
     task = service.store.get(task_id)
-    if task is None or task.adjust is None or task.adjust.status not in rows.ACTIVE:
+    if task is None or task.adjust is None or task.adjust.status not in record.ACTIVE:
         st.rerun()
         return
-    share = min(max(rows.number(task.adjust.progress) or 0.0, 0.0), 1.0)
+    share = min(max(record.number(task.adjust.progress) or 0.0, 0.0), 1.0)
     st.progress(share, text=t("adjust.saving"))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
+from pipeline.tasks import answer, record
+from pipeline.tasks.answer import candidates_of
 from store import StoreError, Task
 from ui.parts import toasts
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.table import rows
 from ui.task import adjust
 from ui.words.format import clock
 from ui.words.text import t
@@ -34,28 +34,9 @@ def listened(task: Task) -> Place | None:
     return place
 
 
-def candidates_of(task: Task) -> list[dict[str, float]]:
-    """The candidates with usable figures, the likeliest first."""
-    found: list[dict[str, float]] = []
-    given: Any = rows.answer(task).get("candidates")
-    for one in given if isinstance(given, list) else ():
-        if not isinstance(one, Mapping):
-            continue
-        offset, speed = rows.number(one.get("offset")), rows.number(one.get("speed"))
-        if offset is not None:
-            found.append(
-                {
-                    "offset": offset,
-                    "speed": speed or 1.0,
-                    "confidence": rows.number(one.get("confidence")) or 0.0,
-                }
-            )
-    return sorted(found, key=lambda one: -one["confidence"])[:8]
-
-
 def present(task: Task, candidates: list[dict[str, float]]) -> int | None:
     """Which of the candidates the results have; None when they have another place."""
-    offset = rows.number(rows.answer(task).get("offset"))
+    offset = record.number(answer.answer(task).get("offset"))
     if task.status != "success" or offset is None or not candidates:
         return None
     apart = [abs(candidate["offset"] - offset) for candidate in candidates]
@@ -65,7 +46,7 @@ def present(task: Task, candidates: list[dict[str, float]]) -> int | None:
 
 def offered_above(task: Task) -> bool:
     """Whether a person has to choose a place, or did: then the candidates stand above all."""
-    return rows.ambiguous(task) or rows.chosen(task)
+    return answer.ambiguous(task) or answer.chosen(task)
 
 
 def show_choices(service: Service, viewer: Viewer, task: Task) -> None:
@@ -73,7 +54,7 @@ def show_choices(service: Service, viewer: Viewer, task: Task) -> None:
     given by hand."""
     if offered_above(task):
         show_candidates(task)
-    if task.status != "success" or not rows.automatic(task):
+    if task.status != "success" or not answer.automatic(task):
         return
     st.button(
         t("choices.back"),
@@ -115,10 +96,10 @@ def _listen(key: str, task_id: str, candidate: Place) -> None:
 def go_back(service: Service, viewer: Viewer, task_id: str) -> None:
     """Ask for the results of the automatic answer again; a callback."""
     task = service.store.get(task_id)
-    if task is None or not viewer.may_see(service, task) or not rows.automatic(task):
+    if task is None or not viewer.may_see(service, task) or not answer.automatic(task):
         return
     try:
-        service.store.request_adjustment(task_id, {**rows.options_of(task), "automatic": True})
+        service.store.request_adjustment(task_id, {**record.options_of(task), "automatic": True})
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return

@@ -11,10 +11,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from store import Task
-from store.model import is_task_id
+from pipeline.tasks import answer, record
+from store import Task, is_task_id
 from ui.service import Service
-from ui.table import rows
 from ui.task import takes
 from ui.words import sentences
 from ui.words.format import clock
@@ -33,7 +32,7 @@ SMALLEST_DRIFT = 10.0
 
 def show_plots(service: Service, task: Task) -> None:
     """The three plots and the figures behind them."""
-    played = takes.takes_of(takes.segments_of(task))
+    played = answer.takes_of(answer.segments_of(task))
     if played:
         _figures(task, played)
     evidence = _evidence(service, task)
@@ -49,7 +48,7 @@ def show_plots(service: Service, task: Task) -> None:
         _drift(played)
 
 
-def _figures(task: Task, played: Sequence[takes.Take]) -> None:
+def _figures(task: Task, played: Sequence[answer.Take]) -> None:
     longest = max(
         (s for take in played for s in take), key=lambda s: s["dance_end"] - s["dance_start"]
     )
@@ -66,16 +65,16 @@ def _figures(task: Task, played: Sequence[takes.Take]) -> None:
         else:
             st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
         st.metric(t("plot.speed"), f"{longest['speed']:.6f}", help=t("plot.speed_help"))
-        if rows.placed(task):
+        if answer.placed(task):
             st.metric(t("plot.found"), t("agreement.by_hand"))
         else:
-            st.metric(t("plot.confidence"), f"{rows.confidence(task) or 0.0:.0%}")
+            st.metric(t("plot.confidence"), f"{answer.confidence(task) or 0.0:.0%}")
             st.metric(
                 t("plot.agreement"),
                 sentences.agreement_text(task) or "–",
                 help=t("column.agreement_help"),
             )
-        nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
+        nudge = record.number(record.options_of(task).get("nudge_ms")) or 0.0
         if nudge:
             st.metric(t("plot.nudge"), f"{nudge:+g} ms", help=t("plot.nudge_help"))
     st.caption(where)
@@ -92,7 +91,7 @@ def _evidence(service: Service, task: Task) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _waveforms(evidence: Mapping[str, Any], played: Sequence[takes.Take]) -> None:
+def _waveforms(evidence: Mapping[str, Any], played: Sequence[answer.Take]) -> None:
     """Both sounds on the dance's time line; above the line the dance, below it the reference."""
     waves = evidence.get("waveforms")
     if not isinstance(waves, Mapping):
@@ -152,7 +151,7 @@ def _waveforms(evidence: Mapping[str, Any], played: Sequence[takes.Take]) -> Non
 
 
 def _columns(
-    kind: str, times: Sequence[float], played: Sequence[takes.Take]
+    kind: str, times: Sequence[float], played: Sequence[answer.Take]
 ) -> list[tuple[int, list[tuple[float, int]]]]:
     """A waveform's columns by part: each one's moment of the dance (seconds), and its number.
 
@@ -187,7 +186,7 @@ def _parts(segments: Sequence[Mapping[str, float]]) -> str:
     return ", ".join(f"{clock(s['dance_start'])}–{clock(s['dance_end'])}" for s in segments)
 
 
-def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[takes.Take]) -> None:
+def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[answer.Take]) -> None:
     """The curve with its peak and its runner-up, which is no other take's own place.
 
     A method draws the curve of one take; of several it says which.
@@ -234,7 +233,7 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[takes.T
         st.caption(said)
 
 
-def _drift(played: Sequence[takes.Take]) -> None:
+def _drift(played: Sequence[answer.Take]) -> None:
     """How far the reference runs away from the dance's clock (milliseconds), take by take."""
     points = takes.drift(played)
     far: float = max(abs(point["drift"]) for point in points)

@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import streamlit as st
 
+from pipeline.tasks import answer, record
 from store import Task
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
-from ui.table import rows
 from ui.task import playable
 from ui.words.text import t
 
@@ -27,7 +27,7 @@ WORDS = (
 
 def dance_start(task: Task, kind: str) -> float:
     """Seconds on the dance's time line at which a variant's first picture stands."""
-    plan = rows.plan_of(task, kind)
+    plan = record.plan_of(task, kind)
     try:
         picture = plan["picture"]
         return float(picture["start"] * Fraction(picture["time_base"])) - float(
@@ -41,7 +41,7 @@ def frame_seconds(task: Task) -> float:
     """Seconds of one frame of the dance; a thirtieth when the file does not say."""
     for kind in ("v2", "modular"):
         try:
-            rate = float(Fraction(rows.plan_of(task, kind)["dance"]["video"]["average_rate"]))
+            rate = float(Fraction(record.plan_of(task, kind)["dance"]["video"]["average_rate"]))
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             continue
         if rate > 1:
@@ -87,7 +87,7 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
     if {"modular", "v2"} <= set(kinds):
         if not alike(task):
             st.caption(t("compare.variants"))
-        elif not rows.ambiguous(task):  # which of the places is to be chosen first
+        elif not answer.ambiguous(task):  # which of the places is to be chosen first
             st.caption(t("compare.same"))
     playable.provide(service, task, result.failed)
 
@@ -95,10 +95,10 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
 def alike(task: Task) -> bool:
     """Whether it is no matter which result is taken: the same pictures, with the same sound or
     with one that nobody can tell from it."""
-    modular, v2 = (rows.plan_of(task, kind) for kind in ("modular", "v2"))
+    modular, v2 = (record.plan_of(task, kind) for kind in ("modular", "v2"))
     if not modular.get("picture") or modular.get("picture") != v2.get("picture"):
         return False
-    apart = rows.number(rows.answer(task).get("agreement_ms"))
+    apart = record.number(answer.answer(task).get("agreement_ms"))
     return modular.get("sound") == v2.get("sound") or (apart is not None and apart < ALIKE_MS)
 
 

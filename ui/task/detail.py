@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from store import Task
-from store.model import is_task_id
+from pipeline.tasks import answer, record
+from pipeline.tasks.queue import queue_of
+from pipeline.tasks.record import as_time, seconds_spent
+from store import Task, is_task_id
 from ui.components import load
 from ui.parts.guarded import part
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
-from ui.table import actions, rows
+from ui.table import actions
 from ui.task import adjust, candidates, charts, compare, events, left_out, place
 from ui.words import sentences
-from ui.words.format import as_time, duration, seconds_spent, size
+from ui.words.format import duration, size
 from ui.words.names import plain, shown_name
 from ui.words.text import t
 
@@ -40,7 +42,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         return
     with st.container(border=True, key="detail"):
         _head(service, viewer, task)
-        if task.status in rows.ACTIVE:
+        if task.status in record.ACTIVE:
             live(WHILE_RUNNING, _progress, service, task.id)
         if task.status == "failed":
             _failure(task)
@@ -49,7 +51,7 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         if task.status == "success":
             sentence = sentences.verdict(task)
             if sentence:
-                doubtful = rows.ambiguous(task) or rows.same_file(task)
+                doubtful = answer.ambiguous(task) or record.same_file(task)
                 (st.warning if doubtful else st.success)(sentence)
         part(candidates.show_choices, service, viewer, task)
         _sections(service, viewer, task)
@@ -91,8 +93,8 @@ def _progress(service: Service, task_id: str) -> None:
     if task is None:
         return
     snapshot = service.store.snapshot()
-    queue = rows.queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
-    share = min(max(rows.number(task.progress) or 0.0, 0.0), 1.0)
+    queue = queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
+    share = min(max(record.number(task.progress) or 0.0, 0.0), 1.0)
     st.progress(share, text=sentences.stage_text(task, queue) or sentences.status_text(task))
 
 
@@ -100,7 +102,7 @@ def _failure(task: Task) -> None:
     if task.reason == "cancelled":
         st.info(sentences.reason_text(task), icon=":material/block:")
         return
-    if rows.waiting(task):
+    if record.waiting(task):
         st.info(t("facts.placed_below"), icon=":material/back_hand:")
         return
     role = task.extra.get("reason_role")
@@ -133,10 +135,10 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
         able.append("adjust")
     if place.can_place(task):
         able.append("place")
-    if rows.answer(task):
+    if answer.answer(task):
         able.append("evidence")
     able.append("events")
-    first = "place" if rows.waiting(task) else able[0]
+    first = "place" if record.waiting(task) else able[0]
     key = f"section-{task.id}"
     chosen = st.segmented_control(
         t("detail.sections"),

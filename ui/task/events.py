@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from pipeline.tasks import record
+from pipeline.tasks.record import as_time
 from store import Task
-from ui.table import rows
 from ui.words import sentences
-from ui.words.format import as_time, duration, moments
+from ui.words.format import duration, moments
 from ui.words.text import has, t
 
 
@@ -43,7 +44,7 @@ def show_timeline(task: Task) -> None:
     stages = {
         stage: seconds
         for stage, value in (task.timings if isinstance(task.timings, Mapping) else {}).items()
-        if (seconds := rows.number(value)) is not None
+        if (seconds := record.number(value)) is not None
     }
     if stages:
         st.table(

@@ -8,8 +8,8 @@ import streamlit as st
 
 from pipeline.plan.estimate import left_out
 from pipeline.plan.render_plan import RenderPlan
+from pipeline.tasks import record
 from store import Task
-from ui.table import rows
 from ui.task import adjust
 from ui.words.format import duration
 from ui.words.text import t
@@ -21,8 +21,8 @@ WORTH_SAYING = 0.5
 def left_out_of(task: Task, kind: str) -> tuple[float, float]:
     """Seconds at the dance's start and end that a result leaves out; 0 for what nobody misses."""
     try:
-        plan = RenderPlan.from_json(dict(rows.plan_of(task, kind)))
-        start, end = left_out(plan, ends=rows.cut_off_at(task, "dance"))
+        plan = RenderPlan.from_json(dict(record.plan_of(task, kind)))
+        start, end = left_out(plan, ends=record.cut_off_at(task, "dance"))
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, AssertionError):
         return 0.0, 0.0  # no plan, or what a person made of it
     return (start if start > WORTH_SAYING else 0.0), (end if end > WORTH_SAYING else 0.0)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.plan.estimate import Outline, kept, outline
-from pipeline.plan.render_plan import Piece, RenderOptions, RenderPlan
+from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import DUCK_DEPTH, DUCK_SLOPE, DUCK_THRESHOLD
 
 Song = Literal["result", "reference"]

@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 from pipeline.child import cached_calls
+from pipeline.tasks import answer as answers
+from pipeline.tasks import record
 from store import StoreError, Task
 from ui.components import load
 from ui.parts import toasts
@@ -16,7 +18,6 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
-from ui.table import rows
 from ui.task import adjust, candidates, playable, takes, tracks
 from ui.task.candidates import Place, version
 from ui.words.names import plain
@@ -35,7 +36,7 @@ SLOWEST, FASTEST = 0.7, 1.4
 """Speeds that a person may give."""
 WAVEFORMS_TIMEOUT = 600.0
 """Seconds."""
-BY_HAND = frozenset({"no_shared_music", *rows.MUTE})
+BY_HAND = frozenset({"no_shared_music", *record.MUTE})
 """Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
 
 SAME, SAME_SPEED = 5e-4, 5e-5
@@ -44,7 +45,7 @@ SAME, SAME_SPEED = 5e-4, 5e-5
 
 def can_place(task: Task) -> bool:
     """Whether a place given by hand would be used for the task."""
-    if task.status == "success" or rows.ambiguous(task):
+    if task.status == "success" or answers.ambiguous(task):
         return True
     return (
         task.status == "failed"
@@ -55,7 +56,7 @@ def can_place(task: Task) -> bool:
 
 def mute(task: Task) -> bool:
     """Whether the dance has no sound by which a place could be refined."""
-    return rows.by_hand(task) or rows.waiting(task)
+    return answers.by_hand(task) or record.waiting(task)
 
 
 def show_place(service: Service, viewer: Viewer, task: Task) -> None:
@@ -64,7 +65,7 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
         candidates.show_candidates(task)
     listened = candidates.listened(task)
     begin = listened or _answer(task)
-    played = takes.takes_of(takes.segments_of(task)) if task.status == "success" else []
+    played = answers.takes_of(answers.segments_of(task)) if task.status == "success" else []
     if len(played) > 1:
         st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
     st.markdown(t("place.by_hand"))
@@ -112,8 +113,10 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
 
 def _answer(task: Task) -> Place | None:
     """The place of the present answer; of its longest part, when it has several."""
-    answer = rows.answer(task)
-    return checked({"offset": answer.get("offset"), "speed": rows.number(answer.get("speed")) or 1})
+    answer = answers.answer(task)
+    return checked(
+        {"offset": answer.get("offset"), "speed": record.number(answer.get("speed")) or 1}
+    )
 
 
 def unmoved(task: Task, place: Place) -> bool:
@@ -121,7 +124,7 @@ def unmoved(task: Task, place: Place) -> bool:
     answer = _answer(task)
     if task.status != "success" or answer is None:
         return False
-    if rows.ambiguous(task) and candidates.listened(task):
+    if answers.ambiguous(task) and candidates.listened(task):
         return False
     return (
         abs(place["offset"] - answer["offset"]) < SAME
@@ -133,7 +136,7 @@ def checked(given: Any) -> Place | None:
     """A place as the component gives it, or None for what is none."""
     if not isinstance(given, Mapping):
         return None
-    offset, speed = rows.number(given.get("offset")), rows.number(given.get("speed"))
+    offset, speed = record.number(given.get("offset")), record.number(given.get("speed"))
     if offset is None or speed is None or abs(offset) > LONGEST:
         return None
     return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
@@ -189,7 +192,7 @@ def _by_figures(service: Service, viewer: Viewer, task: Task, begin: Place | Non
     )
 
     def now() -> Place | None:
-        given = {name: rows.number(st.session_state.get(key)) for name, key in keys.items()}
+        given = {name: record.number(st.session_state.get(key)) for name, key in keys.items()}
         [song, dance, rate] = given["reference"], given["original"], given["speed"]
         if song is None or dance is None or rate is None:
             return None

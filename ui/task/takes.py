@@ -6,64 +6,15 @@ has two; so has one from whose middle something was cut out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-from store import Task
-from ui.table import rows
+from pipeline.tasks.answer import JUMP, Take, song_time
 from ui.words.format import clock
 from ui.words.text import t
 
-Segment = Mapping[str, float]
-"""``dance_start``, ``dance_end``, ``offset`` (seconds) and ``speed``."""
-Take = Sequence[Segment]
-
-JUMP = 0.25
-"""Seconds by which the song jumps, forwards or back, where another take begins."""
 OTHER_SPEED = 0.002
 """Takes whose speeds are farther apart say theirs."""
-
-
-def segments_of(task: Task) -> list[dict[str, float]]:
-    """The matched parts with usable figures (seconds), in the order of the dance."""
-    given: Any = rows.answer(task).get("segments")
-    found = []
-    for one in given if isinstance(given, list) else ():
-        values = (
-            {
-                name: rows.number(one.get(name))
-                for name in ("dance_start", "dance_end", "offset", "speed")
-            }
-            if isinstance(one, Mapping)
-            else {}
-        )
-        usable = {name: value for name, value in values.items() if value is not None}
-        if usable and len(usable) == len(values) and usable["speed"] > 0:
-            found.append(usable)
-    return sorted(found, key=lambda one: one["dance_start"])
-
-
-def takes_of(segments: Sequence[Segment]) -> list[list[Segment]]:
-    """The segments by take, in order."""
-    takes: list[list[Segment]] = []
-    for segment in segments:
-        if takes and abs(_jump(takes[-1][-1], segment)) < JUMP:
-            takes[-1].append(segment)
-        else:
-            takes.append([segment])
-    return takes
-
-
-def _jump(one: Segment, two: Segment) -> float:
-    """Seconds of the song that are left out between two segments; below 0 are played again."""
-    between = (one["dance_end"] + two["dance_start"]) / 2
-    return song_time(two, between) - song_time(one, between)
-
-
-def song_time(segment: Segment, at: float) -> float:
-    """The moment of the song (seconds) under a moment of the dance."""
-    return segment["speed"] * at + segment["offset"]
 
 
 def sentence(takes: Sequence[Take]) -> str:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import streamlit as st
 
 from pipeline.child import cached_calls
+from pipeline.tasks import answer, record
 from store import Task
 from ui.parts.live import live
 from ui.routes.files import file_path
 from ui.service import Service
-from ui.table import rows
 from ui.words.text import t
 
 ROLES: Mapping[Literal["dance", "reference"], str] = {"dance": "original", "reference": "reference"}
@@ -28,11 +28,11 @@ Tracks = Mapping[str, int]
 
 def present(task: Task) -> dict[str, int]:
     """The tracks that the present answer stands on."""
-    tracks = rows.answer(task).get("tracks")
+    tracks = answer.answer(task).get("tracks")
     found: dict[str, int] = {}
     for role in ROLES:
         told = tracks.get(role) if isinstance(tracks, Mapping) else None
-        number = rows.number(told.get("track")) if isinstance(told, Mapping) else None
+        number = record.number(told.get("track")) if isinstance(told, Mapping) else None
         if number is not None:
             found[role] = int(number)
     return found
@@ -82,7 +82,7 @@ def _sounds(service: Service, task: Task, role: str) -> list[Mapping[str, Any]] 
     at."""
     info: Any = None
     for variant in ("v2", "modular"):
-        info = info or rows.plan_of(task, variant).get(role)
+        info = info or record.plan_of(task, variant).get(role)
     if not isinstance(info, Mapping):
         path = file_path(service, task, ROLES[role])  # type: ignore[index]
         if path is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.child import cached_calls
+from ui.table.actions import FINAL
 from ui.words.format import size
 from ui.words.text import has, t
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from ui.upload.stock import Waiting
 
 TIMEOUT = 300.0
-FINAL = frozenset(
-    {
-        *(reasons.NOT_MEDIA, reasons.EMPTY_FILE, reasons.NO_PICTURE, reasons.UNREADABLE),
-        *(reasons.TOO_LONG, reasons.TOO_SHORT, reasons.TOO_LARGE, reasons.TOO_MANY_STREAMS),
-        *(reasons.PICTURE_TOO_LARGE, reasons.FRAME_RATE, reasons.UNSUPPORTED),
-    }
-)
-"""Refusals that no second look and no hand will change. A film without sound is none: the song
-can be placed by hand."""
 
 
 def refusal(file: Waiting) -> str | None:

@@ -14,8 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ui.parts.viewer import Viewer
 from ui.routes import uploads
-from ui.routes.stock import StockUploads
-from ui.service import Service
+from ui.service import Service, StockUploads
 from ui.words.text import t
 
 if TYPE_CHECKING:

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 
-from store import Task
+from pipeline.tasks.record import as_time
 from ui.words.text import t
 
 CLOSEST_MS = 0.1
 """Below this a difference is shown as less than this."""
 
 
-def as_time(value: str | datetime | None) -> datetime | None:
-    """A moment of the task file; naive ones are UTC; None for what is no date."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
 def moments(values: Iterable[str | datetime | None]) -> pd.Series[pd.Timestamp]:
     """Moments as a column of the table, in UTC; unreadable ones are empty."""
     return pd.Series([as_time(value) for value in values], dtype="datetime64[us, UTC]")
-
-
-def seconds_spent(task: Task, now: datetime) -> float | None:
-    """Seconds since the task was started, or between its start and its end."""
-    started = as_time(task.started_at)
-    if started is None:
-        return None
-    ended = as_time(task.completed_at)
-    if task.status == "processing" or ended is None:
-        if task.status != "processing":
-            return None
-        ended = now
-    return max(0.0, (ended - started).total_seconds())
 
 
 def size(count: float | None) -> str:

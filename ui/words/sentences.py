@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.job.warnings import of_tracks
+from pipeline.tasks import answer, record
+from pipeline.tasks.answer import of_tracks
+from pipeline.tasks.queue import Queue
 from store import Task
-from ui.table import rows
 from ui.words.format import CLOSEST_MS, clock, duration, milliseconds
 from ui.words.text import has, t
 
@@ -23,16 +24,16 @@ def status_text(task: Task) -> str:
         return f"🚫 {t('status.cancelled')}"
     if task.status == "processing" and task.cancel_requested:
         return f"🚫 {t('status.cancelling')}"
-    if task.status == "success" and rows.ambiguous(task):
+    if task.status == "success" and answer.ambiguous(task):
         return f"❓ {t('status.ambiguous')}"
-    if rows.waiting(task):
+    if record.waiting(task):
         return f"✋ {t('status.waiting')}"
     if task.status not in ICONS:
         return str(task.status)
     return f"{ICONS[task.status]} {t(f'status.{task.status}')}"
 
 
-def stage_text(task: Task, queue: rows.Queue) -> str:
+def stage_text(task: Task, queue: Queue) -> str:
     """What is being done now, or the place in the queue, or why it failed."""
     if task.status == "pending":
         place = queue.places.get(task.id)
@@ -40,16 +41,16 @@ def stage_text(task: Task, queue: rows.Queue) -> str:
     if task.status == "processing":
         stage = f"stage.{task.stage}"
         text = t(stage) if has(stage) else t("stage.start")
-        left = rows.number(task.seconds_left)
+        left = record.number(task.seconds_left)
         return t("stage.left", stage=text, left=duration(left)) if left is not None else text
     if task.status == "failed":
-        return t("stage.place") if rows.waiting(task) else reason_text(task)
+        return t("stage.place") if record.waiting(task) else reason_text(task)
     if task.status == "success":
-        return t("stage.adjust") if rows.adjusting(task) else result_text(task)
+        return t("stage.adjust") if record.adjusting(task) else result_text(task)
     return ""
 
 
-def queue_text(queue: rows.Queue) -> str:
+def queue_text(queue: Queue) -> str:
     """What runs and waits, over all viewers, and when it will be done."""
     parts = []
     if queue.running:
@@ -106,18 +107,18 @@ def then(first: str, *more: str) -> str:
 
 def verdict(task: Task) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
-    nudge = rows.number(rows.options_of(task).get("nudge_ms")) or 0.0
+    nudge = record.number(record.options_of(task).get("nudge_ms")) or 0.0
     moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
-    if rows.placed(task):
-        key = "verdict.by_hand" if rows.by_hand(task) else "verdict.by_hand_refined"
-        return then(t("verdict.chosen" if rows.chosen(task) else key), moved)
-    if rows.same_file(task):  # that they agree is no merit
+    if answer.placed(task):
+        key = "verdict.by_hand" if answer.by_hand(task) else "verdict.by_hand_refined"
+        return then(t("verdict.chosen" if answer.chosen(task) else key), moved)
+    if record.same_file(task):  # that they agree is no merit
         return t("verdict.same_file")
-    confidence = rows.confidence(task)
+    confidence = answer.confidence(task)
     if confidence is None:
         return ""
-    agreement = rows.agreement_ms(task)
-    if rows.ambiguous(task):
+    agreement = answer.agreement_ms(task)
+    if answer.ambiguous(task):
         first = t("verdict.ambiguous")
     elif agreement is None:
         have = [name for name, path in _outputs(task).items() if path]
@@ -133,17 +134,19 @@ def verdict(task: Task) -> str:
 
 def agreement_text(task: Task) -> str:
     """How far the two methods are apart, or who placed the song."""
-    return t("agreement.by_hand") if rows.placed(task) else milliseconds(rows.agreement_ms(task))
+    return (
+        t("agreement.by_hand") if answer.placed(task) else milliseconds(answer.agreement_ms(task))
+    )
 
 
 def warning_texts(task: Task) -> list[str]:
     """The task's warnings that the catalogue knows, in the viewer's language."""
     texts: list[str] = []
-    for warning in (*(task.warnings or ()), *of_tracks(rows.answer(task))):
+    for warning in (*(task.warnings or ()), *of_tracks(answer.answer(task))):
         code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
         key = f"warning.{code}"
         given = warning if isinstance(warning, Mapping) else {}
-        at, semitones = (rows.number(given.get(name)) or 0.0 for name in ("at", "semitones"))
+        at, semitones = (record.number(given.get(name)) or 0.0 for name in ("at", "semitones"))
         said = {**given, "at": clock(at), "semitones": f"{semitones:+g}"}
         text = t(key, **said) if has(key) else str(code)
         if text not in texts:

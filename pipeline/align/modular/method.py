@@ -15,6 +15,7 @@ from pipeline import reasons
 from pipeline.align.modular import notes
 from pipeline.align.modular.coverage import WHOLE, doubt, trust
 from pipeline.align.modular.features import PER_SECOND, Features, extract
+from pipeline.align.modular.fit import Line, chance, fit_stretch, products
 from pipeline.align.modular.gaps import (
     ENOUGH,
     apart,
@@ -26,7 +27,6 @@ from pipeline.align.modular.gaps import (
     unbridged,
     unexplained,
 )
-from pipeline.align.modular.near_hint import near
 from pipeline.align.modular.notes import TonalMatch, Tones
 from pipeline.align.modular.placing import (
     broken_off,
@@ -39,11 +39,15 @@ from pipeline.align.modular.placing import (
     sharpened,
 )
 from pipeline.align.modular.search import search
-from pipeline.align.modular.takes import Take, find_takes, genuine, tracks_of
-from pipeline.align.modular.tempo import search_key, search_speed
+from pipeline.align.modular.takes import Take, find_takes, genuine, track, tracks_of
+from pipeline.align.modular.tempo import SEMITONES, search_key, search_speed
 from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
-from pipeline.align.shared.hint import Hint, as_given, refined
+from pipeline.align.shared.hint import REACH, Hint, as_given, refined
 from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
+
+HINT_SIGMAS = 5.5
+"""Height of the best lag over chance from which there is something to refine by."""
+
 
 NAME = "modular"
 LIMITS_MS = 50.0
@@ -276,3 +280,36 @@ def assemble(
         replace(main.evidence, details=details),
         told,
     )
+
+
+def near(
+    dance: Sound, reference: Sound, listening: Features, hint: Hint
+) -> tuple[Features, list[Take]]:
+    """Features at the hint's speed, and the takes within its reach; none when nothing fits."""
+    pitches = [1.0] if abs(hint.speed - 1) < 2e-3 else [hint.speed, 1.0]
+    keys = [2 ** (key / 12) for key in SEMITONES]
+    best: tuple[float, Features, Line] | None = None
+    heard = extract(dance, hint.speed, pitches[0])
+    for number, pitch in enumerate([*pitches, *keys]):
+        if number == len(pitches) and best is not None and best[0] >= HINT_SIGMAS:
+            break  # other keys are tried when nothing fits
+        heard = extract(dance, hint.speed, pitch)
+        line = Line(hint.offset * PER_SECOND)
+        low, high = line.overlap(heard, listening)
+        if high - low < PER_SECOND:
+            continue
+        reach = round(REACH * PER_SECOND)
+        curve = products(heard, listening, line, low, high, reach).sum(axis=1)
+        sigma = float(np.sqrt(np.square(chance(heard, low, high)).sum())) + 1e-6
+        top = int(curve.argmax())
+        height = float(curve[top]) / sigma
+        if best is None or height > best[0]:
+            best = (height, heard, Line(line.lag + top - reach))
+    if best is None or best[0] < HINT_SIGMAS:
+        return heard, []
+    _, heard, line = best
+    low, high = line.overlap(heard, listening)
+    line = fit_stretch(heard, listening, line, low, high, 5e-4)
+    found = find_takes(heard, listening, [track(heard, listening, line)])
+    takes = genuine(heard, listening, found)
+    return heard, takes or [Take(line, low, high, best[0])]

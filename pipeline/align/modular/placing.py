@@ -8,12 +8,26 @@ import numpy as np
 
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING, WHOLE, doubt
-from pipeline.align.modular.extend import extended
 from pipeline.align.modular.features import PER_SECOND, Features
 from pipeline.align.modular.fit import Line, uncertainty
 from pipeline.align.modular.limits import Ear, limits, whole
 from pipeline.align.modular.takes import Take, Track, track
+from pipeline.align.shared.signal import Array
 from pipeline.model import Segment, Sound
+
+FRAME_SECONDS = 0.1
+"""Seconds between the frames that are looked at."""
+FRAMES_A_SECOND = 10
+"""Frames of one value: a second."""
+SHARE_AGAINST = 0.4
+"""Share of the usual coherence below which a second speaks against the line."""
+LEAST_COHERENCE = 0.04
+"""Usual coherence below which nothing can be told."""
+LEAST_GAIN_SECONDS = 1.5
+"""Seconds of usual evidence that have to be won."""
+USUAL_SECONDS = 20.0
+"""Seconds of the take that tell what is usual."""
+
 
 SHARPEST, STRETCHED = 0.6, 8.0
 """Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
@@ -182,3 +196,48 @@ def honest(
         return takes, []
     left = [t for t, d in zip(takes, doubts, strict=True) if d is None or d < LACKING]
     return left, clean
+
+
+def coherences(ear: Ear, start: float, stop: float, room: Array) -> Array:
+    """Coherence of each whole second from ``start`` on."""
+    count = max(int((stop - start) / FRAME_SECONDS) // FRAMES_A_SECOND, 0)
+    values = np.empty(count, np.float32)
+    for index in range(count):
+        first = start + (index * FRAMES_A_SECOND + 0.5) * FRAME_SECONDS
+        values[index] = ear.matched(
+            first, first + (FRAMES_A_SECOND - 1) * FRAME_SECONDS, room, FRAME_SECONDS
+        ).coherence.mean()
+    return values
+
+
+def farthest(values: Array, usual: float) -> int:
+    """How many seconds outwards the balance of evidence is highest; 0 for none."""
+    balance = np.cumsum(values - SHARE_AGAINST * usual)
+    best = int(balance.argmax()) if len(balance) else 0
+    if not len(balance) or balance[best] < LEAST_GAIN_SECONDS * (1 - SHARE_AGAINST) * usual:
+        return 0
+    return best + 1
+
+
+def extended(
+    ear: Ear, start: float, stop: float, floor: float, ceiling: float
+) -> tuple[float, float]:
+    """A take's limits after following its line, at most by the take's own length each way.
+
+    Once the line is exact, the waveform through the room tells in single seconds whether the
+    music still plays on it, where features were too noisy for that. A take grows outwards as
+    long as the balance of evidence does (the largest partial sum; Page, 1954), so that a noisy
+    stretch is bridged when the music comes back on the same line.
+    """
+    middle, length = (start + stop) / 2, stop - start
+    if length < 2.0:
+        return start, stop
+    room = ear.room(max(middle - 5.0, start), min(middle + 5.0, stop))
+    half = min(USUAL_SECONDS, length) / 2
+    usual = float(np.median(coherences(ear, middle - half, middle + half, room)))
+    if usual < LEAST_COHERENCE:
+        return start, stop
+    reach = max(length, 8.0)
+    before = coherences(ear, max(start - reach, floor), start, room)[::-1]
+    after = coherences(ear, stop, min(stop + reach, ceiling), room)
+    return start - farthest(before, usual), stop + farthest(after, usual)

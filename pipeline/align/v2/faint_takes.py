@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline.align.shared.signal import Array, duration
 from pipeline.align.v2.coverage import NOTHING, unexplained
-from pipeline.align.v2.deep import deep_search
 from pipeline.align.v2.echoes import CERTAIN, CLEARED
 from pipeline.align.v2.gaps import shifted, sounding, stretch
 from pipeline.align.v2.limits import PER_VALUE, SPARSE, Line, foretold, limits, seconds_of
+from pipeline.align.v2.phase import deep_search
 from pipeline.model import Segment, Sound
 
 SAME_SPEED = 2e-3

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.align.shared.hint import Hint, as_given, refined
+import numpy as np
+
+from pipeline.align.shared.hint import REACH, Hint, as_given, refined
 from pipeline.align.shared.signal import duration
 from pipeline.align.v2.answer import (
     CHANCE,
@@ -21,7 +23,6 @@ from pipeline.align.v2.answer import (
     on_grid,
     placed,
 )
-from pipeline.align.v2.deep import deep_search
 from pipeline.align.v2.echoes import levels
 from pipeline.align.v2.faint_takes import soft_takes
 from pipeline.align.v2.fit import fit_bits
@@ -34,13 +35,16 @@ from pipeline.align.v2.gaps import (
     stretch,
     without_filling,
 )
-from pipeline.align.v2.near_hint import near
 from pipeline.align.v2.onset_bits import PER_SECOND, Bits, extract
-from pipeline.align.v2.phase import lock
-from pipeline.align.v2.search import Guess, guesses
+from pipeline.align.v2.phase import deep_search, lock
+from pipeline.align.v2.search import Guess, along, by_second, guesses
 from pipeline.align.v2.takes import Path, Piece, path_of, peel
-from pipeline.align.v2.tempo import search_key, search_tempo
+from pipeline.align.v2.tempo import KEYS, search_key, search_tempo
 from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
+
+HINT_SIGMAS = 5.5
+"""Agreement over chance from which there is something to refine by."""
+
 
 DRIFT = 6e-4
 """The largest drift between two clocks."""
@@ -227,3 +231,29 @@ def in_key(segments: tuple[Segment, ...], heard: Bits) -> tuple[Segment, ...]:
     if not heard.semitones:
         return segments
     return tuple(replace(s, pitch_moved=False, semitones=heard.semitones) for s in segments)
+
+
+def best_lag(dance: Bits, reference: Bits, offset: float) -> tuple[float, float]:
+    """The lag (frames) within reach at which most bits agree, and how far above chance."""
+    reach = int(REACH * PER_SECOND)
+    best = (0.0, 0.0)
+    for step in range(-reach, reach + 1):
+        lag = offset * PER_SECOND + step
+        seconds = by_second(along(dance, reference, lag, 0.0))
+        used = np.count_nonzero(seconds)
+        score = float(seconds.sum() / np.sqrt(used)) if used else 0.0
+        if score > best[1]:
+            best = (lag, score)
+    return best
+
+
+def near(dance: Sound, listening: Bits, hint: Hint) -> tuple[Bits, float | None]:
+    """Bits at the hint's speed, and the best lag within its reach; None when nothing fits."""
+    pitches = [1.0] if abs(hint.speed - 1) < 2e-3 else [hint.speed, 1.0]
+    for tries in (pitches, [2 ** (key / 12) for key in KEYS]):
+        heard = (extract(dance, hint.speed, pitch) for pitch in tries)
+        found = [(best_lag(bits, listening, hint.offset), bits) for bits in heard]
+        (lag, score), bits = max(found, key=lambda item: item[0][1])
+        if score >= HINT_SIGMAS:
+            return bits, lag
+    return bits, None

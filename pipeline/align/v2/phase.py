@@ -13,8 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import Array, Complex, read_warped, spans, vertex, window
+from pipeline.align.shared.signal import (
+    Array,
+    Complex,
+    duration,
+    read_warped,
+    robust_sigma,
+    spans,
+    spread_max,
+    vertex,
+    window,
+)
 from pipeline.model import Sound
+
+STACKED_SIGMAS = 6.5
+"""Height of a stacked peak that is worth a closer look; chance reaches 5.5."""
+LOCKED_HEIGHT = 8.0
+"""Height of the locked line from which it stands."""
+SECOND_PEAK_SHARE = 0.8
+"""The next place's height relative to the best up to which there is a clear winner."""
+MOST_CHUNKS = 12
+"""Chunks that are stacked."""
+
 
 LENGTH = 1.0
 """Seconds of one window."""
@@ -218,3 +238,40 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
         block = whiten(fft.rfft(reference.read(low - WHOLE, low - WHOLE + WHOLE_FFT)))
         result[low:high] = fft.irfft(block * own, WHOLE_FFT)[: high - low]
     return result / np.float32(result.std() + 1e-9)
+
+
+def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
+    """Lines at the same speed that waveforms agree on, best first; often none.
+
+    For music deep in noise: chunks of the dance are searched in the whole reference by waveform
+    alone, and their curves stacked.
+    """
+    last = max(dance.frames - WHOLE, 0)
+    number = min(last // WHOLE + 1, MOST_CHUNKS)
+    starts = np.rint(np.linspace(0, last, number)).astype(int)
+    span = int(starts[-1])
+    total = np.zeros(reference.frames + WHOLE + span, np.float32)
+    for start in starts:
+        curve: Array = np.abs(whole_file(dance, reference, int(start)))
+        at = span - int(start)
+        total[at : at + len(curve)] += spread_max(curve, 1)
+    scale = float(robust_sigma(total)) + 1e-6
+    total = np.asarray((total - np.median(total)) / scale, np.float32)
+    top = int(total.argmax())
+    rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
+    if rest.max(initial=0.0) > SECOND_PEAK_SHARE * total[top]:
+        return []  # shared drums match at every bar; the right place matches alone
+    locks: list[Lock] = []
+    for _ in range(2):
+        place = int(total.argmax())
+        if total[place] < STACKED_SIGMAS:
+            break
+        offset = (place - WHOLE - span) / dance.rate
+        low, high = max(0.0, -offset), min(duration(dance), duration(reference) - offset)
+        total[max(place - 800, 0) : place + 800] = 0
+        if high - low < 2:
+            continue
+        line = lock(dance, reference, offset, 1.0, low, high, slack=1e-4)
+        if line.height >= LOCKED_HEIGHT:
+            locks.append(line)
+    return locks

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from pipeline.align.shared.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
-from pipeline.job.run import Job, run
+from pipeline.job.model import Job
+from pipeline.job.run import run
 from pipeline.model import MethodAlignment, Segment
 from tests import music
 from tests.media import measure

@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from benchmarks.alignment import rooms
-from benchmarks.cases import degrade
+from benchmarks.cases import degrade, responses
 from benchmarks.cases.tracks import RATE as MADE_AT
 from pipeline.align import METHODS, judge
 from pipeline.model import MethodAlignment, Samples
@@ -49,8 +48,8 @@ def answers(number: int, room: str) -> dict[str, MethodAlignment]:
     response = tail(13.0)
     if room != "tail":
         try:
-            package = next(p for p, name in rooms.MEASURED if name == room)
-            response = rooms.measured(package, room)
+            package = next(p for p, name in responses.MEASURED if name == room)
+            response = responses.measured(package, room)
         except music.NoMusic as why:
             pytest.skip(f"no measured rooms: {why}")
         response = signal.resample_poly(response, RATE, MADE_AT)
@@ -71,12 +70,12 @@ def test_the_direct_sound_is_the_place(number: int, room: str) -> None:
         assert worst_ms(variant, START) < 1.5
 
 
-@pytest.mark.parametrize(("package", "name"), rooms.MEASURED)
+@pytest.mark.parametrize(("package", "name"), responses.MEASURED)
 def test_a_measured_response_begins_with_its_direct_sound(package: str, name: str) -> None:
     try:
-        response = rooms.measured(package, name)
+        response = responses.measured(package, name)
     except music.NoMusic as why:
         pytest.skip(f"no measured rooms: {why}")
     assert np.sum(response**2) == pytest.approx(1.0)
-    assert abs(response[0]) >= rooms.DIRECT * np.abs(response).max()
+    assert abs(response[0]) >= responses.DIRECT * np.abs(response).max()
     assert np.abs(response[int(0.1 * MADE_AT) :]).max() < np.abs(response).max()

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 
 from pipeline import reasons
 from pipeline.child.supervise import ChildResult, call, run_child
-from pipeline.job.run import Job, reason_of
+from pipeline.job.model import Job
 from pipeline.media.ffmpeg import executable
+from pipeline.reasons import reason_of
 from pipeline.settings import Settings
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.job import warnings
 from pipeline.job.answer_json import segment_from_json, segment_to_json
-from pipeline.job.run import Job, run
+from pipeline.job.model import Job
+from pipeline.job.run import run
 from pipeline.model import Alignment, Segment
 from pipeline.settings import Settings
 

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from pipeline import reasons
 from pipeline.job import tracks, warnings
-from pipeline.job.run import Job, Outcome, run
+from pipeline.job.model import Job, Outcome
+from pipeline.job.run import run
 from pipeline.media.decode import PcmSound, decode_tracks
 from pipeline.media.ffmpeg import executable
 from pipeline.media.probe import probe
 from pipeline.model import Evidence, MethodAlignment, Segment
 from pipeline.reasons import InputError
 from pipeline.sample.pair import MUSIC_AT
+from pipeline.tasks.answer import of_tracks
 from tests.media import measure
 from tests.media.work import SETTINGS, late_by
 from tests.wav import write_wav
@@ -114,7 +116,7 @@ def test_the_music_is_found_in_whatever_tracks_it_is(
         "reference": {"track": 2, "of": 2, "why": "fits"},
     }
     assert abs(heard(outcome, sample_pair[1])) < 0.005
-    notices = warnings.of_tracks(outcome.alignment)
+    notices = of_tracks(outcome.alignment)
     assert [notice["code"] for notice in notices] == ["dance_track", "reference_track"]
     for notice in notices:
         assert "track 2" in warnings.text(notice)
@@ -143,11 +145,11 @@ def test_a_mute_dance_gets_the_track_that_players_take_and_says_so(
         assert found.alignment["tracks"] == {
             "reference": {"track": number, "of": 2, "why": "played"}
         }
-        [notice] = warnings.of_tracks(found.alignment)
+        [notice] = of_tracks(found.alignment)
         assert f"track {number} was taken" in warnings.text(notice)
     chosen = done(mute, music_video, tmp_path / "c", hint=(MUSIC_AT, 1.0), reference_track=2)
     assert chosen.alignment["tracks"]["reference"]["why"] == "chosen"
-    assert warnings.of_tracks(chosen.alignment) == []
+    assert of_tracks(chosen.alignment) == []
     assert abs(heard(chosen, sample_pair[1])) < 0.005
 
 

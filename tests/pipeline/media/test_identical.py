@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.child.supervise import call
 from pipeline.job import warnings
-from pipeline.job.run import Job, run
+from pipeline.job.model import Job
+from pipeline.job.run import run
 from pipeline.media.identical import PIECE, same_bytes
 from pipeline.settings import Settings
 

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline import reasons
 from pipeline.job import warnings
-from pipeline.job.run import Job, Outcome, run
+from pipeline.job.model import Job, Outcome
+from pipeline.job.run import run
 from pipeline.media.decode import decode_sound
 from pipeline.media.ffmpeg import executable
 from pipeline.media.info import MediaInfo, Role

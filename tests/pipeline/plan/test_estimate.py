@@ -6,10 +6,12 @@ from itertools import product
 
 import pytest
 
+from pipeline.media.info import NO_TRACK
 from pipeline.model import Segment, VariantName
 from pipeline.plan.estimate import kept, outline
 from pipeline.plan.make import revise
-from pipeline.plan.render_plan import NO_TRACK, RenderOptions, RenderPlan
+from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import RenderPlan
 from tests.pipeline.plan.test_plan import frames, materials, plan
 
 SEGMENTS = (Segment(3.03, 9.0, 12.0), Segment(12.0, 17.4, 7.5))

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from pipeline import reasons
 from pipeline.media.frame_times import FrameTimes, Stamps, build
-from pipeline.media.info import AudioInfo, MediaInfo, VideoInfo
+from pipeline.media.info import AudioInfo, Bounds, Loudness, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan, revise
 from pipeline.plan.measurements import Materials
+from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import Music, pieces
-from pipeline.plan.render_plan import Bounds, Loudness, RenderOptions, RenderPlan
+from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import RenderError
 
 UNIT = Fraction(1, 15360)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.job.model import Job
 from pipeline.job.progress import StageClock
-from pipeline.job.run import Job
 from pipeline.job.steps import Sounds, find_alignment, inspect
 from pipeline.render import ahead
 from pipeline.settings import Settings

@@ -16,11 +16,10 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import reasons
-from pipeline.media import decode
+from pipeline import reasons, scratch
 from pipeline.model import Segment
 from pipeline.plan.make import make_plan
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError, RenderError
 from pipeline.render.result import render
 from pipeline.render.verify import verify
@@ -34,7 +33,7 @@ def test_a_full_disk_is_a_clear_failure(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_result(pair, [WHOLE], tmp_path / "a.mp4").plan
-    monkeypatch.setattr(decode, "FREE_MARGIN", 1 << 62)
+    monkeypatch.setattr(scratch, "FREE_MARGIN", 1 << 62)
     with pytest.raises(JobError) as caught:
         render(plan, pair.dance, pair.reference, tmp_path / "b.mp4", settings=SETTINGS)
     assert caught.value.reason == reasons.DISK_FULL

@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import reasons
-from pipeline.media import decode
 from pipeline.media.ffmpeg import executable
 from pipeline.plan.make import make_plan
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render import result as rendering
 from pipeline.render.result import render
+from pipeline.scratch import FREE_MARGIN
 from pipeline.settings import Settings
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
@@ -141,7 +141,7 @@ def test_the_free_space_is_looked_at_while_writing(
 ) -> None:
     """There is room for the whole result yet, but not for what is left alone besides."""
     leave = 60 * MEBI
-    assert leave < decode.FREE_MARGIN
+    assert leave < FREE_MARGIN
     error = fails_for_want_of_space(
         copied, disk, tmp_path / "s", leave=leave, at=0.75, options=RenderOptions()
     )

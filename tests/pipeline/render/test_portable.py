@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.media.ffmpeg import executable
 from pipeline.media.probe import probe
 from pipeline.model import Segment
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from tests.media import measure
 from tests.media.clips import Clip, make_dance
 from tests.media.work import SETTINGS, Pair, kept, late_by, make_result, read_pair

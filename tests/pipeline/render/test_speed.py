@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.model import Segment
 from pipeline.plan.make import revise
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from pipeline.render.result import render
 from tests.media import measure
 from tests.media.clips import RATE, write_sound

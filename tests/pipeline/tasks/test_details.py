@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.tasks import details
+from pipeline.tasks import answer, details
+from pipeline.tasks import record as records
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
 from pipeline.tasks.submit import submit
 from store import Store
 from tests.browser.steps import records_in
-from ui.table import rows
 from ui.words import sentences
 
 MOST = 1200
@@ -76,7 +76,13 @@ def same_row(store: Store, task_id: str) -> None:
     assert task
     assert sentences.verdict(row) == sentences.verdict(task)
     assert sentences.status_text(row) == sentences.status_text(task)
-    for figure in (rows.percent, rows.agreement_ms, rows.placed, rows.chosen, rows.same_file):
+    for figure in (
+        answer.percent,
+        answer.agreement_ms,
+        answer.placed,
+        answer.chosen,
+        records.same_file,
+    ):
         assert figure(row) == figure(task), figure
     assert (row.reason, row.message) == (task.reason, task.message)
 

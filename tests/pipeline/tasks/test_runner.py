@@ -17,7 +17,7 @@ import pytest
 
 from pipeline import reasons
 from pipeline.child.supervise import ChildResult
-from pipeline.job.run import Job
+from pipeline.job.model import Job
 from pipeline.model import Report
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment

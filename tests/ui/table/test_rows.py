@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.tasks import answer, record
+from pipeline.tasks.queue import queue_of
 from store import Adjustment, Task
 from ui.table import grid, rows
 from ui.words import sentences
@@ -60,13 +62,13 @@ def test_sort_by_confidence_and_status() -> None:
 
 @pytest.mark.parametrize("odd", [None, "0.9", True, [], {}, 1e300])
 def test_a_persons_edit_of_a_figure_breaks_nothing(odd: Any) -> None:
-    assert rows.confidence(task(1, alignment={"confidence": odd})) is None
+    assert answer.confidence(task(1, alignment={"confidence": odd})) is None
 
 
 def test_a_failure_has_no_confidence() -> None:
     said = {"confidence": 0.0, "agreement_ms": None, "matched": False}
-    assert rows.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
-    assert rows.percent(task(1, alignment=said)) == 0.0
+    assert answer.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
+    assert answer.percent(task(1, alignment=said)) == 0.0
 
 
 def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
@@ -76,12 +78,12 @@ def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
     ]
     running = task(10, "processing", seconds_left=30.0)
     waiting = [task(11, "pending"), task(12, "pending")]
-    queue = rows.queue_of([*done, running, *waiting], 1, NOW)
+    queue = queue_of([*done, running, *waiting], 1, NOW)
     assert queue.places == {waiting[0].id: 1, waiting[1].id: 2}
     assert queue.running == 1
     assert queue.seconds_left == pytest.approx(30 + 60 + 60)
-    assert rows.queue_of([running, *waiting], 1, NOW).seconds_left is None, "nothing tells"
-    two = rows.queue_of([*done, running, *waiting], 2, NOW)
+    assert queue_of([running, *waiting], 1, NOW).seconds_left is None, "nothing tells"
+    two = queue_of([*done, running, *waiting], 2, NOW)
     assert two.seconds_left == pytest.approx(75)
 
 
@@ -89,14 +91,14 @@ def test_an_adjustment_counts_as_work_and_stands_in_its_row() -> None:
     half = Adjustment(number=1, status="processing", progress=0.5)
     over = Adjustment(number=1, status="failed", reason="crashed")
     tasks = [task(1, adjust=half), task(2, adjust=over), task(3)]
-    queue = rows.queue_of(tasks, 1, NOW)
+    queue = queue_of(tasks, 1, NOW)
     assert (queue.adjusting, queue.running, queue.seconds_left) == (1, 0, None)
-    assert [rows.adjusting(one) for one in tasks] == [True, False, False]
+    assert [record.adjusting(one) for one in tasks] == [True, False, False]
     assert [grid.progress(one) for one in tasks] == [50, 100, 100]
     told = [sentences.stage_text(one, queue) for one in tasks]
     assert told[0] == "Making your adjustment" and told[0] not in told[1:]
     assert sentences.queue_text(queue) == "1 being adjusted"
-    idle = rows.queue_of(tasks[1:], 1, NOW)
+    idle = queue_of(tasks[1:], 1, NOW)
     assert sentences.queue_text(idle).startswith("Nothing is running or waiting")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.tasks import answer
 from store import Task
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
-from ui.table import rows
 from ui.task import candidates
 from ui.task.place import unmoved
 from ui.words import sentences as words_of
@@ -100,11 +100,11 @@ def test_a_refined_place_claims_no_agreement_either() -> None:
         " You moved the music by +20 ms."
     )
     assert words_of.agreement_text(task) == "By hand"
-    assert rows.confidence(task) is None
+    assert answer.confidence(task) is None
     of_before = {key: value for key, value in FOUND.items() if key != "ambiguous"}
     older = Task(DONE, "success", alignment=of_before, options={"hint": {"offset": 24.0}})
-    assert rows.placed(older), "a record from before the alignment said so"
-    assert not rows.placed(Task(DONE, "success", alignment=of_before))
+    assert answer.placed(older), "a record from before the alignment said so"
+    assert not answer.placed(Task(DONE, "success", alignment=of_before))
 
 
 def test_only_another_place_is_worth_saving() -> None:
@@ -119,6 +119,6 @@ def test_only_another_place_is_worth_saving() -> None:
 def test_the_present_place_is_the_nearest_candidate() -> None:
     def marked(offset: float) -> int | None:
         task = Task(DONE, "success", alignment={**FOUND, "offset": offset})
-        return candidates.present(task, candidates.candidates_of(task))
+        return candidates.present(task, answer.candidates_of(task))
 
     assert [marked(offset) for offset in (24.1, 36.0, 0.0, 30.0)] == [0, 1, 2, None]

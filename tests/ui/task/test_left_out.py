@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.model import Segment, VariantName
-from pipeline.plan.render_plan import RenderOptions
+from pipeline.plan.options import RenderOptions
 from store import Task
 from tests.pipeline.plan.test_plan import plan
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words

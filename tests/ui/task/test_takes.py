@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.tasks import answer
 from store import Task
 from ui.task import charts, takes
 
@@ -18,9 +19,9 @@ TWICE = [segment(5, 45, 15), segment(57, 97, -37.02)]
 DRIFTING = [segment(0, 30, 3.2), segment(30, 60, 3.2 - 30e-3, 1.001)]
 
 
-def played(segments: Any) -> list[list[takes.Segment]]:
+def played(segments: Any) -> list[list[answer.Segment]]:
     task = Task("1", "success", alignment={"matched": True, "segments": segments})
-    return takes.takes_of(takes.segments_of(task))
+    return answer.takes_of(answer.segments_of(task))
 
 
 def test_a_take_is_what_the_song_goes_on_in() -> None:
