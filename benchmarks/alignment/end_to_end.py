@@ -93,9 +93,9 @@ def cost(dance: Path, reference: Path, seconds: float) -> Cost:
 def measure(dance: Path, reference: Path) -> None:
     """The measured process: prints its costs as JSON."""
     from pipeline.align import METHODS, judge
-    from pipeline.media.decode import decode_sound
     from pipeline.media.probe import probe
     from pipeline.settings import Settings
+    from pipeline.sound.decode import decode_sound
 
     settings = Settings(max_duration=6 * 3600)
     with tempfile.TemporaryDirectory() as scratch:

@@ -102,7 +102,7 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
             except RenderError as error:  # the other facts hold all the same
                 log.info("no thumbnail: %s", error)
         if info.sounds:
-            from pipeline.media.decode import decode_tracks
+            from pipeline.sound.decode import decode_tracks
 
             heard = {s.stream: s.rms for s in decode_tracks(path, info, folder, settings=settings)}
             value["levels_db"] = [
@@ -123,11 +123,11 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
     """
     from dataclasses import asdict
 
-    from pipeline.media.decode import decode_sound
     from pipeline.media.info import Role
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
     from pipeline.previews.waveform import peak_envelope
+    from pipeline.sound.decode import decode_sound
 
     def envelope(role: Role, scratch: Path) -> dict[str, Any] | None:
         path = one_clock(Path(arguments[role]), scratch / f"{role}.ts").path

@@ -13,7 +13,6 @@ from pipeline.job.answer_json import evidence_to_json
 from pipeline.job.background import Beside, beside
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.media.decode import PcmSound, decode_tracks, silence
 from pipeline.media.info import NO_TRACK, MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import (
@@ -28,6 +27,7 @@ from pipeline.model import (
 from pipeline.previews.waveform import peaks
 from pipeline.reasons import InputError, RenderError, reason_of, told
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
     from pipeline import align

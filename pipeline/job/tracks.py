@@ -17,9 +17,9 @@ from typing import Any
 
 from pipeline.align.judge import ONE_EAR, judge
 from pipeline.job.answer_json import by_hand
-from pipeline.media.decode import PcmSound
 from pipeline.media.info import MediaInfo
 from pipeline.model import Alignment, MethodAlignment, Progress
+from pipeline.sound.decode import PcmSound
 
 MOST_PAIRS = 16
 """Pairs that are compared at most: an eight-channel recording against two tracks. What is left out

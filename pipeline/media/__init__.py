@@ -1,14 +1,13 @@
-"""What a file is and what is in it: headers, time stamps, samples. Writes no result."""
+"""What a file is and what is in it: headers, packets, time stamps of pictures. Writes no result."""
 
 __all__ = [
-    "decode",
     "ffmpeg",
     "frame_times",
     "identical",
     "info",
+    "metadata",
     "packets",
     "probe",
-    "timestamps",
     "transport",
     "truncation",
 ]

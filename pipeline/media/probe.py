@@ -24,14 +24,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline import reasons
-from pipeline.media import ffmpeg, unopened
+from pipeline.media import ffmpeg, metadata, unopened
 from pipeline.media.edit_lists import edits_of
 from pipeline.media.film import film
 from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.media.packets import packets
 from pipeline.media.truncation import cut_off
 from pipeline.reasons import InputError
-from pipeline.render import metadata
 from pipeline.settings import Settings
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})

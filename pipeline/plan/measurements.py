@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.media.decode import PcmSound, music_bounds
 from pipeline.media.frame_times import FrameTimes, frame_times
 from pipeline.media.info import Bounds, Loudness, MediaInfo
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound, music_bounds
 
 
 @dataclass(frozen=True)

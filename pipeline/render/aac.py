@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.media import ffmpeg
-from pipeline.media.decode import PcmSound
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
@@ -35,6 +34,7 @@ from pipeline.render.mix import (
 )
 from pipeline.scratch import check_free
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound
 
 BIT_RATE = 256_000
 """Bits a second."""

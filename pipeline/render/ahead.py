@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.media.decode import PcmSound
 from pipeline.media.ffmpeg import FfmpegError
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
@@ -19,6 +18,7 @@ from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render.aac import encode_early
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo, MediaInfo
-from pipeline.media.timestamps import STEREO, timeline
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.settings import Settings
+from pipeline.sound.timestamps import STEREO, timeline
 
 RATE = 48000
 """Hertz, of every result."""

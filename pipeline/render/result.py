@@ -20,12 +20,12 @@ from av.audio.stream import AudioStream
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
+from pipeline.media.metadata import tags
 from pipeline.media.probe import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import JobError, RenderError
 from pipeline.render.aac import SoundFile, sound_file
-from pipeline.render.metadata import tags
 from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import pictures
 from pipeline.render.verify import verify

@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
-from pipeline.media.decode import SILENT_PEAK
 from pipeline.media.truncation import beyond_index
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import RenderError
 from pipeline.settings import Settings
+from pipeline.sound.decode import SILENT_PEAK
 
 LISTEN = 24
 """Places at which the sound is listened to."""

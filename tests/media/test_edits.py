@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.media.decode import decode_sound
 from pipeline.media.info import MediaInfo
 from pipeline.model import Segment
 from pipeline.plan.options import RenderOptions
+from pipeline.sound.decode import decode_sound
 from tests.media import films, measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.work import SETTINGS, Pair, late_by, make_result, read_pair

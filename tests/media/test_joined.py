@@ -130,7 +130,7 @@ def check(dance: Path, song: NDArray[np.float32], folder: Path, count: int) -> N
 
 def read_pcm(pair: Pair) -> NDArray[np.float32]:
     """What the alignment hears of the dance, at 48 kHz."""
-    from pipeline.media.decode import decode_sound
+    from pipeline.sound.decode import decode_sound
     from tests.media.work import SETTINGS
 
     folder = pair.dance.parent

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.decode import decode_sound
 from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import Segment, VariantName
@@ -20,6 +19,7 @@ from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.render.result import RenderReport, render
 from pipeline.settings import Settings
+from pipeline.sound.decode import decode_sound
 from tests.media import measure
 from tests.media.clips import RATE
 

@@ -163,7 +163,8 @@ def test_the_least_memory_suffices_and_what_lacks_some_is_called_so(
     result, _ = run(request(sample_pair, tmp_path))
     assert result.reason is None, result.text
     script = (
-        "from pipeline.child.supervise import __main__ as worker; from pipeline.job.run import reason_of; worker._limit(256, 100)\n"
+        "from pipeline.child import __main__ as worker; from pipeline.reasons import reason_of\n"
+        "worker._limit(256, 100)\n"
         "try: import av\n"
         "except BaseException as error: print(reason_of(error))"
     )

@@ -17,12 +17,12 @@ from pipeline import reasons
 from pipeline.job import tracks, warnings
 from pipeline.job.model import Job, Outcome
 from pipeline.job.run import run
-from pipeline.media.decode import PcmSound, decode_tracks
 from pipeline.media.ffmpeg import executable
 from pipeline.media.probe import probe
 from pipeline.model import Evidence, MethodAlignment, Segment
 from pipeline.reasons import InputError
 from pipeline.sample.pair import MUSIC_AT
+from pipeline.sound.decode import PcmSound, decode_tracks
 from pipeline.tasks.answer import of_tracks
 from tests.media import measure
 from tests.media.work import SETTINGS, late_by

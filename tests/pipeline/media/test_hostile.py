@@ -17,11 +17,11 @@ import pytest
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
-from pipeline.media.decode import decode_sound
 from pipeline.media.info import Role
 from pipeline.media.probe import probe
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
+from pipeline.sound.decode import decode_sound
 
 SETTINGS = Settings()
 

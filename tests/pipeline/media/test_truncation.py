@@ -13,7 +13,6 @@ from pipeline import reasons
 from pipeline.job import warnings
 from pipeline.job.model import Job, Outcome
 from pipeline.job.run import run
-from pipeline.media.decode import decode_sound
 from pipeline.media.ffmpeg import executable
 from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
@@ -21,6 +20,7 @@ from pipeline.media.truncation import ends_early
 from pipeline.reasons import InputError
 from pipeline.sample.tune import tune
 from pipeline.settings import Settings
+from pipeline.sound.decode import decode_sound
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from pipeline.media import ffmpeg
-from pipeline.media.timestamps import STEREO
 from pipeline.model import Segment
 from pipeline.plan.options import RenderOptions
+from pipeline.sound.timestamps import STEREO
 from tests.media import measure
 from tests.media.clips import RATE, read_music, struck, write_sound
 from tests.media.work import Pair, kept, late_by, make_result, read_pair

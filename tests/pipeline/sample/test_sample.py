@@ -53,7 +53,7 @@ def test_nothing_else_is_left(sample: tuple[Path, Path]) -> None:
 
 def test_a_waveform_has_the_sounds_extremes(sample: tuple[Path, Path], tmp_path: Path) -> None:
     pair = read_pair(*sample, tmp_path)
-    from pipeline.media.decode import decode_sound
+    from pipeline.sound.decode import decode_sound
 
     sound = decode_sound(sample[1], pair.reference_info, tmp_path, settings=SETTINGS)
     drawn = peaks(sound, columns=200)

@@ -1,9 +1,9 @@
 """Sound as raw samples in a scratch file, read back window by window.
 
-Only the sound is decoded, at a low rate and mono, block by block (``pipeline.media.pcm``); neither
+Only the sound is decoded, at a low rate and mono, block by block (``pipeline.sound.pcm``); neither
 the length of the file nor its picture becomes memory.
 
-Sample 0 is the container's start (``pipeline.media.timestamps``), and the encoder's delay is taken
+Sample 0 is the container's start (``pipeline.sound.timestamps``), and the encoder's delay is taken
 away (the decoder drops the samples that the container marks as padding).
 """
 
@@ -22,13 +22,13 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.loudness import LoudnessMeter
-from pipeline.media.pcm import FormChanged, NotASound, TooLate, mono_blocks
 from pipeline.media.probe import opened, refuse
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
 from pipeline.settings import Settings
+from pipeline.sound.loudness import LoudnessMeter
+from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.media.packets import packets
-from pipeline.media.timestamps import MONO, Clock, converted, filled
+from pipeline.sound.timestamps import MONO, Clock, converted, filled
 
 CHUNK = 1 << 16
 """Samples (of the track's own rate) that are resampled at a time."""

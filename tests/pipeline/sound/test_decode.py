@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
-from pipeline.media.decode import PcmSound, decode_sound, music_bounds
 from pipeline.media.info import Role
 from pipeline.media.probe import probe
-from pipeline.media.timestamps import MONO
 from pipeline.plan.render_plan import Piece
 from pipeline.reasons import InputError
 from pipeline.render.mix import decode_arguments
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound, decode_sound, music_bounds
+from pipeline.sound.timestamps import MONO
 from tests.media.clips import RATE, Clip, make_dance, struck, write_sound
 
 SETTINGS = Settings()

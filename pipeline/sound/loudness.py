@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 
 from pipeline.media.info import Loudness
-from pipeline.media.pcm import Form, form_of
-from pipeline.media.timestamps import STEREO, converted
+from pipeline.sound.pcm import Form, form_of
+from pipeline.sound.timestamps import STEREO, converted
 
 GATE = -69.5
 """The measure's own floor is -70 LUFS: nothing passed its gate (LUFS)."""

@@ -10,7 +10,7 @@ from av.filter import Graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.media.timestamps import Clock, timeline
+from pipeline.sound.timestamps import Clock, timeline
 
 RATE = 48000
 SIZE = 960

@@ -1,0 +1,3 @@
+"""The samples of a file: decoded, on one clock, and measured. Writes no result."""
+
+__all__ = ["decode", "loudness", "pcm", "timestamps"]
