@@ -249,7 +249,8 @@ def assemble(
             if said is not None and said <= WHOLE:
                 told |= sharp
         errors.append(error_of(heard, listening, take, exact))
-    trusted = trust(doubts, float(main.evidence.details.get("tonal_rho", 0.0)))
+    rho = float(main.evidence.details.get("tonal_rho", 0.0))
+    trusted = trust(doubts, rho)
     if not doubts and not heard.stretched:
         trusted = UNLOCKED  # at one speed waveforms agree, but for another key or player's version
     ambiguous = main.ambiguous
@@ -264,7 +265,7 @@ def assemble(
     known = [d for d in doubts if d is not None]
     if known:
         details["missing"] = max(known)
-        details["present"] = float(max(known) <= WHOLE and details["tonal_rho"] >= SAME_NOTES)
+        details["present"] = float(max(known) <= WHOLE and rho >= SAME_NOTES)
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(speed), share) for lag, share in main.places
     )
