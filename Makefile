@@ -16,7 +16,7 @@ help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 app: $(VENV)/.app ## Installs what is needed and opens the page (localhost; RETRACK_HOST opens it to the network)
-	$(BIN)/streamlit run asgi_app.py --server.address "$(RETRACK_HOST)" --server.port "$(RETRACK_PORT)"
+	$(BIN)/streamlit run streamlit_app.py --server.address "$(RETRACK_HOST)" --server.port "$(RETRACK_PORT)"
 
 install: $(VENV)/.app ## Only installs the app's Python packages into .venv
 

@@ -1,7 +1,105 @@
-"""The page: sets up its parts and nothing else. Runs by itself, or wrapped by asgi_app.py."""
+"""What is started: ``streamlit run streamlit_app.py`` (``make app``).
+
+Streamlit finds ``app`` by reading this file, and serves the page of ``ui/pages/script.py`` with our
+routes. Its lifespan loads, cleans up and restores the tasks and starts the runner before anyone
+visits, and stops them in order. A host that looks for no ``app`` runs this file as a script; then
+the page is drawn all the same, and the first visit starts the service.
+"""
 
 from __future__ import annotations
 
-from ui.pages.shell import show
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
-show()
+import anyio
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import cli_util, config
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.web.server import server_util
+
+from pipeline.settings import Settings, get_settings
+from store import SettingsError
+from ui.pages.shell import show
+from ui.parts.guarded import script_error
+from ui.parts.login import providers
+from ui.routes import bundle, files, uploads
+from ui.routes.access import Access
+from ui.routes.visitor import VisitorCookie
+from ui.service import Service, start_service, stop_service
+
+log = logging.getLogger(__name__)
+
+STALE_EVERY = 3600.0
+"""Seconds between two looks for abandoned uploads."""
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Start the service before the first visitor and stop it after the last."""
+    logging.getLogger("tuspyserver").setLevel(logging.WARNING)
+    address = st.get_option("server.address")
+    service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    threading.Thread(target=_open_browser, daemon=True).start()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_tidy, service)
+        try:
+            yield {"ready": True}
+        finally:
+            group.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(stop_service)
+
+
+def _open_browser() -> None:
+    """Open the page where somebody sits at the machine: ``streamlit run`` does so for scripts only.
+
+    Its socket listens already, so a browser that is faster than the server waits for it.
+    """
+    if config._server_mode == "starlette-app" and not st.get_option("server.headless"):
+        address = server_util.get_display_address(st.get_option("server.address") or "localhost")
+        cli_util.open_browser(server_util.get_url(address))
+
+
+async def _tidy(service: Service) -> None:
+    while True:
+        try:
+            removed = await anyio.to_thread.run_sync(uploads.remove_stale, service)
+        except OSError:  # looked at again in an hour; the page must not end for it
+            log.exception("cannot look for abandoned uploads")
+        else:
+            if removed:
+                log.info("removed %d abandoned uploads", removed)
+        await anyio.sleep(STALE_EVERY)
+
+
+def _settings() -> Settings:
+    """The settings, or the end of the start with one sentence that says which is wrong."""
+    try:
+        return get_settings()
+    except SettingsError as error:
+        sys.exit(f"retrack: {error}")
+
+
+app = st.App(
+    Path(__file__).with_name("ui") / "pages" / "script.py",
+    lifespan=lifespan,
+    routes=[
+        *bundle.ROUTES,
+        *files.ROUTES,
+        *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
+    ],
+    middleware=[
+        Middleware(Access, login=lambda: bool(providers())),
+        Middleware(VisitorCookie),
+    ],
+    on_script_error=script_error,
+)
+
+if get_script_run_ctx() is not None:  # the file is run as a script
+    show()

@@ -54,7 +54,7 @@ def serve(
     servers: list[Server] = []
 
     def start(
-        script: str = "asgi_app.py",
+        script: str = "streamlit_app.py",
         *,
         tasks: Mapping[str, Any] | None = None,
         arguments: Sequence[str] = (),

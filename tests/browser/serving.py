@@ -27,7 +27,7 @@ class Server:
     def __init__(
         self,
         outputs: Path,
-        script: str = "asgi_app.py",
+        script: str = "streamlit_app.py",
         *,
         arguments: Sequence[str] = (),
         **settings: str,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
+from pipeline.media.metadata import tags
 from pipeline.media.probe import probe
-from pipeline.render.metadata import tags
 from pipeline.settings import Settings
 from tests.media import films
 from tests.media.clips import Clip, make_dance, write_sound

@@ -42,7 +42,15 @@ def commands() -> list[list[str]]:
         [sys.executable, "-m", "store", "check"],
         [sys.executable, "-m", "pipeline", "submit", "a.mp4", "b.mp3"],
         [
-            *(sys.executable, "-m", "streamlit", "run", "asgi_app.py", "--server.headless", "true"),
+            *(
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "streamlit_app.py",
+                "--server.headless",
+                "true",
+            ),
             *("--server.address", "localhost", "--server.port", "0"),
         ],
     ]

@@ -60,7 +60,7 @@ def bundle_url(service: Service, ids: Sequence[str], *, link: bool = False) -> s
     query = {"ids": ",".join(ids)}
     if link:
         query["t"] = sign(service.secret, "bundle", query["ids"])
-    return f"/files/bundle?{urlencode(query)}"
+    return f"files/bundle?{urlencode(query)}"
 
 
 async def serve_bundle(request: Request) -> Response:

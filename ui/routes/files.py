@@ -113,7 +113,7 @@ def may_see(service: Service, task: Task, visitor: str | None) -> bool:
 
 
 def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **query: str) -> str:
-    """The address of a file on this server.
+    """The address of a file, relative to the page: a proxy may serve that under a path.
 
     ``link`` signs it, for a viewer whom the route cannot know by the cookie (a login): who
     has the link has the file.
@@ -121,7 +121,7 @@ def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **q
     query["v"] = str(task.revision or 0)
     if link:
         query["t"] = sign(service.secret, "link", task.id)
-    return f"/files/{quote(task.id)}/{kind}?{urlencode(query)}"
+    return f"files/{quote(task.id)}/{kind}?{urlencode(query)}"
 
 
 async def serve_file(request: Request) -> Response:

@@ -141,7 +141,9 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
-            "url": f"{uploads.URL}/",
+            "url": f"{uploads.URL}/".lstrip(
+                "/"
+            ),  # relative: a proxy may serve the page under a path
             "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,

@@ -43,8 +43,8 @@ CLOSED = {
     "/_stcore/agent/mcp",
 }
 LIST_PATHS = """
-import json, asgi_app
-print(json.dumps([route.path for route in asgi_app.app._build_starlette_app().routes]))
+import json, streamlit_app
+print(json.dumps([route.path for route in streamlit_app.app._build_starlette_app().routes]))
 """
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

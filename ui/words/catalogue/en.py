@@ -337,7 +337,7 @@ TEXT: dict[str, str] = {
     "health.private": "Private: a visitor sees only the tasks of their own browser or login.",
     "health.shared": "Shared: everyone who reaches this page sees all tasks.",
     "health.routes": "Files are streamed from the disk; uploads can be resumed.",
-    "health.no_routes": "Plain script: files pass through memory; start asgi_app.py for large files.",
+    "health.no_routes": "This host does not serve our own routes: files pass through memory, and uploads cannot be resumed.",
     "health.keep": "Finished tasks are kept for {hours} hours.",
     "health.upload": "Files up to {mb} MB are accepted.",
     "problem.damaged": "The task file is damaged. The tasks shown are those of its last good state; the damaged file is kept aside; whoever runs the server finds it on the health page.",

@@ -337,7 +337,7 @@ TEXT: dict[str, str] = {
     "health.private": "私密：访客只能看到自己浏览器或账号的任务。",
     "health.shared": "共享：能打开本页面的人可以看到所有任务。",
     "health.routes": "文件从磁盘流式传输，上传可续传。",
-    "health.no_routes": "普通模式：文件经过内存；处理大文件请启动 asgi_app.py。",
+    "health.no_routes": "此主机不提供本应用自己的路由：文件经过内存，上传不能续传。",
     "health.keep": "完成的任务保留 {hours} 小时。",
     "health.upload": "接受最大 {mb} MB 的文件。",
     "problem.damaged": "任务文件已损坏。当前显示的是最后一次正常的内容，损坏的文件已另存，服务器的管理者可在“运行状况”页面找到它。",
