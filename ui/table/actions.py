@@ -33,7 +33,7 @@ can be placed by hand."""
 _DELETE = "delete"
 _REACH = "actions.reach"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
-HOPELESS = FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC}
+HOPELESS = FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
 """Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",

@@ -15,7 +15,6 @@ from typing import Any
 import av.error
 import psutil
 import pytest
-from pydantic import ValidationError
 
 from pipeline import reasons
 from pipeline.child.supervise import ChildResult, call, run_child
@@ -23,6 +22,7 @@ from pipeline.job.model import Job
 from pipeline.media.ffmpeg import executable
 from pipeline.reasons import reason_of
 from pipeline.settings import Settings
+from store import SettingsError
 
 
 def request(pair: tuple[Path, Path], folder: Path) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def test_the_least_memory_suffices_and_what_lacks_some_is_called_so(
     sample_pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The smallest memory that the settings take is enough."""
-    with pytest.raises(ValidationError, match="greater than or equal to 512"):
+    with pytest.raises(SettingsError, match="greater than or equal to 512"):
         Settings(task_memory_mb=256)
     monkeypatch.setenv("RETRACK_TASK_MEMORY_MB", "512")
     result, _ = run(request(sample_pair, tmp_path))
