@@ -24,7 +24,7 @@ def test_the_same_moment_of_both_files_makes_the_place(
         paths[f"{role}_file"] = f"outputs/uploads/{FAILED}/{role}{path.suffix}"
     monkeypatch.setitem(RECORDS, FAILED, {**RECORDS[FAILED], **paths})
     page = opened(outputs, FAILED)
-    assert "Or place the song by hand" in words(page)
+    assert "Please place the song below" in words(page)
     page.session_state[f"section-{FAILED}"] = "place"
     page.run()
     assert "exactly as you give it" in words(page), "no search is promised for a mute dance"
