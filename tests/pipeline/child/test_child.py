@@ -164,7 +164,7 @@ def test_the_least_memory_suffices_and_what_lacks_some_is_called_so(
     assert result.reason is None, result.text
     script = (
         "from pipeline.child import __main__ as worker; from pipeline.reasons import reason_of\n"
-        "worker._limit(256, 100)\n"
+        "worker._limit(96, 100)\n"
         "try: import av\n"
         "except BaseException as error: print(reason_of(error))"
     )
