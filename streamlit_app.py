@@ -101,5 +101,5 @@ app = st.App(
     on_script_error=script_error,
 )
 
-if get_script_run_ctx() is not None:  # the file is run as a script
+if get_script_run_ctx(suppress_warning=True) is not None:  # the file is run as a script
     show()
