@@ -10,7 +10,7 @@ export RETRACK_HOST
 EVERYDAY := not faults and not media
 
 .DEFAULT_GOAL := help
-.PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check bench clean
+.PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24

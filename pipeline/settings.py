@@ -41,7 +41,8 @@ class Settings(StoreSettings):
     keep_place: bool = False
     """Whether a result says where the dance was filmed, as the dance does."""
     visibility: Literal["", "shared", "private"] = ""
-    """shared: everyone sees all tasks; private: only their own; empty: decided by the host."""
+    """shared: everyone sees all tasks; private: only their own; empty: shared
+    until a request is not of this machine."""
     public_url: str = ""
     """The page's address for visitors behind a proxy that sends another Host; of it only the
     origin is kept, as browsers send it (``https://retrack.example``)."""

@@ -1,4 +1,4 @@
-"""Originals, results and thumbnails from disk, with range requests, for who may see them."""
+"""Originals, results and small copies from disk, with range requests, for who may see them."""
 
 from __future__ import annotations
 
