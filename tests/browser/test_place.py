@@ -186,8 +186,8 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     shot(page, "place-zoomed", full=True)
     save.click()
     record = wait_status(server, page, task_id, "success")
-    assert record["options"]["hint"]["speed"] == 1.05
-    assert record["options"]["hint"]["offset"] == pytest.approx(fast["offset"], abs=1e-3)
+    assert record["alignment"]["hint"]["speed"] == 1.05
+    assert record["alignment"]["hint"]["offset"] == pytest.approx(fast["offset"], abs=1e-3)
     at_middle = record["alignment"]["offset"] + record["alignment"]["speed"] * at
     assert at_middle == pytest.approx(fast["offset"] + 1.05 * at, abs=0.31)
 
@@ -264,7 +264,7 @@ def test_a_result_is_placed_anew_and_refined(
         lambda: made if (made := records(server)[task_id]).get("revision") == 1 else None,
         "the new result",
     )
-    assert record["options"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
+    assert record["alignment"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
     assert record["alignment"]["offset"] == pytest.approx(3.2, abs=0.02), "found again, exactly"
     assert record["alignment"]["by_hand"] is False
 

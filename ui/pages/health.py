@@ -15,6 +15,7 @@ import streamlit as st
 from pipeline.tasks.queue import queue_of
 from ui.parts.banners import free_space, running_well, show_banners
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import files_pass, without_routes
 from ui.service import Service
 from ui.words.format import duration, size
 from ui.words.text import t
@@ -63,13 +64,18 @@ def show_health(service: Service, viewer: Viewer) -> None:
             f"- {line}"
             for line in (
                 access,
-                t("health.routes") if service.routes else t("health.no_routes"),
+                _files_pass(service),
                 t("health.keep", hours=f"{service.settings.keep_hours:g}"),
                 t("health.upload", mb=service.settings.max_upload_mb),
             )
         )
     )
     st.caption(" · ".join(_versions()))
+
+
+@without_routes(files_pass)
+def _files_pass(service: Service) -> str:
+    return t("health.routes")
 
 
 def _files(outputs: Path) -> pd.DataFrame:

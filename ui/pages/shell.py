@@ -33,7 +33,7 @@ def show() -> None:
         log.error("the service cannot start: %s", error)
         st.error(t("error.settings"), icon=":material/warning:")
         return
-    if not service.routes and not from_this_machine():  # else the middleware has noted it
+    if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
     st.html(_STYLE)

@@ -12,6 +12,7 @@ from pipeline.tasks import record
 from store import Task
 from ui.parts import toasts
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import no_bundle, without_routes
 from ui.service import Service
 from ui.table import selection
 from ui.words.names import plain, shown_name
@@ -181,16 +182,14 @@ def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
             args=(ids,),
         )
         have = [task for task in tasks if task.modular_output or task.v2_output]
-        if service.routes and have:
-            url = viewer.bundle_url(service, have)
-            st.link_button(
-                _bundle_label(have), url, icon=":material/download:", help=t("bulk.download_help")
-            )
+        if have:
+            _bundle(service, viewer, have)
         st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
 
 
-def _bundle_label(tasks: Sequence[Task]) -> str:
-    """What is in the ZIP: the results by name for one task, their number for several."""
+@without_routes(no_bundle)
+def _bundle(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+    """A ZIP of the results, called by their names for one task, by their number for several."""
     kinds = [
         kind
         for task in tasks
@@ -198,8 +197,11 @@ def _bundle_label(tasks: Sequence[Task]) -> str:
         if path
     ]
     if len(tasks) == 1:
-        return t("bulk.download_one", names=" + ".join(t(f"variant.{kind}") for kind in kinds))
-    return t("bulk.download", n=len(kinds))
+        label = t("bulk.download_one", names=" + ".join(t(f"variant.{kind}") for kind in kinds))
+    else:
+        label = t("bulk.download", n=len(kinds))
+    url = viewer.bundle_url(service, tasks)
+    st.link_button(label, url, icon=":material/download:", help=t("bulk.download_help"))
 
 
 def ask_delete(ids: Sequence[str]) -> None:

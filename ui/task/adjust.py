@@ -14,10 +14,11 @@ from ui.components import load
 from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import no_preview, without_routes
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.task import playable, tracks
-from ui.task.mixer import DUCKING, Preview, make_preview
+from ui.task.mixer import DUCKING, make_preview
 from ui.words.text import has, t
 
 _ADJUST = load("adjust")
@@ -92,12 +93,7 @@ def show_adjust(service: Service, viewer: Viewer, task: Task) -> None:
             key=key_of(task, "whole"),
             help=t("adjust.keep_all_help"),
         )
-    heard = None
-    if service.routes and kind:
-        heard = make_preview(record.plan_of(task, kind), _options(wanted_of(task)))
-    if heard is not None and kind:
-        _player(service, viewer, task, kind, heard)
-    else:
+    if not (kind and _preview(service, viewer, task, kind)):
         st.slider(
             t("adjust.nudge"),
             -NUDGE_LIMIT,
@@ -153,8 +149,12 @@ def _options(wanted: Mapping[str, Any]) -> RenderOptions:
         return RenderOptions()
 
 
-def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Preview) -> None:
-    """The player that mixes the wanted result, and what it leaves out."""
+@without_routes(no_preview)
+def _preview(service: Service, viewer: Viewer, task: Task, kind: str) -> bool:
+    """The player that mixes the wanted result, and what it leaves out; whether there is one."""
+    heard = make_preview(record.plan_of(task, kind), _options(wanted_of(task)))
+    if heard is None:
+        return False
     made = record.number(record.options_of(task).get("nudge_ms")) or 0.0
     song = kind if heard.song == "result" else "reference"
     kinds = tracks.kinds(service, task, tracks.present(task))
@@ -183,6 +183,7 @@ def _player(service: Service, viewer: Viewer, task: Task, kind: str, heard: Prev
         st.caption(t(f"adjust.{left}"))
     small = [kind for kind in (picture, song_file) if "-" in kind]
     playable.provide(service, task, result.failed, small)
+    return True
 
 
 def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, Any]) -> None:

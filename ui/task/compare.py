@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import streamlit as st
@@ -10,6 +11,7 @@ from pipeline.tasks import answer, record
 from store import Task
 from ui.components import load
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import player, without_routes
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
 from ui.task import playable
@@ -50,14 +52,17 @@ def frame_seconds(task: Task) -> float:
 
 
 def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
-    """The players; a small copy is made for what this browser cannot decode."""
+    """The players of what is there."""
     kinds = [kind for kind in TRACKS if file_path(service, task, kind) is not None]
     if not kinds:
         st.info(t("compare.nothing"))
-        return
-    if not service.routes:
-        _stock_players(service, task, kinds)
-        return
+    else:
+        _players(service, viewer, task, kinds)
+
+
+@without_routes(player)
+def _players(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str]) -> None:
+    """The players in step; a small copy is made for what this browser cannot decode."""
     failed = playable.undecodable(task)
     tracks = []
     for kind in kinds:
@@ -108,18 +113,3 @@ def _seconds(text: str | None) -> float:
     except ValueError:
         return 0.0
     return value if 0.0 <= value < 1e6 else 0.0
-
-
-def _stock_players(service: Service, task: Task, kinds: list[str]) -> None:
-    """One stock player at a time: they keep the whole file in memory."""
-    kind = st.segmented_control(
-        t("compare.choose"),
-        kinds,
-        default=kinds[-1],
-        format_func=lambda name: t(f"variant.{name}"),
-        key=f"stock-{task.id}",
-        required=True,
-    )
-    path = file_path(service, task, kind) if kind else None
-    if path is not None:
-        st.video(path)

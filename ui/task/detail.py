@@ -14,6 +14,7 @@ from ui.components import load
 from ui.parts.guarded import part
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import download, without_routes
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
 from ui.table import actions
@@ -170,29 +171,14 @@ def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
             if path is None:
                 continue
             label = t("detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size))
-            if service.routes:
-                url = viewer.url(service, task, kind, download="1")
-                st.link_button(label, url, icon=":material/download:")
-            else:
-                _plain_download(label, task, kind)
+            _download(service, viewer, task, kind, label)
     left_out.show_left_out(task, [kind for kind in RESULTS if file_path(service, task, kind)])
     until = as_time(task.completed_at)
     if until is not None and task.status == "success":
         st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
 
 
-def _plain_download(label: str, task: Task, kind: str) -> None:
-    """Without our routes Streamlit holds the file in memory, but only once it is asked for."""
-    from ui.service import get_service
-    from ui.words.names import download_name
-
-    path = file_path(get_service(), task, kind)
-    if path is not None:
-        st.download_button(
-            label,
-            path.read_bytes,
-            file_name=download_name(task, kind, path.suffix),
-            key=f"download-{kind}",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+@without_routes(download)
+def _download(service: Service, viewer: Viewer, task: Task, kind: str, label: str) -> None:
+    url = viewer.url(service, task, kind, download="1")
+    st.link_button(label, url, icon=":material/download:")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -11,16 +11,17 @@ import streamlit as st
 from pipeline.child import cached_calls
 from pipeline.tasks import answer as answers
 from pipeline.tasks import record
+from pipeline.tasks.answer import Take
 from store import StoreError, Task
 from ui.components import load
 from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import moments, without_routes
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
 from ui.task import adjust, candidates, playable, takes, tracks
 from ui.task.candidates import Place, version
-from ui.words.names import plain
 from ui.words.text import t
 
 _PLACE = load("place", "place/line")
@@ -63,8 +64,6 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     """The time line to drag on, and Save; further candidates, where they stand nowhere else."""
     if not candidates.offered_above(task):
         candidates.show_candidates(task)
-    listened = candidates.listened(task)
-    begin = listened or _answer(task)
     played = answers.takes_of(answers.segments_of(task)) if task.status == "success" else []
     if len(played) > 1:
         st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
@@ -72,9 +71,22 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     if not (file_path(service, task, "original") and file_path(service, task, "reference")):
         st.info(t("compare.nothing"))
         return
-    if not service.routes:
-        _by_figures(service, viewer, task, begin)
-        return
+    _controls(service, viewer, task, played)
+
+
+def _figures(service: Service, viewer: Viewer, task: Task, played: Sequence[Take]) -> None:
+    """The same moment of both in figures, and Save."""
+    begin = candidates.listened(task) or _answer(task) or {"offset": 0.0, "speed": 1.0}
+    about = f"{version(task)}-{begin['offset']:.3f}"  # each candidate has figures of its own
+    now = moments(service, task, about, begin, LONGEST, (SLOWEST, FASTEST))
+    _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
+
+
+@without_routes(_figures)
+def _controls(service: Service, viewer: Viewer, task: Task, played: Sequence[Take]) -> None:
+    """The time line, and Save."""
+    listened = candidates.listened(task)
+    begin = listened or _answer(task)
     chosen = tracks.choose(service, task, version(task))
     kinds = tracks.kinds(service, task, chosen)
     waves = WAVEFORMS
@@ -157,48 +169,6 @@ def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Trac
         st.rerun()
     elif done is not None:
         st.warning(t("place.not_drawn"), icon=":material/warning:")
-
-
-def _by_figures(service: Service, viewer: Viewer, task: Task, begin: Place | None) -> None:
-    """Without our component: Streamlit's players, and the same moment of both in figures."""
-    offset, speed = (begin["offset"], begin["speed"]) if begin else (0.0, 1.0)
-    about = f"{version(task)}-{offset:.3f}"  # another candidate begins with its own figures
-    keys = {kind: f"place.moment-{kind}-{about}" for kind in ("original", "reference")}
-    keys["speed"] = f"place.speed-{about}"
-    moments = {"original": max(0.0, -offset / speed), "reference": max(0.0, offset)}
-    for column, kind in zip(st.columns(2), ("original", "reference"), strict=True):
-        path = file_path(service, task, kind)
-        with column:
-            if path is not None:
-                (st.video if kind == "original" else st.audio)(path)
-            st.number_input(
-                t("place.moment", name=plain(t(f"variant.{kind}"))),
-                min_value=0.0,
-                max_value=LONGEST,
-                value=moments[kind],
-                step=0.01,
-                format="%.3f",
-                key=keys[kind],
-            )
-    st.number_input(
-        t("place.speed"),
-        min_value=SLOWEST,
-        max_value=FASTEST,
-        value=speed,
-        step=0.001,
-        format="%.3f",
-        key=keys["speed"],
-        width=240,
-    )
-
-    def now() -> Place | None:
-        given = {name: record.number(st.session_state.get(key)) for name, key in keys.items()}
-        [song, dance, rate] = given["reference"], given["original"], given["speed"]
-        if song is None or dance is None or rate is None:
-            return None
-        return {"offset": song - rate * dance, "speed": rate}
-
-    _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
 
 
 def _save_button(

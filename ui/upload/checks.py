@@ -18,12 +18,12 @@ from ui.words.text import has, t
 
 if TYPE_CHECKING:
     from pipeline.child.supervise import ChildResult
-    from ui.upload.stock import Waiting
+    from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
 
 
-def refusal(file: Waiting) -> str | None:
+def refusal(file: Upload) -> str | None:
     """The reason for which a task could not use the file; None for none, or not yet known."""
     found = _probed(file)
     if found is None or found.reason is None:
@@ -32,7 +32,7 @@ def refusal(file: Waiting) -> str | None:
     return found.reason if found.reason in FINAL or mute else None
 
 
-def refusals(files: Iterable[Waiting]) -> dict[str, Mapping[str, Any]]:
+def refusals(files: Iterable[Upload]) -> dict[str, Mapping[str, Any]]:
     """What the uploader says beside each refused file, by upload: ``text`` and ``warning``."""
     said: dict[str, Mapping[str, Any]] = {}
     for file in files:
@@ -46,7 +46,7 @@ def refusals(files: Iterable[Waiting]) -> dict[str, Mapping[str, Any]]:
     return said
 
 
-def same_files(dances: Iterable[Waiting], reference: Waiting | None) -> list[Waiting]:
+def same_files(dances: Iterable[Upload], reference: Upload | None) -> list[Upload]:
     """The dances that are byte for byte the reference, whatever they are called."""
     if reference is None:
         return []
@@ -54,7 +54,7 @@ def same_files(dances: Iterable[Waiting], reference: Waiting | None) -> list[Wai
     return [dance for dance, same in found if same and same.outcome and same.outcome["same"]]
 
 
-def unfinished(dances: Sequence[Waiting], reference: Waiting | None) -> bool:
+def unfinished(dances: Sequence[Upload], reference: Upload | None) -> bool:
     """Whether an answer is still to come."""
     files = [one for one in (*dances, reference) if one is not None]
     if any(one.path.is_file() and _probed(one) is None for one in files):
@@ -64,16 +64,16 @@ def unfinished(dances: Sequence[Waiting], reference: Waiting | None) -> bool:
     )
 
 
-def _probed(file: Waiting) -> ChildResult | None:
+def _probed(file: Upload) -> ChildResult | None:
     arguments = {"path": str(file.path), "role": file.role}
     return cached_calls.fetch("probe", arguments, file.path, timeout=TIMEOUT, quick=True)
 
 
-def _comparable(dance: Waiting, reference: Waiting) -> bool:
+def _comparable(dance: Upload, reference: Upload) -> bool:
     return dance.size == reference.size and dance.path.is_file() and reference.path.is_file()
 
 
-def _compared(dance: Waiting, reference: Waiting) -> ChildResult | None:
+def _compared(dance: Upload, reference: Upload) -> ChildResult | None:
     if not _comparable(dance, reference):  # most pairs: no process is needed to tell them apart
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}

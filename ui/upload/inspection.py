@@ -12,19 +12,19 @@ from ui.words.format import clock, size
 from ui.words.text import has, t
 
 if TYPE_CHECKING:
-    from ui.upload.stock import Waiting
+    from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
 USELESS = frozenset({"not_media", "empty_file", "no_picture"})
 """Reasons for which a file is not handed in."""
 
 
-def unfinished(files: Iterable[Waiting]) -> bool:
+def unfinished(files: Iterable[Upload]) -> bool:
     """Whether a file is still being looked at."""
     return any(file.path.is_file() and _look(file) is None for file in files)
 
 
-def unusable(file: Waiting) -> bool:
+def unusable(file: Upload) -> bool:
     """Whether a file is known to be of no use; not while it is still being looked at.
 
     A film without sound may be placed by hand, and what broke on the way may yet be read.
@@ -37,7 +37,7 @@ def unusable(file: Waiting) -> bool:
     )
 
 
-def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
+def facts_of(files: Iterable[Upload]) -> dict[str, dict[str, Any]]:
     """By upload: ``text`` with length, picture and size, ``warning`` when it cannot be used."""
     found: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -55,7 +55,7 @@ def facts_of(files: Iterable[Waiting]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _look(file: Waiting) -> Any:
+def _look(file: Upload) -> Any:
     return cached_calls.fetch(
         "facts", {"path": str(file.path), "role": file.role}, file.path, timeout=TIMEOUT
     )

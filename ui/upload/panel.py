@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -17,11 +17,12 @@ from ui.components import load
 from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import uploaders, without_routes
 from ui.routes import limits, uploads
+from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
 from ui.upload import checks, inspection, sample
-from ui.upload.stock import Waiting, stock_uploaders
 from ui.words.names import plain, shown_name
 from ui.words.text import has, t
 
@@ -46,18 +47,18 @@ WORDS = (
 class Picked:
     """What the viewer has uploaded so far."""
 
-    dances: Sequence[Waiting]
-    reference: Waiting | None
-    left_out: Sequence[Waiting] = ()
+    dances: Sequence[Upload]
+    reference: Upload | None
+    left_out: Sequence[Upload] = ()
     """Files that are known to be of no use."""
 
     @property
-    def files(self) -> list[Waiting]:
+    def files(self) -> list[Upload]:
         """All of them."""
         return [*self.dances, *([self.reference] if self.reference else []), *self.left_out]
 
 
-def usable(dances: Sequence[Waiting], reference: Waiting | None) -> Picked:
+def usable(dances: Sequence[Upload], reference: Upload | None) -> Picked:
     """What can be handed in, and what is left out."""
     given = [one for one in (*dances, reference) if one is not None]
     # All are asked, which is quick, before the first one is decoded.
@@ -70,17 +71,20 @@ def usable(dances: Sequence[Waiting], reference: Waiting | None) -> Picked:
     )
 
 
+def _show_stock(service: Service, viewer: Viewer) -> None:
+    picked = usable(*uploaders(service, viewer))
+    _do_asked(service, viewer, picked)
+    _buttons(picked)
+
+
+@without_routes(_show_stock)
 def show_upload(service: Service, viewer: Viewer) -> None:
     """The uploaders, what was found in the files, and the button."""
-    by_route = service.routes and viewer.browser is not None
-    if by_route:
-        checking = _checking(_component_files(service, viewer))
-        every = WHILE_CHECKING if checking else None
-        live(every, _routed, service, viewer, checking)
-    else:
-        picked = usable(*stock_uploaders(service, viewer, FILM_ENDINGS, SOUND_ENDINGS))
-        _do_asked(service, viewer, picked)
-        _buttons(picked)
+    if viewer.browser is None:
+        _show_stock(service, viewer)
+        return
+    checking = _checking(_component_files(service, viewer))
+    live(WHILE_CHECKING if checking else None, _routed, service, viewer, checking)
 
 
 def _checking(picked: Picked) -> bool:
@@ -170,12 +174,12 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
 def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     """The uploads that the component names and that are whole on the disk."""
 
-    def find(given: Any, role: str) -> Waiting | None:
+    def find(given: Any, role: str) -> Upload | None:
         uid = given.get("id") if isinstance(given, dict) else None
         if not isinstance(uid, str) or viewer.browser is None:
             return None
         found = uploads.find_upload(service, viewer.browser, uid)
-        return Waiting(found.uid, found.path, found.name, found.size, role) if found else None
+        return replace(found, role=role) if found else None
 
     if not isinstance(files, dict):
         return Picked((), None)

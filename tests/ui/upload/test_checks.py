@@ -15,9 +15,9 @@ from pipeline import reasons
 from pipeline.media.ffmpeg import executable
 from store import Task
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
+from ui.routes.uploads import Upload
 from ui.upload import checks
 from ui.upload.panel import usable
-from ui.upload.stock import Waiting
 from ui.words import sentences as words_of
 
 __all__ = ["outputs"]
@@ -29,8 +29,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def waiting(path: Path, role: str = "dance") -> Waiting:
-    return Waiting(path.name, path, path.name, path.stat().st_size, role)
+def waiting(path: Path, role: str = "dance") -> Upload:
+    return Upload(path.name, path, path.name, path.stat().st_size, role)
 
 
 def answered(ask: Callable[[], object]) -> None:
@@ -82,7 +82,7 @@ def test_a_renamed_copy_is_the_same_file(sample_pair: tuple[Path, Path], tmp_pat
         waiting(sample_pair[1], "reference"),
         waiting(copy),
     )
-    again = Waiting("again", copy, copy.name, copied.size, "reference")
+    again = Upload("again", copy, copy.name, copied.size, "reference")
     for reference, same in ((song, []), (again, [dance])):
         answered(lambda given=reference: checks.unfinished([dance], given))  # type: ignore[misc]
         assert checks.same_files([dance], reference) == same

@@ -1,0 +1,170 @@
+"""What Streamlit has to show on a host that serves no routes of ours, and the switch to it.
+
+There files pass through memory: players keep what they play, and an upload cannot be resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
+
+import streamlit as st
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pipeline.tasks import record
+from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS
+from store import Task
+from ui.parts.viewer import Viewer
+from ui.routes import uploads
+from ui.routes.files import file_path
+from ui.routes.uploads import Upload
+from ui.service import Service, StockUploads
+from ui.words.names import download_name, plain
+from ui.words.text import t
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_Part = Callable[Concatenate[Service, P], R]
+_Place = Mapping[str, float]
+
+LIMIT_MB = 1024
+"""The stock uploader's limit, stated on the page (see .streamlit/config.toml)."""
+
+
+def without_routes(instead: _Part[P, R]) -> Callable[[_Part[P, R]], _Part[P, R]]:
+    """Decorate a part of the page that needs our routes with what stands in for it elsewhere."""
+
+    def decorate(routed: _Part[P, R]) -> _Part[P, R]:
+        @wraps(routed)
+        def show(service: Service, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return (routed if service.routes else instead)(service, *args, **kwargs)
+
+        return show
+
+    return decorate
+
+
+def uploaders(service: Service, viewer: Viewer) -> tuple[list[Upload], Upload | None]:
+    """The two uploaders, side by side; what arrives is written to the disk at once.
+
+    They also serve a browser without a cookie, which our upload route would not know.
+    """
+    _open_route(service, viewer.name or "everyone")
+    limit = min(LIMIT_MB, service.settings.max_upload_mb)
+    round_ = st.session_state.get("upload.round", 0)
+
+    def given(column: DeltaGenerator, role: str, endings: Sequence[str]) -> list[Upload]:
+        found = column.file_uploader(
+            t(f"upload.{role}"),
+            type=endings,
+            accept_multiple_files=role == "dance",
+            key=f"stock.{role}-{round_}",
+            max_upload_size=limit,
+            help=t("upload.limit", mb=limit),
+        )
+        files = found if isinstance(found, list) else [found] if found else []
+        return [_stored(service, viewer, one, role) for one in files]
+
+    left, right = st.columns(2)
+    dances = given(left, "dance", FILM_ENDINGS)
+    return dances, next(iter(given(right, "reference", SOUND_ENDINGS + FILM_ENDINGS)), None)
+
+
+def _open_route(service: Service, visitor: str) -> None:
+    """Let this session use Streamlit's upload route; beside ours it is closed to all others."""
+    context, runtime = get_script_run_ctx(), get_instance()
+    for session in list(service.stock_uploads):
+        if not runtime.is_active_session(session):
+            service.stock_uploads.pop(session, None)
+    if context is not None:
+        service.stock_uploads.setdefault(context.session_id, StockUploads(visitor))
+
+
+def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) -> Upload:
+    """Write an upload to the disk once, under its Streamlit id."""
+    uid = "".join(c for c in given.file_id if c.isalnum())[:64]
+    path = uploads.folder_of(service, viewer.name or "everyone") / uid
+    if not path.is_file() or path.stat().st_size != given.size:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(given.getbuffer())
+    return Upload(uid, path, given.name, given.size, role)
+
+
+def player(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str]) -> None:
+    """One stock player at a time: they keep the whole file in memory."""
+    kind = st.segmented_control(
+        t("compare.choose"),
+        kinds,
+        default=kinds[-1],
+        format_func=lambda name: t(f"variant.{name}"),
+        key=f"stock-{task.id}",
+        required=True,
+    )
+    path = file_path(service, task, kind) if kind else None
+    if path is not None:
+        st.video(path)
+
+
+def no_preview(service: Service, viewer: Viewer, task: Task, kind: str) -> bool:
+    """Nothing mixes a result before it is saved."""
+    return False
+
+
+def moments(
+    service: Service, task: Task, key: str, begin: _Place, longest: float, speeds: Sequence[float]
+) -> Callable[[], _Place | None]:
+    """Dance and reference with figures for the same moment of both (seconds, up to ``longest``).
+
+    They begin at a place, an offset and a speed, and anew under another ``key``. Returns a
+    function that reads the place which they give now, None while a figure is missing.
+    """
+
+    def figure(name: str, label: str, value: float, step: float, least: float, most: float) -> None:
+        width: int | Literal["stretch"] = 240 if name == "speed" else "stretch"
+        name = f"place.{name}-{key}"
+        st.number_input(label, least, most, value, step, "%.3f", name, width=width)
+
+    offset, speed = begin["offset"], begin["speed"]
+    at = {"original": max(0.0, -offset / speed), "reference": max(0.0, offset)}
+    for column, (kind, value) in zip(st.columns(2), at.items(), strict=True):
+        path = file_path(service, task, kind)
+        with column:
+            if path is not None:
+                (st.video if kind == "original" else st.audio)(path)
+            label = t("place.moment", name=plain(t(f"variant.{kind}")))
+            figure(f"moment-{kind}", label, value, 0.01, 0.0, longest)
+    figure("speed", t("place.speed"), speed, 0.001, *speeds)
+
+    def now() -> _Place | None:
+        names = ("moment-reference", "moment-original", "speed")
+        given = [st.session_state.get(f"place.{name}-{key}") for name in names]
+        song, dance, rate = map(record.number, given)
+        if song is None or dance is None or rate is None:
+            return None
+        return {"offset": song - rate * dance, "speed": rate}
+
+    return now
+
+
+def download(service: Service, viewer: Viewer, task: Task, kind: str, label: str) -> None:
+    """A button for one file; Streamlit holds it in memory, but only once it is asked for."""
+    path = file_path(service, task, kind)
+    if path is not None:
+        name = download_name(task, kind, path.suffix)
+        key, icon = f"download-{kind}", ":material/download:"
+        st.download_button(label, path.read_bytes, name, key=key, icon=icon, on_click="ignore")
+
+
+def no_bundle(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+    """No ZIP of several results: it would be made in memory."""
+
+
+def files_pass(service: Service) -> str:
+    """How files come and go, as the operator reads it."""
+    return t("health.no_routes")
