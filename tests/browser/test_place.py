@@ -285,7 +285,7 @@ def test_the_chosen_sound_track_is_drawn_heard_and_saved(
     subprocess.run([*map(str, (*command, *maps))], check=True, timeout=60)
     page = visit(server.url)
     hand_in(page, [mute], both)
-    page.locator(".st-key-detail", has_text="no sound").first.wait_for(timeout=120_000)
+    page.locator(".st-key-detail", has_text="no usable sound").first.wait_for(timeout=120_000)
     task_id = open_place(server, page)
     folder = server.outputs / "results" / task_id
     box = page.get_by_role("combobox", name="Sound track of the reference")
