@@ -57,7 +57,7 @@ WHOLE_FFT = 262144
 
 
 @dataclass(frozen=True)
-class Lock:
+class PhaseFit:
     """A line on which phases agree: ``reference_time = speed * dance_time + offset``."""
 
     offset: float
@@ -161,7 +161,7 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
     return first + part - len(curve) // 2, float(size[top]) / noise
 
 
-def lock(
+def fit_phase(
     dance: Sound,
     reference: Sound,
     offset: float,
@@ -171,7 +171,7 @@ def lock(
     *,
     slack: float,
     most: int = 80,
-) -> Lock:
+) -> PhaseFit:
     """The line near a given one on which the phases of a stretch agree best.
 
     ``slack``: how far the speed may be off, as a fraction. Twice: wide first, then on the
@@ -184,7 +184,7 @@ def lock(
         times = (start + np.linspace(0, span, number)).astype(np.float32)
         curves = lag_curves(dance, reference, offset, speed, times)
         centre = float(times.mean())
-        away = (times - np.float32(centre))[:, None][:, 0]
+        away = times - np.float32(centre)
         limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
@@ -196,7 +196,7 @@ def lock(
         drift = slope / dance.rate
         offset += -speed * lag / dance.rate + speed * drift * middle
         speed *= 1 - drift
-    return Lock(offset, speed, height, error)
+    return PhaseFit(offset, speed, height, error)
 
 
 def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
@@ -240,7 +240,7 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
     return result / np.float32(result.std() + 1e-9)
 
 
-def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
+def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
     """Lines at the same speed that waveforms agree on, best first; often none.
 
     For music deep in noise: chunks of the dance are searched in the whole reference by waveform
@@ -261,7 +261,7 @@ def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
     rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
     if rest.max(initial=0.0) > SECOND_PEAK_SHARE * total[top]:
         return []  # shared drums match at every bar; the right place matches alone
-    locks: list[Lock] = []
+    found: list[PhaseFit] = []
     for _ in range(2):
         place = int(total.argmax())
         if total[place] < STACKED_SIGMAS:
@@ -271,7 +271,7 @@ def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
         total[max(place - 800, 0) : place + 800] = 0
         if high - low < 2:
             continue
-        line = lock(dance, reference, offset, 1.0, low, high, slack=1e-4)
+        line = fit_phase(dance, reference, offset, 1.0, low, high, slack=1e-4)
         if line.height >= LOCKED_HEIGHT:
-            locks.append(line)
-    return locks
+            found.append(line)
+    return found
