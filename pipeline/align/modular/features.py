@@ -13,16 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared import signal
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import (
-    Array,
-    frame_count,
-    frame_size,
-    moving_mean,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 PER_SECOND = 100.0
@@ -49,17 +42,17 @@ def mel_bank(size: int, rate: int, pitch: float = 1.0) -> Array:
     """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
     low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    return triangles(edges * pitch, size, rate)
+    return signal.triangles(edges * pitch, size, rate)
 
 
 def flux(bands: Array) -> Array:
     """Normalised flux of band powers ``(frames, bands)``; same shape."""
-    floor = FLOOR * moving_mean(bands, LEVEL) + QUIET
+    floor = FLOOR * signal.moving_mean(bands, LEVEL) + QUIET
     logs = np.log(bands + floor)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= moving_mean(change, LOCAL)
-    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    change -= signal.moving_mean(change, LOCAL)
+    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
     return change
 
 
@@ -77,21 +70,21 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFram
     sounds than the reference's.
     """
     per_second = PER_SECOND * speed
-    count = frame_count(sound, per_second)
-    size = frame_size(sound.rate, WINDOW)
+    count = signal.frame_count(sound, per_second)
+    size = signal.frame_size(sound.rate, WINDOW)
     bank = mel_bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
     covariance = np.zeros((BANDS, BANDS))
     margin = LEVEL // 2 + LOCAL
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - margin, 0), min(stop + margin, count)
-        power = power_frames(sound, first, last - first, size, per_second)
+        power = signal.power_frames(sound, first, last - first, size, per_second)
         inner = slice(start - first, stop - first)
         change = flux(power @ bank)[inner]
         covariance += change.T @ change
         values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS - 1))
     matrix = whitener(covariance / max(count, 1))
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
     return FeatureFrames(values, speed, pitch, 1 / STEPS)

@@ -8,62 +8,32 @@ Speed is searched only when the same speed explains nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from pipeline import reasons
-from pipeline.align.modular import notes
+from pipeline.align.modular import notes, placing
 from pipeline.align.modular.coverage import WHOLE, confidence_cap
 from pipeline.align.modular.features import PER_SECOND, extract
 from pipeline.align.modular.fit import Line, chance, fit_stretch, products
 from pipeline.align.modular.notes import TonalMatch, Tones
-from pipeline.align.modular.placing import (
-    broken_off,
-    clipped,
-    drop_takes_missing_music,
-    error_of,
-    followed,
-    missing_in,
-    placed,
-    segment_of,
-    sharpened,
-)
 from pipeline.align.modular.search import search
 from pipeline.align.modular.takes import Take, find_takes, genuine, track, tracks_of
 from pipeline.align.modular.tempo import search_key, search_speed
 from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
 from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
 from pipeline.align.shared.hint import REACH, Hint, as_given, refined
-from pipeline.align.shared.pauses import gaps, levels, without_fillings
-from pipeline.align.shared.segments import in_key, incomplete, separated
+from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.speeds import SEMITONES
-from pipeline.align.shared.whole_dance import (
-    UNLOCKED,
-    ignore_progress,
-    is_better,
-    waveforms_disagree,
-    with_gaps_filled,
-)
-from pipeline.model import Candidate, Evidence, MethodAlignment, Progress, Segment, Sound
+from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, ignore_progress, unmatched
+from pipeline.model import Candidate, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
 HINT_SIGMAS = 5.5
 """Height of the best lag over chance from which there is something to refine by."""
 LIMITS_MS = 50.0
 """Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
-SPEED_SIGMAS = 6.0
-"""Score from which another speed is looked at."""
-HEARD_SIGMAS = 7.6
-"""Score from which a take is surely heard, whatever its rivals: hardly ever chance."""
-MAX_SPEEDS, MAX_LINES = 3, 12
-
-
-def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
-    """An answer without a match."""
-    return MethodAlignment(
-        NAME, matched=False, ambiguous=False, confidence=0.0, segments=(),
-        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
-    )  # fmt: skip
+MAX_LINES = 12
 
 
 def modular(
@@ -75,28 +45,18 @@ def modular(
     report(0.4)
     if hint is not None:
         return at_hint(dance, reference, reference_frames, hint)
-    pair = FramedPair(dance, reference, extract(dance), reference_frames)
     tones = notes.extract(reference)
     report(0.6)
-    result = at_speed(pair, tones)
-    report(0.7)
-    level = levels(dance)
-    left = gaps(dance, reference, level, result.segments)
-    if not result.matched or incomplete(result.segments, left):
-        other = at_other_speed(dance, reference, reference_frames, tones)
-        if is_better(other, result):
-            result, left = other, gaps(dance, reference, level, other.segments)
-    if waveforms_disagree(result):
-        other = in_other_key(dance, reference, reference_frames, tones)
-        if is_better(other, result):
-            result, left = other, gaps(dance, reference, level, other.segments)
-    report(0.9)
-    result = with_gaps_filled(
-        result, dance, level, left,
-        lambda part: at_other_speed(part, reference, reference_frames, tones), HEARD_SIGMAS,
-    )  # fmt: skip
-    report(1.0)
-    return replace(result, segments=separated(without_fillings(level, result.segments)))
+    estimator = Estimator(
+        NAME,
+        extract,
+        partial(at_speed, tones=tones),
+        search_speed,
+        search_key,
+        speed_sigmas=6.0,
+        heard_sigmas=7.6,
+    )
+    return estimator.align(dance, reference, reference_frames, report)
 
 
 def at_hint(
@@ -111,45 +71,21 @@ def at_hint(
     return refined(replace(answer, segments=separated(answer.segments)))
 
 
-def at_other_speed(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, tones: Tones
-) -> MethodAlignment:
-    """The answer at the best other speed at which there is one."""
-    for peak in search_speed(dance, reference)[:MAX_SPEEDS]:
-        if peak.stands_out(SPEED_SIGMAS):
-            frames = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-            other = at_speed(FramedPair(dance, reference, frames, reference_frames), tones)
-            if other.matched:
-                return other
-    return unmatched()
-
-
-def in_other_key(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, tones: Tones
-) -> MethodAlignment:
-    """The answer at the same speed in the best other key, whose segments say which."""
-    peak = search_key(dance, reference)
-    if not peak.stands_out(SPEED_SIGMAS):
-        return unmatched()
-    frames = extract(dance, 1.0, 2 ** (peak.key / 12))
-    return at_speed(FramedPair(dance, reference, frames, reference_frames), tones)
-
-
 def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
     """The answer at one speed."""
     frames = pair.dance_frames, pair.reference_frames
     lines = tracks_of(*frames, search(*frames), most=MAX_LINES)
     found = find_takes(*frames, lines)
-    if not pair.stretched and (len(found) > 1 or broken_off(pair, found)):
-        lines = sharpened(pair, lines, found)
+    if not pair.stretched and (len(found) > 1 or placing.broken_off(pair, found)):
+        lines = placing.sharpened(pair, lines, found)
         found = find_takes(*frames, lines)
     certain: list[Take] = []
     if not pair.stretched and len(found) > 1:
-        found, certain = drop_takes_missing_music(pair, found)
+        found, certain = placing.drop_takes_missing_music(pair, found)
     takes = genuine(pair, found, certain)
     del lines, found  # evidence frame by frame: of two hours, 6 MB a line
     if not takes:
-        return unmatched()
+        return unmatched(NAME)
     own = notes.extract(pair.dance, pair.speed, pair.dance_frames.pitch)
     verdicts = [judge_take(*frames, take, tonal_match(own, tones, take)) for take in takes]
     return assemble(pair, takes, verdicts)
@@ -165,7 +101,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     """The answer made from the takes that stand."""
     standing = [(take, v) for take, v in zip(takes, verdicts, strict=True) if v.matched]
     if not standing:
-        return unmatched(max(verdicts, key=lambda v: v.score).evidence)
+        return unmatched(NAME, max(verdicts, key=lambda v: v.score).evidence)
     main = max((verdict for _, verdict in standing), key=lambda v: v.score)
     kept = [take for take, _ in standing]
     segments: list[Segment] = []
@@ -173,22 +109,26 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     missing: list[float | None] = []
     told: frozenset[float] = frozenset()
     for index, take in enumerate(kept):
-        rough = segment_of(take, None, pair.speed, pitch_moved=False)
-        exact = None if pair.stretched else placed(pair, rough)
-        segment = segment_of(take, exact, pair.speed, pitch_moved=pair.dance_frames.pitch != 1.0)
+        rough = placing.segment_of(take, None, pair.speed, pitch_moved=False)
+        exact = None if pair.stretched else placing.placed(pair, rough)
+        segment = placing.segment_of(
+            take, exact, pair.speed, pitch_moved=pair.dance_frames.pitch != 1.0
+        )
         if exact is None:
-            segments.append(clipped(pair, segment))
+            segments.append(placing.clipped(pair, segment))
         else:
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start if index + 1 < len(kept) else np.inf
-            segment, sharp = followed(pair, segment, (before, after / PER_SECOND / pair.speed))
+            segment, sharp = placing.followed(
+                pair, segment, (before, after / PER_SECOND / pair.speed)
+            )
             segments.append(segment)
-            said = missing_in(pair, segment)
+            said = placing.missing_in(pair, segment)
             missing.append(said)
             # In another mix much is not heard within a take, and says nothing of its limits.
             if said is not None and said <= WHOLE:
                 told |= sharp
-        errors.append(error_of(pair, take, exact))
+        errors.append(placing.error_of(pair, take, exact))
     rho = float(main.evidence.details.get("tonal_rho", 0.0))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched

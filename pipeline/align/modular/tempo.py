@@ -17,17 +17,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.modular.features import FLOOR, QUIET, whitener
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    duration,
-    frame_count,
-    frame_size,
-    moving_mean,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array, Complex
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_spectra, distinct
 from pipeline.model import Sound
 
@@ -55,18 +46,18 @@ NEIGHBOURS, MAX_PEAKS = 2.5, 6
 
 def changes(bands: Array) -> Array:
     """Normalised flux of band powers at 50 frames a second."""
-    logs = np.log(bands + FLOOR * moving_mean(bands, 150) + QUIET)
+    logs = np.log(bands + FLOOR * signal.moving_mean(bands, 150) + QUIET)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= moving_mean(change, LOCAL)
-    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    change -= signal.moving_mean(change, LOCAL)
+    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
     return change
 
 
 def decorrelated(change: Array) -> Array:
     """Flux whose bands are decorrelated, in place where it can be."""
     matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
-    for start, stop in spans(len(change), BLOCK):
+    for start, stop in signal.spans(len(change), BLOCK):
         change[start:stop] = np.clip(change[start:stop] @ matrix, -4, 4)
     return change
 
@@ -85,13 +76,13 @@ def mel_edges(pitch: float) -> NDArray[np.float64]:
 
 def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
     """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
-    size = frame_size(reference.rate, FRAME_SECONDS)
-    bank = triangles(mel_edges(1.0), size, reference.rate)
-    count = frame_count(reference, PER_SECOND)
+    size = signal.frame_size(reference.rate, FRAME_SECONDS)
+    bank = signal.triangles(mel_edges(1.0), size, reference.rate)
+    count = signal.frame_count(reference, PER_SECOND)
     values = np.zeros((count, BANDS), np.float32)
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - MARGIN, 0), min(stop + MARGIN, count)
-        power = power_frames(reference, first, last - first, size, PER_SECOND)
+        power = signal.power_frames(reference, first, last - first, size, PER_SECOND)
         values[start:stop] = changes(power @ bank)[start - first : stop - first]
     spectra, step = block_spectra(decorrelated(values), LENGTH, FFT_SIZE)
     return np.ascontiguousarray(spectra.transpose(2, 1, 0)), step, count
@@ -100,11 +91,11 @@ def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
 def liveliest(dance: Sound) -> tuple[float, float]:
     """Start and stop (s) of the stretch with the most sound: the one with the highest mean
     of second-by-second levels in decibels, so that one clap does not decide."""
-    length = duration(dance)
+    length = signal.duration(dance)
     if length <= STRETCH:
         return 0.0, length
     levels = []
-    for start, stop in spans(dance.frames, dance.rate):
+    for start, stop in signal.spans(dance.frames, dance.rate):
         part = dance.read(start, stop)
         levels.append(10 * np.log10(float(np.mean(np.square(part))) + 1e-10))
     width = int(STRETCH)
@@ -137,18 +128,18 @@ def places(
     """The best place at each speed that is tried, with whether the pitch moved, and the key."""
     start, stop = liveliest(dance)
     rate = dance.rate
-    size = frame_size(rate, FRAME_SECONDS)
+    size = signal.frame_size(rate, FRAME_SECONDS)
     fine = PER_SECOND * 2
     frames = max(int((stop - start) * fine), 8)
-    power = power_frames(dance, round(start * fine), frames, size, fine)
+    power = signal.power_frames(dance, round(start * fine), frames, size, fine)
     spectra, step, count = reference_spectra(reference)
-    kept_bands = power @ triangles(mel_edges(1.0), size, rate)
+    kept_bands = power @ signal.triangles(mel_edges(1.0), size, rate)
     found: list[SpeedPeak] = []
     for speed, moved, key in trials:
         pitch = (speed if moved else 1.0) * 2 ** (key / 12)
         bands = kept_bands
         if pitch != 1.0:
-            bands = power @ triangles(mel_edges(pitch), size, rate)
+            bands = power @ signal.triangles(mel_edges(pitch), size, rate)
         values = flux(at_speed(bands, speed))
         slope, lag, score, other = best_place(values, spectra, step, count)
         true_speed = speed * (1 + slope)

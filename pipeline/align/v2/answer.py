@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline import reasons
 from pipeline.align.shared.feature_frames import FramedPair
 from pipeline.align.shared.segments import coverable
 from pipeline.align.shared.signal import duration, spread_max
-from pipeline.align.shared.whole_dance import UNLOCKED
+from pipeline.align.shared.whole_dance import UNLOCKED, unmatched
 from pipeline.align.v2.coverage import MUCH, NOTHING, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
 from pipeline.align.v2.limits import extended_outwards, limits
@@ -157,14 +156,6 @@ def error_of(pair: FramedPair, take: Take, exact: PhaseFit) -> float:
     return min(SMEARED + 1000 * frames / PER_SECOND, UNTOLD)
 
 
-def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
-    """An answer without a match."""
-    return MethodAlignment(
-        NAME, matched=False, ambiguous=False, confidence=0.0, segments=(),
-        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
-    )  # fmt: skip
-
-
 def free_span(takes: list[Take], index: int, speed: float) -> tuple[float, float]:
     """The dance times that the neighbours of a take leave free."""
     before = takes[index - 1].stop / speed if index else 0.0
@@ -241,7 +232,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         if best is None or strength > best[0]:
             best = (strength, score, others, evidence)
     if best is None:
-        return unmatched()
+        return unmatched(NAME)
     strength, score, others, evidence = best
     ratio = others[0][1] if others and score >= CHANCE else 0.0
     ambiguous = ratio >= EQUAL

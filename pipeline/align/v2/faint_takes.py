@@ -7,6 +7,7 @@ speed, and what no take covers is searched by waveform through the whole referen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,7 +46,7 @@ SAME = 0.05
 
 
 def faint_takes(
-    dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
+    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
 ) -> list[Segment]:
     """Takes at the same speed in what the segments leave open, with their limits.
 
@@ -88,7 +89,7 @@ def predicted_share(dance: Sound, reference: Sound, take: Segment) -> float:
 
 
 def windows(
-    dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
+    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
 ) -> list[tuple[float, float, tuple[float, float]]]:
     """The gaps with sound (s), each with the windows that it is searched by."""
     found: list[tuple[float, float, tuple[float, float]]] = []

@@ -13,14 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.change_point import (
-    AGAIN_SECONDS,
-    EVERYWHERE,
-    Balance,
-    Limit,
-    Look,
-    find_limits,
-)
+from pipeline.align.shared import change_point
+from pipeline.align.shared.change_point import Balance, Limit, Look
 from pipeline.align.shared.signal import Array, read_warped
 from pipeline.align.v2.phase import lag_curves
 from pipeline.model import Sound
@@ -115,13 +109,15 @@ def limits(
     speed: float,
     span: tuple[float, float],
     ends: tuple[float, float],
-    free: tuple[float, float] = EVERYWHERE,
+    free: tuple[float, float] = change_point.EVERYWHERE,
 ) -> tuple[Limit, Limit]:
     """Exact limits near rough ones (``span``); see ``find_limits``."""
     rate = dance.rate
 
     def learn(rough: float, into: float) -> Look:
-        inside = sorted((rough + into, rough + np.sign(into) * min(AGAIN_SECONDS, abs(into) / 2)))
+        inside = sorted(
+            (rough + into, rough + np.sign(into) * min(change_point.AGAIN_SECONDS, abs(into) / 2))
+        )
 
         def look(low: float, high: float) -> Balance | None:
             own, other = whitened(dance, reference, offset, speed, low, high)
@@ -133,7 +129,7 @@ def limits(
 
         return look
 
-    return find_limits(learn, span, INSIDE_SECONDS, ends, free)
+    return change_point.find_limits(learn, span, INSIDE_SECONDS, ends, free)
 
 
 def whitened(

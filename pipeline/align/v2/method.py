@@ -6,33 +6,15 @@ bits say nothing (deep noise), the waveform itself is searched through the whole
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
 from pipeline.align.shared.hint import REACH, Hint, as_given, refined
-from pipeline.align.shared.pauses import gaps, levels, without_fillings
-from pipeline.align.shared.segments import in_key, incomplete, separated
+from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.signal import duration
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
-from pipeline.align.shared.whole_dance import (
-    ignore_progress,
-    is_better,
-    waveforms_disagree,
-    with_gaps_filled,
-)
-from pipeline.align.v2.answer import (
-    CHANCE,
-    HEARD,
-    LOCKED,
-    NAME,
-    answer,
-    free_span,
-    on_grid,
-    placed,
-    unmatched,
-)
+from pipeline.align.shared.whole_dance import Estimator, ignore_progress
+from pipeline.align.v2.answer import CHANCE, HEARD, LOCKED, NAME, answer, free_span, on_grid, placed
 from pipeline.align.v2.faint_takes import faint_takes
 from pipeline.align.v2.fit import fit_bits
 from pipeline.align.v2.onset_bits import PER_SECOND, extract
@@ -51,9 +33,6 @@ MAX_LINES, CLOSE_LINES = 8, 4
 CLOSE_SHARE, BEST_SHARE = 0.75, 0.9
 """Share of its best rival's score that a guess needs among the first lines, and later."""
 SAME_LINE_FRAMES = 12
-SPEED_SIGMAS = 4.6
-"""Score from which another speed is looked at; chance comes to 3.9."""
-MAX_SPEEDS, MAX_KEYS = 3, 1
 
 
 def lines_of(pair: FramedPair, found: list[Guess]) -> list[EvidenceLine]:
@@ -99,45 +78,53 @@ def v2(
     """Aligns by onset bits and phase; see ``docs/alignment.md``."""
     report = progress or ignore_progress
     reference_frames = extract(reference)
+    report(0.4)
     if hint is not None:
         return at_hint(dance, reference, reference_frames, hint)
-    pair = FramedPair(dance, reference, extract(dance), reference_frames)
-    report(0.4)
-    result = at_speed(pair)
-    report(0.7)
-    level = levels(dance)
-    left = gaps(dance, reference, level, result.segments)
-    if not result.matched or incomplete(result.segments, left):
-        other = at_other_speed(dance, reference, reference_frames)
-        if is_better(other, result):
-            result, left = other, gaps(dance, reference, level, other.segments)
-    if not result.matched:
-        deep = [
-            evidence_line(
-                pair.dance_frames, reference_frames, d.offset * PER_SECOND, d.speed - 1, d.height
-            )
-            for d in deep_search(dance, reference)
-        ]
-        result = answer(pair, deep) if deep else result
-    if waveforms_disagree(result):
-        other = in_other_key(dance, reference, reference_frames)
-        if is_better(other, result):
-            result, left = other, gaps(dance, reference, level, other.segments)
-    report(0.9)
-    result = with_gaps_filled(
-        result, dance, level, left,
-        lambda part: at_other_speed(part, reference, reference_frames), HEARD,
-    )  # fmt: skip
-    if result.matched:
-        faint = faint_takes(dance, reference, level, result.segments)
-        result = replace(result, segments=(*result.segments, *faint))
-    report(1.0)
-    return replace(result, segments=separated(without_fillings(level, result.segments)))
+    return ESTIMATOR.align(dance, reference, reference_frames, report)
 
 
 def at_speed(pair: FramedPair) -> MethodAlignment:
     """The answer at one speed."""
     return answer(pair, lines_of(pair, guesses(pair.dance_frames, pair.reference_frames)))
+
+
+def in_noise(pair: FramedPair) -> MethodAlignment:
+    """The answer at the same speed by waveform alone."""
+    frames = pair.dance_frames, pair.reference_frames
+    return answer(
+        pair,
+        [
+            evidence_line(*frames, fit.offset * PER_SECOND, fit.speed - 1, fit.height)
+            for fit in deep_search(pair.dance, pair.reference)
+        ],
+    )
+
+
+def finer_speed(dance: Sound, reference: FeatureFrames, peak: SpeedPeak) -> float:
+    """The speed of a peak after fitting its chunk, where enough of it lies in the reference."""
+    frames = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
+    lag, per_second = peak.offset * PER_SECOND, PER_SECOND * peak.speed
+    start = max(round(peak.start * per_second), round(-lag), 0)
+    stop = min(round(peak.stop * per_second), round(reference.count - lag), frames.count)
+    if stop - start < 2 * PER_SECOND:
+        return peak.speed
+    _, drift = fit_bits(frames, reference, lag, 0.0, start, stop, slack=4e-3)
+    return peak.speed * (1 + drift)
+
+
+ESTIMATOR = Estimator(
+    NAME,
+    extract,
+    at_speed,
+    search_speed,
+    search_key,
+    speed_sigmas=4.6,  # chance comes to 3.9
+    heard_sigmas=HEARD,
+    finer_speed=finer_speed,
+    in_noise=in_noise,
+    faint_takes=faint_takes,
+)
 
 
 def at_hint(
@@ -163,47 +150,6 @@ def at_hint(
             error_ms=1.0 if locked else 15.0, evidence=Evidence(),
         )
     )  # fmt: skip
-
-
-def at_other_speed(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames
-) -> MethodAlignment:
-    """The answer at the best other speed at which there is one."""
-    for peak in search_speed(dance, reference)[:MAX_SPEEDS]:
-        speed = (
-            finer_speed(dance, reference_frames, peak) if peak.stands_out(SPEED_SIGMAS) else None
-        )
-        if speed is None:
-            continue
-        frames = extract(dance, speed, speed if peak.moved else 1.0)
-        result = at_speed(FramedPair(dance, reference, frames, reference_frames))
-        if result.matched:
-            return result
-    return unmatched()
-
-
-def finer_speed(dance: Sound, reference: FeatureFrames, peak: SpeedPeak) -> float | None:
-    """The speed of a peak after fitting its chunk; None where little of it is in the reference."""
-    frames = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-    lag, per_second = peak.offset * PER_SECOND, PER_SECOND * peak.speed
-    start = max(round(peak.start * per_second), round(-lag), 0)
-    stop = min(round(peak.stop * per_second), round(reference.count - lag), frames.count)
-    if stop - start < 2 * PER_SECOND:
-        return None
-    _, drift = fit_bits(frames, reference, lag, 0.0, start, stop, slack=4e-3)
-    return peak.speed * (1 + drift)
-
-
-def in_other_key(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames
-) -> MethodAlignment:
-    """The answer at the same speed in the best other key, if there is one."""
-    for peak in search_key(dance, reference)[:MAX_KEYS]:
-        if peak.stands_out(SPEED_SIGMAS):
-            frames = extract(dance, 1.0, 2 ** (peak.key / 12))
-            result = at_speed(FramedPair(dance, reference, frames, reference_frames))
-            return replace(result, segments=in_key(result.segments, frames))
-    return unmatched()
 
 
 def best_lag(dance: FeatureFrames, reference: FeatureFrames, offset: float) -> tuple[float, float]:

@@ -11,15 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared import signal
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import (
-    Array,
-    frame_count,
-    frame_size,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 PER_SECOND = 62.5
@@ -36,7 +30,7 @@ LAG = 2
 def bank(size: int, rate: int, pitch: float) -> Array:
     """Bands evenly spaced in pitch, moved in frequency by ``pitch``."""
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
-    return triangles(edges, size, rate)
+    return signal.triangles(edges, size, rate)
 
 
 def bits_of(power: Array) -> NDArray[np.int8]:
@@ -59,12 +53,12 @@ def extract(
     so that of two copies of a passage the one on the frames' grid would win.
     """
     per_second = PER_SECOND * speed
-    count = frame_count(sound, per_second)
-    size = frame_size(sound.rate, WINDOW)
+    count = signal.frame_count(sound, per_second)
+    size = signal.frame_size(sound.rate, WINDOW)
     filters = bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - LAG, 0), min(stop + LAG, count)
-        power = power_frames(sound, first + shift, last - first, size, per_second)
+        power = signal.power_frames(sound, first + shift, last - first, size, per_second)
         values[start:stop] = bits_of(power @ filters)[start - first : stop - first]
     return FeatureFrames(values, speed, pitch)

@@ -12,15 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import (
-    Array,
-    duration,
-    frame_count,
-    frame_size,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array
 from pipeline.align.shared.speeds import (
     CLEAR_SHARE,
     SEMITONES,
@@ -55,7 +48,9 @@ Trial = tuple[float, bool, int]
 def log_bands(power: Array, rate: int, pitch: float = 1.0) -> Array:
     """Logarithmic band powers, ``(frames, BANDS + 1)``, the bands moved by ``pitch``."""
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 3) * pitch
-    logs: Array = np.log(power @ triangles(edges, frame_size(rate, FRAME_SECONDS), rate) + 1e-9)
+    logs: Array = np.log(
+        power @ signal.triangles(edges, signal.frame_size(rate, FRAME_SECONDS), rate) + 1e-9
+    )
     return logs
 
 
@@ -69,7 +64,7 @@ def bits(logs: Array) -> Array:
 
 def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
     """Up to three chunks to try: middle, and the louder ones of the rest."""
-    length = duration(dance)
+    length = signal.duration(dance)
     if length <= CHUNK_SECONDS * LONGER:
         return [(0.0, length)]
     number = max(3, min(int(length // CHUNK_SECONDS) + 1, 12))
@@ -91,28 +86,30 @@ def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
     )
 
 
-def search_key(dance: Sound, reference: Sound) -> list[SpeedPeak]:
-    """The best places in other keys at the same speed, best first; of each chunk its best key."""
-    return _search(dance, reference, [(1.0, False, key) for key in SEMITONES])
+def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
+    """The best place in the best other key at the same speed."""
+    return _search(dance, reference, [(1.0, False, key) for key in SEMITONES])[0]
 
 
 def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
     """The best places at some speeds and keys, best first."""
     longest = int(CHUNK_SECONDS * LONGER * FASTEST * FRAMES_PER_SECOND) + 2
     count, size = (
-        frame_count(reference, FRAMES_PER_SECOND),
-        frame_size(reference.rate, FRAME_SECONDS),
+        signal.frame_count(reference, FRAMES_PER_SECOND),
+        signal.frame_size(reference.rate, FRAME_SECONDS),
     )
     parts = [
-        log_bands(power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
-        for a, b in spans(count, BLOCK_FRAMES)
+        log_bands(signal.power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
+        for a, b in signal.spans(count, BLOCK_FRAMES)
     ]
     blocks, step = block_spectra(bits(np.concatenate(parts)), longest, FFT_SIZE)
     fine = 2 * FRAMES_PER_SECOND
     best: list[SpeedPeak] = []
     for start, stop in loud_chunks(dance):
         first, frames = round(start * fine), max(int((stop - start) * fine), 4)
-        power = power_frames(dance, first, frames, frame_size(dance.rate, FRAME_SECONDS), fine)
+        power = signal.power_frames(
+            dance, first, frames, signal.frame_size(dance.rate, FRAME_SECONDS), fine
+        )
         kept = log_bands(power, dance.rate)
         found = []
         for speed, moved, key in trials:
