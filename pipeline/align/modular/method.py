@@ -22,11 +22,11 @@ from pipeline.align.modular.takes import Take, find_takes, genuine, track, track
 from pipeline.align.modular.tempo import search_key, search_speed
 from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
 from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH, Hint, as_given, refined
+from pipeline.align.shared.hint import REACH, as_given, refined
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.speeds import SEMITONES
 from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, ignore_progress, unmatched
-from pipeline.model import Candidate, MethodAlignment, Progress, Segment, Sound
+from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
 HINT_SIGMAS = 5.5
@@ -37,7 +37,7 @@ MAX_LINES = 12
 
 
 def modular(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+    dance: Sound, reference: Sound, *, hint: LineMap | None = None, progress: Progress | None = None
 ) -> MethodAlignment:
     """Aligns by features; see ``docs/alignment.md``."""
     report = progress or ignore_progress
@@ -60,13 +60,13 @@ def modular(
 
 
 def at_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: LineMap
 ) -> MethodAlignment:
     """The answer near a person's placing."""
     pair, takes = refine_near_hint(dance, reference, reference_frames, hint)
     if not takes:
         return as_given(NAME, dance, reference, hint)
-    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
+    sure = Verdict(matched=True, confidence=0.95, score=max(take.strength for take in takes))
     answer = assemble(pair, takes, [sure] * len(takes))
     return refined(replace(answer, segments=separated(answer.segments)))
 
@@ -129,41 +129,38 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
             if said is not None and said <= WHOLE:
                 told |= sharp
         errors.append(placing.error_of(pair, take, exact))
-    rho = float(main.evidence.details.get("tonal_rho", 0.0))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    trust = UNLOCKED if unlocked else confidence_cap(missing, rho)
+    cap = UNLOCKED if unlocked else confidence_cap(missing, main.tonal_rho)
     seconds = np.array([take.stop - take.start for take in kept]) / PER_SECOND
     total = sum(take.strength * float(np.sqrt(s)) for take, s in zip(kept, seconds, strict=True))
     known = [share for share in missing if share is not None]
-    details = {
-        **main.evidence.details,
-        "weight": float(total),
-        "trust": trust,
-        "line_ms": max(line for line, _ in errors),
-        "limits_ms": LIMITS_MS,
-    }
-    if known:
-        details["missing"] = max(known)
-        details["present"] = float(max(known) <= WHOLE and rho >= SAME_NOTES)
+    details = {**main.evidence.details, **({"missing": max(known)} if known else {})}
+    whole = bool(known) and max(known) <= WHOLE
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(pair.speed), share) for lag, share in main.places
     )
     return MethodAlignment(
-        NAME,
+        method=NAME,
         matched=True,
         ambiguous=main.ambiguous,
-        confidence=min(main.confidence, trust),
+        confidence=min(main.confidence, cap),
         segments=in_key(segments, pair.dance_frames),
         candidates=candidates if main.ambiguous else candidates[1:],
         error_ms=max(stated for _, stated in errors),
         evidence=replace(main.evidence, details=details),
         told=told,
+        score=main.score,
+        weight=float(total),
+        confidence_cap=cap,
+        present=whole and main.tonal_rho >= SAME_NOTES,
+        line_ms=max(line for line, _ in errors),
+        limits_ms=LIMITS_MS,
     )
 
 
 def refine_near_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: LineMap
 ) -> tuple[FramedPair, list[Take]]:
     """Features at the hint's speed, and the takes within its reach; none when nothing fits."""
     pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]

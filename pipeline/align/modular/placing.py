@@ -51,7 +51,9 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bo
     offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
     if exact is not None:
         offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
+    return Segment(
+        take.start / per_second, take.stop / per_second, offset, rate, pitch_moved=pitch_moved
+    )
 
 
 def placed(pair: FramedPair, rough: Segment) -> Exact | None:

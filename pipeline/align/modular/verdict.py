@@ -40,19 +40,19 @@ TOGETHER = 8
 POINTS = 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What is to be thought of one take."""
 
-    matched: bool
-    ambiguous: bool
-    confidence: float
+    matched: bool = False
+    ambiguous: bool = False
+    confidence: float = 0.0
     score: float
     """Standard deviations of chance."""
-    ratio: float
-    """The next best place's evidence relative to the best's."""
     places: tuple[tuple[float, float], ...] = ()
     """Lags of the best places in frames, with their evidence relative to the best's."""
+    tonal_rho: float = 0.0
+    """The tonal match's coefficient."""
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -109,7 +109,7 @@ def judge_take(
     near = slice(max(lag - 3, 0), lag + 4)
     score = float(curve[near].max(initial=0.0))
     if score < CHANCE:
-        return Verdict(False, False, 0.0, score, 1.0)
+        return Verdict(score=score)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
     for place in highest(curve, 12):
@@ -133,11 +133,11 @@ def judge_take(
     matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
     equals = sum(share >= CLEAR for _, share in places)
     return Verdict(
-        matched,
-        ambiguous,
-        min(confidence, 0.5) if ambiguous else confidence,
-        score,
-        ratio,
-        tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
-        spread_evidence(curve, zero, score, ratio, equals, tonal),
+        matched=matched,
+        ambiguous=ambiguous,
+        confidence=min(confidence, 0.5) if ambiguous else confidence,
+        score=score,
+        places=tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
+        tonal_rho=tonal.rho,
+        evidence=spread_evidence(curve, zero, score, ratio, equals, tonal),
     )

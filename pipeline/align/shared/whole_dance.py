@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline import reasons
 from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
-from pipeline.align.shared.segments import in_key, incomplete, moved, part_of, separated
+from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
 from pipeline.align.shared.signal import Array
 from pipeline.align.shared.speeds import SpeedPeak
 from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
@@ -70,7 +70,7 @@ class Estimator:
         if not answer.matched and self.in_noise is not None:
             answer = self.in_noise(pair)
         # Waveforms that do not agree at the same speed are another key's, or another player's.
-        if not answer.matched or answer.evidence.details["trust"] <= UNLOCKED:
+        if not answer.matched or answer.confidence_cap <= UNLOCKED:
             answer = better_of(answer, self.in_other_key(pair))
         report(0.9)
         if answer.matched:
@@ -107,7 +107,7 @@ class Estimator:
         """An answer with the takes at other speeds in its gaps; it is no surer than any of them."""
         for low, high in gaps(pair.dance, pair.reference, level, answer.segments)[:MAX_GAPS]:
             piece = self.at_other_speed(replace(pair, dance=part_of(pair.dance, low, high)))
-            found = [moved(segment, low) for segment in piece.segments]
+            found = [segment.shifted(low) for segment in piece.segments]
             found = [s for s in found if is_own_take(level, s, answer.segments)]
             if found and self.worth_adding(piece):
                 answer = replace(
@@ -124,8 +124,7 @@ class Estimator:
         It may be surely heard and have a rival, where the song comes back nearly alike: to leave
         it out would say that nothing is there. What lacks a part of the reference is only a loop.
         """
-        details = piece.evidence.details
-        surely_heard = details["score"] >= self.heard_sigmas and details["trust"] >= SURE
+        surely_heard = piece.score >= self.heard_sigmas and piece.confidence_cap >= SURE
         return piece.confidence >= SURE or surely_heard
 
 
@@ -135,17 +134,10 @@ def ignore_progress(_: float) -> None:
 
 def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer without a match."""
-    return MethodAlignment(
-        method, matched=False, ambiguous=False, confidence=0.0, segments=(),
-        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
-    )  # fmt: skip
-
-
-def weight(answer: MethodAlignment) -> float:
-    """All the evidence for an answer, to compare answers at different speeds."""
-    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+    evidence = evidence or Evidence()
+    return MethodAlignment(method=method, reason=reasons.NO_SHARED_MUSIC, evidence=evidence)
 
 
 def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
     """The answer at another speed or key where it has clearly more evidence, else the one."""
-    return other if other.matched and weight(other) > FASTER * weight(answer) else answer
+    return other if other.matched and other.weight > FASTER * answer.weight else answer

@@ -79,7 +79,7 @@ def placed(
         sharp = {limit.time for limit in found if limit.sharp}
     moved = pair.dance_frames.pitch != 1.0
     start, stop, offset, speed = (float(x) for x in (*span, kept.offset, kept.speed))
-    return Segment(start, stop, offset, speed, moved), exact, sharp
+    return Segment(start, stop, offset, speed, pitch_moved=moved), exact, sharp
 
 
 def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share], Evidence]:
@@ -206,7 +206,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
             if line.height >= LOCKED
         ][:1]
     segments: list[Segment] = []
-    best: tuple[float, float, list[Share], Evidence] | None = None
+    best: tuple[float, float, float, list[Share], Evidence] | None = None
     errors: list[float] = []
     missing: list[float | None] = []
     total, told = 0.0, set[float]()
@@ -214,6 +214,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         segment, exact, sharp = placed(pair, take, free_span(takes, index, pair.speed))
         locked = exact.height >= LOCKED
         score, others, evidence = score_over_chance(pair, take)
+        nearest = others[0][1] if others else 0.0
         deep = score < CHANCE and locked
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(pair, take, others)
@@ -230,35 +231,26 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         total += take.score * float(np.sqrt(take.stop - take.start))
         errors.append(error_of(pair, take, exact))
         if best is None or strength > best[0]:
-            best = (strength, score, others, evidence)
+            best = (strength, score, nearest, others, evidence)
     if best is None:
         return unmatched(NAME)
-    strength, score, others, evidence = best
+    strength, score, nearest, others, evidence = best
     ratio = others[0][1] if others and score >= CHANCE else 0.0
     ambiguous = ratio >= EQUAL
     height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
     confidence = float(min(height, np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))) * 0.995
-    if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
+    if nearest >= AS_GOOD and score >= CHANCE:
         confidence = min(confidence, CLOSE)
-    main = max(segments, key=lambda s: s.dance_end - s.dance_start)
+    main = max(segments, key=lambda s: s.length)
     # At one speed phases agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    cap = confidence_cap(missing, strength, main.dance_end - main.dance_start)
-    trust = UNLOCKED if unlocked else cap
-    confidence = min(confidence, trust, 0.5 if ambiguous else 1.0)
+    cap = UNLOCKED if unlocked else confidence_cap(missing, strength, main.length)
+    confidence = min(confidence, cap, 0.5 if ambiguous else 1.0)
     lack = max((share for share in missing if share is not None), default=None)
-    details = {
-        **evidence.details,
-        "weight": total,
-        "trust": trust,
-        "line_ms": max(errors),
-        "limits_ms": LIMITS_MS,
-        "present": float(surely_present(score, lack)),
-        **({} if lack is None else {"missing": lack}),
-    }
+    details = {**evidence.details, **({} if lack is None else {"missing": lack})}
     candidates = candidates_of(main, others)
     return MethodAlignment(
-        NAME,
+        method=NAME,
         matched=True,
         ambiguous=ambiguous,
         confidence=confidence,
@@ -267,6 +259,12 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
         told=frozenset(told),
+        score=score,
+        weight=total,
+        confidence_cap=cap,
+        present=surely_present(score, lack),
+        line_ms=max(errors),
+        limits_ms=LIMITS_MS,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.align.shared.echoes import CERTAIN_SECONDS, CLEARED_SECONDS
 from pipeline.align.shared.pauses import sounding_gaps
-from pipeline.align.shared.segments import coverable, moved, part_of
+from pipeline.align.shared.segments import coverable, part_of
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.coverage import NOTHING, missing_share
 from pipeline.align.v2.limits import (
@@ -60,7 +60,7 @@ def faint_takes(
     known = list(segments)
     for low, high, window in windows(dance, reference, level, segments):
         for line in deep_search(part_of(dance, *window), reference):
-            piece = moved(Segment(0.0, 0.0, line.offset, line.speed), window[0])
+            piece = Segment(0.0, 0.0, line.offset, line.speed).shifted(window[0])
             if any(abs(s.offset - piece.offset) < SAME for s in known[len(segments) :]):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))

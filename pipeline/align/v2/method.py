@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH, Hint, as_given, refined
+from pipeline.align.shared.hint import REACH, as_given, refined
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.signal import duration
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
@@ -22,7 +22,7 @@ from pipeline.align.v2.phase import deep_search, fit_phase
 from pipeline.align.v2.search import Guess, along, by_second, guesses
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, peel_takes
 from pipeline.align.v2.tempo import search_key, search_speed
-from pipeline.model import Evidence, MethodAlignment, Progress, Sound
+from pipeline.model import LineMap, MethodAlignment, Progress, Sound
 
 HINT_SIGMAS = 5.5
 """Agreement over chance from which there is something to refine by."""
@@ -73,7 +73,7 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
 
 
 def v2(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+    dance: Sound, reference: Sound, *, hint: LineMap | None = None, progress: Progress | None = None
 ) -> MethodAlignment:
     """Aligns by onset bits and phase; see ``docs/alignment.md``."""
     report = progress or ignore_progress
@@ -128,7 +128,7 @@ ESTIMATOR = Estimator(
 
 
 def at_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: LineMap
 ) -> MethodAlignment:
     """The answer near a person's placing."""
     frames, lag = refine_near_hint(dance, reference_frames, hint)
@@ -146,8 +146,8 @@ def at_hint(
     locked = all(line.height >= LOCKED for _, line, _ in placings)
     return refined(
         MethodAlignment(
-            NAME, matched=True, ambiguous=False, confidence=0.9, segments=segments,
-            error_ms=1.0 if locked else 15.0, evidence=Evidence(),
+            method=NAME, matched=True, confidence=0.9, segments=segments,
+            error_ms=1.0 if locked else 15.0,
         )
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ def best_lag(dance: FeatureFrames, reference: FeatureFrames, offset: float) -> t
 
 
 def refine_near_hint(
-    dance: Sound, reference: FeatureFrames, hint: Hint
+    dance: Sound, reference: FeatureFrames, hint: LineMap
 ) -> tuple[FeatureFrames, float | None]:
     """Bits at the hint's speed, and the best lag within its reach; None when nothing fits."""
     pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
