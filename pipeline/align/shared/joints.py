@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.signal import Part, read_warped, robust_sigma
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Part, robust_sigma
 from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
 
 WINDOW, HOP = 1.0, 0.5
@@ -162,11 +163,9 @@ def _moment(
         spectrum = fft.rfft(samples) * band
         return np.asarray(fft.irfft(spectrum / np.sqrt(np.abs(spectrum) + 1e-12), stop - first))
 
-    def along(line: Segment) -> Curve:
-        begin = line.speed * first / rate + line.offset
-        return flat(read_warped(reference, begin, line.speed / rate, stop - first))
-
-    gain = flat(dance.read(first, stop)) * (along(before) - along(after))
+    own, one = Pair(dance, reference, before.line).read(first, stop - first)
+    _, two = Pair(dance, reference, after.line).read(first, stop - first)
+    gain = flat(own) * (flat(one) - flat(two))
     return (first + int(np.argmax(np.cumsum(gain)))) / rate
 
 
@@ -203,9 +202,7 @@ def curve_around(
     shape = np.hanning(size)
     total: Curve = np.zeros(2 * half + 1)
     for first in np.arange(start, stop - WINDOW + 1e-9, HOP):
-        own = dance.read(round(first * rate), round(first * rate) + size)
-        begin = segment.speed * round(first * rate) / rate + segment.offset
-        other = read_warped(reference, begin, segment.speed / rate, size)
+        own, other = Pair(dance, reference, segment.line).read(round(first * rate), size)
         cross = fft.rfft(own * shape, room) * np.conj(fft.rfft(other * shape, room))
         curve = fft.irfft(cross / (np.abs(cross) + 1e-12) * band, room)
         total += np.concatenate([curve[-half:], curve[: half + 1]])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Part, duration
+from pipeline.align.shared.signal import Part
 from pipeline.model import Segment, Sound
 
 SHORTEST_SECONDS = 0.5
@@ -30,12 +30,6 @@ def in_key(segments: Sequence[Segment], frames: FeatureFrames) -> tuple[Segment,
     if not frames.semitones:
         return tuple(segments)
     return tuple(replace(s, pitch_moved=False, semitones=frames.semitones) for s in segments)
-
-
-def coverable(dance: Sound, reference: Sound, offset: float, speed: float) -> tuple[float, float]:
-    """The dance times (seconds) between which both files have sound on a line."""
-    low, high = -offset / speed, (duration(reference) - offset) / speed
-    return max(low, 0.0), min(high, duration(dance))
 
 
 def in_order(segments: Sequence[Segment]) -> list[Segment]:

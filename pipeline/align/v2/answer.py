@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.segments import coverable
 from pipeline.align.shared.signal import duration, spread_max
 from pipeline.align.shared.whole_dance import UNLOCKED, unmatched
 from pipeline.align.v2.coverage import MUCH, NOTHING, confidence_cap, missing_share
@@ -17,7 +16,7 @@ from pipeline.align.v2.onset_bits import PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
 from pipeline.align.v2.search import agreement, tops
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
-from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
+from pipeline.model import Candidate, Evidence, LineMap, MethodAlignment, Segment
 
 NAME = "v2"
 LIMITS_MS = 60.0
@@ -50,13 +49,11 @@ def fit_take(pair: FramedPair, take: Take) -> tuple[PhaseFit, PhaseFit, tuple[fl
     """A take's exact line, that line or the rough one where phases do not agree, and the take's
     start and stop in seconds of the dance."""
     start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
-    rough = PhaseFit(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift), 0.0)
-    exact = rough
-    if not pair.stretched:
-        sounds = pair.dance, pair.reference
-        exact = fit_phase(*sounds, rough.offset, rough.speed, start, stop, slack=2e-4)
+    line = LineMap(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift))
+    rough = PhaseFit(line, 0.0)
+    exact = rough if pair.stretched else fit_phase(pair.on(line), start, stop, slack=2e-4)
     kept = exact if exact.height >= LOCKED else rough
-    low, high = coverable(pair.dance, pair.reference, kept.offset, kept.speed)
+    low, high = pair.on(kept.line).overlap()
     return exact, kept, (max(start, low), min(stop, high))
 
 
@@ -70,15 +67,15 @@ def placed(
     exact, kept, span = fit_take(pair, take)
     sharp: set[float] = set()
     if exact.height >= LOCKED:
-        on = pair.dance, pair.reference, kept.offset, kept.speed
-        low, high = coverable(*on)
+        on = pair.on(kept.line)
+        low, high = on.overlap()
         free = (max(low, between[0]), min(high, between[1]))
-        span = extended_outwards(*on, *span, free)
-        found = limits(*on, span, (low, high), between)
+        span = extended_outwards(on, *span, free)
+        found = limits(on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}
     moved = pair.dance_frames.pitch != 1.0
-    start, stop, offset, speed = (float(x) for x in (*span, kept.offset, kept.speed))
+    start, stop, offset, speed = (float(x) for x in (*span, kept.line.offset, kept.line.speed))
     return Segment(start, stop, offset, speed, pitch_moved=moved), exact, sharp
 
 
@@ -130,9 +127,9 @@ def rivals(pair: FramedPair, take: Take, others: list[Share]) -> list[Share]:
             exact.append((lag, share))
             continue
         drift, span = take.line.drift, (first / pair.speed, last / pair.speed)
-        on = pair.dance, pair.reference, lag / PER_SECOND, pair.speed * (1 + drift)
-        found = fit_phase(*on, *span, slack=1e-4, most=24)
-        there = found.offset * PER_SECOND if found.height >= LOCKED else lag
+        on = pair.on(LineMap(lag / PER_SECOND, pair.speed * (1 + drift)))
+        found = fit_phase(on, *span, slack=1e-4, most=24)
+        there = found.line.offset * PER_SECOND if found.height >= LOCKED else lag
         theirs = float(on_grid(pair, there, drift, found.height).seconds[low:high].sum())
         exact.append((there, max(theirs / max(mine, 1e-6), 0.0)))
     return sorted(exact, key=lambda item: -item[1])
@@ -180,11 +177,11 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
     missing: list[float | None] = []
     for take in takes:
         exact, _, span = fit_take(pair, take)
-        on = pair.dance, pair.reference, exact.offset, exact.speed
         said = None
         if exact.height >= LOCKED:
-            first, last = limits(*on, span, coverable(*on))
-            said = missing_share(*on, first.time, last.time)
+            on = pair.on(exact.line)
+            first, last = limits(on, span, on.overlap())
+            said = missing_share(on, first.time, last.time)
         missing.append(said)
     said_of = list(zip(takes, missing, strict=True))
     certain = [take for take, said in said_of if said is not None and said <= NOTHING]
@@ -218,8 +215,8 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         deep = score < CHANCE and locked
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(pair, take, others)
-        on = pair.dance, pair.reference, segment.offset, segment.speed
-        lack = missing_share(*on, segment.dance_start, segment.dance_end) if locked else None
+        span = segment.dance_start, segment.dance_end
+        lack = missing_share(pair.on(segment.line), *span) if locked else None
         many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
         if strength < CHANCE + 0.6 or (many and not surely_present(score, lack)):
             continue

@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.echoes import CERTAIN_SECONDS, CLEARED_SECONDS
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.pauses import sounding_gaps
-from pipeline.align.shared.segments import coverable, part_of
+from pipeline.align.shared.segments import part_of
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.coverage import NOTHING, missing_share
 from pipeline.align.v2.limits import (
@@ -60,7 +61,7 @@ def faint_takes(
     known = list(segments)
     for low, high, window in windows(dance, reference, level, segments):
         for line in deep_search(part_of(dance, *window), reference):
-            piece = Segment(0.0, 0.0, line.offset, line.speed).shifted(window[0])
+            piece = Segment(0.0, 0.0, line.line.offset, line.line.speed).shifted(window[0])
             if any(abs(s.offset - piece.offset) < SAME for s in known[len(segments) :]):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
@@ -70,8 +71,8 @@ def faint_takes(
                 for s in known
             ):
                 continue
-            lacks = missing_share(dance, reference, take.offset, take.speed, *span)
-            first = take.speed * span[0] + take.offset < BEGINNING
+            lacks = missing_share(Pair(dance, reference, take.line), *span)
+            first = take.line.reference_time(span[0]) < BEGINNING
             if first and line.height >= HIGH and (lacks or 0.0) <= MOST_LACKING:
                 lacks = 0.0 if predicted_share(dance, reference, take) < DEEP else lacks
             if lacks is not None and lacks <= NOTHING:
@@ -83,7 +84,7 @@ def predicted_share(dance: Sound, reference: Sound, take: Segment) -> float:
     """The share of the dance's power in a take that the reference predicts, all frequencies
     weighing alike."""
     span = take.dance_start, min(take.dance_end, take.dance_start + LONGEST)
-    own, other = whitened(dance, reference, take.offset, take.speed, *span)
+    own, other = whitened(Pair(dance, reference, take.line), *span)
     told = predicted(own, other, slice(0, len(own)), dance.rate)
     return float(np.vdot(told, told) / (np.vdot(own, own) + 1e-12))
 
@@ -102,11 +103,11 @@ def windows(
 
 def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     """The stretch of a line in which it is heard: the seconds whose balance is the best."""
-    on = dance, reference, line.offset, line.speed
+    on = Pair(dance, reference, line.line)
     nothing = replace(line, dance_end=line.dance_start)
-    ends, free = coverable(*on), (line.dance_start, line.dance_end)
+    ends, free = on.overlap(), (line.dance_start, line.dance_end)
     low, high = max(ends[0], free[0]), min(ends[1], free[1])
-    values = seconds_of(*on, np.arange(low, high, SPARSE_SECONDS).astype(np.float32))
+    values = seconds_of(on, np.arange(low, high, SPARSE_SECONDS).astype(np.float32))
     if len(values) < CERTAIN_SECONDS:
         return nothing
     balance = np.cumsum(np.concatenate([[0.0], values - np.quantile(values, 0.9) / 2]))
@@ -115,5 +116,5 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     second = WINDOWS_A_VALUE * SPARSE_SECONDS
     if (stop - start) * second < CERTAIN_SECONDS:
         return nothing
-    first, last = limits(*on, (low + start * second, low + stop * second), ends, free)
+    first, last = limits(on, (low + start * second, low + stop * second), ends, free)
     return replace(line, dance_start=first.time, dance_end=last.time)

@@ -15,9 +15,9 @@ from scipy import fft
 
 from pipeline.align.shared import change_point
 from pipeline.align.shared.change_point import Balance, Limit, Look
-from pipeline.align.shared.signal import Array, read_warped
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Array
 from pipeline.align.v2.phase import lag_curves
-from pipeline.model import Sound
 
 WINDOW_SECONDS = 0.2
 INSIDE_SECONDS = 6.0
@@ -47,26 +47,18 @@ LEAST_PREDICTED = 0.02
 Doubles = NDArray[np.float64]
 
 
-def early_energy(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
-) -> Array:
+def early_energy(pair: Pair, times: Array) -> Array:
     """What arrives early in the windows centred at ``times``; 1 by chance."""
     starts = times - np.float32(WINDOW_SECONDS / 2)
-    curves = lag_curves(dance, reference, offset, speed, starts, length=WINDOW_SECONDS)
+    curves = lag_curves(pair, starts, length=WINDOW_SECONDS)
     middle = curves.shape[1] // 2
-    reach = int(EARLY_SECONDS * dance.rate)
+    reach = int(EARLY_SECONDS * pair.rate)
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
     return np.asarray(early, np.float32)
 
 
 def extended_outwards(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
-    start: float,
-    stop: float,
-    ends: tuple[float, float],
+    pair: Pair, start: float, stop: float, ends: tuple[float, float]
 ) -> tuple[float, float]:
     """Limits after following a line outwards, over stretches where little is heard.
 
@@ -76,7 +68,7 @@ def extended_outwards(
     length = stop - start
     middle, half = (start + stop) / 2, min(length, 2 * INSIDE_SECONDS) / 2
     grid = np.arange(middle - half, middle + half, SPARSE_SECONDS).astype(np.float32)
-    usual = float(np.median(seconds_of(dance, reference, offset, speed, grid)))
+    usual = float(np.median(seconds_of(pair, grid)))
     if length < 2.0 or usual < LEAST_EVIDENCE / 2:
         return start, stop
     reach = max(length, 8.0)
@@ -84,7 +76,7 @@ def extended_outwards(
     after = np.arange(stop + SPARSE_SECONDS, min(stop + reach, ends[1]), SPARSE_SECONDS)
     found = []
     for times in (before, after):
-        values = seconds_of(dance, reference, offset, speed, times.astype(np.float32))
+        values = seconds_of(pair, times.astype(np.float32))
         balance = np.cumsum(values - BELOW_SHARE * usual)
         best = int(balance.argmax()) if len(balance) else 0
         won = len(balance) > 0 and balance[best] > usual
@@ -92,27 +84,24 @@ def extended_outwards(
     return max(start - found[0], ends[0]), min(stop + found[1], ends[1])
 
 
-def seconds_of(dance: Sound, reference: Sound, offset: float, speed: float, times: Array) -> Array:
+def seconds_of(pair: Pair, times: Array) -> Array:
     """Evidence of groups of windows, each about a second."""
     count = len(times) // WINDOWS_A_VALUE * WINDOWS_A_VALUE
     if not count:
         return np.zeros(0, np.float32)
-    values = early_energy(dance, reference, offset, speed, times[:count])
+    values = early_energy(pair, times[:count])
     mean = values.reshape(-1, WINDOWS_A_VALUE).mean(axis=1)
     return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
 
 
 def limits(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
+    pair: Pair,
     span: tuple[float, float],
     ends: tuple[float, float],
     free: tuple[float, float] = change_point.EVERYWHERE,
 ) -> tuple[Limit, Limit]:
     """Exact limits near rough ones (``span``); see ``find_limits``."""
-    rate = dance.rate
+    rate = pair.rate
 
     def learn(rough: float, into: float) -> Look:
         inside = sorted(
@@ -120,7 +109,7 @@ def limits(
         )
 
         def look(low: float, high: float) -> Balance | None:
-            own, other = whitened(dance, reference, offset, speed, low, high)
+            own, other = whitened(pair, low, high)
             part = slice(*(max(round((t - low) * rate), 0) for t in inside))
             told = predicted(own, other, part, rate)
             if np.vdot(own[part], told[part]) < LEAST_PREDICTED * np.vdot(own[part], own[part]):
@@ -132,14 +121,11 @@ def limits(
     return change_point.find_limits(learn, span, INSIDE_SECONDS, ends, free)
 
 
-def whitened(
-    dance: Sound, reference: Sound, offset: float, speed: float, low: float, high: float
-) -> tuple[Doubles, Doubles]:
+def whitened(pair: Pair, low: float, high: float) -> tuple[Doubles, Doubles]:
     """Dance and reference between two times of the dance, by the dance's mean spectrum."""
-    rate = dance.rate
+    rate = pair.rate
     first, count = round(low * rate), round((high - low) * rate)
-    own = dance.read(first, first + count)
-    other = read_warped(reference, speed * first / rate + offset, speed / rate, count)
+    own, other = pair.read(first, count)
     size = fft.next_fast_len(count + int(0.1 * rate), real=True)
     spectra = [fft.rfft(x.astype(np.float64), size) for x in (own, other)]
     power = smoothed(np.square(np.abs(spectra[0])), int(60 * size / rate))

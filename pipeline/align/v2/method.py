@@ -58,11 +58,10 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
     if not pair.stretched:
         start, stop = (max(t, 0) / PER_SECOND / pair.speed for t in (guess.start, guess.stop))
         span = start, min(stop, duration(pair.dance))
-        rough = lag / PER_SECOND, pair.speed
-        line = fit_phase(pair.dance, pair.reference, *rough, *span, slack=DRIFT)
-        if line.height >= LOCKED:
-            lag, drift = line.offset * PER_SECOND, line.speed / pair.speed - 1
-            return on_grid(pair, lag, drift, line.height)
+        found = fit_phase(pair.on(LineMap(lag / PER_SECOND, pair.speed)), *span, slack=DRIFT)
+        if found.height >= LOCKED:
+            drift = found.line.speed / pair.speed - 1
+            return on_grid(pair, found.line.offset * PER_SECOND, drift, found.height)
     low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > PER_SECOND:
@@ -95,7 +94,7 @@ def in_noise(pair: FramedPair) -> MethodAlignment:
     return answer(
         pair,
         [
-            evidence_line(*frames, fit.offset * PER_SECOND, fit.speed - 1, fit.height)
+            evidence_line(*frames, fit.line.offset * PER_SECOND, fit.line.speed - 1, fit.height)
             for fit in deep_search(pair.dance, pair.reference)
         ],
     )
