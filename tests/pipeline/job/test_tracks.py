@@ -232,6 +232,6 @@ def test_a_doubtful_pair_is_asked_of_both_and_a_beaten_one_is_not() -> None:
 
 def test_the_number_of_pairs_is_bounded_and_the_loudest_are_kept() -> None:
     many = tracks.pairs([sound(n) for n in range(15)], [sound(n) for n in range(16)])
-    assert len(many) == tracks.MOST_PAIRS
+    assert len(many) == tracks.MAX_PAIRS
     assert (many[0].dance.stream, many[0].reference.stream) == (0, 0)
     assert max(pair.dance.stream + pair.reference.stream for pair in many) < 6
