@@ -1,7 +1,7 @@
-"""The stable codes for why something failed, and the Chinese message made from each.
+"""The stable codes for why something failed, and the Chinese message of each.
 
-The code is the fact; every text is made from it, never the other way round. The page
-has its own texts in two languages under the same codes.
+Every text is made from the code, never the other way round. The page has its own texts in two
+languages under the same codes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 
 UNMAPPED = "failed to map segment"
-"""What the loader says of a library for which the address space does not suffice."""
-
-
+"""The loader's message for a library that the address space has no more space for."""
 NO_SHARED_MUSIC = "no_shared_music"
 NO_SOUND = "no_sound"
 SILENT = "silent"
@@ -93,7 +91,7 @@ _ROLES = {"dance": "舞蹈视频", "reference": "参考音乐"}
 
 
 def message_of(reason: str, role: str | None = None) -> str:
-    """The Chinese message of the task file for a code; ``role`` says which file it is about."""
+    """The Chinese message for a code, as the task file has it; ``role`` is the file's, if any."""
     text = MESSAGES.get(reason, MESSAGES[CRASHED])
     if role == "dance" and reason in (NO_SOUND, SILENT):
         return _PLACE_BY_HAND

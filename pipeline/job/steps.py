@@ -265,10 +265,10 @@ def plan_answers(
 ) -> MakePlan:
     """Measures what plans need, once; the function it returns plans a variant's own answer."""
     from pipeline.plan.make import make_plan
-    from pipeline.plan.measurements import gather
+    from pipeline.plan.measurements import measure_files
     from pipeline.plan.options import RenderOptions
 
-    materials = gather(
+    measurements = measure_files(
         job.dance,
         files.dance,
         sounds.dance,
@@ -290,7 +290,7 @@ def plan_answers(
             files.reference,
             variant=name,
             options=options,
-            materials=materials,
+            measurements=measurements,
         )
 
     return make

@@ -1,4 +1,4 @@
-"""Which of a file's picture tracks is the film."""
+"""Which of a file's video tracks is the film."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Container, Sequence
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-MOVING = 3
-"""Pictures a second; a track of fewer is not the film where there is another (hertz)."""
+MIN_FILM_HZ = 3
+"""A track of fewer pictures a second is not the film where there is another one."""
 
 
 def film(pictures: Sequence[VideoStream], readable: Container[str]) -> VideoStream:
@@ -18,7 +18,7 @@ def film(pictures: Sequence[VideoStream], readable: Container[str]) -> VideoStre
     def rank(stream: VideoStream) -> tuple[bool, bool, bool, int]:
         context = stream.codec_context
         known = context.codec.canonical_name in readable
-        moving = (stream.average_rate or MOVING) >= MOVING and stream.frames != 1
+        moving = (stream.average_rate or MIN_FILM_HZ) >= MIN_FILM_HZ and stream.frames != 1
         default = bool(stream.disposition & Disposition.default)
         return known, moving, default, context.width * context.height
 

@@ -29,7 +29,7 @@ from pipeline.media.edit_lists import edits_of
 from pipeline.media.film import film
 from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.media.packets import packets
-from pipeline.media.truncation import cut_off
+from pipeline.media.truncation import is_truncated
 from pipeline.reasons import InputError
 from pipeline.settings import Settings
 
@@ -168,7 +168,7 @@ def _describe(
             for stream in sounds
         ),
         other=tuple(other),
-        cut_off=cut_off(container, path, size),
+        cut_off=is_truncated(container, path, size),
         created=metadata.created(container.metadata),
         place=metadata.place(container.metadata) if settings.keep_place else "",
     )

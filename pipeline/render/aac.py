@@ -20,7 +20,7 @@ from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
-from pipeline.plan.pieces import alone, sound_action, static_gain
+from pipeline.plan.pieces import is_reference_only, sound_action, static_gain
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import (
     BLOCK,
@@ -200,7 +200,9 @@ def _plain(plan: RenderPlan) -> Piece | None:
     """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
     portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
+    if plan.sound.room_gain > 0 or plan.options.portable:
+        return None
+    if not is_reference_only(pieces, plan.duration):
         return None
     if any(s.edits for s in plan.reference.sounds if s.index == plan.sound.reference_stream):
         return None  # put together from several stretches
