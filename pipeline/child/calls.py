@@ -14,30 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.reasons import InputError, RenderError
 from pipeline.scratch import scratch_folder
-from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
+Call = Callable[[Mapping[str, Any], Limits], dict[str, Any]]
 
 
-def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _probe(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``role`` → the file's ``MediaInfo``; raises ``InputError``."""
     from pipeline.media.probe import probe
 
     return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
 
 
-def _same(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _same(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``other`` → ``same``: whether both files hold the same bytes."""
     from pipeline.media.identical import same_bytes
 
     return {"same": same_bytes(Path(arguments["path"]), Path(arguments["other"]))}
 
 
-def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _thumbnail(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
     from pipeline.previews.copies import make_thumbnail
 
@@ -46,7 +46,7 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
     return {"out": str(out)}
 
 
-def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
     sound track ``track`` (from 1; without it the one that players take)."""
     from pipeline.media.probe import probe
@@ -65,7 +65,7 @@ def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]
     return {"out": str(out)}
 
 
-def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _sample(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``folder`` → the sample pair in it."""
     from pipeline.sample.pair import make_sample
 
@@ -73,7 +73,7 @@ def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return {"dance": str(dance), "reference": str(reference)}
 
 
-def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _facts(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``role`` → the file's ``MediaInfo``, and ``levels_db`` of its sound tracks
     (decibels of full scale, root mean square; null for one in which nothing is to be heard, or that
     is the same as another), and a ``thumbnail`` (a JPEG as base64, empty without a picture or
@@ -114,7 +114,7 @@ def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return value
 
 
-def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _waveforms(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes; of the
     sound tracks ``dance_track`` and ``reference_track`` (from 1), where these are given.
 

@@ -13,6 +13,7 @@ from pipeline.job.answer_json import evidence_to_json
 from pipeline.job.background import Beside, beside
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
+from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import (
@@ -26,7 +27,6 @@ from pipeline.model import (
 )
 from pipeline.previews.waveform import peaks
 from pipeline.reasons import InputError, RenderError, reason_of, told
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def placed(job: Job) -> bool:
     return job.hint is not None or job.plans is not None
 
 
-def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
+def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
     """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
     the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
     reference = probe(job.reference, role="reference", settings=settings)
@@ -110,7 +110,7 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
 
 
 def find_alignment(
-    job: Job, files: Files, clock: StageClock, settings: Settings, meanwhile: ExitStack
+    job: Job, files: Files, clock: StageClock, settings: Limits, meanwhile: ExitStack
 ) -> Found:
     """Decodes the sounds once, asks both methods, and lets the judge make one answer.
 
@@ -208,7 +208,7 @@ def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
 
 
 def _all_sounds(
-    job: Job, files: Files, clock: StageClock, settings: Settings
+    job: Job, files: Files, clock: StageClock, settings: Limits
 ) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
     """The dance's tracks, decoded beside the reference's."""
     other = files.listening
@@ -235,7 +235,7 @@ def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
 
 
 def _dance_sounds(
-    job: Job, files: Files, settings: Settings, progress: Progress
+    job: Job, files: Files, settings: Limits, progress: Progress
 ) -> tuple[PcmSound, ...]:
     """The dance's tracks; silence for a mute dance that a person has placed by hand."""
     if files.dance.sounds:
@@ -261,7 +261,7 @@ def _waveform(sound: PcmSound) -> dict[str, Any]:
 
 
 def plan_answers(
-    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Settings
+    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Limits
 ) -> MakePlan:
     """Measures what plans need, once; the function it returns plans a variant's own answer."""
     from pipeline.plan.make import make_plan
@@ -296,7 +296,7 @@ def plan_answers(
     return make
 
 
-def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
+def plan_again(job: Job, files: Files, settings: Limits) -> MakePlan:
     """Plans from the plans of an earlier job, with the job's options."""
     from pipeline.media.frame_times import frame_times
     from pipeline.plan.make import revise
@@ -316,7 +316,7 @@ def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
 
 
 def render_variant(
-    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Settings
+    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Limits
 ) -> VariantOutcome:
     """One variant from its own plan; a failure is this variant's alone."""
     from pipeline.render.result import render

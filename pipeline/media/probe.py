@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg, metadata, unopened
 from pipeline.media.edit_lists import edits_of
 from pipeline.media.film import film
@@ -31,7 +32,6 @@ from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role, VideoInfo
 from pipeline.media.packets import packets
 from pipeline.media.truncation import cut_off
 from pipeline.reasons import InputError
-from pipeline.settings import Settings
 
 COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
 """Pictures that MP4 carries and players take: never re-encoded."""
@@ -55,7 +55,7 @@ def probe(
     path: Path,
     *,
     role: Role,
-    settings: Settings,
+    settings: Limits,
     need_sound: bool = True,
     need_picture: bool = True,
 ) -> MediaInfo:
@@ -87,7 +87,7 @@ def refuse(reason: str, role: Role, text: str, detail: str = "") -> InputError:
     return InputError(reason, f"the {role} file {text}", role=role, detail=detail)
 
 
-def _size(path: Path, role: Role, settings: Settings) -> int:
+def _size(path: Path, role: Role, settings: Limits) -> int:
     if not path.is_file():
         raise refuse(reasons.MISSING_FILE, role, f"is missing: there is no file {path.name}")
     size = path.stat().st_size
@@ -104,7 +104,7 @@ def _size(path: Path, role: Role, settings: Settings) -> int:
 
 @contextmanager
 def opened(
-    path: Path, *, role: Role, settings: Settings, as_stored: bool = False
+    path: Path, *, role: Role, settings: Limits, as_stored: bool = False
 ) -> Iterator[InputContainer]:
     """The file opened for demuxing, an MP4 ``as_stored`` without its edit lists; what libavformat
     says becomes an ``InputError``."""
@@ -125,7 +125,7 @@ def opened(
 
 
 def _describe(
-    container: InputContainer, path: Path, size: int, role: Role, settings: Settings
+    container: InputContainer, path: Path, size: int, role: Role, settings: Limits
 ) -> MediaInfo:
     start = (container.start_time or 0) / av.time_base
     if len(container.streams) > settings.max_streams:
@@ -208,7 +208,7 @@ def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple
         ) from error
 
 
-def _duration(container: InputContainer, role: Role, settings: Settings) -> float:
+def _duration(container: InputContainer, role: Role, settings: Limits) -> float:
     """Seconds: the container's, else the longest stream's, else the last packet's end.
 
     Browsers record WebM without a duration; its packets are read (not decoded) to the end,
@@ -253,7 +253,7 @@ def _video(
     start: float,
     duration: float,
     role: Role,
-    settings: Settings,
+    settings: Limits,
 ) -> VideoInfo:
     context = stream.codec_context
     codec = context.codec.canonical_name

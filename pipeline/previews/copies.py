@@ -17,11 +17,11 @@ import av.error
 from av.container import InputContainer
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo
 from pipeline.model import Progress
 from pipeline.reasons import RenderError
-from pipeline.settings import Settings
 
 HEIGHT = 360
 """Of the preview, the picture's shorter side (pixels)."""
@@ -37,7 +37,7 @@ def needs_preview(container: str, codec: str) -> bool:
 
 
 def make_thumbnail(
-    source: Path, out: Path, *, at: float, settings: Settings, stream: int | None = None
+    source: Path, out: Path, *, at: float, settings: Limits, stream: int | None = None
 ) -> None:
     """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
 
@@ -65,7 +65,7 @@ def make_preview(
     out: Path,
     *,
     duration: float,
-    settings: Settings,
+    settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
     progress: Progress | None = None,

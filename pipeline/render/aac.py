@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
@@ -33,7 +34,6 @@ from pipeline.render.mix import (
     decode_arguments,
 )
 from pipeline.scratch import check_free
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound
 
 BIT_RATE = 256_000
@@ -63,7 +63,7 @@ def sound_file(
     reference: Path,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     progress: Progress | None = None,
 ) -> SoundFile:
     """The plan's sound: the reference's own packets, a shared encoding, or a new one.
@@ -102,7 +102,7 @@ def encode_early(
     options: RenderOptions,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     progress: Progress | None = None,
 ) -> bool:
     """Encodes the whole reference into ``scratch`` while its place is still being looked for.
@@ -164,7 +164,7 @@ def encode(
 def _encode_piece(
     piece: Piece,
     place: Place,
-    settings: Settings,
+    settings: Limits,
     target: Path,
     total: int,
     progress: Progress | None,

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.limits import Limits
 from pipeline.media.ffmpeg import FfmpegError
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render.aac import encode_early
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def encoding(
     options: RenderOptions,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
 ) -> Callable[[Progress], None]:
     """The work of encoding the whole reference (at ``path``) into ``scratch``, for ``beside``.
 

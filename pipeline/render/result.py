@@ -19,6 +19,7 @@ import av.error
 from av.audio.stream import AudioStream
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.metadata import tags
 from pipeline.media.probe import opened
@@ -30,7 +31,6 @@ from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import pictures
 from pipeline.render.verify import verify
 from pipeline.scratch import check_free, scratch_folder
-from pipeline.settings import Settings
 
 CHECK_EVERY = 8 * 2**20
 """The free space is looked at again after so many bytes."""
@@ -65,7 +65,7 @@ def render(
     reference: Path,
     out: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
@@ -115,7 +115,7 @@ def _write(
     dance: Path,
     sound: SoundFile,
     part: Path,
-    settings: Settings,
+    settings: Limits,
     progress: Progress,
 ) -> None:
     with ExitStack() as stack:

@@ -17,11 +17,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.truncation import beyond_index
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import RenderError
-from pipeline.settings import Settings
 from pipeline.sound.decode import SILENT_PEAK
 
 LISTEN = 24
@@ -30,7 +30,7 @@ LENGTH = 1.0
 """How long at each (seconds)."""
 
 
-def verify(out: Path, plan: RenderPlan, *, settings: Settings) -> None:
+def verify(out: Path, plan: RenderPlan, *, settings: Limits) -> None:
     """Raises ``RenderError`` (``verify_failed``) when ``out`` is not what ``plan`` says."""
     try:
         with ffmpeg.open_input(out, max_streams=settings.max_streams) as container:

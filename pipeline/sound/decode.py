@@ -21,12 +21,12 @@ import av.error
 import numpy as np
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
 from pipeline.media.probe import opened, refuse
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
-from pipeline.settings import Settings
 from pipeline.sound.loudness import LoudnessMeter
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
@@ -81,7 +81,7 @@ def decode_sound(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     rate: int = RATE,
     number: int | None = None,
     loudness: bool = False,
@@ -108,7 +108,7 @@ def decode_tracks(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     rate: int = RATE,
     number: int | None = None,
     loudness: bool = False,
@@ -195,7 +195,7 @@ def _decode(
     info: MediaInfo,
     track: AudioInfo,
     scratch: Path,
-    settings: Settings,
+    settings: Limits,
     rate: int,
     loud: bool,
     progress: Progress,

@@ -188,6 +188,30 @@ def test_a_film_of_which_no_thumbnail_can_be_made_is_described(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("kind", "needless"),
+    [("job", {"pydantic", "store"}), ("call", {"pydantic", "store", "scipy", "pipeline.align"})],
+)
+def test_a_child_imports_only_what_its_work_needs(
+    kind: str,
+    needless: set[str],
+    sample_pair: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Imports are a third of what a small task costs, and most of a look at a file."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    look: dict[str, Any] = {"kind": "call", "name": "facts"}
+    look |= {"arguments": {"path": str(sample_pair[0]), "role": "dance"}}
+    with caplog.at_level("INFO", logger="pipeline"):
+        result, _ = run(look if kind == "call" else request(sample_pair, tmp_path))
+    assert result.outcome is not None, result.text
+    imported = {line.rpartition("|")[2].strip() for line in caplog.messages}
+    assert "pipeline.media.probe" in imported
+    assert not needless & imported
+
+
+@pytest.mark.parametrize(
     ("error", "reason"),
     [
         (av.error.InvalidDataError(1, "damaged"), reasons.UNREADABLE),
