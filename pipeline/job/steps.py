@@ -14,7 +14,8 @@ from pipeline.job.background import Beside, beside
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
-from pipeline.media.info import NO_TRACK, MediaInfo
+from pipeline.media.facts_note import noted_info
+from pipeline.media.info import NO_TRACK, MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
@@ -80,7 +81,7 @@ def placed(job: Job) -> bool:
 def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
     """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
     the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
-    reference = probe(job.reference, role="reference", settings=settings)
+    reference = _described(job, "reference", settings)
 
     def listen(progress: Progress) -> tuple[PcmSound, ...]:
         return decode_tracks(
@@ -99,14 +100,23 @@ def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
     if job.plans is None:
         listening = meanwhile.enter_context(beside("decode-reference", listen))
     # A dance that a person places by hand may be mute.
-    dance = probe(
-        job.dance,
-        role="dance",
-        settings=settings,
-        need_sound=not placed(job),
-        need_picture=not job.align_only,
+    dance = _described(
+        job, "dance", settings, need_sound=not placed(job), need_picture=not job.align_only
     )
     return Files(dance, reference, listening)
+
+
+def _described(
+    job: Job, role: Role, settings: Limits, *, need_sound: bool = True, need_picture: bool = True
+) -> MediaInfo:
+    """What a file is: as it was noted when it was uploaded, else probed."""
+    path = job.dance if role == "dance" else job.reference
+    noted = noted_info(path, role, settings) if job.uploaded else None
+    if noted is not None:  # only files with all that a job may need have a note
+        return noted
+    return probe(
+        path, role=role, settings=settings, need_sound=need_sound, need_picture=need_picture
+    )
 
 
 def find_alignment(

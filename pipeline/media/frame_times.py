@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media.info import Edit, MediaInfo
+from pipeline.media.opening import opened, refuse
 from pipeline.media.packets import packets
-from pipeline.media.probe import opened, refuse
 
 REORDERING = frozenset({"h264", "hevc"})
 """Copied codecs whose pictures may be stored in another order than they are shown."""

@@ -10,7 +10,7 @@ start), and *result time* (seconds from the first picture that is shown).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, Self
 
@@ -149,7 +149,3 @@ class RenderPlan:
             dance_peak=record["dance_peak"],
             notes=tuple(record["notes"]),
         )
-
-    def with_notes(self, *codes: str) -> Self:
-        """The same plan with more notes."""
-        return replace(self, notes=(*self.notes, *codes))

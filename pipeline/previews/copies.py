@@ -27,13 +27,6 @@ HEIGHT = 360
 """Of the preview, the picture's shorter side (pixels)."""
 THUMBNAIL = 320
 """Of the thumbnail, the longer side (pixels)."""
-PLAYABLE = frozenset({"h264", "vp8", "vp9", "av1"})
-"""Pictures that browsers decode (those without HEVC, such as Chromium)."""
-
-
-def needs_preview(container: str, codec: str) -> bool:
-    """Whether a browser needs the small copy: by ffmpeg's names of container and codec."""
-    return codec not in PLAYABLE or not any(name in container for name in ("mp4", "webm"))
 
 
 def make_thumbnail(

@@ -19,8 +19,8 @@ from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.frame_times import frame_times
 from pipeline.media.info import VideoInfo
+from pipeline.media.opening import opened
 from pipeline.media.packets import packets
-from pipeline.media.probe import opened
 from pipeline.plan.render_plan import Picture, RenderPlan
 from pipeline.render.mp4 import VideoPackets, copied_packets, stamped
 

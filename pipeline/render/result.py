@@ -22,7 +22,7 @@ from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.metadata import tags
-from pipeline.media.probe import opened
+from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import JobError, RenderError

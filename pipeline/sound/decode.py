@@ -23,7 +23,7 @@ import numpy as np
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.probe import opened, refuse
+from pipeline.media.opening import opened, refuse
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free

@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
+from pipeline.tasks.submit import NOTE_SUFFIX
 from ui.routes import limits
 from ui.routes.origin import describe_refusal, same_origin
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
@@ -46,7 +47,7 @@ ROLES = frozenset({"dance", "reference"})
 _LONGEST_METADATA = 8 * 1024
 """Bytes of an announcement's metadata: a file's name, and two words."""
 _UID = re.compile(r"[0-9a-f]{32}")
-_PARTS = ("", ".info", ".info.tmp")
+_PARTS = ("", ".info", ".info.tmp", NOTE_SUFFIX, f"{NOTE_SUFFIX}.tmp")
 """What an upload's files have behind its id."""
 _LENGTH = re.compile(r"-?[0-9]{1,18}")
 _NOT_TAKEN = ("x-http-method-override", "upload-concat", "upload-defer-length")
@@ -134,12 +135,10 @@ def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
     return found
 
 
-def remove_upload(service: Service, visitor: str, uid: str) -> None:
-    """Take an upload and its note from the disk."""
-    if _UID.fullmatch(uid):
-        path = folder_of(service, visitor) / uid
-        path.unlink(missing_ok=True)
-        path.with_name(f"{uid}.info").unlink(missing_ok=True)
+def remove_upload(path: Path) -> None:
+    """Take an upload and its notes from the disk."""
+    for part in _PARTS:
+        path.with_name(f"{path.name}{part}").unlink(missing_ok=True)
 
 
 def remove_stale(service: Service) -> int:
@@ -251,6 +250,7 @@ class Guard:
                     await self._write(path, service, scope, receive, send)
                 else:
                     await self.app(scope, receive, send)
+                    path.with_suffix(NOTE_SUFFIX).unlink(missing_ok=True)
             finally:
                 self._writing.discard(str(path))
 

@@ -131,7 +131,7 @@ def test_an_exception_of_the_page_ends_the_child(
 
 
 def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Settings) -> None:
-    result = call("probe", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
     assert result.outcome is not None
     assert result.outcome["video"]["codec"] == "h264"
 
@@ -139,7 +139,7 @@ def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Sett
 def test_a_call_names_what_is_wrong(tmp_path: Path, settings: Settings) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    result = call("probe", {"path": str(bad), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(bad), "role": "dance"}, timeout=60.0)
     assert (result.reason, result.role) == (reasons.NOT_MEDIA, "dance")
     assert result.text.startswith("the dance file")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from pipeline.media import facts_note
 from pipeline.tasks.submit import EXTENSIONS, stored_name
 from tests.ui.routes.routed import (
     LIMIT_MB,
@@ -127,8 +128,9 @@ def test_an_upload_in_pieces_is_whole_on_the_disk(service: Service, app: Starlet
     assert found.name == "我的 dance.mp4"
     assert uploads.find_upload(service, visitor_name(THEIRS), uid) is None
     assert uploads.find_upload(service, me, "../" + uid) is None
-    uploads.remove_upload(service, me, uid)
-    assert not found.path.exists()
+    facts_note.write(found.path, {}, {})
+    client(app).delete(f"{uploads.URL}/{uid}", headers=headers(service))
+    assert not list(uploads.folder_of(service, me).glob(f"{uid}*")), "its notes too"
 
 
 def test_an_upload_under_way_is_told_with_what_has_arrived(
