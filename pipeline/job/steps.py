@@ -132,13 +132,13 @@ def find_alignment(
     dances, references = _all_sounds(job, files, clock, settings)
     early_sound = None
     if not job.align_only and len(references) == 1:
-        from pipeline.render import ahead as early
+        from pipeline.render import ahead
 
-        if early.worth_it(files.dance.duration, files.reference.duration):
+        if ahead.pays_off(files.dance.duration, files.reference.duration):
             from pipeline.plan.options import RenderOptions
 
             options = RenderOptions.from_json(dict(job.options))
-            work = early.encoding(
+            work = ahead.encode_ahead(
                 job.reference,
                 files.reference,
                 references[0],
@@ -225,11 +225,11 @@ def _all_sounds(
     assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
 
-    def hear(done: float) -> None:
+    def report_progress(done: float) -> None:
         clock.step(share * done + (1.0 - share) * other.done)
 
-    dances = _dance_sounds(job, files, settings, hear)
-    return dances, other.result(lambda _: hear(1.0))
+    dances = _dance_sounds(job, files, settings, report_progress)
+    return dances, other.result(lambda _: report_progress(1.0))
 
 
 def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:

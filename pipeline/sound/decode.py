@@ -15,6 +15,8 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from io import FileIO
 from pathlib import Path
 
 import av.error
@@ -65,12 +67,18 @@ class PcmSound:
         """Seconds."""
         return self.frames / self.rate
 
+    @cached_property
+    def _file(self) -> FileIO:
+        """Opened once: a method reads thousands of windows, and opening takes longer than that."""
+        return FileIO(self.path)
+
     def read(self, start: int, stop: int) -> Samples:
         """Samples ``start`` to ``stop``, float32 of shape (stop - start,); zeros outside."""
         out = np.zeros(max(0, stop - start), dtype=np.float32)
         first, last = max(0, start), min(self.frames, stop)
         if first < last:
-            raw = np.fromfile(self.path, dtype="<i2", count=last - first, offset=2 * first)
+            data = os.pread(self._file.fileno(), 2 * (last - first), 2 * first)
+            raw = np.frombuffer(data, dtype="<i2")
             out[first - start : first - start + len(raw)] = raw
             out /= 32768.0
         return out

@@ -33,7 +33,7 @@ WHILE_CHECKING = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _UNFINISHED = "upload.unfinished"
-_ASKED = "upload.asked"
+_CLICKED = "upload.clicked"
 _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
@@ -131,7 +131,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                 **{name: t(f"upload.{name}") for name in WORDS},
                 "too_many": t(
                     "upload.too_many",
-                    n=limits.MOST_UPLOADS,
+                    n=limits.MAX_UPLOADS,
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
@@ -220,11 +220,11 @@ def _missing(picked: Picked) -> str:
 
 def _ask(what: str) -> None:
     # Noted by a callback: a tick that redraws the page at this moment cannot swallow a click.
-    st.session_state[_ASKED] = what
+    st.session_state[_CLICKED] = what
 
 
 def _do_asked(service: Service, viewer: Viewer, picked: Picked) -> None:
-    asked = st.session_state.pop(_ASKED, None)
+    asked = st.session_state.pop(_CLICKED, None)
     # A place that is always there: what is below it keeps its position in every run.
     with st.container():
         if asked == "start" and picked.dances and picked.reference is not None:

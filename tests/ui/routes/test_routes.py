@@ -231,7 +231,8 @@ def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
     visitor, uid = visitor_name(MINE), "0" * 32
     theirs = [f"holiday/{uid}", f"{visitor}/1.mp4", f"{visitor}/{uid}.mp4", "everyone/notes.txt"]
     old = time.time() - uploads.KEPT_SECONDS - 60
-    for name in [*theirs, f"{visitor}/{uid}", f"{visitor}/{uid}.info", f"everyone/{uid}"]:
+    parts = [f"{visitor}/{uid}{part}" for part in ("", ".info", ".facts", ".facts.tmp")]
+    for name in [*theirs, *parts, f"everyone/{uid}"]:
         path = incoming / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
