@@ -8,6 +8,7 @@ gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -94,11 +95,14 @@ def _load(kind: str) -> None:
 
     OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
     """
+    gc.disable()  # imports make a hundred thousand objects, and none of them garbage
     if kind == "job":
         import pipeline.align
         import pipeline.job.steps
         import pipeline.plan.measurements
         import pipeline.render.result  # noqa: F401
+    gc.freeze()
+    gc.enable()
 
 
 def _do(request: Mapping[str, Any], report: Any, limits: GivenLimits) -> dict[str, Any]:
