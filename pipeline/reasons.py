@@ -35,6 +35,15 @@ CRASHED = "crashed"
 RENDER_FAILED = "render_failed"
 VERIFY_FAILED = "verify_failed"
 
+FINAL = frozenset(
+    {
+        *(NOT_MEDIA, EMPTY_FILE, NO_PICTURE, UNREADABLE, UNSUPPORTED, TOO_LONG, TOO_SHORT),
+        *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE),
+    }
+)
+"""Refusals of a file that no second look and no hand will change. A film without sound is none:
+the song can be placed by hand."""
+
 MESSAGES: dict[str, str] = {
     NO_SHARED_MUSIC: "处理失败：两个文件里没有找到相同的音乐，请确认参考音乐就是视频里的那首歌",
     NO_SOUND: "处理失败：文件里没有声音，请换一个带声音的文件",

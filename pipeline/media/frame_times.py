@@ -22,10 +22,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media.info import Edit, MediaInfo
+from pipeline.media.opening import opened, refuse
 from pipeline.media.packets import packets
-from pipeline.media.probe import opened, refuse
-from pipeline.settings import Settings
 
 REORDERING = frozenset({"h264", "hevc"})
 """Copied codecs whose pictures may be stored in another order than they are shown."""
@@ -96,7 +96,7 @@ class FrameTimes:
         return float(stamp * self.time_base - self.origin)
 
 
-def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTimes:
+def frame_times(path: Path, info: MediaInfo, *, settings: Limits) -> FrameTimes:
     """Reads all packets of the dance's picture. Raises ``InputError`` (``unreadable``,
     ``frame_rate`` when there are more pictures than the limits allow)."""
     assert info.video is not None, "only a file with a picture has frames"  # noqa: S101
@@ -138,7 +138,7 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     return build(stamps, info, shown=shown, rebuilt=rebuilt, ordered=ordered)
 
 
-def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[np.int64]:
+def shown_order(path: Path, info: MediaInfo, *, settings: Limits) -> NDArray[np.int64]:
     """A number for each packet, rising in the order in which the pictures are shown; empty
     when that order is unknown.
 

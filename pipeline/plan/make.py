@@ -24,7 +24,7 @@ import numpy as np
 from pipeline import reasons
 from pipeline.media.frame_times import FrameTimes, reordering_depth
 from pipeline.media.info import NO_TRACK, Bounds, MediaInfo, VideoInfo
-from pipeline.media.probe import COPYABLE
+from pipeline.media.picture import COPYABLE
 from pipeline.model import Segment, VariantName
 from pipeline.plan.measurements import Measurements
 from pipeline.plan.options import Action, RenderOptions

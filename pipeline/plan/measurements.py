@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.limits import Limits
 from pipeline.media.frame_times import FrameTimes, frame_times
 from pipeline.media.info import Bounds, Loudness, MediaInfo
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, music_bounds
 
 
@@ -34,7 +34,7 @@ def measure_files(
     dance_sound: PcmSound,
     reference_sound: PcmSound,
     *,
-    settings: Settings,
+    settings: Limits,
 ) -> Measurements:
     """Reads the dance's time stamps, and takes everything else from the decoded sounds.
 

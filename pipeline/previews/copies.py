@@ -17,11 +17,11 @@ import av.error
 from av.container import InputContainer
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo
 from pipeline.model import Progress
 from pipeline.reasons import RenderError
-from pipeline.settings import Settings
 
 PREVIEW_PIXELS = 360
 """The shorter side of the small copy."""
@@ -30,7 +30,7 @@ THUMBNAIL_PIXELS = 320
 
 
 def make_thumbnail(
-    source: Path, out: Path, *, at: float, settings: Settings, stream: int | None = None
+    source: Path, out: Path, *, at: float, settings: Limits, stream: int | None = None
 ) -> None:
     """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
 
@@ -59,7 +59,7 @@ def make_preview(
     out: Path,
     *,
     duration: float,
-    settings: Settings,
+    settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
     progress: Progress | None = None,

@@ -15,18 +15,20 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from io import FileIO
 from pathlib import Path
 
 import av.error
 import numpy as np
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.probe import opened, refuse
+from pipeline.media.opening import opened, refuse
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
-from pipeline.settings import Settings
 from pipeline.sound.loudness import LoudnessMeter
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
@@ -67,12 +69,18 @@ class PcmSound:
         """Seconds."""
         return self.frames / self.rate
 
+    @cached_property
+    def _file(self) -> FileIO:
+        """Opened once: a method reads thousands of windows, and opening takes longer than that."""
+        return FileIO(self.path)
+
     def read(self, start: int, stop: int) -> Samples:
         """Samples ``start`` to ``stop``, float32 of shape (stop - start,); zeros outside."""
         out = np.zeros(max(0, stop - start), dtype=np.float32)
         first, last = max(0, start), min(self.frames, stop)
         if first < last:
-            raw = np.fromfile(self.path, dtype="<i2", count=last - first, offset=2 * first)
+            data = os.pread(self._file.fileno(), 2 * (last - first), 2 * first)
+            raw = np.frombuffer(data, dtype="<i2")
             out[first - start : first - start + len(raw)] = raw
             out /= 32768.0
         return out
@@ -83,7 +91,7 @@ def decode_sound(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     rate: int = RATE_HZ,
     number: int | None = None,
     loudness: bool = False,
@@ -110,7 +118,7 @@ def decode_tracks(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     rate: int = RATE_HZ,
     number: int | None = None,
     loudness: bool = False,
@@ -196,7 +204,7 @@ def _decode(
     info: MediaInfo,
     track: AudioInfo,
     scratch: Path,
-    settings: Settings,
+    settings: Limits,
     rate: int,
     with_loudness: bool,
     progress: Progress,

@@ -147,8 +147,9 @@ def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
     wanted = container.streams[index]
     if not isinstance(wanted, AudioStream):
         raise TypeError(f"stream {index} is no sound")
-    # More threads hand packets around for longer than they decode.
-    wanted.codec_context.thread_count = 1
+    if not wanted.codec_context.is_open:
+        # More threads hand packets around for longer than they decode.
+        wanted.codec_context.thread_count = 1
     for packet in packets(container, wanted):
         try:
             frames = packet.decode()

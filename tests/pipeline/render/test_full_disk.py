@@ -127,7 +127,7 @@ def test_no_space_left_while_the_result_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The write itself fails: nobody has looked at the free space in time."""
-    monkeypatch.setattr(rendering, "CHECK_EVERY", 1 << 40)
+    monkeypatch.setattr(rendering, "BYTES_BETWEEN_CHECKS", 1 << 40)
     pair = large if encoded else copied
     error = fails_for_want_of_space(
         pair, disk, tmp_path / "s", leave=4 * MEBI, at=0.75, options=RenderOptions()
