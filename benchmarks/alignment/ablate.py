@@ -112,8 +112,8 @@ def lines_of(
         own = [rule for rule in rules if method in rule.methods]
         before = watch.seconds
         with (
-            recorded("v2.coverage", "ceiling") as caps,
-            recorded("v2.answer", "standing") as standings,
+            recorded("v2.coverage", "confidence_cap") as caps,
+            recorded("v2.answer", "score_over_chance") as standings,
             watch.on(own),
         ):
             one = timed(method, sounds)

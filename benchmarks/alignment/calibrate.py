@@ -3,11 +3,14 @@
     python -m benchmarks.alignment.ablate --split develop --rules --out develop.jsonl
     python -m benchmarks.alignment.calibrate --read develop.jsonl --test release.jsonl
 
+The stated confidence itself is fitted as well: right answers as often as stated are a curve of
+middle 0 and slope 1 over its log odds (Cox, Biometrika 1958).
+
 Every constant turns evidence into the probability of being right, so each is fitted as a logistic
 regression of "right" on that evidence, by penalised likelihood (Firth, Biometrika 1993), since
 right and wrong answers hardly overlap. What a fit is worth is how likely it makes answers that it
-did not see (log loss): the other half of the cases, and those of ``--test``. See
-``docs/benchmarks-alignment.md``.
+did not see (log loss): the other half of the cases, and those of ``--test``. The judge's factor has
+its own command (``independence``). See ``docs/benchmarks-alignment.md``.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ Doubles = NDArray[np.float64]
 
 RESAMPLES = 200
 """Of the bootstrap, by cases."""
+MAX_STATED = 0.9999
 INTERVAL = (0.05, 0.95)
 """Quantiles of the bootstrap that are printed."""
 
@@ -97,6 +101,12 @@ def _notes(s: Score) -> float | None:
     return s.details.get("tonal_rho") if doubted else None
 
 
+def _stated(s: Score) -> float | None:
+    """What all of it comes to: the log odds of the stated confidence."""
+    stated = min(s.confidence or 0.0, MAX_STATED)
+    return float(special.logit(stated)) if s.matched and stated > 0 else None
+
+
 CONSTANTS = (
     Constant("modular.verdict: height of the score", "modular", Curve(6.2, 1.6), _verdict_score),
     Constant("v2.answer: height of the strength", "v2", Curve(7.0, 1.5), _strength),
@@ -104,6 +114,8 @@ CONSTANTS = (
              through((22.0, 0.5), (52.0, 0.85)), _usual_score),
     Constant("modular.coverage: notes that outweigh what is missing", "modular",
              through((0.34, 0.5), (0.6, 0.85)), _notes),
+    *(Constant(f"{method}: log odds of the stated confidence", method, Curve(0.0, 1.0), _stated)
+      for method in ("v2", "modular", JUDGE)),
 )  # fmt: skip
 
 
@@ -141,7 +153,10 @@ def fit(evidence: Doubles, truth: Doubles) -> Curve | None:
         information = (x * (p * (1 - p) + 1e-12)) @ x.T
         return -float(likelihood + 0.5 * np.linalg.slogdet(information)[1])
 
-    first, second = optimize.minimize(cost, np.array([0.0, 1.0]), method="Nelder-Mead").x
+    share = float(special.logit((truth.sum() + 1) / (len(truth) + 2)))
+    starts = [np.array([share, slope]) for slope in (0.0, 1.0, 4.0)]
+    best = min((optimize.minimize(cost, start) for start in starts), key=lambda done: done.fun)
+    first, second = best.x
     return Curve(centre - scale * float(first / second), float(second) / scale)
 
 
@@ -227,57 +242,33 @@ def cap_table(scores: Sequence[Score]) -> str:
     return _table(head, rows)
 
 
-def independence(scores: Sequence[Score]) -> str:
-    """The correlation of the methods' wrong answers, for the judge's factor.
-
-    Two answers of which each is wrong with probability ``q`` are wrong together with
-    ``q * (q + phi * (1 - q))``, so that the joint answer is right with
-    ``1 - (1 - a) * (1 - (1 - phi) * b)``: the judge's formula, whose 0.7 is ``1 - phi``.
-    """
-    by_case: dict[str, dict[str, Score]] = {}
-    for s in scores:
-        if s.method != JUDGE:
-            by_case.setdefault(s.case, {})[s.method] = s
-    both = [list(said.values()) for said in by_case.values() if len(said) == 2]
-    wrong = np.array([[s.matched and not right(s) for s in pair] for pair in both], np.float64)
-    if not len(wrong) or wrong.sum(axis=0).min() == 0:
-        return "No method is ever wrong here: the correlation cannot be told.\n"
-    random = np.random.default_rng(0)
-    samples = [wrong[random.integers(len(wrong), size=len(wrong))] for _ in range(1000)]
-    phis = [_phi(sample) for sample in samples if sample.sum(axis=0).min() > 0]
-    single, other = wrong.sum(axis=0).astype(int)
-    phi = _phi(wrong)
-    return (
-        f"{len(wrong)} cases; wrong: {single} and {other}, both: {int(wrong.all(axis=1).sum())}; "
-        f"phi {phi:.2f} ({_spread(phis)}); factor {1 - phi:.2f}\n"
-    )
-
-
-def _phi(wrong: Doubles) -> float:
-    """Correlation of two columns of zeros and ones."""
-    return float(np.corrcoef(wrong.T)[0, 1])
-
-
 def report(scores: Sequence[Score], test: Sequence[Score]) -> str:
     """All tables as one Markdown text."""
     parts = ["## Constants\n", constants_table(scores, test), "## Cap\n", cap_table(scores)]
     parts += ["## Cap, on the test split\n", cap_table(test)] if test else []
-    parts += ["## Independence\n", independence([*scores, *test])]
     return "\n".join(parts)
+
+
+def answers_in(files: Sequence[Path]) -> list[Score]:
+    """The answers of the code as it stands, of ``ablate`` or of the benchmark itself; the latter
+    have no evidence but the confidence."""
+    scores: list[Score] = []
+    for line in read(files):
+        if "scores" not in line:
+            scores.append(Score(**line))
+        elif line["rule"] is None:
+            scores += scores_of(line)
+    return scores
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads answers and prints the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment.calibrate")
     parser.add_argument("--read", nargs="+", type=Path, required=True,
-                        help="what ablate wrote of the split to fit to")  # fmt: skip
+                        help="what either benchmark wrote of the split to fit to")  # fmt: skip
     parser.add_argument("--test", nargs="*", type=Path, default=[], help="of another split")
     options = parser.parse_args(arguments)
-    scores, test = (
-        [s for line in read(files) if line["rule"] is None for s in scores_of(line)]
-        for files in (options.read, options.test)
-    )
-    print(report(scores, test))
+    print(report(answers_in(options.read), answers_in(options.test)))
 
 
 if __name__ == "__main__":

@@ -14,31 +14,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import pipeline.align
+from pipeline.align import METHODS
 from pipeline.align.modular import takes
 from pipeline.align.modular.arrival import first_arrival, refine
-from pipeline.align.modular.coverage import trust
-from pipeline.align.modular.limits import AROUND, limit, posterior
-from pipeline.align.modular.method import unmatched
+from pipeline.align.modular.coverage import confidence_cap as modular_cap
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.placing import error_of
+from pipeline.align.shared.segments import in_order
 from pipeline.align.shared.signal import vertex
+from pipeline.align.shared.whole_dance import unmatched
 from pipeline.align.v2 import answer, phase
-from pipeline.align.v2 import limits as v2_limits
-from pipeline.align.v2.coverage import ceiling
-from pipeline.align.v2.takes import path_of
+from pipeline.align.v2.coverage import confidence_cap
+from pipeline.align.v2.takes import evidence_line
 from pipeline.model import Segment
-from pipeline.reasons import NO_SHARED_MUSIC
 
 Without = Callable[..., Any]
 
-V2_ARRIVAL, V2_LIKELY, V2_ERROR_OF = phase.arrival, v2_limits.likely, answer.error_of
+V2_ARRIVAL, V2_ERROR_OF = phase.arrival, answer.error_of
 """As they are when nothing has been replaced yet."""
 
 
@@ -49,6 +48,7 @@ class Rule:
     module: str
     """Below ``pipeline.align``."""
     attribute: str
+    """In the module, or ``Class.method``."""
     without: Any
     """A function of the same arguments, or the neutral value of a constant."""
     part: str = ""
@@ -65,7 +65,7 @@ class Rule:
     def methods(self) -> tuple[str, ...]:
         """The methods that have to answer anew without it; none for a rule of the judge."""
         first = self.module.split(".")[0]
-        return (first,) if first in ("v2", "modular") else ()
+        return ("v2", "modular") if first == "shared" else (first,) if first in METHODS else ()
 
     @property
     def is_function(self) -> bool:
@@ -74,7 +74,12 @@ class Rule:
 
 
 def _sorted(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    return tuple(sorted(segments, key=lambda s: s.dance_start))
+    return tuple(in_order(segments))
+
+
+def _in_time(found: Sequence[Any]) -> list[int]:
+    """All takes, none an echo."""
+    return sorted(range(len(found)), key=lambda index: found[index].start)
 
 
 def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, float]:
@@ -97,13 +102,6 @@ def _strongest_of(curve: Any, halves: Any, quarters: Any, rate: int) -> Any:
     return first_arrival(curve, (none, none), quarters, rate)
 
 
-def _near_limit(ear: Any, rough: float, inside: float, bound: float, end: float,
-                *, rising: bool) -> Any:  # fmt: skip
-    """A limit of modular that is not looked for beyond ``AROUND`` seconds."""
-    bound = max(bound, rough - AROUND) if rising else min(bound, rough + AROUND)
-    return limit(ear, rough, inside, bound, end, rising=rising)
-
-
 def _plain_gains(lines: list[takes.Track]) -> Any:
     """What each second says for each line, lines not being weighed against each other."""
     seconds = np.stack([known.seconds for known in lines])
@@ -112,14 +110,10 @@ def _plain_gains(lines: list[takes.Track]) -> Any:
     return np.concatenate([np.zeros((1, seconds.shape[1])), own]).astype(np.float32)
 
 
-def _plain_odds(gains: Any, *, at_end: bool) -> Any:
-    return V2_LIKELY(gains, at_end=False)
-
-
-def _error_without_height(heard: Any, listening: Any, piece: Any, exact: Any) -> float:
+def _error_without_height(pair: Any, take: Any, exact: Any) -> float:
     if exact.height >= answer.LOCKED:
         exact = replace(exact, height=max(exact.height, answer.HIGH))
-    return V2_ERROR_OF(heard, listening, piece, exact)
+    return V2_ERROR_OF(pair, take, exact)
 
 
 RULES: tuple[Rule, ...] = (
@@ -142,107 +136,72 @@ RULES: tuple[Rule, ...] = (
     Rule("judge_lines", "stated_error", lambda exact, *_: exact.error_ms),
     Rule("judge_lines", "own_error",
          lambda said, _: float("inf") if said.error_ms is None else said.error_ms),
+    # both methods: what is tried, pauses, echoes
+    Rule("shared.segments", "incomplete", lambda *_: False),
+    Rule("shared.segments", "separated", _sorted),
+    Rule("shared.pauses", "gaps", lambda *_: []),
+    Rule("shared.pauses", "is_own_take", lambda *_: True),
+    Rule("shared.pauses", "without_fillings", lambda _, segments: _sorted(segments)),
+    Rule("shared.pauses", "silent", lambda *_: False),
+    Rule("shared.pauses", "paused", lambda *_: False),
+    Rule("shared.echoes", "without_echoes", lambda _, found, __: _in_time(found)),
+    Rule("shared.whole_dance", "Estimator.in_other_key", lambda own, _: unmatched(own.name)),
+    Rule("shared.whole_dance", "Estimator.worth_adding",
+         lambda _, piece: piece.confidence >= 0.9, "with a rival"),
+    Rule("shared.whole_dance", "FASTER", 1.0),
+    Rule("shared.whole_dance", "UNLOCKED", 1.0),
     # modular: candidates and lines
     Rule("modular.takes", "gains_of", _plain_gains, "lines against each other"),
     Rule("modular.takes", "sharpen", lambda known, near, *_, **__: near),
-    Rule("modular.fit", "regress", lambda dance, reference, line, *_: line),
-    Rule("modular.placing", "broken_off", lambda *_: False),
-    Rule("modular.placing", "sharpened", lambda *a: a[4]),
-    # modular: echoes
-    Rule("modular.takes", "genuine", lambda d, r, found, *_: found),
-    Rule("modular.takes", "outside", lambda *_: False),
     Rule("modular.takes", "repeats", lambda *_: 0.0),
     Rule("modular.takes", "repeats_anywhere", lambda *_: 0.0),
-    Rule("modular.takes", "paused", lambda *_: False),
-    Rule("modular.placing", "honest", lambda d, r, found, *_: (found, [])),
-    # modular: exact lines
-    Rule("modular.placing", "placed", lambda d, r, rough, _: refine(
-        d, r, rough.offset, rough.speed, rough.dance_start, rough.dance_end, slack=4e-4),
-        "short takes"),
+    Rule("modular.fit", "regress", lambda dance, reference, line, *_: line),
+    Rule("modular.placing", "broken_off", lambda *_: False),
+    Rule("modular.placing", "sharpened", lambda pair, lines, _: lines),
+    Rule("modular.placing", "drop_takes_missing_music", lambda pair, found: (found, [])),
+    # modular: exact lines and their errors
+    Rule("modular.placing", "placed", lambda pair, rough: refine(
+        pair.dance, pair.reference, rough.offset, rough.speed, rough.dance_start, rough.dance_end,
+        slack=4e-4), "short takes"),
     Rule("modular.arrival", "first_arrival", _strongest_of),
     Rule("modular.arrival", "_steady", lambda *_: True),
     Rule("modular.placing", "error_of", lambda *a: (error_of(*a)[0],) * 2, "side lobe"),
-    # modular: limits
-    Rule("modular.placing", "extended", lambda _, start, stop, *__: (start, stop)),
-    Rule("modular.placing", "ended", lambda d, r, segment, *_: (segment, frozenset())),
-    Rule("modular.limits", "limit", _near_limit, "beyond AROUND"),
-    Rule("modular.limits", "posterior",
-         lambda gains, others, *, at_end: posterior(
-             gains, np.zeros_like(others), at_end=at_end), "other music"),
-    Rule("modular.limits", "posterior",
-         lambda gains, others, *, at_end: posterior(gains, others, at_end=False),
-         "file ends"),
-    Rule("modular.limits", "AGAIN", float("inf")),
     # modular: coverage, verdict, confidence
-    Rule("modular.coverage", "doubt", lambda *_: None),
-    Rule("modular.coverage", "trust", lambda *_: 1.0),
-    Rule("modular.coverage", "trust", lambda doubts, rho: trust(doubts, 0.0), "notes"),
+    Rule("modular.coverage", "missing_share", lambda *_: None),
+    Rule("modular.coverage", "confidence_cap", lambda *_: 1.0),
+    Rule("modular.coverage", "confidence_cap", lambda lacks, _: modular_cap(lacks, 0.0), "notes"),
     Rule("modular.coverage", "MERGED", (1, 1, 4), "two blocks"),
     Rule("modular.coverage", "MERGED", (1,), "several blocks"),
     Rule("modular.method", "tonal_match", lambda *_: TonalMatch(1.0, 99.0, 0.0)),
     Rule("modular.verdict", "SAME_NOTES", 9.0),
     Rule("modular.verdict", "fit_stretch", lambda d, r, line, *_: line, "rivals", here=True),
-    Rule("modular.method", "UNLOCKED", 1.0),
-    # modular: other speeds, other keys, what is left
-    Rule("modular.gaps", "covered", lambda *_: 1.0),
-    Rule("modular.gaps", "stepping", lambda *_: False),
-    Rule("modular.gaps", "unexplained", lambda *_: []),
-    Rule("modular.gaps", "at_reference_end", lambda *_: False),
-    Rule("modular.gaps", "at_reference_start", lambda *_: False),
-    Rule("modular.gaps", "new_take", lambda *_: True),
-    Rule("modular.gaps", "unbridged", lambda heard, segments: _sorted(segments)),
-    Rule("modular.gaps", "quiet", lambda *_: False),
-    Rule("modular.gaps", "apart", _sorted),
-    Rule("modular.method", "heard_there", lambda piece: piece.matched and piece.confidence >= 0.9,
-         "with a rival"),
-    Rule("modular.method", "in_other_key", lambda *_: unmatched(NO_SHARED_MUSIC)),
-    Rule("modular.method", "FASTER", 1.0),
-    # v2: candidates and pieces
-    Rule("v2.answer", "on_grid",
-         lambda d, own, other, lag, drift, height: path_of(own, other, lag, drift, height)),
-    Rule("v2.method", "CLOSE", 0),
-    Rule("v2.takes", "merged", lambda pieces: pieces),
-    Rule("v2.echoes", "genuine", lambda d, h, r, pieces, *_: pieces),
-    Rule("v2.echoes", "paused", lambda *_: False),
-    Rule("v2.answer", "complete", lambda d, r, h, pieces: (pieces, [])),
-    # v2: exact lines
+    # v2: candidates and takes
+    Rule("v2.answer", "on_grid", lambda pair, *line: evidence_line(
+        pair.dance_frames, pair.reference_frames, *line)),
+    Rule("v2.method", "CLOSE_LINES", 0),
+    Rule("v2.takes", "merged", lambda found: found),
+    Rule("v2.answer", "drop_takes_missing_music", lambda pair, found: (found, [])),
+    # v2: exact lines and their errors
     Rule("v2.phase", "arrival", _strongest),
-    Rule("v2.phase", "arrival",
-         _weak_arrival, "weak ones"),
+    Rule("v2.phase", "arrival", _weak_arrival, "weak ones"),
     Rule("v2.phase", "disagreement", lambda *_: 0.0),
     Rule("v2.answer", "error_of", _error_without_height, "height"),
     Rule("v2.fit", "half_width", lambda *_: 0.0),
-    # v2: limits
-    Rule("v2.limits", "gone_on", lambda *a: (a[4], a[5])),
-    Rule("v2.limits", "told_limits", lambda *a: ((a[4], False), (a[5], False))),
-    Rule("v2.limits", "likely", _plain_odds, "file ends"),
-    Rule("v2.limits", "OFF", float("inf")),
-    Rule("v2.limits", "FARTHEST", 3.0),
     # v2: coverage, verdict, confidence
-    Rule("v2.answer", "lacking", lambda *_: None),
-    Rule("v2.answer", "rivals", lambda d, r, h, reference, piece, others: others),
-    Rule("v2.answer", "present", lambda *_: False),
-    Rule("v2.coverage", "ceiling", lambda *_: 1.0),
-    Rule("v2.coverage", "ceiling",
-         lambda lacks, _, seconds: ceiling(lacks, 0.0, seconds), "high scores"),
+    Rule("v2.coverage", "missing_share", lambda *_: None),
+    Rule("v2.answer", "rivals", lambda pair, take, others: others),
+    Rule("v2.answer", "surely_present", lambda *_: False),
+    Rule("v2.coverage", "confidence_cap", lambda *_: 1.0),
+    Rule("v2.coverage", "confidence_cap",
+         lambda lacks, _, seconds: confidence_cap(lacks, 0.0, seconds), "high scores"),
     Rule("v2.coverage", "TOGETHER", (1,)),
     Rule("v2.answer", "CLOSE", 1.0),
     Rule("v2.answer", "BETTER", float("inf")),
     Rule("v2.answer", "SAME", 10**9),
-    Rule("v2.answer", "UNLOCKED", 1.0),
-    # v2: other speeds, other keys, deep noise, what is left
-    Rule("v2.gaps", "incomplete", lambda *_: False),
-    Rule("v2.gaps", "gaps", lambda *_: []),
-    Rule("v2.gaps", "fresh", lambda *_: True),
-    Rule("v2.gaps", "without_filling", lambda level, segments: list(_sorted(segments))),
-    Rule("v2.gaps", "silent", lambda *_: False),
-    Rule("v2.gaps", "separated", _sorted),
-    Rule("v2.method", "with_rival", lambda *_: False),
-    Rule("v2.method", "in_other_key", lambda *_: None),
-    Rule("v2.method", "FASTER", 1.0),
+    # v2: deep noise
     Rule("v2.phase", "deep_search", lambda *_: []),
-    Rule("v2.faint_takes", "soft_takes", lambda *_: []),
-    Rule("v2.faint_takes", "heard", lambda *_: 1.0, "from the beginning"),
+    Rule("v2.faint_takes", "faint_takes", lambda *_: ()),
+    Rule("v2.faint_takes", "predicted_share", lambda *_: 1.0, "from the beginning"),
 )  # fmt: skip
 """One a line where it can be; what is only a matter of speed is not among them."""
 
@@ -256,19 +215,26 @@ def modules() -> list[ModuleType]:
 
 def original(rule: Rule) -> Any:
     """What a rule is in the code."""
-    return getattr(importlib.import_module(f"pipeline.align.{rule.module}"), rule.attribute)
+    module = importlib.import_module(f"pipeline.align.{rule.module}")
+    return reduce(getattr, rule.attribute.split("."), module)
 
 
-def users(rule: Rule) -> list[tuple[ModuleType, str]]:
+def users(rule: Rule) -> list[tuple[Any, str]]:
     """Where a rule is referred to: a constant within its own method only."""
+    if "." in rule.attribute:
+        owner, _, name = rule.attribute.rpartition(".")
+        return [(original(replace(rule, attribute=owner)), name)]
     known = original(rule)
-    folder = f"pipeline.align.{rule.module.split('.')[0]}"
     return [
         (module, name)
         for module in modules()
         for name, value in vars(module).items()
         if value is known
-        and (rule.is_function or (name == rule.attribute and module.__name__.startswith(folder)))
+        and (rule.is_function or name == rule.attribute)
+        and (
+            rule.is_function
+            or rule.module.split(".")[0] in (module.__name__.split(".")[2], "shared")
+        )
         and (not rule.here or module.__name__ == f"pipeline.align.{rule.module}")
     ]
 
