@@ -117,12 +117,24 @@ def moving_mean(values: Array, width: int) -> Array:
 
 
 def spread_max(values: Array, reach: int) -> Array:
-    """The largest value within ``reach`` places on either side, along the last axis."""
-    result = values.copy()
-    for shift in range(1, reach + 1):
-        np.maximum(result[..., shift:], values[..., :-shift], out=result[..., shift:])
-        np.maximum(result[..., :-shift], values[..., shift:], out=result[..., :-shift])
+    """The largest value within ``reach`` places on either side."""
+    padded = np.pad(values, reach, constant_values=-np.inf)
+    result: Array = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)
     return result
+
+
+def highest_places(curve: Array, number: int, apart: int) -> list[int]:
+    """Where a curve is highest, best first: at most so many places above 0, each more than
+    ``apart`` from the others."""
+    left = curve.copy()
+    places: list[int] = []
+    for _ in range(number):
+        place = int(left.argmax())
+        if left[place] <= 0:
+            break
+        places.append(place)
+        left[max(place - apart, 0) : place + apart + 1] = 0
+    return places
 
 
 def read_warped(sound: Sound, start: float, step: float, count: int) -> Samples:
