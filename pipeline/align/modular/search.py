@@ -15,7 +15,7 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, highest_places, spans
+from pipeline.align.shared.signal import Array, highest_places, slant_stack, spans
 
 LENGTH = 800
 """Frames of one window (8 s)."""
@@ -90,13 +90,7 @@ def stack(curves: Array, positions: Array, drift: float) -> Array:
     ``positions`` are the windows' first frames relative to the middle of the stack; entry
     ``k`` of the result is the lag of column ``k`` at the middle.
     """
-    total = curves.shape[1]
-    result = np.zeros(total, np.float32)
-    for curve, position in zip(curves, positions, strict=True):
-        shift = round(float(position) * drift)
-        low, high = max(shift, 0), min(total + shift, total)
-        result[low - shift : high - shift] += curve[low:high]
-    return result / np.float32(np.sqrt(len(curves)))
+    return slant_stack(curves, positions * drift) / np.float32(np.sqrt(len(curves)))
 
 
 def window_starts(count: int, length: int) -> list[int]:
