@@ -1,4 +1,4 @@
-"""The v2 method: one fast search by onset bits, waveforms for the exact place.
+"""The v2 method: a search by onset bits, waveforms for the exact place.
 
 Chunks of onset bits give candidates; phase correlation places them to the sample. Where
 bits say nothing (deep noise), the waveform itself is searched through the whole file.
