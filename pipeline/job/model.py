@@ -74,6 +74,11 @@ class VariantOutcome:
     notes: tuple[str, ...] = ()
     """What a person should know of the result, such as why the picture was re-encoded."""
 
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> VariantOutcome:
+        """The inverse of ``dataclasses.asdict``; raises TypeError for unknown keys."""
+        return VariantOutcome(**{**data, "notes": tuple(data.get("notes") or ())})
+
 
 @dataclass(frozen=True)
 class Outcome:
