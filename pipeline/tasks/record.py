@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.media.info import Role
+from pipeline.media.info import AudioInfo, MediaInfo, Role
 from pipeline.model import BEST_FIRST, VARIANTS, VariantName
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.job.warnings import Notice
     from store import Task
 
+SoundTracks = Sequence[AudioInfo]
 ACTIVE = frozenset({"pending", "processing"})
 MUTE = frozenset({"no_sound", "silent"})
 """Reasons that say that a file has no sound to find anything by."""
@@ -150,6 +151,12 @@ class TaskRecord:
         found = [w["at"] for w in self.warnings if w["code"] == f"{role}_cut_off" and "at" in w]
         return found[0] if found else None
 
+    def tracks(self, role: Role) -> SoundTracks | None:
+        """The sound tracks of a file; None where no plan says."""
+        plans = [plan for one in self.variants.values() if (plan := one.plan)]
+        infos = [plan.dance if role == "dance" else plan.reference for plan in plans]
+        return infos[0].sounds if infos else None
+
     def seconds_spent(self, now: datetime) -> float | None:
         """Seconds since the task was started, or between its start and its end."""
         ended = now if self.status == "processing" else self.completed_at
@@ -187,6 +194,13 @@ def read(task: Task) -> TaskRecord:
         timings={stage: value for stage, value in timings.items() if value is not None},
         adjust=_adjustment(get("adjust")),
     )
+
+
+def tracks_of(facts: Mapping[str, Any]) -> SoundTracks:
+    """The sound tracks in what a child process found in a file (``pipeline.child.calls``)."""
+    return MediaInfo.from_json(
+        {name: facts[name] for name in MediaInfo.__dataclass_fields__}
+    ).sounds
 
 
 def value_of(task: Task, key: str) -> Any:

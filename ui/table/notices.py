@@ -94,7 +94,7 @@ def show_notices(tasks: Sequence[TaskRecord]) -> bool:
     look; it is kept, since Streamlit forgets what a component said on another page.
     """
     known = bool(st.session_state.get(_NARROW, False))
-    told = _NOTICE(
+    answer = _NOTICE(
         key="notice",
         width="content",
         data={
@@ -107,8 +107,8 @@ def show_notices(tasks: Sequence[TaskRecord]) -> bool:
         default={"narrow": known},
         on_narrow_change=lambda: None,
     )
-    st.session_state[_NARROW] = bool(told.narrow)
-    return bool(told.narrow)
+    st.session_state[_NARROW] = bool(answer.narrow)
+    return bool(answer.narrow)
 
 
 def _title(tasks: Sequence[TaskRecord]) -> str:

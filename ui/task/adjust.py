@@ -162,7 +162,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     for left in preview.leaves_out:
         st.caption(t(f"adjust.{left}"))
     small = [kind for kind in (picture, song_file) if "-" in kind]
-    playable.provide(service, task, result.failed, small)
+    playable.make_playable(service, task, result.failed, small)
     return True
 
 

@@ -85,7 +85,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
             st.caption(t("compare.variants"))
         elif not task.answer.ambiguous:  # which of the places is to be chosen first
             st.caption(t("compare.same"))
-    playable.provide(service, task, result.failed)
+    playable.make_playable(service, task, result.failed)
 
 
 def alike(task: TaskRecord) -> bool:

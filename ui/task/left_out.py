@@ -47,11 +47,11 @@ def _sentence(start: float, end: float) -> str:
 
 def show_left_out(task: TaskRecord, kinds: Sequence[str]) -> None:
     """What each result leaves out, and the way to a result that keeps all of it."""
-    told = sentences(task, kinds)
-    if not told:
+    texts = sentences(task, kinds)
+    if not texts:
         return
     with st.container(key="left-out", gap="small"):
-        for text in told:
+        for text in texts:
             st.markdown(text)
         st.button(
             t("cut.keep_all"),

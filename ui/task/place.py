@@ -115,7 +115,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
     small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.provide(service, task, result.failed, small)
+    playable.make_playable(service, task, result.failed, small)
 
 
 def _answer(task: TaskRecord) -> Place | None:

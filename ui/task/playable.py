@@ -30,13 +30,13 @@ def undecodable(task: TaskRecord) -> set[str]:
     return set(st.session_state.get(f"undecodable-{task.id}", ()))
 
 
-def provide(
-    service: Service, task: TaskRecord, told: Sequence[str] | None, wanted: Collection[str] = ()
+def make_playable(
+    service: Service, task: TaskRecord, failed: Sequence[str] | None, wanted: Collection[str] = ()
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
     those that are ``wanted`` in any case."""
     known = undecodable(task)
-    fresh = (set(told or ()) & set(KINDS)) - known
+    fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
         st.session_state[f"undecodable-{task.id}"] = sorted(known | fresh)
         st.rerun()

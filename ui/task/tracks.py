@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Literal
 
 import streamlit as st
 
 from pipeline.child import cached_calls
-from pipeline.media.info import AudioInfo, MediaInfo, Role
-from pipeline.model import VARIANTS
-from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.record import SoundTracks, TaskRecord, tracks_of
 from ui.parts.live import live
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import t
 
+Role = Literal["dance", "reference"]
 ROLES: Mapping[Role, str] = {"dance": "original", "reference": "reference"}
 """And how the player calls each file."""
 TIMEOUT_SECONDS = 300.0
@@ -40,7 +40,7 @@ def choose(service: Service, task: TaskRecord, about: str) -> dict[str, int]:
             live(1.0, _wait, service, task, role)
         elif len(sounds) > 1:
             begin = task.answer.tracks.get(role) or _played(sounds)
-            names = {n: _name(n, sound) for n, sound in enumerate(sounds, 1)}
+            names = _names(sounds)
             number = st.selectbox(
                 t(f"tracks.{role}"),
                 list(names),
@@ -64,12 +64,12 @@ def kinds(service: Service, task: TaskRecord, chosen: Tracks) -> dict[str, str]:
     return found
 
 
-def _sounds(service: Service, task: TaskRecord, role: Role) -> Sequence[AudioInfo] | None:
+def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | None:
     """The file's sound tracks, by the plans or else by a look at the file; None while it is
     looked at."""
-    for plan in (task.variant(name).plan for name in VARIANTS):
-        if plan is not None:
-            return (plan.dance if role == "dance" else plan.reference).sounds
+    planned = task.tracks(role)
+    if planned is not None:
+        return planned
     path = file_path(service, task, ROLES[role])
     if path is None:
         return ()
@@ -77,7 +77,7 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> Sequence[AudioInf
     looked = cached_calls.fetch("probe", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
     if looked is None:
         return None
-    return MediaInfo.from_json(dict(looked.outcome)).sounds if looked.outcome else ()
+    return tracks_of(looked.outcome) if looked.outcome else ()
 
 
 def _wait(service: Service, task: TaskRecord, role: Role) -> None:
@@ -85,13 +85,17 @@ def _wait(service: Service, task: TaskRecord, role: Role) -> None:
         st.rerun()
 
 
-def _played(sounds: Sequence[AudioInfo]) -> int:
+def _played(sounds: SoundTracks) -> int:
     """The number of the track that players take by themselves."""
     return next((number for number, sound in enumerate(sounds, 1) if sound.default), 1)
 
 
-def _name(number: int, sound: AudioInfo) -> str:
-    told = (sound.title, sound.language, sound.codec)
-    unsaid = ("", "und")  # how MP4 says that no language is known
-    named = " \u00b7 ".join(one[:MAX_LETTERS] for one in told if one not in unsaid)
-    return t("tracks.track", n=number, name=named)
+def _names(sounds: SoundTracks) -> dict[int, str]:
+    """By number, what the file says of each track."""
+    names = {}
+    for number, sound in enumerate(sounds, 1):
+        said = (sound.title, sound.language, sound.codec)
+        unsaid = ("", "und")  # how MP4 says that no language is known
+        name = " \u00b7 ".join(one[:MAX_LETTERS] for one in said if one not in unsaid)
+        names[number] = t("tracks.track", n=number, name=name)
+    return names
