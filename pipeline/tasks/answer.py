@@ -51,7 +51,7 @@ class Answer:
     """The automatic answer that a place given by hand has replaced."""
 
     @property
-    def chosen(self) -> bool:
+    def placed_by_choice(self) -> bool:
         """Whether a person gave the place of music that fits at more than one."""
         return self.automatic is not None and self.automatic.ambiguous
 

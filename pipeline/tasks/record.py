@@ -17,7 +17,7 @@ from pipeline.model import BEST_FIRST, VARIANTS, VariantName
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.answer import Answer, read_answer
-from pipeline.tasks.values import mapping, number, objects, share, text
+from pipeline.tasks.values import count, mapping, number, objects, share, text, texts
 
 if TYPE_CHECKING:
     from pipeline.job.warnings import Notice
@@ -56,15 +56,17 @@ class VariantRecord:
 
     def keys(self, variant: str) -> dict[str, Any]:
         """The keys of the record that say this of a variant; a None takes the key away."""
-        return {
-            f"{variant}_status": self.status,
-            f"{variant}_output": self.output,
-            f"{variant}_size": self.size,
-            f"{variant}_reason": self.reason,
-            f"{variant}_notes": list(self.notes) or None,
-        }
+        return {f"{variant}_{part}": getattr(self, part) or None for part in _PARTS}
 
 
+_PARTS: Mapping[str, Callable[[object], Any]] = {
+    "status": text,
+    "output": text,
+    "size": count,
+    "reason": text,
+    "notes": texts,
+}
+"""The parts of a variant that are keys of the record, and how each is read."""
 VARIANT_KEYS = {name: tuple(VariantRecord().keys(name)) for name in VARIANTS}
 """The keys of each variant in a record."""
 
@@ -181,14 +183,20 @@ def read(task: Task) -> TaskRecord:
     options, plans = mapping(get("options")), mapping(get("plans"))
     timings = {str(stage): number(value) for stage, value in mapping(get("timings")).items()}
     # What an earlier attempt has answered says nothing of one that has not answered yet.
-    answered = task.status != "processing" or (task.stage or "").startswith("render_")
+    answered = task.status != "processing" or (text(get("stage")) or "").startswith("render_")
     shown = answered and task.status != "pending"
     return TaskRecord(
         **{name: getattr(task, name) for name in _OF_THE_STORE},
         **{name: clean(get(name)) for clean, names in _OF_ONE_TYPE.items() for name in names},
-        revision=_count(get("revision")) or 0,
+        revision=count(get("revision")) or 0,
         options=options,
-        variants={name: _variant(name, get, plans) for name in VARIANTS},
+        variants={
+            name: VariantRecord(
+                **{part: clean(get(f"{name}_{part}")) for part, clean in _PARTS.items()},
+                plan_json=mapping(plans.get(name)),
+            )
+            for name in VARIANTS
+        },
         answer=read_answer(get("alignment"), options) if shown else Answer(),
         warnings=tuple(_warnings(get("warnings"))),
         timings={stage: value for stage, value in timings.items() if value is not None},
@@ -211,36 +219,17 @@ def value_of(task: Task, key: str) -> Any:
 _OF_THE_STORE = ("id", "status", "created_at", "started_at", "completed_at", "attempts")
 
 
-def _count(value: object) -> int | None:
-    found = number(value)
-    return None if found is None or found < 0 else int(found)
-
-
 _OF_ONE_TYPE: Mapping[Callable[[object], Any], Sequence[str]] = {
     text: (
         *("stage", "reason", "reason_role", "detail", "visitor"),
         *("dance_name", "reference_name", "dance_file", "reference_file"),
     ),
-    _count: ("dance_size",),
+    count: ("dance_size",),
     share: ("progress",),
     number: ("seconds_left",),
     (lambda value: value is True): ("cancel_requested",),
 }
 """How each of these keys is read."""
-
-
-def _variant(
-    name: VariantName, get: Callable[[str], Any], plans: Mapping[str, Any]
-) -> VariantRecord:
-    status, output, size, reason, notes = map(get, VARIANT_KEYS[name])
-    return VariantRecord(
-        status=text(status),
-        output=text(output),
-        size=_count(size),
-        reason=text(reason),
-        notes=tuple(filter(None, map(text, notes))) if isinstance(notes, list) else (),
-        plan_json=mapping(plans.get(name)),
-    )
 
 
 def _warnings(given: Any) -> list[Notice]:
@@ -259,7 +248,7 @@ def _adjustment(given: Any) -> AdjustmentRecord | None:
     if not (status := text(values.get("status"))):
         return None
     return AdjustmentRecord(
-        number=_count(values.get("number")) or 0,
+        number=count(values.get("number")) or 0,
         status=status,
         progress=share(values.get("progress")),
         reason=text(values.get("reason")),

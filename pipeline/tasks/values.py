@@ -22,9 +22,21 @@ def share(value: object) -> float | None:
     return None if found is None else min(max(found, 0.0), 1.0)
 
 
+def count(value: object) -> int | None:
+    """A whole number that is not below 0; None for anything else."""
+    found = number(value)
+    return None if found is None or found < 0 else int(found)
+
+
 def text(value: object) -> str | None:
     """A text; None for anything else."""
     return value if isinstance(value, str) else None
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The texts of an array; none for anything else."""
+    given = value if isinstance(value, list | tuple) else ()
+    return tuple(one for one in given if isinstance(one, str))
 
 
 def mapping(value: object) -> Mapping[str, Any]:

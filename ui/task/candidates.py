@@ -44,7 +44,7 @@ def present(task: TaskRecord, candidates: Sequence[Candidate]) -> int | None:
 
 def offered_above(task: TaskRecord) -> bool:
     """Whether a person has to choose a place, or did: then the candidates stand above all."""
-    return task.answer.ambiguous or task.answer.chosen
+    return task.answer.ambiguous or task.answer.placed_by_choice
 
 
 def show_choices(service: Service, viewer: Viewer, task: TaskRecord) -> None:

@@ -106,7 +106,7 @@ def verdict(task: TaskRecord) -> str:
     moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
     if answer.placed:
         key = "verdict.by_hand" if answer.by_hand else "verdict.by_hand_refined"
-        return then(t("verdict.chosen" if answer.chosen else key), moved)
+        return then(t("verdict.chosen" if answer.placed_by_choice else key), moved)
     if task.same_file:  # that they agree is no merit
         return t("verdict.same_file")
     if answer.confidence is None:

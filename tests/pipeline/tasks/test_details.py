@@ -77,7 +77,7 @@ def same_row(store: Store, task_id: str) -> None:
     task = read(found)
     for text in (sentences.verdict, sentences.status_text):
         assert text(row) == text(task)
-    for figure in ("confidence", "agreement_ms", "placed", "chosen"):
+    for figure in ("confidence", "agreement_ms", "placed", "placed_by_choice"):
         assert getattr(row.answer, figure) == getattr(task.answer, figure), figure
     assert (row.reason, row.same_file) == (task.reason, task.same_file)
 

@@ -47,7 +47,7 @@ def asked(task: TaskRecord) -> list[Any]:
     """Everything that is worked out of a record's fields."""
     return [
         *(task.active, task.adjusting, task.waiting, task.results, task.same_file, task.made_with),
-        *(task.cut_off_at("dance"), task.answer.takes, task.answer.chosen),
+        *(task.cut_off_at("dance"), task.answer.takes, task.answer.placed_by_choice),
         *(task.variant(name).plan for name in VARIANTS),
     ]
 
