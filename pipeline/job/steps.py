@@ -171,7 +171,7 @@ def find_alignment(
     if len(broken) == answered:
         raise broken[0]
     answers = {
-        name: align.with_joints(answer, best.dance, best.reference)
+        name: align.with_joints(answer, best.dance, best.reference, align.METHODS[name])
         for name, answer in best.answers.items()
     }
     alignment = align.judge(answers)
