@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a small work's process does without NumPy, and so does what reads a record
+    import numpy as np
+    from numpy.typing import NDArray
 
 VariantName = str
 """A method's name, and that of its result: one of ``VARIANTS``."""
@@ -20,7 +21,7 @@ VARIANTS: tuple[VariantName, ...] = ("v2", "modular")
 BEST_FIRST = VARIANTS[::-1]
 """In the order in which they are shown: the most exact one first."""
 
-Samples = NDArray[np.float32]
+Samples: TypeAlias = "NDArray[np.float32]"
 
 Progress = Callable[[float], None]
 """Called with the fraction done of the present stage, 0 to 1."""

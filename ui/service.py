@@ -62,14 +62,15 @@ class Service:
     def tasks(self, snapshot: Snapshot | None = None) -> list[TaskRecord]:
         """All tasks of a snapshot, or of now, without their details; oldest first."""
         tasks = (snapshot or self.store.snapshot()).tasks
+        records: list[TaskRecord] = []
         for task in tasks:
             known = self._read.get(task.id)
             if known is None or known[0] is not task:
-                self._read[task.id] = (task, read(task))
-        if len(self._read) > 2 * len(tasks) + 100:
+                known = self._read[task.id] = (task, read(task))
+            records.append(known[1])
+        if len(self._read) > 2 * len(tasks) + 100:  # mostly of tasks that have left
             self._read.clear()
-            return self.tasks(snapshot)
-        return [self._read[task.id][1] for task in tasks]
+        return records
 
     @property
     def private(self) -> bool:
