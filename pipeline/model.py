@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a small work's process does without NumPy, and so does what reads a record
+    import numpy as np
+    from numpy.typing import NDArray
 
-VariantName = Literal["modular", "v2"]
+VariantName = str
+"""A method's name, and that of its result: one of ``VARIANTS``."""
 VARIANTS: tuple[VariantName, ...] = ("v2", "modular")
-"""In the order in which they are made: the fast one first."""
+"""In the order in which they are made: v2 can be watched first (docs/decisions/0002)."""
+BEST_FIRST = VARIANTS[::-1]
+"""In the order in which they are shown: the most exact one first."""
 
-Samples = NDArray[np.float32]
+Samples: TypeAlias = "NDArray[np.float32]"
 
 Progress = Callable[[float], None]
 """Called with the fraction done of the present stage, 0 to 1."""
@@ -191,7 +195,3 @@ class Alignment:
     error_ms: float | None = None
     reason: str | None = None
     variants: Mapping[str, MethodAlignment]
-
-
-Report = Callable[[Mapping[str, Any]], None]
-"""Takes one event of a running job (see ``pipeline.job.run``)."""
