@@ -22,7 +22,6 @@ from pipeline.align.v2.answer import (
     answer,
     error_of,
     free_span,
-    on_grid,
     placed,
 )
 from pipeline.align.v2.faint_takes import faint_takes
@@ -69,8 +68,8 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
         rough = lag / PER_SECOND, pair.speed
         line = fit_phase(pair.dance, pair.reference, *rough, *span, slack=DRIFT)
         if line.height >= LOCKED:
-            lag, drift = line.offset * PER_SECOND, line.speed / pair.speed - 1
-            return on_grid(pair, lag, drift, line.height)
+            exact = line.offset * PER_SECOND, line.speed / pair.speed - 1
+            return evidence_line(frames, reference, *exact, line.height)
     low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > PER_SECOND:
