@@ -26,6 +26,7 @@ from pipeline.align.modular.features import extract, flux
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
 from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import frame_size, power_frames
 from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
@@ -241,9 +242,8 @@ def arrivals(target: Path) -> None:
     case, dance, reference = sounds("strong_reflection-1")
     assert case.truth is not None  # noqa: S101
     truth = case.truth[0]
-    curves, middles = fine.responses(
-        dance, reference, truth.offset, truth.speed, truth.dance_start, truth.dance_end
-    )
+    pair = Pair(dance, reference, truth.line)
+    curves, middles = fine.responses(pair, truth.dance_start, truth.dance_end)
     curve, _ = fine.line_up(curves, middles.astype(np.float32), RATE, 4e-4)
     none = np.zeros(len(curves), np.float32)
     halves = (fine.stacked(curves[::2], none[::2]), fine.stacked(curves[1::2], none[1::2]))
