@@ -202,14 +202,14 @@ def constants_table(scores: Sequence[Score], test: Sequence[Score]) -> str:
             unseen.append((log_loss(learnt or curve, evidence[left], truth[left]),
                            log_loss(constant.today, evidence[left], truth[left])))  # fmt: skip
         fresh_evidence, fresh_truth, _ = observations(test, constant)
+        fitted, today = (float(np.mean(losses)) for losses in zip(*unseen, strict=True))
         losses = [
-            f"{fitted:.3f}, {now:.3f}"
-            for fitted, now in (
-                tuple(np.mean(unseen, axis=0)),
-                (log_loss(curve, fresh_evidence, fresh_truth),
-                 log_loss(constant.today, fresh_evidence, fresh_truth)),
-            )
-        ]  # fmt: skip
+            f"{fitted:.3f}, {today:.3f}",
+            f"{log_loss(curve, fresh_evidence, fresh_truth):.3f}, "
+            f"{log_loss(constant.today, fresh_evidence, fresh_truth):.3f}"
+            if len(fresh_truth)
+            else "–",
+        ]
         spread = f"{_spread([c.middle for c in curves])}; {_spread([c.slope for c in curves])}"
         rows.append([constant.name, count, _named(constant.today), _named(curve), spread, *losses])
     head = ["constant", "right / wrong", "today: middle; slope", "fitted", "5 % to 95 %",

@@ -120,7 +120,7 @@ def test_a_rule_is_left_out_where_it_fired(tmp_path: Path) -> None:
     truth = Segment(4.0, 18.0, 8.0)
     case = Case("develop-part-0", "part", dance, song, sounds.RATE, (truth,))
     rules = [
-        rule("modular.arrival.first_arrival"),
+        rule("modular.placing.placed[short takes]"),
         rule("judge.missed"),
         rule("shared.whole_dance.FASTER"),
     ]
