@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from pipeline.job.model import Outcome
+from pipeline.model import LineMap
 
 WIDTH, PANEL, MARGIN, LEFT = 1200, 190, 42, 70
 WHITE, INK, GREY, GRID = (255, 255, 255), (30, 30, 40), (120, 120, 130), (226, 226, 232)
@@ -49,19 +50,17 @@ class _Panel:
     def wave(
         self,
         wave: Mapping[str, Any],
-        offset: float,
-        speed: float,
+        line: LineMap,
         middle: float,
         within: tuple[float, float] = (-inf, inf),
     ) -> None:
-        """One waveform; column i stands at (time - offset) / speed on the dance's line, of which
-        only ``within`` (seconds) is drawn."""
+        """One waveform; on the dance's time line, of which only ``within`` (seconds) is drawn."""
         low, high = wave["low"], wave["high"]
         scale = max((*map(abs, low), *high, 1e-6))
         colour = COLOURS["dance"] if middle > 0.5 else COLOURS["reference"]
         for index, (bottom, top) in enumerate(zip(low, high, strict=True)):
             time = (index + 0.5) / len(low) * wave["duration"]
-            at = (time - offset) / speed
+            at = line.dance_time(time)
             x = self.x(at)
             if within[0] <= at <= within[1] and LEFT <= x <= WIDTH - 20:
                 ends = [(x, self.y(middle + top / scale * 0.22))]
@@ -95,10 +94,9 @@ def draw(outcome: Outcome, target: Path) -> None:
     canvas = ImageDraw.Draw(image)
     answer = outcome.alignment
     several = len(answer["segments"]) > 1  # each has a line of its own
-    offset = answer["offset"] if answer["matched"] else 0.0
-    speed = answer["speed"] if answer["matched"] else 1.0
-    first = min(0.0, -offset / speed)
-    last = max(waves["dance"]["duration"], (waves["reference"]["duration"] - offset) / speed)
+    line = LineMap(answer["offset"], answer["speed"]) if answer["matched"] else LineMap(0.0)
+    first = min(0.0, line.dance_time(0.0))
+    last = max(waves["dance"]["duration"], line.dance_time(waves["reference"]["duration"]))
     if several:
         first, last = 0.0, waves["dance"]["duration"]
     panel = _Panel(canvas, 0, first, last)
@@ -108,19 +106,19 @@ def draw(outcome: Outcome, target: Path) -> None:
         canvas.rectangle(box, fill=MATCHED)
     of_which = f"{len(answer['segments'])} parts, the longest: " if several else ""
     says = (
-        f"{of_which}reference_time = {speed:.6f} * dance_time {offset:+.4f} s, "
+        f"{of_which}reference_time = {line.speed:.6f} * dance_time {line.offset:+.4f} s, "
         f"confidence {answer['confidence']:.2f}"
         if answer["matched"]
         else f"not matched ({answer['reason']})"
     )
     panel.frame(f"dance (top) and reference (bottom) on the dance's time line, seconds: {says}")
-    panel.wave(waves["dance"], 0.0, 1.0, 0.75)
+    panel.wave(waves["dance"], LineMap(0.0), 0.75)
     if several:
         for one in answer["segments"]:
             stretch = (one["dance_start"], one["dance_end"])
-            panel.wave(waves["reference"], one["offset"], one["speed"], 0.25, stretch)
+            panel.wave(waves["reference"], LineMap(one["offset"], one["speed"]), 0.25, stretch)
     else:
-        panel.wave(waves["reference"], offset, speed, 0.25)
+        panel.wave(waves["reference"], line, 0.25)
     for row, (name, curve) in enumerate(curves.items(), start=1):
         xs, ys = curve["offsets"], curve["scores"]
         panel = _Panel(canvas, row, min(xs), max(xs))

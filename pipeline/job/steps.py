@@ -18,7 +18,7 @@ from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
     Alignment,
-    Evidence,
+    LineMap,
     MethodAlignment,
     Progress,
     Segment,
@@ -30,7 +30,6 @@ from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
-    from pipeline import align
     from pipeline.plan.render_plan import RenderPlan
 
 log = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ def find_alignment(
     from pipeline import align
     from pipeline.job import tracks
 
-    hint = align.Hint(*job.hint) if job.hint else None
+    hint = LineMap(*job.hint) if job.hint else None
     if hint is None:
         dances = _with_music(dances)
     else:  # where nothing fits nearby, the first pair stays
@@ -160,7 +159,7 @@ def find_alignment(
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            return MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+            return MethodAlignment(method=name, reason=reason_of(error))
 
     def begin(name: str) -> Progress:
         clock.start(f"align_{name}")
@@ -178,7 +177,7 @@ def find_alignment(
     }
     alignment = align.judge(answers)
     evidence: dict[str, Any] = {
-        "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
+        "variants": {name: evidence_to_json(a) for name, a in answers.items()},
         "waveforms": {
             "dance": _waveform(best.dance),
             "reference": _waveform(best.reference),
@@ -222,16 +221,16 @@ def _all_sounds(
     return dances, other.result(lambda _: hear(1.0))
 
 
-def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
+def as_placed(name: str, hint: LineMap, files: Files) -> MethodAlignment:
     """The place that a person gave, where there is no sound to refine it by."""
-    start = max(0.0, -hint.offset / hint.speed)
-    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
+    start, end = hint.overlap(files.dance.duration, files.reference.duration)
     if end <= start:
-        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+        return MethodAlignment(method=name, reason=reasons.NO_SHARED_MUSIC)
     segment = Segment(start, end, hint.offset, hint.speed)
     # Half: nothing speaks against the place, and nothing but a person for it.
-    evidence = Evidence(details={"hint": 1.0, "refined": 0.0})
-    return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
+    return MethodAlignment(
+        method=name, matched=True, confidence=0.5, segments=(segment,), refined=False
+    )
 
 
 def _dance_sounds(
