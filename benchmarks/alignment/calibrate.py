@@ -76,16 +76,17 @@ class Constant:
 
 
 def _verdict_score(s: Score) -> float | None:
-    """Modular's score, where no rival and no doubt decides instead."""
-    near = s.details.get("next_ratio", 0.0) > verdict.CLEAR
-    return None if near or s.details.get("trust", 1.0) < 1.0 else s.details.get("score")
+    """Modular's score, where no rival and no doubt decides instead; what it refused has one too."""
+    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR
+    decided = s.matched and (rival or s.details.get("trust", 1.0) < 1.0)
+    return None if decided else s.details.get("score") or None
 
 
 def _strength(s: Score) -> float | None:
     """V2's strength, or the score of what it refused, where nothing else decides."""
-    if s.ambiguous or s.details.get("trust", 1.0) < 1.0:
+    if s.matched and (s.ambiguous or s.details.get("trust", 1.0) < 1.0):
         return None
-    return s.details.get("strength", s.details.get("score"))
+    return s.details.get("strength") or s.details.get("score") or None
 
 
 def _usual_score(s: Score) -> float | None:

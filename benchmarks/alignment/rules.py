@@ -33,7 +33,6 @@ from pipeline.align.shared.signal import vertex
 from pipeline.align.shared.whole_dance import unmatched
 from pipeline.align.v2 import answer, phase
 from pipeline.align.v2.coverage import confidence_cap
-from pipeline.align.v2.takes import evidence_line
 from pipeline.model import Segment
 
 Without = Callable[..., Any]
@@ -87,10 +86,8 @@ def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, floa
     """The strongest peak instead of the first arrival (v2)."""
     size = np.abs(curve)
     top = int(size.argmax())
-    inner = 0 < top < len(curve) - 1
-    bend = vertex(*(float(size[top + k]) for k in (-1, 0, 1))) if inner else 0.0
     noise = 1.4826 * float(np.median(size)) + 1e-9
-    return top + bend - len(curve) // 2, float(size[top]) / noise
+    return top + vertex(size, top) - len(curve) // 2, float(size[top]) / noise
 
 
 def _weak_arrival(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, float]:
@@ -127,7 +124,6 @@ RULES: tuple[Rule, ...] = (
     Rule("judge", "echo", lambda *_: False),
     Rule("judge", "contrary", lambda *_: False),
     Rule("judge", "heard_somewhere", lambda *_: False),
-    Rule("judge", "trust", lambda *_: 1.0),
     Rule("judge", "surest", lambda a: (-a.confidence, 0.0), "by error"),
     Rule("judge", "ONE_EAR", 1.0),
     Rule("judge", "ALONE", 0.0),
@@ -164,15 +160,12 @@ RULES: tuple[Rule, ...] = (
     # modular: candidates and lines
     Rule("modular.takes", "gains_of", _plain_gains, "lines against each other"),
     Rule("modular.takes", "sharpen", lambda known, near, *_, **__: near),
-    Rule("modular.takes", "repeats", lambda *_: 0.0),
-    Rule("modular.takes", "repeats_anywhere", lambda *_: 0.0),
     Rule("modular.fit", "regress", lambda dance, reference, line, *_: line),
     Rule("modular.placing", "sharpened", lambda pair, lines, _: lines),
     Rule("modular.placing", "drop_takes_missing_music", lambda pair, found: (found, [])),
     # modular: exact lines and their errors
     Rule("modular.placing", "placed", lambda pair, rough: refine(
-        pair.dance, pair.reference, rough.offset, rough.speed, rough.dance_start, rough.dance_end,
-        slack=4e-4), "short takes"),
+        pair.on(rough.line), rough.dance_start, rough.dance_end, slack=4e-4), "short takes"),
     Rule("modular.arrival", "first_arrival", _strongest_of),
     Rule("modular.arrival", "_steady", lambda *_: True),
     Rule("modular.placing", "error_of", lambda *a: (error_of(*a)[0],) * 2, "side lobe"),
@@ -186,8 +179,6 @@ RULES: tuple[Rule, ...] = (
     Rule("modular.verdict", "SAME_NOTES", 9.0),
     Rule("modular.verdict", "fit_stretch", lambda d, r, line, *_: line, "rivals", here=True),
     # v2: candidates and takes
-    Rule("v2.answer", "on_grid", lambda pair, *line: evidence_line(
-        pair.dance_frames, pair.reference_frames, *line)),
     Rule("v2.method", "CLOSE_LINES", 0),
     # v2: exact lines and their errors
     Rule("v2.phase", "arrival", _strongest),
@@ -197,7 +188,6 @@ RULES: tuple[Rule, ...] = (
     Rule("v2.fit", "half_width", lambda *_: 0.0),
     # v2: coverage, verdict, confidence
     Rule("v2.coverage", "missing_share", lambda *_: None),
-    Rule("v2.answer", "rivals", lambda pair, take, others: others),
     Rule("v2.answer", "surely_present", lambda *_: False),
     Rule("v2.coverage", "confidence_cap", lambda *_: 1.0),
     Rule("v2.coverage", "confidence_cap",
