@@ -188,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     Rule("v2.fit", "half_width", lambda *_: 0.0),
     # v2: coverage, verdict, confidence
     Rule("v2.coverage", "missing_share", lambda *_: None),
+    Rule("v2.answer", "rivals", lambda pair, take, others: others),
     Rule("v2.answer", "surely_present", lambda *_: False),
     Rule("v2.coverage", "confidence_cap", lambda *_: 1.0),
     Rule("v2.coverage", "confidence_cap",
