@@ -12,10 +12,10 @@ from pipeline.align.shared.whole_dance import UNLOCKED, curve_evidence, unmatche
 from pipeline.align.v2.coverage import NOTHING, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
 from pipeline.align.v2.limits import extended_outwards, limits
-from pipeline.align.v2.onset_bits import PER_SECOND
+from pipeline.align.v2.onset_bits import PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
 from pipeline.align.v2.search import APART, agreement
-from pipeline.align.v2.takes import EvidenceLine, Take, genuine, peel_takes
+from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
 from pipeline.model import Candidate, Evidence, LineMap, MethodAlignment, Segment
 
 NAME = "v2"
@@ -98,6 +98,30 @@ def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share],
     return score, others, evidence
 
 
+def rivals(pair: FramedPair, take: Take, others: list[Share]) -> list[Share]:
+    """Other places with their exact share of a take's evidence over its whole overlap.
+
+    Bits are coarse in time, so that a copy half a frame away looks worse than it is; the
+    phase says where exactly it is.
+    """
+    low, high = int(take.start), max(int(take.stop), int(take.start) + 1)
+    mine = float(take.line.seconds[low:high].sum())
+    exact: list[Share] = []
+    for lag, share in others:
+        first = max(take.start, -lag / PER_SECOND)
+        last = min(take.stop, (pair.reference_frames.count - lag) / PER_SECOND)
+        if share < 0.55 or len(exact) >= 4 or last - first < 2 or pair.stretched:
+            exact.append((lag, share))
+            continue
+        drift, span = take.line.drift, (first / pair.speed, last / pair.speed)
+        on = pair.on(LineMap(lag / PER_SECOND, pair.speed * (1 + drift)))
+        found = fit_phase(on, *span, slack=1e-4, most=24)
+        there = found.line.offset * PER_SECOND if found.height >= LOCKED else lag
+        theirs = float(on_grid(pair, there, drift, found.height).seconds[low:high].sum())
+        exact.append((there, max(theirs / max(mine, 1e-6), 0.0)))
+    return sorted(exact, key=lambda item: -item[1])
+
+
 def error_of(pair: FramedPair, take: Take, exact: PhaseFit) -> float:
     """Milliseconds by which a take's line may be off.
 
@@ -151,6 +175,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         nearest = others[0][1] if others else 0.0
         deep = score < CHANCE and locked
         strength = 0.8 * exact.height if deep else score
+        others = others if deep else rivals(pair, take, others)
         span = segment.dance_start, segment.dance_end
         lack = missing_share(pair.on(segment.line), *span) if locked else None
         many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
@@ -207,3 +232,11 @@ def candidates_of(main: Segment, others: list[Share]) -> tuple[Candidate, ...]:
         (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
     ]
     return tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
+
+
+def on_grid(pair: FramedPair, lag: float, drift: float, height: float) -> EvidenceLine:
+    """A line whose evidence is measured with the dance's frames on the reference's grid."""
+    shift = float(np.ceil(lag) - lag)
+    aligned = extract(pair.dance, pair.speed, pair.dance_frames.pitch, shift)
+    line = evidence_line(aligned, pair.reference_frames, lag + shift, drift, height)
+    return replace(line, lag=lag)

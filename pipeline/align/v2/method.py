@@ -22,6 +22,7 @@ from pipeline.align.v2.answer import (
     answer,
     error_of,
     free_span,
+    on_grid,
     placed,
 )
 from pipeline.align.v2.faint_takes import faint_takes
@@ -68,7 +69,7 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
         found = fit_phase(pair.on(LineMap(lag / PER_SECOND, pair.speed)), *span, slack=DRIFT)
         if found.height >= LOCKED:
             exact = found.line.offset * PER_SECOND, found.line.speed / pair.speed - 1
-            return evidence_line(frames, reference, *exact, found.height)
+            return on_grid(pair, *exact, found.height)
     low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > PER_SECOND:

@@ -41,8 +41,15 @@ def bits_of(logs: Array) -> NDArray[np.int8]:
     return np.asarray(np.sign(rise), np.int8)
 
 
-def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFrames:
-    """Bits of a whole sound, -1 or 1 (0 where there is none), block by block."""
+def extract(
+    sound: Sound, speed: float = 1.0, pitch: float = 1.0, shift: float = 0.0
+) -> FeatureFrames:
+    """Bits of a whole sound, -1 or 1 (0 where there is none), block by block; frames may be
+    ``shift`` of a frame later.
+
+    Bits of two sounds agree best when their frames lie at the same place in the music,
+    so that of two copies of a passage the one on the frames' grid would win.
+    """
     per_second = PER_SECOND * speed
     count = signal.frame_count(sound, per_second)
     size = signal.frame_size(sound.rate, WINDOW)
@@ -50,6 +57,6 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFram
     values = np.zeros((count, BANDS), np.int8)
     for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
-        power = signal.power_frames(sound, first, last - first, size, per_second)
+        power = signal.power_frames(sound, first + shift, last - first, size, per_second)
         values[start:stop] = bits_of(np.log(power @ filters + 1e-9))[start - first : stop - first]
     return FeatureFrames(values, speed, pitch)
