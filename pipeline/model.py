@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 VariantName = Literal["modular", "v2"]
 VARIANTS: tuple[VariantName, ...] = ("v2", "modular")
-"""In the order in which they are made: the fast one first."""
+"""In the order in which they are made: v2 can be watched first (docs/decisions/0002)."""
 
 Samples = NDArray[np.float32]
 

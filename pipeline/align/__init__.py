@@ -3,6 +3,12 @@
 ``METHODS`` holds the independent methods by name; each is imported when it is first
 called, so that the command line starts fast. A third method is one more module and one
 more line here.
+
+Each method has its own features, search, speed search, fit, exact place, evidence, coverage and
+verdict: all that estimates where the music is. What follows from an estimate is written once,
+in ``shared``: rules on segments, pauses, gaps and echoes, the change point of a balance, grids of
+speeds. A mistake of those rules is a mistake of both methods; the judge counts the second method's
+word by how seldom they err together (``INDEPENDENCE``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ WEIGHTS: Mapping[str, float] = {
     "align_modular": 0.17,
     "render_v2": 0.25,
     "render_modular": 0.25,
-    "verify": 0.05,
 }
 """Share of a typical job's time, from its own timings of three-minute pairs."""
 
@@ -56,10 +55,6 @@ class StageClock:
             self.seconds[self._stage] = round(self.seconds.get(self._stage, 0.0) + spent, 3)
             self._done += self._weights.get(self._stage, 0.0)
             self._stage = ""
-
-    def skip(self, stage: str) -> None:
-        """Counts a stage that is not needed as done."""
-        self._done += self._weights.get(stage, 0.0)
 
     def step(self, fraction: float) -> None:
         """The present stage is ``fraction`` (0 to 1) done."""

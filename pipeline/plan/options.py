@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
+MAX_ROOM_SOUND = 0.5
+"""The largest share of the original sound under the music."""
+MAX_NUDGE_MS = 500.0
+"""Either way."""
+
 Action = Literal["copy", "encode"]
 
 
@@ -17,17 +22,19 @@ class RenderOptions:
     loudness: bool = True
     """Bring the reference to -14 LUFS by one static gain."""
     room_sound: float = 0.0
-    """How much of the original sound stays under the music, 0 to 0.5."""
+    """How much of the original sound stays under the music, 0 to ``MAX_ROOM_SOUND``."""
     nudge_ms: float = 0.0
-    """How much later the music is played, -500 to 500 milliseconds."""
+    """How much later the music is played, at most ``MAX_NUDGE_MS`` either way (milliseconds)."""
     portable: bool = False
     """H.264 8 bit without an edit list, for every player; may re-encode the picture."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.room_sound <= 0.5:
-            raise ValueError(f"room_sound is {self.room_sound}; it must be between 0 and 0.5")
-        if not -500.0 <= self.nudge_ms <= 500.0:
-            raise ValueError(f"nudge_ms is {self.nudge_ms}; it must be between -500 and 500")
+        for name, least, most in (
+            ("room_sound", 0, MAX_ROOM_SOUND),
+            ("nudge_ms", -MAX_NUDGE_MS, MAX_NUDGE_MS),
+        ):
+            if not least <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"{name} is {value}; it must be between {least:g} and {most:g}")
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -17,7 +17,7 @@ JUMP = 0.25
 """Seconds by which the song jumps, forwards or back, where another take begins."""
 
 
-_ANSWERED = frozenset({"render_v2", "render_modular", "verify"})
+_ANSWERED = frozenset({"render_v2", "render_modular"})
 """Stages of a run in which both methods have answered."""
 
 

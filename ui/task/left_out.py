@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pipeline.plan.estimate import left_out
+from pipeline.plan.estimate import trimmed_seconds
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks import record
 from store import Task
@@ -22,7 +22,7 @@ def left_out_of(task: Task, kind: str) -> tuple[float, float]:
     """Seconds at the dance's start and end that a result leaves out; 0 for what nobody misses."""
     try:
         plan = RenderPlan.from_json(dict(record.plan_of(task, kind)))
-        start, end = left_out(plan, ends=record.cut_off_at(task, "dance"))
+        start, end = trimmed_seconds(plan, ends=record.cut_off_at(task, "dance"))
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, AssertionError):
         return 0.0, 0.0  # no plan, or what a person made of it
     return (start if start > WORTH_SAYING else 0.0), (end if end > WORTH_SAYING else 0.0)

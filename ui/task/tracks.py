@@ -88,7 +88,7 @@ def _sounds(service: Service, task: Task, role: str) -> list[Mapping[str, Any]] 
         if path is None:
             return []
         arguments = {"path": str(path), "role": role}
-        looked = cached_calls.fetch("probe", arguments, path, timeout=TIMEOUT, quick=True)
+        looked = cached_calls.fetch("facts", arguments, path, timeout=TIMEOUT, quick=True)
         if looked is None:
             return None
         info = looked.outcome or {}

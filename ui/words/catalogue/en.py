@@ -111,7 +111,6 @@ TEXT: dict[str, str] = {
     "stage.align_modular": "Finding the music (modular)",
     "stage.render_v2": "Writing the result (v2)",
     "stage.render_modular": "Writing the result (modular)",
-    "stage.verify": "Checking the result",
     "stage.adjust": "Making your adjustment",
     "stage.place": "Place the song by hand",
     "stage.left": "{stage} · {left} left",

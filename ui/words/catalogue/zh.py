@@ -111,7 +111,6 @@ TEXT: dict[str, str] = {
     "stage.align_modular": "寻找音乐（modular）",
     "stage.render_v2": "生成结果（v2）",
     "stage.render_modular": "生成结果（modular）",
-    "stage.verify": "检查结果",
     "stage.adjust": "正在按微调重新生成",
     "stage.place": "请手动定位歌曲",
     "stage.left": "{stage} · 剩余 {left}",
