@@ -29,8 +29,7 @@ from benchmarks.alignment import tables
 from benchmarks.alignment.rules import RULES, Rule, Watch, recorded, without
 from benchmarks.alignment.scoring import Score, score
 from benchmarks.alignment.workers import RATE, from_method
-from benchmarks.cases.case import Case, Draw
-from benchmarks.cases.generate import KINDS
+from benchmarks.cases.case import KINDS, Case, Draw
 from benchmarks.cases.tracks import SPLITS
 from pipeline.align import METHODS, judge
 from pipeline.model import MethodAlignment, Samples

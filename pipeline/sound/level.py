@@ -19,7 +19,7 @@ from pipeline.limits import Limits
 from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.media.opening import opened
 from pipeline.reasons import InputError
-from pipeline.sound.decode import RATE, SILENT_PEAK, decode_tracks
+from pipeline.sound.decode import RATE_HZ, SILENT_PEAK, decode_tracks
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ WINDOW_SECONDS = 2.5
 _UNDECODABLE = (av.error.FFmpegError, FormChanged, NotASound, TooLate)
 
 Windows = NDArray[np.int16]
-"""Shape (samples,), mono at ``RATE`` hertz."""
+"""Shape (samples,), mono at ``RATE_HZ`` hertz."""
 
 
 def levels(path: Path, info: MediaInfo, scratch: Path, *, settings: Limits) -> list[float | None]:
@@ -57,7 +57,7 @@ def levels(path: Path, info: MediaInfo, scratch: Path, *, settings: Limits) -> l
 
 def _windows(path: Path, info: MediaInfo, track: AudioInfo, settings: Limits) -> Windows:
     """Samples of the track, none from where it cannot be decoded."""
-    wanted = round(WINDOW_SECONDS * RATE)
+    wanted = round(WINDOW_SECONDS * RATE_HZ)
     found = [np.zeros(0, dtype=np.int16)]
     try:
         with opened(path, role=info.role, settings=settings) as container:
@@ -66,7 +66,7 @@ def _windows(path: Path, info: MediaInfo, track: AudioInfo, settings: Limits) ->
                 container.seek(round(begin * av.time_base))
                 window = replace(info, start_time=begin)
                 left = wanted
-                for block in mono_blocks(container, window, track, RATE, info.duration):
+                for block in mono_blocks(container, window, track, RATE_HZ, info.duration):
                     found.append(block[:left])
                     left -= len(found[-1])
                     if not left:
