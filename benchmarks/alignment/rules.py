@@ -86,8 +86,7 @@ def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, floa
     """The strongest peak instead of the first arrival (v2)."""
     size = np.abs(curve)
     top = int(size.argmax())
-    inner = 0 < top < len(curve) - 1
-    bend = vertex(*(float(size[top + k]) for k in (-1, 0, 1))) if inner else 0.0
+    bend = vertex(size, top)
     noise = 1.4826 * float(np.median(size)) + 1e-9
     return top + bend - len(curve) // 2, float(size[top]) / noise
 

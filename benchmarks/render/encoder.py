@@ -53,7 +53,7 @@ def _bark(hertz: Floats) -> Floats:
 
 def _bands() -> tuple[NDArray[np.int64], Floats]:
     """The band of each line of the spectrum, and the bands' middles (Bark)."""
-    place = _bark(np.arange(FRAME // 2 + 1) * (RATE / FRAME))
+    place = _bark(np.arange(FRAME // 2 + 1, dtype=np.float64) * (RATE / FRAME))
     band = (place * BANDS_PER_BARK).astype(np.int64)
     count = int(_bark(np.array(HIGHEST_HZ)) * BANDS_PER_BARK)
     return band, (np.arange(count) + 0.5) / BANDS_PER_BARK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 MAX_ROOM_SOUND = 0.5
@@ -42,6 +42,10 @@ class RenderOptions:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """The inverse of ``to_json``; keys it does not know are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in record.items() if key in known})
+        """The inverse of ``to_json``; keys it does not know are left out.
+
+        Raises TypeError or ValueError for what is no value of an option.
+        """
+        usual = asdict(cls())
+        known = {name: record[name] for name in usual if name in record}
+        return cls(**{name: type(usual[name])(value) for name, value in known.items()})

@@ -117,12 +117,12 @@ def sound_file(
     total = max(1, round(wide.duration * RATE_HZ))
     check_free(scratch, round(wide.duration * BIT_RATE_BPS / 8))
     sources = Sources(wide, dance, reference, settings)
-    piece = _plain(wide)
+    plain = _plain(wide)
     with _removed_on_failure(target):
-        if piece is None:
+        if plain is None:
             encode(blocks(sources), target, total, progress)
         else:
-            _encode_piece(piece, sources.of(piece), settings, target, total, progress)
+            _encode_piece(plain, sources.of(plain), settings, target, total, progress)
     target.with_suffix(".json").write_text(_recipe(wide, dance, reference).to_json())
     return SoundFile(target, 0, zero, shared=False)
 

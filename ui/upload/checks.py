@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.child import cached_calls
 
 if TYPE_CHECKING:
-    from pipeline.child.supervise import ChildResult
+    from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
@@ -33,7 +33,7 @@ def _comparable(dance: Upload, reference: Upload) -> bool:
     return dance.size == reference.size and dance.path.is_file() and reference.path.is_file()
 
 
-def _compared(dance: Upload, reference: Upload) -> ChildResult | None:
+def _compared(dance: Upload, reference: Upload) -> CallResult | None:
     if not _comparable(dance, reference):  # most pairs: no process is needed to tell them apart
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.child import cached_calls
-from pipeline.tasks import record
+from pipeline.tasks.record import MUTE
+from pipeline.tasks.values import number
 from ui.words.format import clock, size
 from ui.words.text import has, t
 
 if TYPE_CHECKING:
-    from pipeline.child.supervise import ChildResult
+    from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
 
 
-def look(file: Upload) -> ChildResult | None:
+def look(file: Upload) -> CallResult | None:
     """What a child found out about the file; None while it looks, or once the file is gone."""
     arguments = {"path": str(file.path), "role": file.role}
     return cached_calls.fetch("facts", arguments, file.path, timeout=TIMEOUT, quick=True)
@@ -42,7 +43,7 @@ def refusal(file: Upload) -> str | None:
     found = look(file)
     if found is None or found.reason is None:
         return None
-    mute = file.role == "reference" and found.reason in record.MUTE
+    mute = file.role == "reference" and found.reason in MUTE
     return found.reason if found.reason in reasons.FINAL or mute else None
 
 
@@ -56,7 +57,7 @@ def facts_of(files: Iterable[Upload]) -> dict[str, Mapping[str, Any]]:
         elif result.outcome is None:
             key = f"reason.{result.reason}"
             warning = t(key) if has(key) else t("reason.unreadable")
-            if file.role == "dance" and result.reason in record.MUTE:
+            if file.role == "dance" and result.reason in MUTE:
                 warning = t("facts.place_by_hand")
             found[file.uid] = {"text": size(file.size), "warning": warning}
         else:
@@ -66,13 +67,13 @@ def facts_of(files: Iterable[Upload]) -> dict[str, Mapping[str, Any]]:
 
 def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     parts = []
-    seconds = record.number(info.get("duration"))
+    seconds = number(info.get("duration"))
     if seconds is not None:
         parts.append(clock(seconds))
     video = info.get("video")
     if isinstance(video, Mapping):
         width, height = video.get("width"), video.get("height")
-        if (record.number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
+        if (number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
             width, height = height, width
         if width and height:
             parts.append(f"{width}×{height}")
@@ -98,7 +99,7 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
 def _levels(info: Mapping[str, Any]) -> list[float]:
     """Of the sound tracks in which something is to be heard, in the file's order."""
     given = info.get("levels_db")
-    found = (record.number(level) for level in (given if isinstance(given, list) else ()))
+    found = (number(level) for level in (given if isinstance(given, list) else ()))
     return [level for level in found if level is not None]
 
 

@@ -114,7 +114,7 @@ TEXT: dict[str, str] = {
     "stage.adjust": "Making your adjustment",
     "stage.place": "Place the song by hand",
     "stage.left": "{stage} · {left} left",
-    "result.both": "Both results are ready",
+    "result.all": "The results are ready",
     "result.only": "Only {name} came out",
     "variant.original": "Original",
     "variant.reference": "Reference",

@@ -114,7 +114,7 @@ TEXT: dict[str, str] = {
     "stage.adjust": "正在按微调重新生成",
     "stage.place": "请手动定位歌曲",
     "stage.left": "{stage} · 剩余 {left}",
-    "result.both": "两个结果都已生成",
+    "result.all": "结果均已生成",
     "result.only": "仅生成 {name}",
     "variant.original": "原视频",
     "variant.reference": "参考音乐",
