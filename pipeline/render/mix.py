@@ -30,11 +30,11 @@ BLOCK_SAMPLES = RATE_HZ
 """How much is mixed at a time."""
 DUCK_STEP_SAMPLES = RATE_HZ // 100
 """From one value of the ducking gain to the next (10 ms)."""
-DUCK_THRESHOLD = -36.0
+DUCK_THRESHOLD_DB = -36.0
 """Music louder than this pushes the room sound down (decibels, root mean square)."""
 DUCK_SLOPE = 0.5
 """Decibels of ducking for each decibel above the threshold."""
-DUCK_DEPTH = 9.0
+DUCK_DEPTH_DB = 9.0
 """The most that the room sound is lowered (decibels)."""
 ATTACK_SECONDS = 0.02
 RELEASE_SECONDS = 0.3
@@ -252,7 +252,7 @@ def _ducking(music: Block, state: float) -> tuple[NDArray[np.float32], float]:
     padded = np.zeros((count * DUCK_STEP_SAMPLES, CHANNELS), dtype=np.float32)
     padded[: len(music)] = music
     level = np.sqrt(np.mean(padded.reshape(count, -1) ** 2, axis=1)) + 1e-9
-    wished = np.clip(DUCK_SLOPE * (20 * np.log10(level) - DUCK_THRESHOLD), 0, DUCK_DEPTH)
+    wished = np.clip(DUCK_SLOPE * (20 * np.log10(level) - DUCK_THRESHOLD_DB), 0, DUCK_DEPTH_DB)
     targets = 10 ** (-wished / 20)
     values = np.empty(count + 1)
     values[0] = state
