@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from benchmarks.alignment.ablate import JUDGE, read, scores_of
-from benchmarks.alignment.scoring import Score
+from benchmarks.alignment.scoring import SURE_CONFIDENCE, WRONG_MS, Score
 from benchmarks.alignment.tables import _table
 from pipeline.align.modular import coverage as modular_coverage
 from pipeline.align.modular import verdict
@@ -37,6 +37,8 @@ Doubles = NDArray[np.float64]
 RESAMPLES = 200
 """Of the bootstrap, by cases."""
 MAX_STATED = 0.9999
+MIN_ANSWERS = 4
+"""Nothing is fitted to fewer."""
 INTERVAL = (0.05, 0.95)
 """Quantiles of the bootstrap that are printed."""
 
@@ -99,7 +101,7 @@ def _usual_score(s: Score) -> float | None:
 
 def _notes(s: Score) -> float | None:
     """Modular's match of notes, where a part of the reference is missing."""
-    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.CLEAN
+    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.CLEAN_SHARE
     return s.details.get("tonal_rho") if doubted else None
 
 
@@ -123,7 +125,7 @@ CONSTANTS = (
 
 def right(s: Score) -> bool:
     """Whether the place is the right one; never where nothing is shared."""
-    return s.shares_music and s.error_ms is not None and s.error_ms <= 100
+    return s.shares_music and s.error_ms is not None and s.error_ms <= WRONG_MS
 
 
 def observations(scores: Sequence[Score], constant: Constant) -> tuple[Doubles, Doubles, list[str]]:
@@ -143,7 +145,7 @@ def observations(scores: Sequence[Score], constant: Constant) -> tuple[Doubles, 
 
 def fit(evidence: Doubles, truth: Doubles) -> Curve | None:
     """The likeliest curve under Jeffreys' prior; None without both right and wrong answers."""
-    if len(evidence) < 4 or truth.min() == truth.max():
+    if len(evidence) < MIN_ANSWERS or truth.min() == truth.max():
         return None
     centre, scale = float(evidence.mean()), float(evidence.std()) + 1e-9
     x = np.stack([np.ones(len(evidence)), (evidence - centre) / scale])
@@ -237,7 +239,11 @@ def cap_table(scores: Sequence[Score]) -> str:
     """
     rows = []
     for method in dict.fromkeys(s.method for s in scores):
-        own = [s for s in scores if s.method == method and s.matched and (s.confidence or 0) >= 0.9]
+        own = [
+            s
+            for s in scores
+            if s.method == method and s.matched and (s.confidence or 0) >= SURE_CONFIDENCE
+        ]
         wrong = sum(not right(s) for s in own)
         laplace = (len(own) - wrong + 1) / (len(own) + 2)
         least = (

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import pipeline.align
+from benchmarks.alignment.scoring import SURE_CONFIDENCE
 from pipeline.align import METHODS
 from pipeline.align.modular import takes
 from pipeline.align.modular.arrival import first_arrival, refine
@@ -144,7 +145,7 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.echoes", "without_echoes", lambda _, found, __: _in_time(found)),
     Rule("shared.whole_dance", "Estimator.in_other_key", lambda own, _: unmatched(own.name)),
     Rule("shared.whole_dance", "Estimator.worth_adding",
-         lambda _, piece: piece.confidence >= 0.9, "with a rival"),
+         lambda _, piece: piece.confidence >= SURE_CONFIDENCE, "with a rival"),
     Rule("shared.whole_dance", "FASTER", 1.0),
     Rule("shared.whole_dance", "UNLOCKED", 1.0),
     # both methods: limits

@@ -67,10 +67,10 @@ def from_this_machine() -> bool:
 
 
 def _is_operators(service: Service) -> bool:
-    """Whether this session, by where it comes from, is that of the server's keeper.
+    """Whether this session is the operator's, by where it comes from.
 
-    Once others have come, the session's own look counts, unless a setting tells of a proxy: one
-    that gives no sign of itself would let strangers look like this machine.
+    Once there were visitors from elsewhere, the session's own request decides, unless a setting
+    says that there is a proxy: behind one that adds no headers strangers look like this machine.
     """
     if not service.exposed.is_set():
         return True
