@@ -149,7 +149,7 @@ def _with_scores(
         details = {"score": max((result[0] for _, result in standings), default=0.0)}
     for (lacks, strength, seconds), cap in caps:
         lack = max((share for share in lacks if share is not None), default=None)
-        if (cap, lack) == (details.get("trust"), details.get("missing")):
+        if (cap, lack) == (answer.confidence_cap, details.get("missing")):
             details |= {"strength": strength, "seconds": seconds}
     return replace(answer, evidence=replace(answer.evidence, details=details))
 

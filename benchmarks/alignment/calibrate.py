@@ -77,15 +77,17 @@ class Constant:
 
 def _verdict_score(s: Score) -> float | None:
     """Modular's score, where no rival and no doubt decides instead."""
-    near = s.details.get("next_ratio", 0.0) > verdict.CLEAR
-    return None if near or s.details.get("trust", 1.0) < 1.0 else s.details.get("score")
+    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR
+    decided = rival or s.details.get("trust", 1.0) < 1.0
+    return None if decided else s.details.get("score") or None
 
 
 def _strength(s: Score) -> float | None:
     """V2's strength, or the score of what it refused, where nothing else decides."""
-    if s.ambiguous or s.details.get("trust", 1.0) < 1.0:
-        return None
-    return s.details.get("strength", s.details.get("score"))
+    if not s.matched:
+        return s.details.get("score") or None
+    decided = s.ambiguous or s.details.get("trust", 1.0) < 1.0
+    return None if decided else s.details.get("strength")
 
 
 def _usual_score(s: Score) -> float | None:
@@ -189,7 +191,7 @@ def constants_table(scores: Sequence[Score], test: Sequence[Score]) -> str:
     for constant in CONSTANTS:
         evidence, truth, cases = observations(scores, constant)
         curve = fit(evidence, truth)
-        count = f"{int(truth.sum())} / {int((1 - truth).sum())}"
+        count = f"{_counted(evidence[truth > 0], min)} / {_counted(evidence[truth == 0], max)}"
         if curve is None:
             rows.append([constant.name, count, _named(constant.today), *["–"] * 4])
             continue
@@ -202,19 +204,25 @@ def constants_table(scores: Sequence[Score], test: Sequence[Score]) -> str:
             unseen.append((log_loss(learnt or curve, evidence[left], truth[left]),
                            log_loss(constant.today, evidence[left], truth[left])))  # fmt: skip
         fresh_evidence, fresh_truth, _ = observations(test, constant)
+        fitted, today = (float(np.mean(losses)) for losses in zip(*unseen, strict=True))
         losses = [
-            f"{fitted:.3f}, {now:.3f}"
-            for fitted, now in (
-                tuple(np.mean(unseen, axis=0)),
-                (log_loss(curve, fresh_evidence, fresh_truth),
-                 log_loss(constant.today, fresh_evidence, fresh_truth)),
-            )
-        ]  # fmt: skip
+            f"{fitted:.3f}, {today:.3f}",
+            f"{log_loss(curve, fresh_evidence, fresh_truth):.3f}, "
+            f"{log_loss(constant.today, fresh_evidence, fresh_truth):.3f}"
+            if len(fresh_truth)
+            else "–",
+        ]
         spread = f"{_spread([c.middle for c in curves])}; {_spread([c.slope for c in curves])}"
         rows.append([constant.name, count, _named(constant.today), _named(curve), spread, *losses])
-    head = ["constant", "right / wrong", "today: middle; slope", "fitted", "5 % to 95 %",
+    head = ["constant", "right (lowest) / wrong (highest)", "today: middle; slope", "fitted",
+            "5 % to 95 %",
             "log loss on the other half: fitted, today's", "on the test split"]  # fmt: skip
     return _table(head, rows)
+
+
+def _counted(evidence: Doubles, extreme: Callable[[Doubles], float]) -> str:
+    """How many answers, and the evidence of the extreme one."""
+    return f"{len(evidence)} ({extreme(evidence):.2f})" if len(evidence) else "0"
 
 
 def _named(curve: Curve) -> str:

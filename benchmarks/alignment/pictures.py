@@ -22,11 +22,12 @@ from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
-from pipeline.align.modular.features import extract
+from pipeline.align.modular.features import extract, flux
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import frame_size, power_frames, triangles
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import frame_size, power_frames
 from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
@@ -192,8 +193,9 @@ def all_speeds(target: Path) -> None:
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
         for moved in (0, 1):
-            bank = triangles(speeds.mel_edges(float(speed) if moved else 1.0), size, dance.rate)
-            values = speeds.flux(at_speed(power @ bank, float(speed)))
+            bank = speeds.bank(dance.rate, float(speed) if moved else 1.0)
+            values = at_speed(power @ bank, float(speed))
+            values = speeds.decorrelated(flux(values, speeds.LEVEL, speeds.LOCAL))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",
@@ -240,9 +242,8 @@ def arrivals(target: Path) -> None:
     case, dance, reference = sounds("strong_reflection-1")
     assert case.truth is not None  # noqa: S101
     truth = case.truth[0]
-    curves, middles = fine.responses(
-        dance, reference, truth.offset, truth.speed, truth.dance_start, truth.dance_end
-    )
+    pair = Pair(dance, reference, truth.line)
+    curves, middles = fine.responses(pair, truth.dance_start, truth.dance_end)
     curve, _ = fine.line_up(curves, middles.astype(np.float32), RATE, 4e-4)
     none = np.zeros(len(curves), np.float32)
     halves = (fine.stacked(curves[::2], none[::2]), fine.stacked(curves[1::2], none[1::2]))

@@ -83,7 +83,7 @@ class Score:
     reason: str | None
     failure: str | None
     details: Mapping[str, float] = field(default_factory=dict)
-    """What a method's answer says of itself (``Evidence.details``); empty for the judge's."""
+    """What a method's answer says of itself; empty for the judge's."""
 
     @property
     def group(self) -> str:
@@ -133,8 +133,16 @@ def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
         case.name, case.kind, method, answer.matched, answer.ambiguous, answer.confidence,
         case.truth is not None, error, answer.error_ms, cover, limits, handled, answer.cpu,
         seconds, answer.rss, answer.reason, answer.failure,
-        answer.full.evidence.details if answer.full else {},
+        _details(answer),
     )  # fmt: skip
+
+
+def _details(answer: Answer) -> dict[str, float]:
+    """What a method's answer says of itself."""
+    full = answer.full
+    if full is None:
+        return {}
+    return {"score": full.score, **full.evidence.details, "trust": full.confidence_cap}
 
 
 def largest_error(truth: Segment, found: tuple[Segment, ...]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
-from pipeline.job.answers import answer_by_hand, no_answer
+from pipeline.job.answers import answer_by_hand
 from pipeline.job.background import BackgroundWork, run_in_background
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
@@ -21,6 +21,7 @@ from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
     Alignment,
+    LineMap,
     MethodAlignment,
     Progress,
     VariantName,
@@ -149,7 +150,7 @@ def find_alignment(
     from pipeline import align
     from pipeline.job import tracks
 
-    hint = align.Hint(*job.hint) if job.hint else None
+    hint = LineMap(*job.hint) if job.hint else None
     if hint is None:
         dances = _with_music(dances)
     else:  # where nothing fits nearby, the first pair stays
@@ -168,7 +169,7 @@ def find_alignment(
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            return no_answer(name, reason_of(error))
+            return MethodAlignment(method=name, reason=reason_of(error))
 
     def begin(name: str) -> Progress:
         clock.start(f"align_{name}")
@@ -186,7 +187,7 @@ def find_alignment(
     }
     alignment = align.judge(answers)
     evidence: dict[str, Any] = {
-        "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
+        "variants": {name: evidence_to_json(a) for name, a in answers.items()},
         "waveforms": {
             "dance": _waveform(best.dance),
             "reference": _waveform(best.reference),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.align.shared.echoes import odd_share
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
@@ -76,15 +77,13 @@ def pieces(start: float, stop: float) -> list[tuple[float, float]]:
     return [(float(b), float(b) + length) for b in begins]
 
 
-def missing_share(
-    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
-) -> float | None:
+def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     """The share of cells without the music that should be there, at least: 0 to 1.
 
     One standard error is taken off, so that what cannot be told raises no doubt. None where
     too few cells tell anything: a very short stretch, or deep noise.
     """
-    rate = dance.rate
+    rate, line = pair.rate, pair.line
     heard: list[Complex] = []
     played: list[Complex] = []
     per = int(BLOCK * rate / HOP)
@@ -92,8 +91,8 @@ def missing_share(
         count = int((high - low) * rate)
         if count < FRAME + HOP * per:
             continue
-        here = spectra(dance, low, 1 / rate, count)
-        there = spectra(reference, speed * low + offset, speed / rate, count)
+        here = spectra(pair.dance, low, 1 / rate, count)
+        there = spectra(pair.reference, line.reference_time(low), line.speed / rate, count)
         whole = len(here) // per * per
         heard.append(here[:whole])
         played.append(there[:whole])

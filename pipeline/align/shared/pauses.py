@@ -112,8 +112,8 @@ def without_fillings(level: Array, segments: Sequence[Segment]) -> tuple[Segment
     for index, before in enumerate(ordered):
         for far in range(index + 2, len(ordered)):
             after = ordered[far]
-            end = before.speed * before.dance_end + before.offset
-            if abs(after.speed * after.dance_start + after.offset - end) < SEAM_SECONDS:
+            end = before.line.reference_time(before.dance_end)
+            if abs(after.line.reference_time(after.dance_start) - end) < SEAM_SECONDS:
                 group = ordered[index : far + 1]
                 pauses = [silent(level, one, two) for one, two in pairwise(group)]
                 beside = zip(group[1:-1], pauses, pauses[1:], strict=False)
@@ -145,7 +145,8 @@ def sounding_gaps(
         part = between(level, low, high)
         if high - low < GAP_SECONDS or np.mean(part > usual - NO_MUSIC_DB) < 0.5:
             continue
-        ended = before and before.speed * low + before.offset > duration(reference) - AT_END_SECONDS
-        begun = after and after.speed * high + after.offset < AT_END_SECONDS
+        last = duration(reference) - AT_END_SECONDS
+        ended = before and before.line.reference_time(low) > last
+        begun = after and after.line.reference_time(high) < AT_END_SECONDS
         found.append((low, high, bool((ended and not after) or (begun and not before))))
     return found
