@@ -20,10 +20,10 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipeline.limits import GivenLimits
+
 if TYPE_CHECKING:
     from pipeline.job.events import End, Event
-
-from pipeline.limits import GivenLimits
 
 NICENESS = 10
 """Media work yields to the page."""

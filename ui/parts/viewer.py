@@ -92,7 +92,13 @@ def current_viewer(service: Service) -> Viewer:
         if login is not None:
             named = {name.strip() for name in service.settings.operators.split(",")}
             operator = here or not named.isdisjoint(login.ids)
-            return Viewer(login.name, "login", browser, login.earlier, operator)
+            return Viewer(
+                name=login.name,
+                by="login",
+                browser=browser,
+                earlier=login.earlier,
+                operator=operator,
+            )
     if browser is not None:
         return Viewer(browser, "cookie", browser, operator=here)
     key = checked_key(st.query_params.get(_KEY) or st.session_state.get(_KEY), service)

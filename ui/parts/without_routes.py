@@ -95,7 +95,7 @@ def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) ->
     if not path.is_file() or path.stat().st_size != given.size:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(given.getbuffer())
-    return Upload(uid, path, given.name, given.size, role)
+    return Upload(uid=uid, path=path, name=given.name, size=given.size, role=role)
 
 
 def player(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
