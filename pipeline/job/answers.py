@@ -12,8 +12,11 @@ def answer_by_hand(name: str, hint: LineMap, dance: float, reference: float) -> 
     start, end = hint.overlap(dance, reference)
     if end <= start:
         return MethodAlignment(method=name, reason=reasons.NO_SHARED_MUSIC)
-    segment = Segment(start, end, hint.offset, hint.speed)
     # Half: nothing speaks against the place, and nothing but a person for it.
     return MethodAlignment(
-        method=name, matched=True, confidence=0.5, segments=(segment,), refined=False
+        method=name,
+        matched=True,
+        confidence=0.5,
+        segments=(Segment(start, end, hint.offset, hint.speed),),
+        refined=False,
     )

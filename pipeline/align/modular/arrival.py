@@ -15,14 +15,7 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    best_slant,
-    slant_stack,
-    vertex,
-    window,
-)
+from pipeline.align.shared.signal import Array, Complex, best_slant, slant_stack, vertex, window
 from pipeline.model import LineMap
 
 WINDOW = 2.0

@@ -103,13 +103,15 @@ class Estimator:
         """The best answer near a person's placing; other keys are tried when nothing fits."""
         pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
         for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
-            found = []
+            best: tuple[float, float, FramedPair] | None = None
             for pitch in tries:
                 frames = self.extract(dance, hint.speed, pitch)
                 pair = FramedPair(dance, reference, frames, reference_frames)
-                found.append((*self.near(pair, hint.offset), pair))
-            score, offset, pair = max(found, key=lambda item: item[0])
-            if score >= HINT_SIGMAS:
+                score, offset = self.near(pair, hint.offset)
+                if score >= (best[0] if best else HINT_SIGMAS):
+                    best = score, offset, pair
+            if best:
+                score, offset, pair = best
                 return refined(self.at_place(pair, offset, score))
         return as_given(self.name, dance, reference, hint)
 

@@ -53,12 +53,13 @@ def placed(
     ``between``: the dance times up to which its line may be followed.
     """
     start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
-    line = LineMap(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift))
-    exact = PhaseFit(line, 0.0)
+    rough = LineMap(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift))
+    exact = PhaseFit(rough, 0.0)
     if not pair.stretched:
-        exact = fit_phase(pair.on(line), start, stop, slack=2e-4)
+        exact = fit_phase(pair.on(rough), start, stop, slack=2e-4)
     locked = exact.height >= LOCKED
-    on = pair.on(exact.line if locked else line)
+    line = exact.line if locked else rough
+    on = pair.on(line)
     low, high = on.overlap()
     span = max(start, low), min(stop, high)
     sharp: set[float] = set()
@@ -67,7 +68,7 @@ def placed(
         found = limits(on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}
-    start, stop, offset, speed = (float(x) for x in (*span, on.line.offset, on.line.speed))
+    start, stop, offset, speed = (float(x) for x in (*span, line.offset, line.speed))
     moved = pair.dance_frames.pitch != 1.0
     return Segment(start, stop, offset, speed, pitch_moved=moved), exact, sharp
 

@@ -68,8 +68,8 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
         span = start, min(stop, duration(pair.dance))
         found = fit_phase(pair.on(LineMap(lag / PER_SECOND, pair.speed)), *span, slack=DRIFT)
         if found.height >= LOCKED:
-            drift = found.line.speed / pair.speed - 1
-            return on_grid(pair, found.line.offset * PER_SECOND, drift, found.height)
+            exact = found.line.offset * PER_SECOND, found.line.speed / pair.speed - 1
+            return on_grid(pair, *exact, found.height)
     low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > PER_SECOND:

@@ -24,6 +24,8 @@ LOCKED_HEIGHT = 8.0
 """Height of the locked line from which it stands."""
 SECOND_PEAK_SHARE = 0.8
 """The next place's height relative to the best up to which there is a clear winner."""
+APART_SAMPLES, LEAST_SECONDS = 400, 2.0
+"""Samples within which two places are one; seconds that dance and reference share at least."""
 MOST_CHUNKS = 12
 """Chunks that are stacked."""
 
@@ -211,21 +213,14 @@ def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
         total[at : at + len(curve)] += signal.spread_max(curve, 1)
     scale = float(signal.robust_sigma(total)) + 1e-6
     total = np.asarray((total - np.median(total)) / scale, np.float32)
-    top = int(total.argmax())
-    rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
-    if rest.max(initial=0.0) > SECOND_PEAK_SHARE * total[top]:
+    places = signal.highest_places(total, 2, APART_SAMPLES)
+    if len(places) > 1 and total[places[1]] > SECOND_PEAK_SHARE * total[places[0]]:
         return []  # shared drums match at every bar; the right place matches alone
     found: list[PhaseFit] = []
-    for _ in range(2):
-        place = int(total.argmax())
-        if total[place] < STACKED_SIGMAS:
-            break
+    for place in places:
         pair = Pair(dance, reference, LineMap((place - WHOLE - span) / dance.rate))
         low, high = pair.overlap()
-        total[max(place - 800, 0) : place + 800] = 0
-        if high - low < 2:
-            continue
-        line = fit_phase(pair, low, high, slack=1e-4)
-        if line.height >= LOCKED_HEIGHT:
-            found.append(line)
+        if total[place] >= STACKED_SIGMAS and high - low >= LEAST_SECONDS:
+            line = fit_phase(pair, low, high, slack=1e-4)
+            found += [line] if line.height >= LOCKED_HEIGHT else []
     return found
