@@ -51,7 +51,7 @@ def our_store(folder: Path, count: int) -> Store:
     outputs = folder / "outputs"
     outputs.mkdir()
     replace_whole(outputs / "task_status.json", encode(records(count)))
-    return Store(StoreSettings(outputs=outputs, max_finished_mb=1000))
+    return Store(StoreSettings(outputs=outputs))
 
 
 def ours(folder: Path, count: int) -> Update:

@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -78,15 +78,20 @@ class _Attempt:
     details: Details
     last_progress: float = 0.0
     lost: bool = False
+    unsaved: dict[str, Any] = field(default_factory=dict)
+    """Changes that could not be saved when they were made: the next ones take them along."""
 
     def patch(self, changes: Mapping[str, Any], *, durable: bool = True) -> None:
-        """Writes changes under this attempt's owner; a failure to save is the store's to retry."""
+        """Writes changes under this attempt's owner; no failure to save them ends the attempt, and
+        the store tries its end again."""
         from store import Fenced, NoSuchTask, NotSaved
 
+        if durable:
+            self.unsaved |= changes
         try:
             self.store.update(
                 self.task.id,
-                changes,
+                self.unsaved if durable else changes,
                 owner=self.task.owner,
                 attempt=self.task.attempts,
                 durable=durable,
@@ -98,6 +103,7 @@ class _Attempt:
             log.warning("[%s] not saved, tried again later: %s", self.task.id, error)
         else:
             if durable:
+                self.unsaved = {}
                 self.details.saved()
 
     def stop(self) -> str | None:

@@ -192,7 +192,7 @@ def save(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, A
     if task is None or not viewer.may_see(service, task):
         return
     try:
-        service.store.request_adjustment(task_id, options)
+        service.store.request(task_id, {"options": options})
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return

@@ -99,7 +99,7 @@ def go_back(service: Service, viewer: Viewer, task_id: str) -> None:
     if task is None or not viewer.may_see(service, task) or not answer.automatic(task):
         return
     try:
-        service.store.request_adjustment(task_id, {**record.options_of(task), "automatic": True})
+        service.store.request(task_id, {"options": {**record.options_of(task), "automatic": True}})
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return

@@ -218,7 +218,7 @@ def save_hint(
     options |= {f"{role}_track": number for role, number in chosen.items()}
     try:
         if task.status == "success":
-            service.store.request_adjustment(task_id, options)
+            service.store.request(task_id, {"options": options})
         elif task.status == "failed":
             service.store.update(task_id, {"options": options})
             service.store.retry(task_id)

@@ -16,13 +16,14 @@ from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
-from store import Store, Task
+from store import ADJUST, Store, Task
 
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     yield store
     store.close()
 
@@ -41,8 +42,8 @@ def twice(
 
 
 def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> Task:
-    store.request_adjustment(task_id, options)
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": options})
+    claimed = store.claim(ADJUST)
     assert claimed is not None
     run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
     task = store.get(task_id)
@@ -76,7 +77,7 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
     assert placed.alignment["automatic"]["segments"] == found.alignment["segments"]
     assert (results / "evidence.json").read_text() != curves
     store.close()
-    again = Store(settings).start()  # a restart in between
+    again = Store(settings, FORM).start()  # a restart in between
     moved = adjusted(again, settings, task_id, {"nudge_ms": 90.0, "room_sound": 0.1})
     assert moved.alignment == placed.alignment
 
@@ -112,8 +113,8 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
         outputs[f"{name}_output"] = f"outputs/results/{task_id}/{task_id}_{name}.mp4"
     alignment = {"matched": True, "segments": [], "variants": {}}
     store.update(task_id, {"status": "success", "alignment": alignment, **outputs})
-    store.request_adjustment(task_id, {"hint": {"offset": 3.0, "speed": 1.0}})
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": {"hint": {"offset": 3.0, "speed": 1.0}}})
+    claimed = store.claim(ADJUST)
     assert claimed is not None
 
     def work(job: Any, *_: Any, **__: Any) -> ChildResult:

@@ -14,8 +14,9 @@ from pipeline.tasks import answer, details
 from pipeline.tasks import record as records
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
-from store import Store
+from store import ADJUST, Store
 from tests.browser.steps import records_in
 from ui.words import sentences
 
@@ -26,7 +27,7 @@ VISITOR = "0123456789abcdef" * 2
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     yield store
     store.close()
 
@@ -63,8 +64,8 @@ def run(store: Store, settings: Settings) -> None:
 
 
 def adjust(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> None:
-    store.request_adjustment(task_id, options)
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": options})
+    claimed = store.claim(ADJUST)
     assert claimed
     run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
 

@@ -13,6 +13,7 @@ import pytest
 from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import BadPatch, Store, Task
 
@@ -21,7 +22,7 @@ REFERENCE = b"the song itself" * 5000
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings)
+    store = Store(settings, FORM)
     store.start()
     yield store
     store.close()

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.tasks import answer, record
 from pipeline.tasks.queue import queue_of
-from store import Adjustment, Task
+from store import Run, Task
 from ui.table import grid, rows
 from ui.words import sentences
 from ui.words.names import download_name, plain, shown_name
@@ -88,8 +88,8 @@ def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
 
 
 def test_an_adjustment_counts_as_work_and_stands_in_its_row() -> None:
-    half = Adjustment(number=1, status="processing", progress=0.5)
-    over = Adjustment(number=1, status="failed", reason="crashed")
+    half = Run(number=1, status="processing", progress=0.5)
+    over = Run(number=1, status="failed", reason="crashed")
     tasks = [task(1, adjust=half), task(2, adjust=over), task(3)]
     queue = queue_of(tasks, 1, NOW)
     assert (queue.adjusting, queue.running, queue.seconds_left) == (1, 0, None)
