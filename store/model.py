@@ -93,27 +93,6 @@ class Task:
     not_before: datetime | None = None
     cancel_requested: bool = False
     adjust: Run | None = None
-    # compat: to be removed once pipeline.tasks.record reads all of this from extra
-    modular_output: str | None = None
-    v2_output: str | None = None
-    dance_name: str | None = None
-    reference_name: str | None = None
-    dance_size: int | None = None
-    reference_size: int | None = None
-    dance_file: str | None = None
-    reference_file: str | None = None
-    modular_status: str | None = None
-    v2_status: str | None = None
-    stage: str | None = None
-    seconds_left: float | None = None
-    detail: str | None = None
-    warnings: tuple[Any, ...] = ()
-    alignment: Mapping[str, Any] | None = None
-    options: Mapping[str, Any] | None = None
-    plans: Any = None
-    timings: Mapping[str, Any] | None = None
-    visitor: str | None = None
-    # end of compat
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Every key of the record that is not one of the above."""
 
@@ -203,31 +182,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "progress": _number,
     "cancel_requested": lambda value: value is True,
     "adjust": _to_run,
-    # compat
-    **dict.fromkeys(
-        [
-            "modular_output",
-            "v2_output",
-            "dance_file",
-            "reference_file",
-            "dance_name",
-            "reference_name",
-            "modular_status",
-            "v2_status",
-            "stage",
-            "detail",
-            "visitor",
-        ],
-        _text,
-    ),
-    **dict.fromkeys(
-        ("alignment", "options", "timings"),
-        lambda value: copied(value) if isinstance(value, dict) else None,
-    ),
-    **dict.fromkeys(("dance_size", "reference_size"), lambda value: count(value) or None),
-    "seconds_left": _number,
-    "warnings": lambda value: tuple(copied(value)) if isinstance(value, list) else (),
-    "plans": copied,
 }
 """How each key of a record becomes a field."""
 

@@ -1,8 +1,8 @@
 """The child process of one task: ``python -m pipeline.child``.
 
 Standard input: one line with the job as JSON, then kept open for as long as the parent
-lives. Standard output: one JSON object a line (the events of ``pipeline.job.run``, then one
-``outcome`` or ``error``). Standard error: the log. When standard input ends, the parent is
+lives. Standard output: one JSON object a line (``pipeline.job.events``, of which the last one
+tells the end). Standard error: the log. When standard input ends, the parent is
 gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included, is killed.
 """
 
@@ -17,7 +17,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from pipeline.job.events import End, Event
 
 NICENESS = 10
 """Media work yields to the page."""
@@ -60,10 +63,12 @@ def main() -> int:
     request = json.loads(_first_line(source))
     _end_with_parent(source)
 
+    from pipeline.job.events import ErrorEvent, to_json
+
     lock = threading.Lock()
 
-    def report(event: Mapping[str, Any]) -> None:
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    def report(event: Event | End) -> None:
+        line = json.dumps(to_json(event), ensure_ascii=False, allow_nan=False).encode() + b"\n"
         with lock:
             out.write(line)
 
@@ -78,13 +83,12 @@ def main() -> int:
         from pipeline.reasons import reason_of, told
 
         report(
-            {
-                "event": "error",
-                "reason": reason_of(error),
-                "role": getattr(error, "role", None),
-                "text": told(error),
-                "detail": getattr(error, "detail", "") or traceback.format_exc(),
-            }
+            ErrorEvent(
+                reason=reason_of(error),
+                role=getattr(error, "role", None),
+                text=told(error),
+                detail=getattr(error, "detail", "") or traceback.format_exc(),
+            )
         )
     return 0
 
@@ -101,7 +105,7 @@ def _load(kind: str) -> None:
         import pipeline.render.result  # noqa: F401
 
 
-def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any]:
+def _do(request: Mapping[str, Any], report: Any, settings: Any) -> End:
     """One request: a job, or one of the small pictures and previews for the page."""
     kind = request["kind"]
     if kind == "job":
@@ -111,12 +115,12 @@ def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any
         job = Job.from_json(request["job"])
         outcome = run(job, report, settings)
         write_evidence(job.out, outcome)
-        return {"event": "outcome", "outcome": outcome.to_json()}
+        return outcome
     if kind == "call":
         from pipeline.child.calls import CALLS
+        from pipeline.job.events import ValueEvent
 
-        value = CALLS[request["name"]](request["arguments"], settings)
-        return {"event": "outcome", "outcome": value}
+        return ValueEvent(CALLS[request["name"]](request["arguments"], settings))
     raise ValueError(f"unknown kind of work: {kind!r}")
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.job.model import Outcome
-
-NAMES = ("modular", "v2")
-"""In the order in which the page shows them."""
+from pipeline.model import BEST_FIRST
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
     """The results' paths, how far the methods agree, and how sure the answer is."""
-    for name in NAMES:
+    for name in BEST_FIRST:
         variant = outcome.variants.get(name)
         if variant is not None and variant.output is not None:
             yield f"{name}: {variant.output}"

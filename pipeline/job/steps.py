@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
-from pipeline.job.background import Beside, beside
+from pipeline.job.answers import answer_by_hand, no_answer
+from pipeline.job.background import BackgroundWork, run_in_background
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.media.info import NO_TRACK, MediaInfo
@@ -18,10 +19,8 @@ from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
     Alignment,
-    Evidence,
     MethodAlignment,
     Progress,
-    Segment,
     VariantName,
 )
 from pipeline.previews.waveform import peaks
@@ -30,7 +29,6 @@ from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
-    from pipeline import align
     from pipeline.plan.render_plan import RenderPlan
 
 log = logging.getLogger(__name__)
@@ -45,8 +43,8 @@ class Files:
 
     dance: MediaInfo
     reference: MediaInfo
-    listening: Beside[tuple[PcmSound, ...]] | None = None
-    """Decodes the reference's tracks meanwhile; None where no sound is needed."""
+    reference_decode: BackgroundWork[tuple[PcmSound, ...]] | None = None
+    """Decodes the reference's tracks in the background; None where no sound is needed."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
-    early: Beside[None] | None = None
-    """Encodes the reference meanwhile; to be awaited before rendering."""
+    reference_encode: BackgroundWork[None] | None = None
+    """Encodes the reference in the background; to be awaited before rendering."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,9 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
             progress=progress,
         )
 
-    listening = None
+    reference_decode = None
     if job.plans is None:
-        listening = meanwhile.enter_context(beside("decode-reference", listen))
+        reference_decode = meanwhile.enter_context(run_in_background("decode-reference", listen))
     # A dance that a person places by hand may be mute.
     dance = probe(
         job.dance,
@@ -106,7 +104,7 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
         need_sound=not placed(job),
         need_picture=not job.align_only,
     )
-    return Files(dance, reference, listening)
+    return Files(dance, reference, reference_decode)
 
 
 def find_alignment(
@@ -136,7 +134,7 @@ def find_alignment(
                 job.scratch,
                 settings=settings,
             )
-            early_sound = meanwhile.enter_context(beside("encode-early", work))
+            early_sound = meanwhile.enter_context(run_in_background("encode-early", work))
     # SciPy, which takes a while: the encoder is at work already.
     from pipeline import align
     from pipeline.job import tracks
@@ -154,13 +152,13 @@ def find_alignment(
         nonlocal answered
         answered += 1
         if hint is not None and dance.stream == NO_TRACK:
-            return as_placed(name, hint, files)
+            return answer_by_hand(name, hint, files.dance.duration, files.reference.duration)
         try:
             return align.METHODS[name](dance, reference, hint=hint, progress=progress)
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            return MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+            return no_answer(name, reason_of(error))
 
     def begin(name: str) -> Progress:
         clock.start(f"align_{name}")
@@ -173,7 +171,7 @@ def find_alignment(
     if len(broken) == answered:
         raise broken[0]
     answers = {
-        name: align.with_joints(answer, best.dance, best.reference)
+        name: align.with_joints(answer, best.dance, best.reference, align.METHODS[name])
         for name, answer in best.answers.items()
     }
     alignment = align.judge(answers)
@@ -211,7 +209,7 @@ def _all_sounds(
     job: Job, files: Files, clock: StageClock, settings: Settings
 ) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
     """The dance's tracks, decoded beside the reference's."""
-    other = files.listening
+    other = files.reference_decode
     assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
 
@@ -220,18 +218,6 @@ def _all_sounds(
 
     dances = _dance_sounds(job, files, settings, hear)
     return dances, other.result(lambda _: hear(1.0))
-
-
-def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
-    """The place that a person gave, where there is no sound to refine it by."""
-    start = max(0.0, -hint.offset / hint.speed)
-    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
-    if end <= start:
-        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
-    segment = Segment(start, end, hint.offset, hint.speed)
-    # Half: nothing speaks against the place, and nothing but a person for it.
-    evidence = Evidence(details={"hint": 1.0, "refined": 0.0})
-    return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
 
 
 def _dance_sounds(
@@ -276,8 +262,8 @@ def plan_answers(
         settings=settings,
     )
     options = RenderOptions.from_json(dict(job.options))
-    if sounds.early is not None:
-        sounds.early.result()
+    if sounds.reference_encode is not None:
+        sounds.reference_encode.result()
 
     def make(name: VariantName) -> RenderPlan:
         answer = alignment.variants.get(name)

@@ -50,7 +50,7 @@ def store(make: Make) -> Store:
 
 def value(task: Task, key: str) -> Any:
     """A key that is the application's own."""
-    return task.extra.get(key, getattr(task, key, None))
+    return task.extra.get(key)
 
 
 def new_id() -> str:

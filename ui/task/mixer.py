@@ -7,7 +7,6 @@ itself is played by the plan instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,16 +49,9 @@ class Preview:
         return tuple(left)
 
 
-def make_preview(record: Mapping[str, Any], options: RenderOptions) -> Preview | None:
-    """The preview of a plan's record with other options.
-
-    None for a record that is no plan, and for options with which no music would be left.
-    """
-    try:
-        plan = RenderPlan.from_json(dict(record))
-        told = outline(plan, options)
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, AssertionError):
-        return None
+def make_preview(plan: RenderPlan, options: RenderOptions) -> Preview | None:
+    """The preview of a plan with other options; None where no music would be left."""
+    told = outline(plan, options)
     if told is None:
         return None
     song: Song = "reference" if plan.sound.room_gain > 0 else "result"

@@ -17,7 +17,7 @@ from ui.words.format import size
 from ui.words.text import has, t
 
 if TYPE_CHECKING:
-    from pipeline.child.supervise import ChildResult
+    from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
@@ -64,7 +64,7 @@ def unfinished(dances: Sequence[Upload], reference: Upload | None) -> bool:
     )
 
 
-def _probed(file: Upload) -> ChildResult | None:
+def _probed(file: Upload) -> CallResult | None:
     arguments = {"path": str(file.path), "role": file.role}
     return cached_calls.fetch("probe", arguments, file.path, timeout=TIMEOUT, quick=True)
 
@@ -73,7 +73,7 @@ def _comparable(dance: Upload, reference: Upload) -> bool:
     return dance.size == reference.size and dance.path.is_file() and reference.path.is_file()
 
 
-def _compared(dance: Upload, reference: Upload) -> ChildResult | None:
+def _compared(dance: Upload, reference: Upload) -> CallResult | None:
     if not _comparable(dance, reference):  # most pairs: no process is needed to tell them apart
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pipeline.child import cached_calls
-from pipeline.tasks import record
+from pipeline.tasks.values import number
 from ui.words.format import clock, size
 from ui.words.text import has, t
 
@@ -63,13 +63,13 @@ def _look(file: Upload) -> Any:
 
 def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     parts = []
-    seconds = record.number(info.get("duration"))
+    seconds = number(info.get("duration"))
     if seconds is not None:
         parts.append(clock(seconds))
     video = info.get("video")
     if isinstance(video, Mapping):
         width, height = video.get("width"), video.get("height")
-        if (record.number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
+        if (number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
             width, height = height, width
         if width and height:
             parts.append(f"{width}×{height}")
@@ -95,7 +95,7 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
 def _levels(info: Mapping[str, Any]) -> list[float]:
     """Of the sound tracks in which something is to be heard, in the file's order."""
     given = info.get("levels_db")
-    found = (record.number(level) for level in (given if isinstance(given, list) else ()))
+    found = (number(level) for level in (given if isinstance(given, list) else ()))
     return [level for level in found if level is not None]
 
 

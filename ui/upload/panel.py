@@ -277,7 +277,7 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
     service.runner.wake()
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if task is not None:
-        actions.open_task(task.id, reach=True)
+        actions.open_task(task.id, scroll=True)
     toasts.toast(t("upload.handed_in", n=count), icon=":material/movie:")
     st.rerun()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.modular.features import Features
+from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, spans
 
 LENGTH = 800
@@ -52,7 +52,7 @@ class Peak:
     windows: int
 
 
-def correlate(windows: Array, reference: Features, later: Sequence[int] = ()) -> Array:
+def correlate(windows: Array, reference: FeatureFrames, later: Sequence[int] = ()) -> Array:
     """Correlation of windows ``(windows, frames, bands)`` with the reference at every lag.
 
     Returns ``(windows, reference.count + frames - 1)``; column ``k`` is the lag
@@ -130,7 +130,9 @@ def window_starts(count: int, length: int) -> list[int]:
     return starts
 
 
-def continued(dance: Features, reference: Features, last: Peak, run: list[int]) -> Peak | None:
+def continued(
+    dance: FeatureFrames, reference: FeatureFrames, last: Peak, run: list[int]
+) -> Peak | None:
     """The peak that goes on in a run of windows, where every one of them clearly fits it."""
     length = min(LENGTH, dance.count)
     reach = 25
@@ -151,7 +153,7 @@ def continued(dance: Features, reference: Features, last: Peak, run: list[int]) 
 
 
 def batches(
-    dance: Features, reference: Features, found: list[Peak]
+    dance: FeatureFrames, reference: FeatureFrames, found: list[Peak]
 ) -> Iterator[tuple[Array, Array]]:
     """Runs of windows: their curves on one axis, and their first frames.
 
@@ -187,7 +189,7 @@ def drifts(span: float) -> Array:
     return np.linspace(-DRIFT, DRIFT, 2 * steps + 1, dtype=np.float32)
 
 
-def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]:
+def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
     length = min(LENGTH, dance.count)
     found: list[Peak] = []

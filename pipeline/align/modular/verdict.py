@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.align.modular.features import PER_SECOND, Features
+from pipeline.align.modular.features import PER_SECOND
 from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.search import APART, HOP, LENGTH, correlate, highest
 from pipeline.align.modular.takes import Take
+from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, spans, spread_max
 from pipeline.model import Evidence
 
@@ -55,7 +56,7 @@ class Verdict:
     evidence: Evidence = field(default_factory=Evidence)
 
 
-def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, int]:
+def overall(dance: FeatureFrames, reference: FeatureFrames, take: Take) -> tuple[Array, int]:
     """The stack of a take's windows over all places, and the column of lag 0.
 
     Windows are spread evenly over the take and all lie along the take's drift.
@@ -99,7 +100,9 @@ def spread_evidence(
     )
 
 
-def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMatch) -> Verdict:
+def judge_take(
+    dance: FeatureFrames, reference: FeatureFrames, take: Take, tonal: TonalMatch
+) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
     lag = round(take.line.lag) + zero

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array
-from pipeline.align.v2.onset_bits import PER_SECOND, Bits
+from pipeline.align.v2.onset_bits import PER_SECOND
 
 REACH = 8
 """Frames on either side of the line that are looked at."""
@@ -21,7 +22,7 @@ SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
 
 
 def lateness(
-    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+    dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
 ) -> tuple[Array, Array, Array]:
     """Middles of windows (frames), how many frames late each is, and how sure that is."""
     number = int(np.clip((stop - start - LENGTH) / (LENGTH / 2) + 1, 1, MOST))
@@ -46,7 +47,7 @@ def lateness(
 
 
 def half_width(
-    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+    dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
 ) -> float:
     """Frames by which a line may be off at its ends, from how its windows scatter about it.
 
@@ -77,8 +78,8 @@ def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:
 
 
 def fit_bits(
-    dance: Bits,
-    reference: Bits,
+    dance: FeatureFrames,
+    reference: FeatureFrames,
     lag: float,
     drift: float,
     start: int,

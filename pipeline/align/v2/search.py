@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, spans
-from pipeline.align.v2.onset_bits import BANDS, PER_SECOND, Bits
+from pipeline.align.v2.onset_bits import BANDS, PER_SECOND
 
 CHUNKS = (2000, 500)
 """Frames of the chunks that are tried: 32 s and 8 s."""
@@ -31,7 +32,7 @@ class Guess:
     next_score: float
 
 
-def agreement(chunk: Array, reference: Bits) -> Array:
+def agreement(chunk: Array, reference: FeatureFrames) -> Array:
     """Sum of agreeing less disagreeing bits at every lag, in deviations of chance.
 
     Column ``k`` is the reference's frame ``k - (len(chunk) - 1)`` for the chunk's first.
@@ -73,7 +74,7 @@ def chunk_starts(count: int, length: int) -> list[int]:
     return starts
 
 
-def guesses(dance: Bits, reference: Bits, *, keep: int = 4) -> list[Guess]:
+def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Guess]:
     """Likely places of all chunks, best first."""
     found: list[Guess] = []
     for size in CHUNKS:
@@ -91,7 +92,7 @@ def guesses(dance: Bits, reference: Bits, *, keep: int = 4) -> list[Guess]:
     return sorted(found, key=lambda g: -g.score)
 
 
-def along(dance: Bits, reference: Bits, lag: float, drift: float) -> Array:
+def along(dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float) -> Array:
     """Agreement of each frame along a line, in deviations of chance; zeros outside."""
     result = np.zeros(dance.count, np.float32)
     for start, stop in spans(dance.count, 8192):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import pytest
 
 from pipeline import reasons
 from pipeline.child.supervise import ChildResult, call, run_child
-from pipeline.job.model import Job
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, VariantEvent
+from pipeline.job.model import Job, Outcome
 from pipeline.media.ffmpeg import executable
 from pipeline.reasons import reason_of
 from pipeline.settings import Settings
@@ -30,8 +30,8 @@ def request(pair: tuple[Path, Path], folder: Path) -> dict[str, Any]:
     return {"kind": "job", "job": job.to_json()}
 
 
-def run(work: dict[str, Any], **changes: Any) -> tuple[ChildResult, list[Mapping[str, Any]]]:
-    events: list[Mapping[str, Any]] = []
+def run(work: dict[str, Any], **changes: Any) -> tuple[ChildResult[Any], list[Event]]:
+    events: list[Event] = []
     options: dict[str, Any] = {"stop": lambda: None, "timeout": 120.0} | changes
     return run_child(work, events.append, **options), events
 
@@ -48,12 +48,14 @@ def test_events_come_in_order_and_progress_never_falls(
 ) -> None:
     result, events = run(request(sample_pair, tmp_path))
     assert result.reason is None and result.outcome is not None
-    steps = [event["progress"] for event in events if event["event"] == "progress"]
+    steps = [event.progress for event in events if isinstance(event, ProgressEvent)]
     assert steps == sorted(steps) and steps[0] < 0.1 and steps[-1] > 0.5
-    kinds = [event["event"] for event in events if event["event"] != "progress"]
-    assert kinds == ["alignment", "variant", "variant"]
-    variants = [event["variant"] for event in events if event["event"] == "variant"]
-    assert variants == ["v2", "modular"], "the fast one is ready first"
+    answered, *variants = [one for one in events if not isinstance(one, ProgressEvent)]
+    assert isinstance(answered, AlignmentEvent)
+    names = [one.variant for one in variants if isinstance(one, VariantEvent)]
+    assert names == ["v2", "modular"], "the fast one is ready first"
+    ended = {one.variant: one.outcome for one in variants if isinstance(one, VariantEvent)}
+    assert isinstance(result.outcome, Outcome) and result.outcome.variants == ended
 
 
 def test_a_timeout_has_its_reason(
@@ -122,7 +124,7 @@ def test_a_child_that_needs_too_much_memory_fails_alone(
 def test_an_exception_of_the_page_ends_the_child(
     sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
 ) -> None:
-    def broken(event: Mapping[str, Any]) -> None:
+    def broken(event: Event) -> None:
         raise RuntimeError("the page broke")
 
     with pytest.raises(RuntimeError, match="the page broke"):

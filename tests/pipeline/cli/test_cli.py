@@ -186,7 +186,7 @@ def test_submit_and_show(sample_pair: tuple[Path, Path], settings: Settings) -> 
     assert list(everything) == [task_id]
     store = Store(settings, FORM)
     task = store.get(task_id)
-    assert task is not None and store.safe_path(task.dance_file)
+    assert task is not None and store.safe_path(task.extra.get("dance_file"))
 
 
 def test_help_explains_each_command_with_an_example() -> None:

@@ -197,7 +197,7 @@ def test_the_task_keeps_the_warning(folder: Path, settings: Settings) -> None:
         until(lambda: (found := store.get(task.id)) and found.finished, "the task's end")
         done = store.get(task.id)
         assert done is not None and done.status == "success"
-        (found,) = done.warnings
+        (found,) = done.extra.get("warnings")
         assert found["code"] == "dance_cut_off"
     finally:
         runner.stop()

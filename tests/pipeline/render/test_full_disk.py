@@ -183,7 +183,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
         assert done is not None
         assert (done.status, done.reason) == ("failed", reasons.DISK_FULL)
         assert done.message == reasons.message_of(reasons.DISK_FULL, None)
-        assert (done.v2_output, done.modular_output) == (None, None)
+        assert (done.extra.get("v2_output"), done.extra.get("modular_output")) == (None, None)
         left = {path.name for path in results.rglob("*")}
         kept = {name for name in left if not name.startswith("details-")}
         assert kept <= {".retrack", "evidence.json"}, "of what was half done"

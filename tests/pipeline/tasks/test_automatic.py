@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult
+from pipeline.child.supervise import JobResult
+from pipeline.job.model import Outcome, VariantOutcome
 from pipeline.media import ffmpeg
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
@@ -52,8 +53,11 @@ def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[st
 
 
 def segments(task: Task) -> list[list[dict[str, Any]]]:
-    assert task.alignment is not None and task.plans is not None
-    return [task.alignment["segments"], *(task.plans[name]["segments"] for name in task.plans)]
+    assert task.extra["alignment"] and task.extra["plans"]
+    return [
+        task.extra["alignment"]["segments"],
+        *(task.extra["plans"][name]["segments"] for name in task.extra["plans"]),
+    ]
 
 
 def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
@@ -67,27 +71,37 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
     assert [len(one) for one in segments(found)] == [2, 2, 2]
     results = settings.outputs / "results" / task_id
     curves = (results / "evidence.json").read_text()
-    frames = {name: plan["picture"]["frames"] for name, plan in (found.plans or {}).items()}
-    assert found.alignment is not None
-    hint = {"offset": found.alignment["offset"] + 0.1, "speed": 1.0}
-    placed = adjusted(store, settings, task_id, {**(found.options or {}), "hint": hint})
+    frames = {
+        name: plan["picture"]["frames"] for name, plan in (found.extra.get("plans") or {}).items()
+    }
+    assert found.extra.get("alignment") is not None
+    hint = {"offset": found.extra["alignment"]["offset"] + 0.1, "speed": 1.0}
+    placed = adjusted(
+        store, settings, task_id, {**(found.extra.get("options") or {}), "hint": hint}
+    )
     assert [len(one) for one in segments(placed)] == [1, 1, 1]
-    assert placed.alignment is not None
-    assert placed.alignment["hint"] == pytest.approx(hint)
-    assert placed.alignment["automatic"]["segments"] == found.alignment["segments"]
+    assert placed.extra.get("alignment") is not None
+    assert placed.extra["alignment"]["hint"] == pytest.approx(hint)
+    assert (
+        placed.extra["alignment"]["automatic"]["segments"] == found.extra["alignment"]["segments"]
+    )
     assert (results / "evidence.json").read_text() != curves
     store.close()
     again = Store(settings, FORM).start()  # a restart in between
     moved = adjusted(again, settings, task_id, {"nudge_ms": 90.0, "room_sound": 0.1})
-    assert moved.alignment == placed.alignment
+    assert moved.extra.get("alignment") == placed.extra.get("alignment")
 
-    back = adjusted(again, settings, task_id, {**(moved.options or {}), "automatic": True})
-    assert back.alignment == found.alignment
-    assert back.options == {"nudge_ms": 20.0, "room_sound": 0.1}
+    back = adjusted(
+        again, settings, task_id, {**(moved.extra.get("options") or {}), "automatic": True}
+    )
+    assert back.extra.get("alignment") == found.extra.get("alignment")
+    assert back.extra.get("options") == {"nudge_ms": 20.0, "room_sound": 0.1}
     exact = [one for part in segments(found) for one in part]
     for one, same in zip((one for part in segments(back) for one in part), exact, strict=True):
         assert one == pytest.approx(same, abs=1e-6)
-    after = {name: plan["picture"]["frames"] for name, plan in (back.plans or {}).items()}
+    after = {
+        name: plan["picture"]["frames"] for name, plan in (back.extra.get("plans") or {}).items()
+    }
     assert after == frames
     assert (results / "evidence.json").read_text() == curves
     left = sorted(path.name for path in results.iterdir() if path.suffix != ".mp4")
@@ -97,7 +111,9 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
 
     refused = adjusted(again, settings, task_id, {"automatic": True})
     assert refused.adjust is not None and refused.adjust.reason == reasons.RENDER_FAILED
-    assert refused.alignment == found.alignment and refused.modular_output
+    assert refused.extra.get("alignment") == found.extra.get("alignment") and refused.extra.get(
+        "modular_output"
+    )
     again.close()
 
 
@@ -117,46 +133,41 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
     claimed = store.claim(ADJUST)
     assert claimed is not None
 
-    def work(job: Any, *_: Any, **__: Any) -> ChildResult:
+    def work(job: Any, *_: Any, **__: Any) -> JobResult:
         new = job.out / "new.mp4"
         new.write_text("new")
-        done: dict[str, Any] = {
-            "status": "success",
-            "output": str(new),
-            "plan": {},
-            "reason": None,
-            "text": "",
-        }
-        broken = {"status": "failed", "output": None, "reason": "render_failed", "text": ""}
-        variants = {"v2": done, "modular": broken}
-        outcome: dict[str, Any] = {
-            "variants": variants,
-            "reason": None,
-            "warnings": [],
-            "alignment": {"matched": 1},
-        }
-        return ChildResult(outcome=outcome)
+        outcome = Outcome(
+            matched=True,
+            reason=None,
+            alignment={"matched": 1},
+            variants={
+                "v2": VariantOutcome("success", str(new), plan={}),
+                "modular": VariantOutcome("failed", reason="render_failed"),
+            },
+            seconds={},
+        )
+        return JobResult(outcome=outcome)
 
     run_adjustment(store, claimed, settings, work, lambda: False)
     task = store.get(task_id)
-    assert task is not None and task.alignment == {
+    assert task is not None and task.extra.get("alignment") == {
         "matched": 1,
         "candidates": None,
         "automatic": {**alignment, "nudge_ms": 0.0},
     }
-    assert (task.modular_output, task.modular_status) == (None, "failed")
+    assert (task.extra.get("modular_output"), task.extra.get("modular_status")) == (None, "failed")
     assert [path.name for path in results.glob("*.mp4")] == [f"{task_id}_v2.mp4"]
 
 
 def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
     new = {"matched": True, "candidates": [], "hint": {"offset": 2.0, "speed": 1.0}}
-    by_hand = Task("1", "success", alignment={"matched": True, "hint": {"offset": 1.0}})
+    by_hand = Task("1", "success", extra={"alignment": {"matched": True, "hint": {"offset": 1.0}}})
     assert automatic.replaced(by_hand, new) == new, "a failed task that a person placed"
     found = {"matched": True, "candidates": [{"offset": 1.0}, {"offset": 5.0}]}
-    first = automatic.replaced(Task("1", "success", alignment=found), new)
+    first = automatic.replaced(Task("1", "success", extra={"alignment": found}), new)
     assert first["automatic"] == {**found, "nudge_ms": 0.0}
     assert first["candidates"] == found["candidates"], "whoever chose may choose again"
-    second = automatic.replaced(Task("1", "success", alignment=first), new)
+    second = automatic.replaced(Task("1", "success", extra={"alignment": first}), new)
     assert second == first
 
 
@@ -179,16 +190,29 @@ def test_the_way_back_leads_to_the_track_of_the_answer(
     assert claimed is not None
     run_task(store, claimed, settings, execute_in_child, lambda: False)
     found = store.get(task_id)
-    assert found is not None and found.alignment is not None and found.plans is not None
-    assert found.alignment["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
+    assert (
+        found is not None
+        and found.extra.get("alignment") is not None
+        and found.extra.get("plans") is not None
+    )
+    assert found.extra["alignment"]["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
     options = {"hint": {"offset": 1.0, "speed": 1.0}, "reference_track": 1}
     placed = adjusted(store, settings, task_id, options)
-    assert placed.alignment is not None and placed.plans is not None
-    assert placed.alignment["tracks"]["reference"] == {"track": 1, "of": 2, "why": "chosen"}
-    assert placed.plans["v2"]["sound"]["reference_stream"] == 0
-    back = adjusted(store, settings, task_id, {**(placed.options or {}), "automatic": True})
-    assert back.alignment == found.alignment and back.plans is not None
-    assert back.options is None, "neither the place nor the track of before"
-    for name, plan in found.plans.items():
+    assert placed.extra["alignment"] and placed.extra["plans"]
+    assert placed.extra["alignment"]["tracks"]["reference"] == {
+        "track": 1,
+        "of": 2,
+        "why": "chosen",
+    }
+    assert placed.extra["plans"]["v2"]["sound"]["reference_stream"] == 0
+    back = adjusted(
+        store, settings, task_id, {**(placed.extra.get("options") or {}), "automatic": True}
+    )
+    assert (
+        back.extra.get("alignment") == found.extra.get("alignment")
+        and back.extra.get("plans") is not None
+    )
+    assert back.extra.get("options") is None, "neither the place nor the track of before"
+    for name, plan in found.extra["plans"].items():
         for key in ("sound", "segments", "loudness", "bounds"):
-            assert back.plans[name][key] == plan[key], (name, key)
+            assert back.extra["plans"][name][key] == plan[key], (name, key)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.tasks import answer, details
-from pipeline.tasks import record as records
+from pipeline.tasks import details
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
 from pipeline.tasks.form import FORM
+from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
 from store import ADJUST, Store
 from tests.browser.steps import records_in
@@ -72,20 +72,15 @@ def adjust(store: Store, settings: Settings, task_id: str, options: Mapping[str,
 
 def same_row(store: Store, task_id: str) -> None:
     """The row of the table says what the task's page says."""
-    [row] = [task for task in store.snapshot().tasks if task.id == task_id]
-    task = store.get(task_id)
-    assert task
-    assert sentences.verdict(row) == sentences.verdict(task)
-    assert sentences.status_text(row) == sentences.status_text(task)
-    for figure in (
-        answer.percent,
-        answer.agreement_ms,
-        answer.placed,
-        answer.chosen,
-        records.same_file,
-    ):
-        assert figure(row) == figure(task), figure
-    assert (row.reason, row.message) == (task.reason, task.message)
+    [row] = [read(task) for task in store.snapshot().tasks if task.id == task_id]
+    found = store.get(task_id)
+    assert found
+    task = read(found)
+    for text in (sentences.verdict, sentences.status_text):
+        assert text(row) == text(task)
+    for figure in ("confidence", "agreement_ms", "placed", "placed_by_choice"):
+        assert getattr(row.answer, figure) == getattr(task.answer, figure), figure
+    assert (row.reason, row.same_file) == (task.reason, task.same_file)
 
 
 def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
@@ -99,8 +94,8 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert not {"plans", "timings"} & record.keys()
     assert versions(store, task_id) == [record["details"]]
     task = store.get(task_id)
-    assert task and set(task.plans) == {"modular", "v2"} and task.timings
-    assert task.alignment and task.alignment["segments"]
+    assert task and set(task.extra["plans"]) == {"modular", "v2"} and task.extra["timings"]
+    assert task.extra.get("alignment") and task.extra["alignment"]["segments"]
     same_row(store, task_id)
 
     everything: dict[str, Any] = {
@@ -115,7 +110,7 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
     same_row(store, task_id)
 
-    hint = {"offset": task.alignment["offset"] + 0.02, "speed": 1.0}
+    hint = {"offset": task.extra["alignment"]["offset"] + 0.02, "speed": 1.0}
     everything |= {"loudness": False, "keep_all": True, "hint": hint}
     adjust(store, settings, task_id, everything)
     assert record_of(store, task_id)["revision"] == 2
@@ -123,7 +118,11 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
     same_row(store, task_id)
     placed = store.get(task_id)
-    assert placed and placed.alignment and placed.alignment["automatic"]["segments"]
+    assert (
+        placed
+        and placed.extra.get("alignment")
+        and placed.extra["alignment"]["automatic"]["segments"]
+    )
 
 
 def test_one_recording_twice_keeps_its_warning_in_the_row(
@@ -190,7 +189,7 @@ def test_a_disk_that_refuses_details_costs_no_result(store: Store, settings: Set
     store.update(task_id, {"status": "success", **aside.put(timings={"probe": 1.0})})
     aside.saved()
     done = store.get(task_id)
-    assert done and done.status == "success" and done.alignment == {"matched": True}
+    assert done and done.status == "success" and done.extra.get("alignment") == {"matched": True}
 
 
 def test_what_a_person_made_of_a_record_is_no_obstacle(store: Store, settings: Settings) -> None:

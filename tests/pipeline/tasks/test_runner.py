@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult
+from pipeline.child.supervise import JobResult
+from pipeline.job.events import ProgressEvent, Report
 from pipeline.job.model import Job
-from pipeline.model import Report
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
@@ -77,8 +77,8 @@ def test_a_task_becomes_two_results(
     def ended() -> bool:
         now = store.get(task.id)
         assert now is not None
-        if not seen or seen[-1] != (now.v2_status, now.modular_status):
-            seen.append((now.v2_status, now.modular_status))
+        if not seen or seen[-1] != (now.extra.get("v2_status"), now.extra.get("modular_status")):
+            seen.append((now.extra.get("v2_status"), now.extra.get("modular_status")))
         return now.finished
 
     until(ended, "the task's end")
@@ -87,10 +87,10 @@ def test_a_task_becomes_two_results(
     assert (done.status, done.message, done.reason) == ("success", "处理成功", None)
     assert done.created_at and done.started_at and done.completed_at
     assert done.created_at <= done.started_at <= done.completed_at
-    for output in (done.modular_output, done.v2_output):
+    for output in (done.extra.get("modular_output"), done.extra.get("v2_output")):
         path = store.safe_path(output)
         assert path is not None and path.stat().st_size > 10_000
-    assert done.alignment is not None and done.alignment["agreement_ms"] < 10
+    assert done.extra.get("alignment") is not None and done.extra["alignment"]["agreement_ms"] < 10
     results = settings.outputs / "results" / task.id
     assert not list(results.glob("attempt-*")), "work in progress was left behind"
     assert (results / "evidence.json").is_file()
@@ -124,7 +124,7 @@ def test_bad_input_fails_with_its_reason_and_the_others_go_on(
     _, reference = sample_pair
     bad = [hand_in(store, settings, (path, reference)).id for path in (text, empty)]
     gone = hand_in(store, settings, sample_pair)
-    path = store.safe_path(gone.dance_file)
+    path = store.safe_path(gone.extra.get("dance_file"))
     assert path is not None
     path.unlink()
     good = hand_in(store, settings, sample_pair).id
@@ -250,7 +250,7 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     until(lambda: (t := store.get(task.id)) and t.finished, "the task's end")
     before = store.get(task.id)
     assert before is not None
-    path = store.safe_path(before.v2_output)
+    path = store.safe_path(before.extra.get("v2_output"))
     assert path is not None
     old = path.read_bytes()
     store.request(task.id, {"options": {"nudge_ms": 120.0}})
@@ -259,7 +259,7 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     after = store.get(task.id)
     assert after is not None
     assert (after.status, after.revision, after.message) == ("success", 1, "处理成功")
-    assert after.options == {"nudge_ms": 120.0}
+    assert after.extra.get("options") == {"nudge_ms": 120.0}
     assert path.read_bytes() != old
 
     store.request(task.id, {"options": {"nudge_ms": 9999.0}})  # out of range: refused by the plan
@@ -268,7 +268,7 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     assert refused is not None and refused.status == "success" and refused.revision == 1
 
 
-def breaks(job: Job, report: Report, **_: object) -> ChildResult:
+def breaks(job: Job, report: Report, **_: object) -> JobResult:
     """What starting a process does when there are too many, or no memory for one more."""
     raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
@@ -333,10 +333,10 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
         store.cancel(task_id, ADJUST)  # between the runner's look and its note
         return note(*arguments, **changes)
 
-    def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> ChildResult:
-        report({"event": "progress", "stage": "probe", "progress": 0.1, "seconds_left": None})
+    def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> JobResult:
+        report(ProgressEvent(stage="probe", progress=0.1, seconds_left=None))
         monkeypatch.setattr(store, "update", note)
-        return ChildResult(reason=stop())
+        return JobResult(reason=stop())
 
     monkeypatch.setattr(store, "update", taken_back)
     run_adjustment(store, task, settings, work, lambda: False)

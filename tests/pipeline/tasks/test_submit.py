@@ -54,7 +54,7 @@ def hand_in_class(store: Store, settings: Settings, folder: Path, count: int) ->
 
 
 def references(store: Store, tasks: list[Task]) -> list[Path]:
-    found = [store.safe_path(task.reference_file) for task in tasks]
+    found = [store.safe_path(task.extra.get("reference_file")) for task in tasks]
     assert all(path is not None and path.read_bytes() == REFERENCE for path in found)
     return [path for path in found if path is not None]
 

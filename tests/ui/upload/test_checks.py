@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import reasons
 from pipeline.media.ffmpeg import executable
-from store import Task
+from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
 from ui.routes.uploads import Upload
 from ui.upload import checks
@@ -98,7 +98,7 @@ def test_the_same_recording_twice_is_warned_of_and_not_praised(
     monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], "warnings": [{"code": "same_file"}, None]})
     said = words(opened(outputs, DONE, locale))
     assert told in said and praise not in said
-    assert words_of.verdict(Task(DONE, "success", warnings=({"code": "same_file"},)))
+    assert words_of.verdict(task_of(DONE, "success", warnings=[{"code": "same_file"}]))
 
 
 @pytest.mark.parametrize(

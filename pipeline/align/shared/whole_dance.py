@@ -1,0 +1,151 @@
+"""From a method's answers at single speeds to its answer for the whole dance.
+
+What is tried, and in which order, is the same for every method: the same speed, every other speed
+where that explains too little, every key where waveforms do not agree, and the gaps. How a
+place is estimated is the method's own (``Estimator``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline import reasons
+from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
+from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
+from pipeline.align.shared.segments import in_key, incomplete, moved, part_of, separated
+from pipeline.align.shared.signal import Array
+from pipeline.align.shared.speeds import SpeedPeak
+from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
+
+FASTER = 1.25
+"""How much more evidence another speed or key needs to replace the same one."""
+SURE = 0.9
+"""Confidence that a take in a gap needs, or trust where it is surely heard."""
+MAX_GAPS, MAX_SPEEDS = 3, 3
+"""Gaps that are searched, and speeds that are looked at in each."""
+UNLOCKED = 0.85
+"""The most confidence in a line at the same pitch on which waveforms do not agree."""
+
+Segments = Sequence[Segment]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What a method does at one speed, and how it finds the speeds to try."""
+
+    name: str
+    extract: Callable[[Sound, float, float], FeatureFrames]
+    """Features of a sound at a speed and a pitch."""
+    at_speed: Callable[[FramedPair], MethodAlignment]
+    """The answer at one speed."""
+    search_speed: Callable[[Sound, Sound], list[SpeedPeak]]
+    """The best places at the best other speeds, best first."""
+    search_key: Callable[[Sound, Sound], SpeedPeak]
+    """The best place at the same speed in another key."""
+    speed_sigmas: float
+    """Score of a speed or key from which it is looked at."""
+    heard_sigmas: float
+    """Score that chance, and other songs, hardly come to."""
+    finer_speed: Callable[[Sound, FeatureFrames, SpeedPeak], float] = lambda _d, _r, peak: (
+        peak.speed
+    )
+    """The speed of a peak, fitted more closely."""
+    in_noise: Callable[[FramedPair], MethodAlignment] | None = None
+    """The answer where no speed gave one: music deep in noise."""
+    faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] | None = None
+    """Takes deep in noise beside others that were found."""
+
+    def align(
+        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, report: Progress
+    ) -> MethodAlignment:
+        """The answer for a whole dance."""
+        pair = FramedPair(dance, reference, self.extract(dance, 1.0, 1.0), reference_frames)
+        answer = self.at_speed(pair)
+        report(0.7)
+        level = levels(dance)
+        left = gaps(dance, reference, level, answer.segments)
+        if not answer.matched or incomplete(answer.segments, left):
+            answer = better_of(answer, self.at_other_speed(pair))
+        if not answer.matched and self.in_noise is not None:
+            answer = self.in_noise(pair)
+        # Waveforms that do not agree at the same speed are another key's, or another player's.
+        if not answer.matched or answer.evidence.details["trust"] <= UNLOCKED:
+            answer = better_of(answer, self.in_other_key(pair))
+        report(0.9)
+        if answer.matched:
+            answer = self.with_gaps_filled(answer, pair, level)
+            faint = self.faint_takes or (lambda *_: ())
+            segments = (*answer.segments, *faint(dance, reference, level, answer.segments))
+            answer = replace(answer, segments=separated(without_fillings(level, segments)))
+        report(1.0)
+        return answer
+
+    def at_other_speed(self, pair: FramedPair) -> MethodAlignment:
+        """The answer at the best other speed at which there is one."""
+        for peak in self.search_speed(pair.dance, pair.reference)[:MAX_SPEEDS]:
+            if peak.stands_out(self.speed_sigmas):
+                speed = self.finer_speed(pair.dance, pair.reference_frames, peak)
+                frames = self.extract(pair.dance, speed, speed if peak.moved else 1.0)
+                answer = self.at_speed(replace(pair, dance_frames=frames))
+                if answer.matched:
+                    return answer
+        return unmatched(self.name)
+
+    def in_other_key(self, pair: FramedPair) -> MethodAlignment:
+        """The answer at the same speed in the best other key, whose segments say which."""
+        peak = self.search_key(pair.dance, pair.reference)
+        if not peak.stands_out(self.speed_sigmas):
+            return unmatched(self.name)
+        frames = self.extract(pair.dance, 1.0, 2 ** (peak.key / 12))
+        answer = self.at_speed(replace(pair, dance_frames=frames))
+        return replace(answer, segments=in_key(answer.segments, frames))
+
+    def with_gaps_filled(
+        self, answer: MethodAlignment, pair: FramedPair, level: Array
+    ) -> MethodAlignment:
+        """An answer with the takes at other speeds in its gaps; it is no surer than any of them."""
+        for low, high in gaps(pair.dance, pair.reference, level, answer.segments)[:MAX_GAPS]:
+            piece = self.at_other_speed(replace(pair, dance=part_of(pair.dance, low, high)))
+            found = [moved(segment, low) for segment in piece.segments]
+            found = [s for s in found if is_own_take(level, s, answer.segments)]
+            if found and self.worth_adding(piece):
+                answer = replace(
+                    answer,
+                    segments=(*answer.segments, *found),
+                    confidence=min(answer.confidence, piece.confidence),
+                    told=answer.told | {time + low for time in piece.told},
+                )
+        return answer
+
+    def worth_adding(self, piece: MethodAlignment) -> bool:
+        """Whether a take in a gap is one.
+
+        It may be surely heard and have a rival, where the song comes back nearly alike: to leave
+        it out would say that nothing is there. What lacks a part of the reference is only a loop.
+        """
+        details = piece.evidence.details
+        surely_heard = details["score"] >= self.heard_sigmas and details["trust"] >= SURE
+        return piece.confidence >= SURE or surely_heard
+
+
+def ignore_progress(_: float) -> None:
+    """Default progress callback; does nothing."""
+
+
+def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
+    """An answer without a match."""
+    return MethodAlignment(
+        method, matched=False, ambiguous=False, confidence=0.0, segments=(),
+        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
+    )  # fmt: skip
+
+
+def weight(answer: MethodAlignment) -> float:
+    """All the evidence for an answer, to compare answers at different speeds."""
+    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+
+
+def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
+    """The answer at another speed or key where it has clearly more evidence, else the one."""
+    return other if other.matched and weight(other) > FASTER * weight(answer) else answer
