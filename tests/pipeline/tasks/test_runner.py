@@ -361,7 +361,7 @@ def test_what_goes_wrong_each_second_is_logged_once(
     looks: list[None] = []
     claim = store.claim
 
-    def counted() -> Task | None:
+    def counted(*_: object) -> Task | None:
         looks.append(None)
         return claim()
 
