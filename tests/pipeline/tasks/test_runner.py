@@ -361,9 +361,9 @@ def test_what_goes_wrong_each_second_is_logged_once(
     looks: list[None] = []
     claim = store.claim
 
-    def counted(*_: object) -> Task | None:
+    def counted(*kinds: str) -> Task | None:
         looks.append(None)
-        return claim()
+        return claim(*kinds)
 
     monkeypatch.setattr(store, "claim", counted)
     runner = Runner(store, settings)
