@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a small work's process does without NumPy, and so does what
 VariantName = str
 """A method's name, and that of its result: one of ``VARIANTS``."""
 VARIANTS: tuple[VariantName, ...] = ("v2", "modular")
-"""In the order in which they are made: the fast one first."""
+"""In the order in which they are made: v2 can be watched first (docs/decisions/0002)."""
 BEST_FIRST = VARIANTS[::-1]
 """In the order in which they are shown: the most exact one first."""
 

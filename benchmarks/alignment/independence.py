@@ -59,7 +59,7 @@ def phi(mistakes: NDArray[np.float64]) -> float:
     """Correlation of two columns of 0 and 1; 0 where one of them does not vary."""
     if not np.all(mistakes.std(axis=0) > 0):
         return 0.0
-    return float(np.corrcoef(mistakes.T)[0, 1])
+    return float(np.asarray(np.corrcoef(mistakes.T))[0, 1])
 
 
 def independence(scores: Iterable[Mapping[str, Any]]) -> Independence:

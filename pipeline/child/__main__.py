@@ -1,6 +1,6 @@
 """The child process of one task: ``python -m pipeline.child``.
 
-Standard input: one line with the job as JSON, then kept open for as long as the parent
+Standard input: one line of JSON (the job and its limits), then kept open for as long as the parent
 lives. Standard output: one JSON object a line (``pipeline.job.events``, of which the last one
 tells the end). Standard error: the log. When standard input ends, the parent is
 gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included, is killed.
@@ -8,6 +8,7 @@ gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from pipeline.job.events import End, Event
+
+from pipeline.limits import GivenLimits
 
 NICENESS = 10
 """Media work yields to the page."""
@@ -72,13 +75,11 @@ def main() -> int:
         with lock:
             out.write(line)
 
-    from pipeline.settings import Settings
-
-    settings = Settings()
     try:
+        limits = GivenLimits(**request["limits"])
         _load(request["kind"])
-        _limit(settings.task_memory_mb, settings.task_timeout)
-        report(_do(request, report, settings))
+        _limit(limits.task_memory_mb, limits.task_timeout)
+        report(_do(request, report, limits))
     except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
         from pipeline.reasons import reason_of, told
 
@@ -98,14 +99,17 @@ def _load(kind: str) -> None:
 
     OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
     """
+    gc.disable()  # imports make a hundred thousand objects, and none of them garbage
     if kind == "job":
         import pipeline.align
         import pipeline.job.steps
         import pipeline.plan.measurements
         import pipeline.render.result  # noqa: F401
+    gc.freeze()
+    gc.enable()
 
 
-def _do(request: Mapping[str, Any], report: Any, settings: Any) -> End:
+def _do(request: Mapping[str, Any], report: Any, limits: GivenLimits) -> End:
     """One request: a job, or one of the small pictures and previews for the page."""
     kind = request["kind"]
     if kind == "job":
@@ -113,14 +117,14 @@ def _do(request: Mapping[str, Any], report: Any, settings: Any) -> End:
         from pipeline.job.run import run, write_evidence
 
         job = Job.from_json(request["job"])
-        outcome = run(job, report, settings)
+        outcome = run(job, report, limits)
         write_evidence(job.out, outcome)
         return outcome
     if kind == "call":
         from pipeline.child.calls import CALLS
         from pipeline.job.events import ValueEvent
 
-        return ValueEvent(CALLS[request["name"]](request["arguments"], settings))
+        return ValueEvent(CALLS[request["name"]](request["arguments"], limits))
     raise ValueError(f"unknown kind of work: {kind!r}")
 
 

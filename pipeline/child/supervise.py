@@ -25,7 +25,9 @@ from typing import IO, Any, Generic, TypeVar
 from pipeline import reasons
 from pipeline.job.events import End, ErrorEvent, Report, ValueEvent, from_json
 from pipeline.job.model import Outcome
+from pipeline.limits import limits_to_json
 from pipeline.reasons import UNMAPPED, reason_of, told
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +120,8 @@ def run_child(
     readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
     try:
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
+            given = {**request, "limits": limits_to_json(Settings())}
+            process.stdin.write(json.dumps(given).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             log.warning("[%s] the child ended before it read its job", tag)

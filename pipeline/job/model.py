@@ -32,6 +32,8 @@ class Job:
     plans: Mapping[str, Mapping[str, Any]] | None = None
     """Render plans by variant of an earlier job, as JSON: render again without aligning."""
     align_only: bool = False
+    uploaded: bool = False
+    """Whether the two are uploads of ours, beside which their facts may be noted."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""

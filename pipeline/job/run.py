@@ -19,8 +19,8 @@ from pipeline.job.answer_json import alignment_to_json
 from pipeline.job.events import AlignmentEvent, Report, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
+from pipeline.limits import Limits
 from pipeline.model import VARIANTS
-from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def _stages(job: Job) -> list[str]:
     return stages
 
 
-def run(job: Job, report: Report, settings: Settings) -> Outcome:
+def run(job: Job, report: Report, settings: Limits) -> Outcome:
     """Does the job; raises ``InputError`` for files that cannot be used.
 
     The two methods answer first and are judged together, since that costs little beside
@@ -44,7 +44,7 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
         return _run(job, report, settings, meanwhile)
 
 
-def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> Outcome:
+def _run(job: Job, report: Report, settings: Limits, meanwhile: ExitStack) -> Outcome:
     """``run``; what goes on beside it ends with ``meanwhile``."""
     from pipeline.job import warnings as warning
     from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant

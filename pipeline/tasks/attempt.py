@@ -176,6 +176,7 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         dance_track=options.get("dance_track"),
         reference_track=options.get("reference_track"),
         variants=VARIANTS,
+        uploaded=True,
     )
 
 

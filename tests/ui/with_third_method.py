@@ -35,9 +35,9 @@ def add_line() -> None:
 def third(dance: Any, reference: Any, *, hint: Any = None, progress: Any = None) -> Any:
     """Knows the sample pair by heart."""
     from pipeline.model import MethodAlignment, Segment
-    from pipeline.sample.pair import MUSIC_AT
+    from pipeline.sample.pair import OFFSET_SECONDS
 
-    found = (Segment(dance_start=2.0, dance_end=20.0, offset=MUSIC_AT),)
+    found = (Segment(dance_start=2.0, dance_end=20.0, offset=OFFSET_SECONDS),)
     return MethodAlignment(
         method="third", matched=True, ambiguous=False, confidence=0.9, segments=found
     )

@@ -22,21 +22,10 @@ from ui.words.text import t
 
 log = logging.getLogger(__name__)
 
-FINAL = frozenset(
-    {
-        *(reasons.NOT_MEDIA, reasons.EMPTY_FILE, reasons.NO_PICTURE, reasons.UNREADABLE),
-        *(reasons.TOO_LONG, reasons.TOO_SHORT, reasons.TOO_LARGE, reasons.TOO_MANY_STREAMS),
-        *(reasons.PICTURE_TOO_LARGE, reasons.FRAME_RATE, reasons.UNSUPPORTED),
-    }
-)
-"""Refusals that no second look and no hand will change. A film without sound is none: the song
-can be placed by hand."""
-
-
 _DELETE = "delete"
 _SCROLLS = "actions.scrolls"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
-HOPELESS = FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
+HOPELESS = reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
 """Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline.model import BEST_FIRST
-from pipeline.plan.estimate import kept
+from pipeline.plan.estimate import kept_span
 from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
@@ -31,7 +31,7 @@ WORDS = (
 def dance_start(task: TaskRecord, kind: str) -> float:
     """Seconds on the dance's time line at which a variant's first picture stands."""
     plan = task.variant(kind).plan
-    return kept(plan)[0] if plan else 0.0
+    return kept_span(plan)[0] if plan else 0.0
 
 
 def frame_seconds(task: TaskRecord) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pipeline.plan.estimate import left_out
+from pipeline.plan.estimate import trimmed_seconds
 from pipeline.tasks.record import TaskRecord
 from ui.task import adjust
 from ui.words.format import duration
@@ -20,7 +20,7 @@ MIN_SECONDS = 0.5
 def left_out_of(task: TaskRecord, kind: str) -> tuple[float, float]:
     """Seconds at the dance's start and end that a result leaves out; 0 for what nobody misses."""
     plan = task.variant(kind).plan
-    seconds = left_out(plan, ends=task.cut_off_at("dance")) if plan else (0.0, 0.0)
+    seconds = trimmed_seconds(plan, ends=task.cut_off_at("dance")) if plan else (0.0, 0.0)
     start, end = (one if one > MIN_SECONDS else 0.0 for one in seconds)
     return start, end
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.plan.estimate import Outline, kept, outline
+from pipeline.plan.estimate import Estimate, estimate, kept_span
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import DUCK_DEPTH, DUCK_SLOPE, DUCK_THRESHOLD
@@ -27,7 +27,7 @@ class Preview:
     """Which file the song is played from."""
     made: float
     """Nudge that is in that file already (milliseconds)."""
-    outline: Outline
+    estimate: Estimate
     cut_moves: bool
     """Whether the video will be cut elsewhere than it is: only its frames say exactly where."""
     pieces: tuple[dict[str, Any], ...]
@@ -51,12 +51,12 @@ class Preview:
 
 def make_preview(plan: RenderPlan, options: RenderOptions) -> Preview | None:
     """The preview of a plan with other options; None where no music would be left."""
-    told = outline(plan, options)
-    if told is None:
+    estimated = estimate(plan, options)
+    if estimated is None:
         return None
     song: Song = "reference" if plan.sound.room_gain > 0 else "result"
     baked = max((p.gain_db for p in plan.sound.pieces if p.source == "reference"), default=0.0)
-    begin, _ = kept(plan)
+    begin, _ = kept_span(plan)
     later = options.nudge_ms / 1000
 
     def piece_of(piece: Piece) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def make_preview(plan: RenderPlan, options: RenderOptions) -> Preview | None:
     return Preview(
         song=song,
         made=plan.options.nudge_ms if song == "result" else 0.0,
-        outline=told,
-        cut_moves=not told.exact and not options.keep_all,
-        pieces=tuple(piece_of(piece) for piece in told.pieces),
+        estimate=estimated,
+        cut_moves=not estimated.exact and not options.keep_all,
+        pieces=tuple(piece_of(piece) for piece in estimated.pieces),
     )

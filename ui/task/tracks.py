@@ -74,7 +74,7 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | Non
     if path is None:
         return ()
     arguments = {"path": str(path), "role": role}
-    looked = cached_calls.fetch("probe", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
+    looked = cached_calls.fetch("facts", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
     if looked is None:
         return None
     return tracks_of(looked.outcome) if looked.outcome else ()

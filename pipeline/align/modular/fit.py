@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.align.modular.features import PER_SECOND
 from pipeline.align.modular.search import DRIFT, SPREAD, Peak
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, robust_sigma, spans, vertex
+from pipeline.align.shared.signal import Array, best_slant, robust_sigma, spans, vertex
 
 REACH = 8
 """Frames on either side of the line that are looked at."""
@@ -145,22 +145,10 @@ def fit_stretch(
     middle = (start + stop) / 2
     centres = start + (np.arange(count) + 0.5) * block - middle
     steps = int(np.ceil(slack * (stop - start) / 2 / 0.5))
-    best, best_score, best_curve = 0.0, -np.inf, np.zeros(2 * REACH + 1)
-    rows = np.arange(2 * REACH + 1)[:, None]
-    for slope in np.linspace(-slack, slack, 2 * steps + 1):
-        moved = np.rint(rows + slope * centres).astype(np.int64)
-        inside = (moved >= 0) & (moved <= 2 * REACH)
-        picked = np.take_along_axis(near, np.clip(moved, 0, 2 * REACH), axis=0) * inside
-        curve = picked.sum(axis=1)
-        score = float(curve.max()) - 1e-9 * abs(float(slope))
-        if score > best_score:
-            best, best_score, best_curve = float(slope), score, curve
-    top = int(best_curve.argmax())
-    part = 0.0
-    if 0 < top < 2 * REACH:
-        part = vertex(*(float(best_curve[top + k]) for k in (-1, 0, 1)))
-    shift = top - REACH + part
-    return replace(line, lag=line.lag + shift - best * middle, drift=line.drift + best)
+    curve, slope = best_slant(near.T, centres, np.linspace(-slack, slack, 2 * steps + 1))
+    top = int(curve.argmax())
+    shift = top - REACH + vertex(curve, top)
+    return replace(line, lag=line.lag + shift - slope * middle, drift=line.drift + slope)
 
 
 def regress(

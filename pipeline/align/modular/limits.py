@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.change_point import AROUND_SECONDS, Balance, Look
+from pipeline.align.shared.change_point import AROUND_SECONDS, Balance, Look, followed_outwards
 from pipeline.align.shared.signal import Array, frame_size, read_warped, window
 from pipeline.model import Sound
 
@@ -27,6 +28,10 @@ INSIDE_SECONDS = 8.0
 LEAST_COHERENCE, WELL_COHERENCE = 0.06, 0.25
 """Usual coherence below which limits cannot be told this way, and below which the room is known
 too badly to say that a limit is sharp."""
+SPARSE_SECONDS, SPARSE_FRAMES = 0.1, 10
+"""Seconds between frames, and frames of a second, in which a line is followed."""
+LEAST_FOLLOWED = 0.04
+"""Usual coherence below which a line is not followed."""
 INDEPENDENT_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
 eight times, windowed bins half of it."""
@@ -61,14 +66,27 @@ class RoomModel:
         )
         return here[:, low:high], there[:, low:high]
 
-    def response(self, start: float, stop: float) -> Array:
-        """The transfer function from reference to dance, from frames inside a take."""
-        return transfer(*self.spectra(start, max(int((stop - start) / HOP_SECONDS), 1)))
+    def extended_outwards(
+        self, span: tuple[float, float], ends: tuple[float, float]
+    ) -> tuple[float, float]:
+        """A take's limits after following its line outwards: once the line is exact, the waveform
+        through the room tells in single seconds whether the music still plays on it, where
+        features were too noisy for that."""
+        start, stop = max(sum(span) / 2 - 5.0, span[0]), min(sum(span) / 2 + 5.0, span[1])
+        room = transfer(*self.spectra(start, max(int((stop - start) / HOP_SECONDS), 1)))
 
-    def coherence(self, start: float, count: int, room: Array, step: float) -> Array:
-        """Coherence of frames from ``start`` on, ``step`` seconds apart."""
-        here, there = self.spectra(start, count, step)
-        return likeness(here, there * room)
+        def coherence(starts: NDArray[np.float64]) -> Array:
+            values = np.empty(len(starts), np.float32)
+            for index, first in enumerate(starts):
+                here, there = self.spectra(
+                    first + SPARSE_SECONDS / 2, SPARSE_FRAMES, SPARSE_SECONDS
+                )
+                values[index] = likeness(here, there * room).mean()
+            return values
+
+        return followed_outwards(
+            coherence, span, ends, usual_seconds=20.0, least=LEAST_FOLLOWED, against_share=0.4
+        )
 
     def learn(self, rough: float, into: float) -> Look:
         """How likely the music is near a limit, after learning the room inside of it."""

@@ -8,7 +8,7 @@ Speed is searched only when the same speed explains nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -21,54 +21,16 @@ from pipeline.align.modular.search import search
 from pipeline.align.modular.takes import Take, find_takes, genuine, track, tracks_of
 from pipeline.align.modular.tempo import search_key, search_speed
 from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
-from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH, Hint, as_given, refined
+from pipeline.align.shared.feature_frames import FramedPair
+from pipeline.align.shared.hint import REACH, Hint
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.speeds import SEMITONES
-from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, ignore_progress, unmatched
+from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, unmatched
 from pipeline.model import Candidate, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
-HINT_SIGMAS = 5.5
-"""Height of the best lag over chance from which there is something to refine by."""
 LIMITS_MS = 50.0
 """Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 MAX_LINES = 12
-
-
-def modular(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
-) -> MethodAlignment:
-    """Aligns by features; see ``docs/alignment.md``."""
-    report = progress or ignore_progress
-    reference_frames = extract(reference)
-    report(0.4)
-    if hint is not None:
-        return at_hint(dance, reference, reference_frames, hint)
-    tones = notes.extract(reference)
-    report(0.6)
-    estimator = Estimator(
-        NAME,
-        extract,
-        partial(at_speed, tones=tones),
-        search_speed,
-        search_key,
-        speed_sigmas=6.0,
-        heard_sigmas=7.6,
-    )
-    return estimator.align(dance, reference, reference_frames, report)
-
-
-def at_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
-) -> MethodAlignment:
-    """The answer near a person's placing."""
-    pair, takes = refine_near_hint(dance, reference, reference_frames, hint)
-    if not takes:
-        return as_given(NAME, dance, reference, hint)
-    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
-    answer = assemble(pair, takes, [sure] * len(takes))
-    return refined(replace(answer, segments=separated(answer.segments)))
 
 
 def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
@@ -76,7 +38,7 @@ def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
     frames = pair.dance_frames, pair.reference_frames
     lines = tracks_of(*frames, search(*frames), most=MAX_LINES)
     found = find_takes(*frames, lines)
-    if not pair.stretched and (len(found) > 1 or placing.broken_off(pair, found)):
+    if not pair.stretched and len(found) > 1:
         lines = placing.sharpened(pair, lines, found)
         found = find_takes(*frames, lines)
     certain: list[Take] = []
@@ -162,32 +124,44 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     )
 
 
-def refine_near_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
-) -> tuple[FramedPair, list[Take]]:
-    """Features at the hint's speed, and the takes within its reach; none when nothing fits."""
-    pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
-    best: tuple[float, FeatureFrames, Line] | None = None
-    for number, pitch in enumerate([*pitches, *(2 ** (key / 12) for key in SEMITONES)]):
-        if number == len(pitches) and best is not None and best[0] >= HINT_SIGMAS:
-            break  # other keys are tried when nothing fits
-        frames = extract(dance, hint.speed, pitch)
-        line = Line(hint.offset * PER_SECOND)
-        low, high = line.overlap(frames, reference_frames)
-        if high - low < PER_SECOND:
-            continue
-        reach = round(REACH * PER_SECOND)
-        curve = products(frames, reference_frames, line, low, high, reach).sum(axis=1)
-        sigma = float(np.sqrt(np.square(chance(frames, low, high)).sum())) + 1e-6
-        top = int(curve.argmax())
-        height = float(curve[top]) / sigma
-        if best is None or height > best[0]:
-            best = (height, frames, Line(line.lag + top - reach))
-    if best is None or best[0] < HINT_SIGMAS:
-        return FramedPair(dance, reference, frames, reference_frames), []
-    _, frames, line = best
-    pair = FramedPair(dance, reference, frames, reference_frames)
-    low, high = line.overlap(frames, reference_frames)
-    line = fit_stretch(frames, reference_frames, line, low, high, 5e-4)
-    found = find_takes(frames, reference_frames, [track(frames, reference_frames, line)])
-    return pair, genuine(pair, found) or [Take(line, low, high, best[0])]
+def near(pair: FramedPair, offset: float) -> tuple[float, float]:
+    """How far above chance the best offset within reach of one is, and that offset."""
+    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * PER_SECOND)
+    low, high = line.overlap(*frames)
+    if high - low < PER_SECOND:
+        return 0.0, offset
+    reach = round(REACH * PER_SECOND)
+    curve = products(*frames, line, low, high, reach).sum(axis=1)
+    sigma = float(np.sqrt(np.square(chance(frames[0], low, high)).sum())) + 1e-6
+    top = int(curve.argmax())
+    return float(curve[top]) / sigma, (line.lag + top - reach) / PER_SECOND
+
+
+def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
+    """The answer at an offset that is known to be right."""
+    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * PER_SECOND)
+    low, high = line.overlap(*frames)
+    line = fit_stretch(*frames, line, low, high, 5e-4)
+    takes = genuine(pair, find_takes(*frames, [track(*frames, line)]))
+    takes = takes or [Take(line, low, high, score)]
+    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
+    answer = assemble(pair, takes, [sure] * len(takes))
+    return replace(answer, segments=separated(answer.segments))
+
+
+def modular(
+    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+) -> MethodAlignment:
+    """Aligns by features; see ``docs/alignment.md``."""
+    tones = cache(partial(notes.extract, reference))
+    return Estimator(
+        NAME,
+        extract,
+        lambda pair: at_speed(pair, tones()),
+        search_speed,
+        search_key,
+        speed_sigmas=6.0,
+        heard_sigmas=7.6,
+        near=near,
+        at_place=at_place,
+    ).align(dance, reference, hint, progress)

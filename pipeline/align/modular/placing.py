@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING, WHOLE, missing_share
 from pipeline.align.modular.features import PER_SECOND
@@ -15,22 +13,7 @@ from pipeline.align.modular.takes import Take, Track, track
 from pipeline.align.shared.change_point import EVERYWHERE, find_limits
 from pipeline.align.shared.feature_frames import FramedPair
 from pipeline.align.shared.segments import coverable
-from pipeline.align.shared.signal import Array
 from pipeline.model import Segment
-
-FRAME_SECONDS = 0.1
-"""Seconds between the frames that are looked at."""
-FRAMES_A_SECOND = 10
-"""Frames of one value: a second."""
-SHARE_AGAINST = 0.4
-"""Share of the usual coherence below which a second speaks against the line."""
-LEAST_COHERENCE = 0.04
-"""Usual coherence below which nothing can be told."""
-LEAST_GAIN_SECONDS = 1.5
-"""Seconds of usual evidence that have to be won."""
-USUAL_SECONDS = 20.0
-"""Seconds of the take that tell what is usual."""
-
 
 SHARPEST, STRETCHED = 0.6, 8.0
 """Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
@@ -39,8 +22,6 @@ LATE = 0.003
 """Seconds after which an arrival is another one, and not a part of the same."""
 MOST_TURNS = 4
 """How often a segment is followed outwards, each time by up to its own length."""
-END = 300
-"""Frames from a take's end to a file's from which it breaks off."""
 SHORT_TAKE = 20.0
 """Seconds of a take that tells nothing certain about drift."""
 
@@ -109,7 +90,7 @@ def followed(
     start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
     for _ in range(MOST_TURNS):
         room = RoomModel(dance, reference, segment.offset, segment.speed)
-        first, last = extended(room, start, stop, low, high)
+        first, last = room.extended_outwards((start, stop), (low, high))
         if (first, last) == (start, stop):
             break
         start, stop = first, last
@@ -129,15 +110,6 @@ def limited(
     start, stop = (limit.time for limit in found)
     sharp = frozenset(limit.time for limit in found if limit.sharp)
     return replace(segment, dance_start=start, dance_end=stop), sharp
-
-
-def broken_off(pair: FramedPair, takes: list[Take]) -> bool:
-    """Whether a take ends though its line goes on within both files."""
-    for take in takes:
-        low, high = take.line.overlap(pair.dance_frames, pair.reference_frames)
-        if take.start - low > END or high - take.stop > END:
-            return True
-    return False
 
 
 def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[Track]:
@@ -186,46 +158,3 @@ def missing_in(pair: FramedPair, segment: Segment) -> float | None:
     """The share of the music that is missing in a segment, at least; None if nothing tells."""
     line, span = (segment.offset, segment.speed), (segment.dance_start, segment.dance_end)
     return missing_share(pair.dance, pair.reference, *line, *span)
-
-
-def coherences(room: RoomModel, start: float, stop: float, response: Array) -> Array:
-    """Coherence of each whole second from ``start`` on."""
-    count = max(int((stop - start) / FRAME_SECONDS) // FRAMES_A_SECOND, 0)
-    values = np.empty(count, np.float32)
-    for index in range(count):
-        first = start + (index * FRAMES_A_SECOND + 0.5) * FRAME_SECONDS
-        values[index] = room.coherence(first, FRAMES_A_SECOND, response, FRAME_SECONDS).mean()
-    return values
-
-
-def farthest(values: Array, usual: float) -> int:
-    """How many seconds outwards the balance of evidence is highest; 0 for none."""
-    balance = np.cumsum(values - SHARE_AGAINST * usual)
-    best = int(balance.argmax()) if len(balance) else 0
-    if not len(balance) or balance[best] < LEAST_GAIN_SECONDS * (1 - SHARE_AGAINST) * usual:
-        return 0
-    return best + 1
-
-
-def extended(
-    room: RoomModel, start: float, stop: float, floor: float, ceiling: float
-) -> tuple[float, float]:
-    """A take's limits after following its line, at most by the take's own length each way.
-
-    Once the line is exact, the waveform through the room tells in single seconds whether the
-    music still plays on it, where features were too noisy for that. A take grows outwards as
-    long as the balance of evidence does (the largest partial sum; Page, 1954), so that a noisy
-    stretch is bridged when the music comes back on the same line.
-    """
-    middle, length = (start + stop) / 2, stop - start
-    if length < 2.0:
-        return start, stop
-    response = room.response(max(middle - 5.0, start), min(middle + 5.0, stop))
-    half = min(USUAL_SECONDS, length) / 2
-    usual = float(np.median(coherences(room, middle - half, middle + half, response)))
-    if usual < LEAST_COHERENCE:
-        return start, stop
-    reach = max(length, 8.0)
-    before = coherences(room, max(start - reach, floor), start, response)[::-1]
-    after = coherences(room, stop, min(stop + reach, ceiling), response)
-    return start - farthest(before, usual), stop + farthest(after, usual)

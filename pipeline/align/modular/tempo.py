@@ -190,11 +190,7 @@ def best_place(
     highest = np.full(total, -np.inf, np.float32)
     steepest = np.zeros(total, np.int8)
     for row, slope in enumerate(slopes):
-        line = np.zeros(total, np.float32)
-        for curve, distance in zip(lined, away, strict=True):
-            shift = round(float(distance * slope))
-            low, high = max(shift, 0), min(total + shift, total)
-            line[low - shift : high - shift] += curve[low:high]
+        line = signal.slant_stack(lined, away * slope)
         steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
         np.maximum(highest, line, out=highest)
     highest /= np.float32(np.sqrt(len(starts)))

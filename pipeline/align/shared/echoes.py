@@ -44,7 +44,7 @@ class RoughTake:
     """Evidence of the whole take, in standard deviations of chance."""
     usual: float
     """Mean evidence of its frames."""
-    certain: bool
+    certain: bool = False
     """Whether all of the reference is heard in it."""
 
 

@@ -7,15 +7,18 @@ place is estimated is the method's own (``Estimator``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pipeline import reasons
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
+from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
+from pipeline.align.shared.hint import Hint, as_given, refined
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
 from pipeline.align.shared.segments import in_key, incomplete, moved, part_of, separated
 from pipeline.align.shared.signal import Array
-from pipeline.align.shared.speeds import SpeedPeak
+from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
 from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
 
 FASTER = 1.25
@@ -24,6 +27,10 @@ SURE = 0.9
 """Confidence that a take in a gap needs, or trust where it is surely heard."""
 MAX_GAPS, MAX_SPEEDS = 3, 3
 """Gaps that are searched, and speeds that are looked at in each."""
+HINT_SIGMAS = 5.5
+"""Score from which there is something to refine a hint by."""
+MAX_POINTS = 400
+"""Points of a plotted curve."""
 UNLOCKED = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 
@@ -47,6 +54,10 @@ class Estimator:
     """Score of a speed or key from which it is looked at."""
     heard_sigmas: float
     """Score that chance, and other songs, hardly come to."""
+    near: Callable[[FramedPair, float], tuple[float, float]]
+    """How far above chance the best offset within ``hint.REACH`` of one is, and that offset."""
+    at_place: Callable[[FramedPair, float, float], MethodAlignment]
+    """The answer at such an offset, which stands so many sigmas above chance."""
     finer_speed: Callable[[Sound, FeatureFrames, SpeedPeak], float] = lambda _d, _r, peak: (
         peak.speed
     )
@@ -57,9 +68,14 @@ class Estimator:
     """Takes deep in noise beside others that were found."""
 
     def align(
-        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, report: Progress
+        self, dance: Sound, reference: Sound, hint: Hint | None, progress: Progress | None
     ) -> MethodAlignment:
-        """The answer for a whole dance."""
+        """The answer for a whole dance, near a person's placing if there is one."""
+        report = progress or (lambda _: None)
+        reference_frames = self.extract(reference, 1.0, 1.0)
+        report(0.4)
+        if hint is not None:
+            return self.at_hint(dance, reference, reference_frames, hint)
         pair = FramedPair(dance, reference, self.extract(dance, 1.0, 1.0), reference_frames)
         answer = self.at_speed(pair)
         report(0.7)
@@ -80,6 +96,22 @@ class Estimator:
             answer = replace(answer, segments=separated(without_fillings(level, segments)))
         report(1.0)
         return answer
+
+    def at_hint(
+        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+    ) -> MethodAlignment:
+        """The best answer near a person's placing; other keys are tried when nothing fits."""
+        pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
+        for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
+            found = []
+            for pitch in tries:
+                frames = self.extract(dance, hint.speed, pitch)
+                pair = FramedPair(dance, reference, frames, reference_frames)
+                found.append((*self.near(pair, hint.offset), pair))
+            score, offset, pair = max(found, key=lambda item: item[0])
+            if score >= HINT_SIGMAS:
+                return refined(self.at_place(pair, offset, score))
+        return as_given(self.name, dance, reference, hint)
 
     def at_other_speed(self, pair: FramedPair) -> MethodAlignment:
         """The answer at the best other speed at which there is one."""
@@ -129,10 +161,6 @@ class Estimator:
         return piece.confidence >= SURE or surely_heard
 
 
-def ignore_progress(_: float) -> None:
-    """Default progress callback; does nothing."""
-
-
 def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer without a match."""
     return MethodAlignment(
@@ -149,3 +177,19 @@ def weight(answer: MethodAlignment) -> float:
 def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
     """The answer at another speed or key where it has clearly more evidence, else the one."""
     return other if other.matched and weight(other) > FASTER * weight(answer) else answer
+
+
+def curve_evidence(
+    curve: Array, zero: int, per_second: float, details: Mapping[str, float]
+) -> Evidence:
+    """A curve over lags (frames, column ``zero`` is lag 0) in a few hundred points for a plot."""
+    used = np.flatnonzero(curve)
+    points = np.arange(used[0], used[-1] + 1) if len(used) else np.zeros(1, np.int64)
+    parts = np.array_split(points, min(MAX_POINTS, len(points)))
+    places = [int(part[int(curve[part].argmax())]) for part in parts]
+    peak = float(curve.max()) + 1e-9
+    return Evidence(
+        tuple((place - zero) / per_second for place in places),
+        tuple(float(curve[place]) / peak for place in places),
+        details,
+    )

@@ -8,14 +8,14 @@ import numpy as np
 
 from pipeline.align.shared.feature_frames import FramedPair
 from pipeline.align.shared.segments import coverable
-from pipeline.align.shared.signal import duration, spread_max
-from pipeline.align.shared.whole_dance import UNLOCKED, unmatched
-from pipeline.align.v2.coverage import MUCH, NOTHING, confidence_cap, missing_share
+from pipeline.align.shared.signal import duration, highest_places, spread_max
+from pipeline.align.shared.whole_dance import UNLOCKED, curve_evidence, unmatched
+from pipeline.align.v2.coverage import NOTHING, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
 from pipeline.align.v2.limits import extended_outwards, limits
 from pipeline.align.v2.onset_bits import PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
-from pipeline.align.v2.search import agreement, tops
+from pipeline.align.v2.search import APART, agreement
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
 from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
 
@@ -46,20 +46,6 @@ Share = tuple[float, float]
 """A place, as a lag in frames, and its evidence relative to that of the chosen one."""
 
 
-def fit_take(pair: FramedPair, take: Take) -> tuple[PhaseFit, PhaseFit, tuple[float, float]]:
-    """A take's exact line, that line or the rough one where phases do not agree, and the take's
-    start and stop in seconds of the dance."""
-    start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
-    rough = PhaseFit(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift), 0.0)
-    exact = rough
-    if not pair.stretched:
-        sounds = pair.dance, pair.reference
-        exact = fit_phase(*sounds, rough.offset, rough.speed, start, stop, slack=2e-4)
-    kept = exact if exact.height >= LOCKED else rough
-    low, high = coverable(pair.dance, pair.reference, kept.offset, kept.speed)
-    return exact, kept, (max(start, low), min(stop, high))
-
-
 def placed(
     pair: FramedPair, take: Take, between: tuple[float, float]
 ) -> tuple[Segment, PhaseFit, set[float]]:
@@ -67,18 +53,25 @@ def placed(
 
     ``between``: the dance times up to which its line may be followed.
     """
-    exact, kept, span = fit_take(pair, take)
+    start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
+    rough = PhaseFit(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift), 0.0)
+    exact = rough
+    if not pair.stretched:
+        line = rough.offset, rough.speed
+        exact = fit_phase(pair.dance, pair.reference, *line, start, stop, slack=2e-4)
+    locked = exact.height >= LOCKED
+    kept = exact if locked else rough
+    on = pair.dance, pair.reference, kept.offset, kept.speed
+    low, high = coverable(*on)
+    span = max(start, low), min(stop, high)
     sharp: set[float] = set()
-    if exact.height >= LOCKED:
-        on = pair.dance, pair.reference, kept.offset, kept.speed
-        low, high = coverable(*on)
-        free = (max(low, between[0]), min(high, between[1]))
-        span = extended_outwards(*on, *span, free)
+    if locked:
+        span = extended_outwards(*on, span, (max(low, between[0]), min(high, between[1])))
         found = limits(*on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}
-    moved = pair.dance_frames.pitch != 1.0
     start, stop, offset, speed = (float(x) for x in (*span, kept.offset, kept.speed))
+    moved = pair.dance_frames.pitch != 1.0
     return Segment(start, stop, offset, speed, moved), exact, sharp
 
 
@@ -99,18 +92,11 @@ def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share],
     score = float(total[max(mine - 2, 0) : mine + 3].max(initial=0.0))
     others = [
         (float(place - zero), float(total[place]) / max(score, 1e-6))
-        for place in tops(total, 8)
-        if abs(place - mine) > 12
+        for place in highest_places(total, 8, APART)
+        if abs(place - mine) > APART
     ]
-    used = np.flatnonzero(total)
-    parts = np.array_split(np.arange(used[0], used[-1] + 1), 400) if len(used) > 400 else []
-    best = [int(part[int(total[part].argmax())]) for part in parts]
-    peak = float(total.max()) + 1e-9
-    evidence = Evidence(
-        tuple((b - zero) / PER_SECOND for b in best),
-        tuple(float(total[b]) / peak for b in best),
-        {"score": score, "next_ratio": others[0][1] if others else 0.0},
-    )
+    details = {"score": score, "next_ratio": others[0][1] if others else 0.0}
+    evidence = curve_evidence(total, zero, PER_SECOND, details)
     return score, others, evidence
 
 
@@ -169,39 +155,13 @@ def surely_present(score: float, missing: float | None) -> bool:
     return score >= HEARD and missing is not None and missing <= NOTHING
 
 
-def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[Take], list[Take]]:
-    """The takes, and those of them in which all of the reference is heard.
-
-    Where there are such, takes that lack much are left out: however long an echo of a
-    repetitive song is, a short take that has all is the place.
-    """
-    if len(takes) < 2 or pair.stretched:
-        return takes, []
-    missing: list[float | None] = []
-    for take in takes:
-        exact, _, span = fit_take(pair, take)
-        on = pair.dance, pair.reference, exact.offset, exact.speed
-        said = None
-        if exact.height >= LOCKED:
-            first, last = limits(*on, span, coverable(*on))
-            said = missing_share(*on, first.time, last.time)
-        missing.append(said)
-    said_of = list(zip(takes, missing, strict=True))
-    certain = [take for take, said in said_of if said is not None and said <= NOTHING]
-    if not certain:
-        return takes, []
-    return [take for take, said in said_of if said is None or said < MUCH], certain
-
-
 def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     """Takes, verdicts and exact places of lines."""
-    found, certain = drop_takes_missing_music(
-        pair, peel_takes(pair.dance_frames, pair.reference_frames, lines)
-    )
-    takes = genuine(pair, found, certain)
+    frames = pair.dance_frames, pair.reference_frames
+    takes = genuine(pair, peel_takes(*frames, lines))
     if not takes:
         takes = [
-            Take(line, *line.limits(pair.dance_frames, pair.reference_frames), line.height)
+            Take(line, *line.limits(*frames), line.height)
             for line in lines
             if line.height >= LOCKED
         ][:1]

@@ -32,8 +32,8 @@ SIGNIFICANT = 4.0
 UNKNOWN = 0.3
 """Relative variance of a gain that tells nothing."""
 LEAST = 8
-NOTHING, MUCH = 0.04, 0.15
-"""Up to the first a piece is beyond suspicion; from the second on another one then is an echo."""
+NOTHING = 0.04
+"""Up to this share nothing is missing."""
 FULL, NONE = 0.08, 0.15
 """Up to the first a line lacks nothing; from the second on it is as likely an echo."""
 

@@ -18,12 +18,8 @@ from pipeline.align.shared.segments import coverable, moved, part_of
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.coverage import NOTHING, missing_share
 from pipeline.align.v2.limits import (
-    SPARSE_SECONDS,
-    WINDOWS_A_VALUE,
     limits,
-    predicted,
     seconds_of,
-    whitened,
 )
 from pipeline.align.v2.phase import deep_search
 from pipeline.model import Segment, Sound
@@ -32,15 +28,8 @@ SAME_SPEED = 2e-3
 """Speeds nearer to 1 than this are those that waveforms are searched at."""
 WINDOW = 14.0
 """Seconds that are searched at once, half over each other: a gap may hold several takes."""
-LONGEST = 20.0
-"""Seconds of a take that tell how well it is heard."""
 MOST = 8
 """Windows that are searched."""
-BEGINNING, HIGH = 0.5, 16.0
-"""Seconds of the reference that are its beginning, and twice the height at which a line stands."""
-DEEP, MOST_LACKING = 0.3, 0.3
-"""Share of the dance's power from which on the music is heard well enough to tell whether it
-lacks something, and what it may seem to lack below that."""
 SAME = 0.05
 """Seconds: lines nearer than this are one."""
 
@@ -51,9 +40,7 @@ def faint_takes(
     """Takes at the same speed in what the segments leave open, with their limits.
 
     One counts when all of the reference is heard in it and it does not adjoin
-    another: music that just runs on repeats another place, and is no take. Where noise is too
-    deep to tell what is heard well, one that starts with the reference's beginning counts, the
-    likeliest place to start again, if its phases agree well.
+    another: music that just runs on repeats another place, and is no take.
     """
     if not segments or any(abs(s.speed - 1) > SAME_SPEED for s in segments):
         return []
@@ -71,21 +58,9 @@ def faint_takes(
             ):
                 continue
             lacks = missing_share(dance, reference, take.offset, take.speed, *span)
-            first = take.speed * span[0] + take.offset < BEGINNING
-            if first and line.height >= HIGH and (lacks or 0.0) <= MOST_LACKING:
-                lacks = 0.0 if predicted_share(dance, reference, take) < DEEP else lacks
             if lacks is not None and lacks <= NOTHING:
                 known.append(take)
     return known[len(segments) :]
-
-
-def predicted_share(dance: Sound, reference: Sound, take: Segment) -> float:
-    """The share of the dance's power in a take that the reference predicts, all frequencies
-    weighing alike."""
-    span = take.dance_start, min(take.dance_end, take.dance_start + LONGEST)
-    own, other = whitened(dance, reference, take.offset, take.speed, *span)
-    told = predicted(own, other, slice(0, len(own)), dance.rate)
-    return float(np.vdot(told, told) / (np.vdot(own, own) + 1e-12))
 
 
 def windows(
@@ -106,14 +81,13 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     nothing = replace(line, dance_end=line.dance_start)
     ends, free = coverable(*on), (line.dance_start, line.dance_end)
     low, high = max(ends[0], free[0]), min(ends[1], free[1])
-    values = seconds_of(*on, np.arange(low, high, SPARSE_SECONDS).astype(np.float32))
+    values = seconds_of(*on, np.arange(low, high - 1, 1.0))
     if len(values) < CERTAIN_SECONDS:
         return nothing
     balance = np.cumsum(np.concatenate([[0.0], values - np.quantile(values, 0.9) / 2]))
     stop = int((balance - np.minimum.accumulate(balance)).argmax())
     start = int(balance[: stop + 1].argmin())
-    second = WINDOWS_A_VALUE * SPARSE_SECONDS
-    if (stop - start) * second < CERTAIN_SECONDS:
+    if stop - start < CERTAIN_SECONDS:
         return nothing
-    first, last = limits(*on, (low + start * second, low + stop * second), ends, free)
+    first, last = limits(*on, (low + start, low + stop), ends, free)
     return replace(line, dance_start=first.time, dance_end=last.time)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array
+from pipeline.align.shared.signal import Array, vertex
 from pipeline.align.v2.onset_bits import PER_SECOND
 
 REACH = 8
@@ -37,12 +37,9 @@ def lateness(
         curve = np.array([float(np.vdot(own, block[at - at[0] + k])) for k in shifts])
         smooth = np.convolve(curve, [0.25, 0.5, 0.25], "same")
         top = int(smooth[1:-1].argmax()) + 1
-        left, middle, right = smooth[top - 1 : top + 2]
-        bend = left - 2 * middle + right
-        part = 0.5 * (left - right) / bend if bend < 0 else 0.0
         middles.append(float(frames.mean()))
-        late.append(top - REACH + float(np.clip(part, -1, 1)))
-        sure.append(float(middle / np.sqrt(np.count_nonzero(own) + 1.0)))
+        late.append(top - REACH + vertex(smooth, top))
+        sure.append(float(smooth[top] / np.sqrt(np.count_nonzero(own) + 1.0)))
     return np.array(middles, np.float32), np.array(late, np.float32), np.array(sure, np.float32)
 
 

@@ -35,11 +35,11 @@ INDEPENDENT_SHARE = 0.25
 """The share of samples that tell something of their own: whitening leaves peaks."""
 EARLY_SECONDS = 0.012
 """Seconds after the direct sound that count as its arrival."""
-SPARSE_SECONDS, WINDOWS_A_VALUE = 0.2, 5
-"""Seconds between windows when a line is followed, and windows of one value."""
+WINDOWS_A_SECOND = 5
+"""Windows of a second in which a line is followed."""
 BELOW_SHARE = 0.45
 """Share of the usual evidence below which a value speaks against a line."""
-LEAST_EVIDENCE = 0.8
+LEAST_EVIDENCE = 0.4
 """Usual evidence below which a line is not followed."""
 LEAST_PREDICTED = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
@@ -47,16 +47,17 @@ LEAST_PREDICTED = 0.02
 Doubles = NDArray[np.float64]
 
 
-def early_energy(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
+def seconds_of(
+    dance: Sound, reference: Sound, offset: float, speed: float, starts: Doubles
 ) -> Array:
-    """What arrives early in the windows centred at ``times``; 1 by chance."""
-    starts = times - np.float32(WINDOW_SECONDS / 2)
-    curves = lag_curves(dance, reference, offset, speed, starts, length=WINDOW_SECONDS)
-    middle = curves.shape[1] // 2
-    reach = int(EARLY_SECONDS * dance.rate)
+    """What arrives early in seconds of the dance, over chance: five windows of each."""
+    within = np.arange(WINDOWS_A_SECOND) / WINDOWS_A_SECOND - WINDOW_SECONDS / 2
+    times = (starts[:, None] + within).ravel().astype(np.float32)
+    curves = lag_curves(dance, reference, offset, speed, times, length=WINDOW_SECONDS)
+    middle, reach = curves.shape[1] // 2, int(EARLY_SECONDS * dance.rate)
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
-    return np.asarray(early, np.float32)
+    mean = early.reshape(-1, WINDOWS_A_SECOND).mean(axis=1)
+    return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
 
 
 def extended_outwards(
@@ -64,42 +65,14 @@ def extended_outwards(
     reference: Sound,
     offset: float,
     speed: float,
-    start: float,
-    stop: float,
+    span: tuple[float, float],
     ends: tuple[float, float],
 ) -> tuple[float, float]:
-    """Limits after following a line outwards, over stretches where little is heard.
-
-    A limit goes to where the balance of evidence by seconds is highest, at most the piece's
-    own length (and eight seconds) away.
-    """
-    length = stop - start
-    middle, half = (start + stop) / 2, min(length, 2 * INSIDE_SECONDS) / 2
-    grid = np.arange(middle - half, middle + half, SPARSE_SECONDS).astype(np.float32)
-    usual = float(np.median(seconds_of(dance, reference, offset, speed, grid)))
-    if length < 2.0 or usual < LEAST_EVIDENCE / 2:
-        return start, stop
-    reach = max(length, 8.0)
-    before = np.arange(start - SPARSE_SECONDS, max(start - reach, ends[0]), -SPARSE_SECONDS)
-    after = np.arange(stop + SPARSE_SECONDS, min(stop + reach, ends[1]), SPARSE_SECONDS)
-    found = []
-    for times in (before, after):
-        values = seconds_of(dance, reference, offset, speed, times.astype(np.float32))
-        balance = np.cumsum(values - BELOW_SHARE * usual)
-        best = int(balance.argmax()) if len(balance) else 0
-        won = len(balance) > 0 and balance[best] > usual
-        found.append((best + 1) * WINDOWS_A_VALUE * SPARSE_SECONDS if won else 0.0)
-    return max(start - found[0], ends[0]), min(stop + found[1], ends[1])
-
-
-def seconds_of(dance: Sound, reference: Sound, offset: float, speed: float, times: Array) -> Array:
-    """Evidence of groups of windows, each about a second."""
-    count = len(times) // WINDOWS_A_VALUE * WINDOWS_A_VALUE
-    if not count:
-        return np.zeros(0, np.float32)
-    values = early_energy(dance, reference, offset, speed, times[:count])
-    mean = values.reshape(-1, WINDOWS_A_VALUE).mean(axis=1)
-    return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
+    """Limits after following a line outwards, over stretches where little is heard."""
+    return change_point.followed_outwards(
+        lambda starts: seconds_of(dance, reference, offset, speed, starts), span, ends,
+        usual_seconds=2 * INSIDE_SECONDS, least=LEAST_EVIDENCE, against_share=BELOW_SHARE,
+    )  # fmt: skip
 
 
 def limits(

@@ -1,4 +1,4 @@
-"""The v2 method: one fast search by onset bits, waveforms for the exact place.
+"""The v2 method: a search by onset bits, waveforms for the exact place.
 
 Chunks of onset bits give candidates; phase correlation places them to the sample. Where
 bits say nothing (deep noise), the waveform itself is searched through the whole file.
@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH, Hint, as_given, refined
+from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
+from pipeline.align.shared.hint import REACH, Hint
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.signal import duration
-from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
-from pipeline.align.shared.whole_dance import Estimator, ignore_progress
-from pipeline.align.v2.answer import CHANCE, HEARD, LOCKED, NAME, answer, free_span, on_grid, placed
+from pipeline.align.shared.speeds import SpeedPeak
+from pipeline.align.shared.whole_dance import Estimator
+from pipeline.align.v2.answer import (
+    CHANCE,
+    HEARD,
+    LOCKED,
+    NAME,
+    answer,
+    error_of,
+    free_span,
+    on_grid,
+    placed,
+)
 from pipeline.align.v2.faint_takes import faint_takes
 from pipeline.align.v2.fit import fit_bits
 from pipeline.align.v2.onset_bits import PER_SECOND, extract
@@ -22,10 +32,8 @@ from pipeline.align.v2.phase import deep_search, fit_phase
 from pipeline.align.v2.search import Guess, along, by_second, guesses
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, peel_takes
 from pipeline.align.v2.tempo import search_key, search_speed
-from pipeline.model import Evidence, MethodAlignment, Progress, Sound
+from pipeline.model import MethodAlignment, Progress, Sound
 
-HINT_SIGMAS = 5.5
-"""Agreement over chance from which there is something to refine by."""
 DRIFT = 6e-4
 """The largest drift between two clocks."""
 MAX_LINES, CLOSE_LINES = 8, 4
@@ -72,18 +80,6 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
     return evidence_line(frames, reference, lag, drift, height)
 
 
-def v2(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
-) -> MethodAlignment:
-    """Aligns by onset bits and phase; see ``docs/alignment.md``."""
-    report = progress or ignore_progress
-    reference_frames = extract(reference)
-    report(0.4)
-    if hint is not None:
-        return at_hint(dance, reference, reference_frames, hint)
-    return ESTIMATOR.align(dance, reference, reference_frames, report)
-
-
 def at_speed(pair: FramedPair) -> MethodAlignment:
     """The answer at one speed."""
     return answer(pair, lines_of(pair, guesses(pair.dance_frames, pair.reference_frames)))
@@ -113,6 +109,35 @@ def finer_speed(dance: Sound, reference: FeatureFrames, peak: SpeedPeak) -> floa
     return peak.speed * (1 + drift)
 
 
+def near(pair: FramedPair, offset: float) -> tuple[float, float]:
+    """How far above chance the most bits agree within reach of an offset, and the offset there."""
+    reach = int(REACH * PER_SECOND)
+    best = (0.0, offset)
+    for step in range(-reach, reach + 1):
+        lag = offset * PER_SECOND + step
+        seconds = by_second(along(pair.dance_frames, pair.reference_frames, lag, 0.0))
+        used = np.count_nonzero(seconds)
+        score = float(seconds.sum() / np.sqrt(used)) if used else 0.0
+        best = max(best, (score, lag / PER_SECOND))
+    return best
+
+
+def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
+    """The answer at an offset that is known to be right."""
+    frames, lag = (pair.dance_frames, pair.reference_frames), offset * PER_SECOND
+    low, high = max(0, round(-lag)), min(frames[0].count, round(frames[1].count - lag))
+    line = followed(pair, Guess(lag, low, high, score, 0.0))
+    takes = peel_takes(*frames, [line]) or [Take(line, *line.limits(*frames), score)]
+    placings = [
+        placed(pair, take, free_span(takes, index, pair.speed)) for index, take in enumerate(takes)
+    ]
+    segments = in_key(separated([segment for segment, _, _ in placings]), frames[0])
+    error = max(error_of(pair, t, exact) for t, (_, exact, _) in zip(takes, placings, strict=True))
+    return MethodAlignment(
+        NAME, matched=True, ambiguous=False, confidence=0.9, segments=segments, error_ms=error
+    )
+
+
 ESTIMATOR = Estimator(
     NAME,
     extract,
@@ -121,60 +146,16 @@ ESTIMATOR = Estimator(
     search_key,
     speed_sigmas=4.6,  # chance comes to 3.9
     heard_sigmas=HEARD,
+    near=near,
+    at_place=at_place,
     finer_speed=finer_speed,
     in_noise=in_noise,
     faint_takes=faint_takes,
 )
 
 
-def at_hint(
-    dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+def v2(
+    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
 ) -> MethodAlignment:
-    """The answer near a person's placing."""
-    frames, lag = refine_near_hint(dance, reference_frames, hint)
-    if lag is None:
-        return as_given(NAME, dance, reference, hint)
-    pair = FramedPair(dance, reference, frames, reference_frames)
-    low, high = max(0, round(-lag)), min(frames.count, round(reference_frames.count - lag))
-    line = followed(pair, Guess(lag, low, high, CHANCE, 0.0))
-    takes = peel_takes(frames, reference_frames, [line])
-    takes = takes or [Take(line, *line.limits(frames, reference_frames), CHANCE)]
-    placings = [
-        placed(pair, take, free_span(takes, index, pair.speed)) for index, take in enumerate(takes)
-    ]
-    segments = in_key(separated([segment for segment, _, _ in placings]), frames)
-    locked = all(line.height >= LOCKED for _, line, _ in placings)
-    return refined(
-        MethodAlignment(
-            NAME, matched=True, ambiguous=False, confidence=0.9, segments=segments,
-            error_ms=1.0 if locked else 15.0, evidence=Evidence(),
-        )
-    )  # fmt: skip
-
-
-def best_lag(dance: FeatureFrames, reference: FeatureFrames, offset: float) -> tuple[float, float]:
-    """The lag (frames) within reach at which most bits agree, and how far above chance."""
-    reach = int(REACH * PER_SECOND)
-    best = (0.0, 0.0)
-    for step in range(-reach, reach + 1):
-        lag = offset * PER_SECOND + step
-        seconds = by_second(along(dance, reference, lag, 0.0))
-        used = np.count_nonzero(seconds)
-        score = float(seconds.sum() / np.sqrt(used)) if used else 0.0
-        if score > best[1]:
-            best = (lag, score)
-    return best
-
-
-def refine_near_hint(
-    dance: Sound, reference: FeatureFrames, hint: Hint
-) -> tuple[FeatureFrames, float | None]:
-    """Bits at the hint's speed, and the best lag within its reach; None when nothing fits."""
-    pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
-    for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
-        frames = (extract(dance, hint.speed, pitch) for pitch in tries)
-        found = [(best_lag(bits, reference, hint.offset), bits) for bits in frames]
-        (lag, score), bits = max(found, key=lambda item: item[0][1])
-        if score >= HINT_SIGMAS:
-            return bits, lag
-    return bits, None
+    """Aligns by onset bits and phase; see ``docs/alignment.md``."""
+    return ESTIMATOR.align(dance, reference, hint, progress)

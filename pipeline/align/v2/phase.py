@@ -107,22 +107,6 @@ def lag_curves(
     return result
 
 
-def lined_up(curves: Array, away: Array, slopes: Array) -> tuple[Array, float]:
-    """The mean curve for the slope (samples a second) that makes its peak highest."""
-    count = curves.shape[1]
-    columns = np.arange(count)
-    best: tuple[float, Array, float] = (-1.0, curves[0], 0.0)
-    for slope in slopes:
-        moved = columns + np.rint(away * slope).astype(np.int64)[:, None]
-        inside = (moved >= 0) & (moved < count)
-        picked = np.take_along_axis(curves, np.clip(moved, 0, count - 1), axis=1) * inside
-        mean = picked.sum(axis=0) / np.float32(np.sqrt(len(curves)))
-        height = float(np.abs(mean).max())
-        if height > best[0] + 1e-6:
-            best = (height, mean, float(slope))
-    return best[1], best[2]
-
-
 def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, float]:
     """Lag of the first arrival in samples from the middle, and the peak's height.
 
@@ -148,10 +132,7 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
             continue
         first = place
         break
-    part = 0.0
-    if 0 < first < len(curve) - 1:
-        part = signal.vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
-    return first + part - len(curve) // 2, float(size[top]) / noise
+    return first + signal.vertex(size, first) - len(curve) // 2, float(size[top]) / noise
 
 
 def fit_phase(
@@ -182,7 +163,8 @@ def fit_phase(
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
-        curve, slope = lined_up(curves, away, slopes)
+        stack, slope = signal.best_slant(curves, away, slopes)
+        curve = stack / np.float32(np.sqrt(number))
         lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
         error = disagreement(curves, away * np.float32(slope), lag, dance.rate) if turn else 0.0
         middle = centre + LENGTH / 2
@@ -210,7 +192,7 @@ def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
     for part in np.array_split(np.arange(len(curves)), count):
         mean = np.abs(near.sum(axis=0) - near[part].sum(axis=0))
         top = int(mean[1:-1].argmax()) + 1
-        tops.append(top + signal.vertex(*(float(mean[top + k]) for k in (-1, 0, 1))))
+        tops.append(top + signal.vertex(mean, top))
     spread = np.array(tops) - np.mean(tops)
     return float(2 * ERRORS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
 

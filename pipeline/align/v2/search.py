@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, spans
+from pipeline.align.shared.signal import Array, highest_places, spans
 from pipeline.align.v2.onset_bits import BANDS, PER_SECOND
 
 CHUNKS = (2000, 500)
@@ -52,19 +52,6 @@ def agreement(chunk: Array, reference: FeatureFrames) -> Array:
     return result / np.float32(WIDE * np.sqrt(np.count_nonzero(chunk) + 1.0))
 
 
-def tops(curve: Array, number: int) -> list[int]:
-    """Places of the highest values, each ``APART`` from the others."""
-    left = curve.copy()
-    chosen: list[int] = []
-    for _ in range(number):
-        place = int(left.argmax())
-        if left[place] <= 0:
-            break
-        chosen.append(place)
-        left[max(place - APART, 0) : place + APART + 1] = 0
-    return chosen
-
-
 def chunk_starts(count: int, length: int) -> list[int]:
     """First frames of chunks that cover ``count`` frames, half over each other when long."""
     hop = length // 2 if length > CHUNKS[-1] else length
@@ -83,7 +70,7 @@ def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) ->
             continue
         for start in chunk_starts(dance.count, length):
             curve = agreement(dance.part(start, start + length), reference)
-            places = tops(curve, keep + 1)
+            places = highest_places(curve, keep + 1, APART)
             heights = [float(curve[p]) for p in places]
             for rank, place in enumerate(places[:keep]):
                 other = heights[1 if rank == 0 else 0] if len(heights) > 1 else 0.0

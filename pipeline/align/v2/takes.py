@@ -6,7 +6,6 @@ have what is left. A pause within one line does not end a take.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,26 +149,20 @@ def peel_takes(
 
 
 def merged(takes: list[Take]) -> list[Take]:
-    """Neighbouring takes of one line as one, and no two takes over each other."""
+    """Takes with neighbouring ones of one line as one."""
     result: list[Take] = []
     for take in takes:
         if result and result[-1].line is take.line:
             old = result.pop()
             score = float(np.hypot(old.score, take.score))
             result.append(Take(old.line, old.start, max(old.stop, take.stop), score))
-        elif result and result[-1].stop > take.start:
-            old = result.pop()
-            middle = (old.stop + take.start) / 2
-            result.append(Take(old.line, old.start, middle, old.score))
-            result.append(Take(take.line, middle, take.stop, take.score))
         else:
             result.append(take)
     return result
 
 
-def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take]) -> list[Take]:
-    """The takes that are no echoes of a repetitive song, in the order of the dance; in ``certain``
-    ones all of the reference is heard."""
+def genuine(pair: FramedPair, takes: list[Take]) -> list[Take]:
+    """The takes that are no echoes of a repetitive song, in the order of the dance."""
 
     def evidence(one: Take, two: Take) -> float:
         """Mean agreement of a take's line where another take is."""
@@ -186,5 +179,5 @@ def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take]) -> l
         limits = take.line.limits(pair.dance_frames, pair.reference_frames)
         start, stop, low, high = (t / pair.speed for t in (take.start, take.stop, *limits))
         own = evidence(take, take)
-        rough.append(RoughTake(start, stop, low, high, take.score, own, take in certain))
+        rough.append(RoughTake(start, stop, low, high, take.score, own))
     return [takes[index] for index in without_echoes(pair.dance, rough, alike)]

@@ -133,7 +133,7 @@ def test_an_exception_of_the_page_ends_the_child(
 
 
 def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Settings) -> None:
-    result = call("probe", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
     assert result.outcome is not None
     assert result.outcome["video"]["codec"] == "h264"
 
@@ -141,7 +141,7 @@ def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Sett
 def test_a_call_names_what_is_wrong(tmp_path: Path, settings: Settings) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    result = call("probe", {"path": str(bad), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(bad), "role": "dance"}, timeout=60.0)
     assert (result.reason, result.role) == (reasons.NOT_MEDIA, "dance")
     assert result.text.startswith("the dance file")
 
@@ -187,6 +187,30 @@ def test_a_film_of_which_no_thumbnail_can_be_made_is_described(tmp_path: Path) -
     found = call("facts", {"path": str(path), "role": "dance"}, timeout=60)
     assert found.outcome is not None, found.text
     assert found.outcome["levels_db"][0] < 0 and found.outcome["thumbnail"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "needless"),
+    [("job", {"pydantic", "store"}), ("call", {"pydantic", "store", "scipy", "pipeline.align"})],
+)
+def test_a_child_imports_only_what_its_work_needs(
+    kind: str,
+    needless: set[str],
+    sample_pair: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Imports are a third of what a small task costs, and most of a look at a file."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    look: dict[str, Any] = {"kind": "call", "name": "facts"}
+    look |= {"arguments": {"path": str(sample_pair[0]), "role": "dance"}}
+    with caplog.at_level("INFO", logger="pipeline"):
+        result, _ = run(look if kind == "call" else request(sample_pair, tmp_path))
+    assert result.outcome is not None, result.text
+    imported = {line.rpartition("|")[2].strip() for line in caplog.messages}
+    assert "pipeline.media.probe" in imported
+    assert not needless & imported
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def names_of_variants(root: Path) -> Iterator[str]:
                 spelt = node.value if isinstance(node, ast.Constant) else None
                 read = node.attr if isinstance(node, ast.Attribute) else None
                 if read in keys or (isinstance(spelt, str) and spelt in {*VARIANTS, *keys}):
-                    yield f"{path.relative_to(root).as_posix()}:{node.lineno}"
+                    yield f"{path.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)}"
 
 
 OWN_RULES = ("pipeline/model.py", "pipeline/align/", "pipeline/plan/make.py", "pipeline/cli/plot")
