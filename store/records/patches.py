@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -92,14 +93,29 @@ def _put(draft: Draft, task_id: str, kind: str, run: Record) -> Record:
 def find_due(
     records: Mapping[str, Any], kind: str, settings: StoreSettings, now: datetime
 ) -> str | None:
-    """The id of the task whose run of this kind has waited longest and may start."""
-    due: list[tuple[bool, datetime, int, str]] = []
-    for task_id, record in records.items():
-        run = run_of(record, kind, PENDING) if isinstance(record, dict) else None
-        if run and is_task_id(task_id) and transitions.is_due(run, settings, now):
-            since = from_text(run.get("requested_at" if kind else "created_at"))
-            due.append((since is not None, since or now, len(due), task_id))
-    return min(due)[-1] if due else None
+    """The id of the task whose run of this kind is next: the one that has waited longest, of the
+    groups that have the fewest runs under way.
+    """
+    runs = {
+        task_id: (str(record.get("group")), run)
+        for task_id, record in records.items()
+        if isinstance(record, dict) and (run := run_of(record, kind, PENDING, PROCESSING))
+    }
+    under_way = Counter(group for group, run in runs.values() if run["status"] == PROCESSING)
+
+    def turn(task_id: str) -> tuple[int, bool, datetime]:
+        group, run = runs[task_id]
+        since = from_text(run.get("requested_at" if kind else "created_at"))
+        return under_way[group], since is not None, since or now
+
+    due = [
+        task_id
+        for task_id, (_, run) in runs.items()
+        if run["status"] == PENDING
+        and is_task_id(task_id)
+        and transitions.is_due(run, settings, now)
+    ]
+    return min(due, key=turn, default=None)
 
 
 def claim(kind: str, owner: str, settings: StoreSettings) -> Patch:

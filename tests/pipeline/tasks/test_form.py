@@ -52,8 +52,8 @@ def test_what_could_not_be_saved_on_the_way_is_saved_with_the_end(
 ) -> None:
     """A failed save never ends a running job, and loses nothing of its answer."""
     dance, reference = sample_pair
-    names = {"dance_name": "d.mp4", "reference_name": "r.m4a"}
-    task_id = submit(store, settings, dance, reference, **names).id
+    made = submit(store, settings, dance, reference, dance_name="d.mp4", reference_name="r.m4a")
+    task_id = made.id
     task = store.claim()
     assert task
     lock = FileLock(settings.outputs / "task_status.json.lock")

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -81,9 +82,10 @@ def test_a_lock_that_lost_its_name_writes_nothing(store: Store, outputs: Path) -
     """Somebody removes the lock's file; another process locks the new one and writes."""
     task_id = store.create({"n": 0}).id
     lock = outputs / "task_status.json.lock"
-    real, writes = os.fsync, []
+    real: Any = os.fsync
+    writes: list[bool] = []
 
-    def fsync(descriptor: int) -> None:
+    def fsync(descriptor: Any) -> None:
         real(descriptor)
         if not writes and stat.S_ISREG(os.fstat(descriptor).st_mode):
             writes.append(True)

@@ -94,6 +94,14 @@ def test_claims_come_in_order_and_once(make: Make) -> None:
     assert one.claim() is None
 
 
+def test_groups_take_turns(store: Store) -> None:
+    """Who hands in twenty does not keep another's one waiting."""
+    first, second, third = (store.create({"group": "a"}).id for _ in range(3))
+    other = store.create({"group": "b"}).id
+    assert [claimed(store).id for _ in range(4)] == [first, other, second, third]
+    assert store.snapshot().tasks[0].group == "a"
+
+
 def test_the_first_claims_of_many_threads_at_once(make: Make) -> None:
     for _ in range(20):
         store = make()
