@@ -96,7 +96,7 @@ def test_a_lock_that_lost_its_name_writes_nothing(store: Store, outputs: Path) -
             held.append(time.monotonic())
 
     held: list[float] = []
-    os.fsync = fsync
+    os.fsync = fsync  # type: ignore[assignment]
     try:
         store.update(task_id, {"n": 1})
     finally:
