@@ -8,6 +8,8 @@ from benchmarks.cases import combined, in_rooms, other_key, other_speed, same_sp
 from benchmarks.cases.case import KINDS, Case, Draw
 from benchmarks.cases.tracks import Split
 
+__all__ = ["KINDS", "RECIPES", "generate"]
+
 RECIPES = (same_speed, other_speed, combined, other_key, in_rooms)
 """The modules that register the kinds, by being imported."""
 

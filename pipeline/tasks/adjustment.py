@@ -20,7 +20,7 @@ from pipeline.child.supervise import JobResult, broken
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job
 from pipeline.model import VARIANTS, VariantName
-from pipeline.reasons import reason_of, told
+from pipeline.reasons import public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
@@ -126,7 +126,7 @@ def run_adjustment(
 
 def _noted(task: Task, error: OSError) -> str:
     log.warning("[%s] the new result did not get its place: %r", task.id, error)
-    return told(error)
+    return public_text(error)
 
 
 def _finish(
