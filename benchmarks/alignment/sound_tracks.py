@@ -140,8 +140,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             single.setdefault(number, spent)
             costs.append(spent / single[number])
             said = found.get("tracks")
-            given = said.items() if isinstance(said, dict) else ()
-            answered = {role: one["track"] for role, one in given}
+            named = said.items() if isinstance(said, dict) else ()
+            answered = {role: one["track"] for role, one in named}
             if kind is UNRELATED:
                 right += not found["matched"]
             elif found["matched"] and answered == kind.right:
