@@ -23,7 +23,7 @@ ALIKE_MS = 2.0
 TRACKS = ("original", "modular", "v2")
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
-    "at",
+    "at", "no_sound",
 )  # fmt: skip
 
 
