@@ -35,8 +35,8 @@ from ui.service import Service, start_service, stop_service
 
 log = logging.getLogger(__name__)
 
-STALE_EVERY = 3600.0
-"""Seconds between two looks for abandoned uploads."""
+STALE_CHECK_SECONDS = 3600.0
+"""Time between two looks for abandoned uploads."""
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
 def _open_browser() -> None:
     """Open the page where somebody sits at the machine: ``streamlit run`` does so for scripts only.
 
-    Its socket listens already, so a browser that is faster than the server waits for it.
+    Its socket is open already, so a browser that is faster than the server waits for it.
     """
     if config._server_mode == "starlette-app" and not st.get_option("server.headless"):
         address = server_util.get_display_address(st.get_option("server.address") or "localhost")
@@ -75,7 +75,7 @@ async def _tidy(service: Service) -> None:
         else:
             if removed:
                 log.info("removed %d abandoned uploads", removed)
-        await anyio.sleep(STALE_EVERY)
+        await anyio.sleep(STALE_CHECK_SECONDS)
 
 
 def _settings() -> Settings:

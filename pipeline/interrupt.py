@@ -1,7 +1,7 @@
-"""An orderly end of the command line: the first signal unwinds it, and nothing is left.
+"""An orderly end of the command line: the first signal becomes an exception.
 
-A signal that ends Python at once would leave scratch files and partial results. As an exception
-it runs through every block that tidies up; later signals are ignored meanwhile.
+A signal that ends Python at once would leave scratch files and partial results. An exception runs
+through every block that tidies up; signals that come during that are ignored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_heard: list[int] = []
+_received: list[int] = []
 """The signal that asked for the end of the present block, if one did."""
 
 
@@ -30,9 +30,9 @@ class Ended(KeyboardInterrupt):
 def orderly() -> Iterator[None]:
     """Raises ``Ended`` in the block at the first signal. Only in the main thread.
 
-    One that is ignored already (``nohup``, a script's job in the background) stays so, and is
-    blocked for what the block starts: ffmpeg would listen to it all the same, and half a result
-    would come of a Ctrl-C that was not meant for this command.
+    A signal that is ignored already (``nohup``, a script's job in the background) stays so, and is
+    blocked for the processes that the block starts: ffmpeg would react to it all the same, and a
+    Ctrl-C that was not meant for this command would leave half a result.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
@@ -41,10 +41,10 @@ def orderly() -> Iterator[None]:
     def end(number: int, _: FrameType | None) -> None:
         for each in taken:
             signal.signal(each, signal.SIG_IGN)
-        _heard.append(number)
+        _received.append(number)
         raise Ended(number)
 
-    _heard.clear()
+    _received.clear()
     for number in taken:
         signal.signal(number, end)
     try:
@@ -57,11 +57,11 @@ def orderly() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raises ``Ended`` once more when a signal was heard in ``orderly``; does nothing elsewhere.
+    """Raises ``Ended`` again when a signal was received in ``orderly``; does nothing elsewhere.
 
-    Libraries may lose an exception that comes while they call back (libavformat takes a failed
-    read of a pipe for its end), and a terminal's Ctrl-C ends ffmpeg as well, whose failure
-    would be told instead.
+    Libraries may lose an exception that is raised in a callback (libavformat takes a failed read of
+    a pipe for its end), and a terminal's Ctrl-C ends ffmpeg as well, whose failure would be
+    reported instead.
     """
-    if _heard and threading.current_thread() is threading.main_thread():
-        raise Ended(_heard[0])
+    if _received and threading.current_thread() is threading.main_thread():
+        raise Ended(_received[0])

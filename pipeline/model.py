@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a small work's process does without NumPy, and so does what reads a record
+    import numpy as np
+    from numpy.typing import NDArray
 
-VariantName = Literal["modular", "v2"]
+VariantName = str
+"""A method's name, and that of its result: one of ``VARIANTS``."""
 VARIANTS: tuple[VariantName, ...] = ("v2", "modular")
-"""In the order in which they are made: the fast one first."""
+"""In the order in which they are made: v2 can be watched first (docs/decisions/0002)."""
+BEST_FIRST = VARIANTS[::-1]
+"""In the order in which they are shown: the most exact one first."""
 
-Samples = NDArray[np.float32]
+Samples: TypeAlias = "NDArray[np.float32]"
 
 Progress = Callable[[float], None]
 """Called with the fraction done of the present stage, 0 to 1."""
@@ -125,7 +129,3 @@ class Alignment:
     def longest(self) -> Segment | None:
         """The segment whose offset and speed stand for the whole."""
         return max(self.segments, key=lambda s: s.dance_end - s.dance_start, default=None)
-
-
-Report = Callable[[Mapping[str, Any]], None]
-"""Takes one event of a running job (see ``pipeline.job.run``)."""

@@ -1,7 +1,7 @@
-"""The stable codes for why something failed, and the Chinese message made from each.
+"""The stable codes for why something failed, and the Chinese message of each.
 
-The code is the fact; every text is made from it, never the other way round. The page
-has its own texts in two languages under the same codes.
+Every text is made from the code, never the other way round. The page has its own texts in two
+languages under the same codes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 
 UNMAPPED = "failed to map segment"
-"""What the loader says of a library for which the address space does not suffice."""
-
-
+"""The loader's message for a library that the address space has no more space for."""
 NO_SHARED_MUSIC = "no_shared_music"
 NO_SOUND = "no_sound"
 SILENT = "silent"
@@ -36,6 +34,15 @@ INTERRUPTED = "interrupted"
 CRASHED = "crashed"
 RENDER_FAILED = "render_failed"
 VERIFY_FAILED = "verify_failed"
+
+FINAL = frozenset(
+    {
+        *(NOT_MEDIA, EMPTY_FILE, NO_PICTURE, UNREADABLE, UNSUPPORTED, TOO_LONG, TOO_SHORT),
+        *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE),
+    }
+)
+"""Refusals of a file that no second look and no hand will change. A film without sound is none:
+the song can be placed by hand."""
 
 MESSAGES: dict[str, str] = {
     NO_SHARED_MUSIC: "处理失败：两个文件里没有找到相同的音乐，请确认参考音乐就是视频里的那首歌",
@@ -93,7 +100,7 @@ _ROLES = {"dance": "舞蹈视频", "reference": "参考音乐"}
 
 
 def message_of(reason: str, role: str | None = None) -> str:
-    """The Chinese message of the task file for a code; ``role`` says which file it is about."""
+    """The Chinese message for a code, as the task file has it; ``role`` is the file's, if any."""
     text = MESSAGES.get(reason, MESSAGES[CRASHED])
     if role == "dance" and reason in (NO_SOUND, SILENT):
         return _PLACE_BY_HAND

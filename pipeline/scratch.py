@@ -1,8 +1,8 @@
-"""Folders for what is needed only meanwhile, which outlive nobody who made them.
+"""Scratch folders that are removed at the end, or by the next process if theirs was killed.
 
-A folder is removed at the end of its block. Whoever is killed at once (SIGKILL, power) leaves
-it behind: it holds a file that its owner has locked for as long as it lives, so the next one who
-makes a folder in the same place sees that this lock is free, and removes what is left.
+A folder is removed at the end of its block. A process that is killed at once (SIGKILL, power cut)
+leaves it behind. Each folder holds a file that its process keeps locked as long as it lives, so the
+next process that makes a folder in the same place finds this lock free and removes the folder.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from pathlib import Path
 
 from pipeline import reasons
 
-FREE_MARGIN = 64 * 2**20
-"""Disk space that is left alone (bytes)."""
-
+FREE_MARGIN_BYTES = 64 * 2**20
+"""Disk space that is never used."""
 
 PREFIX = "retrack-"
-"""How folders in the system's place for temporary files begin."""
+"""How the names of folders in the system's place for temporary files begin."""
 HIDDEN = ".retrack-"
-"""How they begin beside what a person looks at."""
+"""How the names of folders beside a person's files begin."""
 LOCK = "owner.lock"
 
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """A new folder in ``parent`` (default: the system's place for temporary files), removed at
-    the end; what dead processes left there goes as well. Raises ``OSError``."""
+    the end; folders that dead processes left there are removed too. Raises ``OSError``."""
     place = Path(tempfile.gettempdir()) if parent is None else parent
     prefix = PREFIX if parent is None else HIDDEN
     sweep(place, prefix)
@@ -48,10 +47,10 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _owned(folder: Path) -> int | None:
-    """The descriptor that holds the folder's lock; its file is seen only once it is locked.
+    """The descriptor that holds the folder's lock; its file gets its name only once it is locked.
 
-    None where the file system knows no locks (some shares): what a killed process leaves in
-    such a place stays, since nobody can tell whose it is.
+    None where the file system has no locks (some shares): what a killed process leaves in such a
+    place stays, since it is unknown whether its process lives.
     """
     new = folder / f"{LOCK}.new"
     descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -66,7 +65,7 @@ def _owned(folder: Path) -> int | None:
 
 
 def sweep(place: Path | None = None, prefix: str = PREFIX) -> list[Path]:
-    """Removes the folders of dead processes from ``place``, and tells which.
+    """Removes the folders of dead processes from ``place``; returns those that it removed.
 
     Only real folders of our own naming that belong to this user and whose lock nobody holds;
     one without a lock file is somebody else's.
@@ -94,9 +93,9 @@ def _abandoned(folder: Path) -> bool:
 
 
 def check_free(folder: Path, needed: int) -> None:
-    """Raises ``InputError`` (``disk_full``) when ``folder`` has no room for ``needed`` bytes."""
-    if shutil.disk_usage(folder).free < needed + FREE_MARGIN:
+    """Raises ``InputError`` (``disk_full``) when ``folder`` has no space for ``needed`` bytes."""
+    if shutil.disk_usage(folder).free < needed + FREE_MARGIN_BYTES:
         raise reasons.InputError(
             reasons.DISK_FULL,
-            f"the disk has no room for {max(1, needed // 2**20)} MiB more; free some space",
+            f"the disk has no space for {max(1, needed // 2**20)} MiB more; delete some files",
         )

@@ -20,11 +20,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from pipeline.settings import Settings, get_settings
+from pipeline.tasks.record import TaskRecord, read
 from pipeline.tasks.runner import start_runner, stop_runner
+from store import is_task_id
 
 if TYPE_CHECKING:
     from pipeline.tasks.runner import Runner
-    from store import Store
+    from store import Snapshot, Store, Task
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,26 @@ class Service:
     """Set for good once the server is known to answer to more than this machine."""
     stock_uploads: dict[str, StockUploads] = field(default_factory=dict)
     """By session of the page, where the stock uploader is shown although there are routes."""
+    _read: dict[str, tuple[Task, TaskRecord]] = field(default_factory=dict)
+    """What was read of each task: the store gives the same object while a task is unchanged."""
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        """One task with its details; None when it is not there."""
+        task = self.store.get(task_id) if is_task_id(task_id) else None
+        return None if task is None else read(task)
+
+    def tasks(self, snapshot: Snapshot | None = None) -> list[TaskRecord]:
+        """All tasks of a snapshot, or of now, without their details; oldest first."""
+        tasks = (snapshot or self.store.snapshot()).tasks
+        records: list[TaskRecord] = []
+        for task in tasks:
+            known = self._read.get(task.id)
+            if known is None or known[0] is not task:
+                known = self._read[task.id] = (task, read(task))
+            records.append(known[1])
+        if len(self._read) > 2 * len(tasks) + 100:  # mostly of tasks that have left
+            self._read.clear()
+        return records
 
     @property
     def private(self) -> bool:
@@ -136,9 +158,9 @@ def stop_service() -> None:
 
 def owners_before(store: Store, outputs: Path) -> frozenset[str]:
     """The names of visitors with a task, a line in the history or an upload."""
-    tasks = [*store.snapshot().tasks, *store.history()]
+    owners = (read(task).visitor for task in (*store.snapshot().tasks, *store.history()))
     folders = (outputs / "incoming").glob("*")
-    return frozenset([*filter(None, (task.visitor for task in tasks)), *(f.name for f in folders)])
+    return frozenset([*filter(None, owners), *(f.name for f in folders)])
 
 
 def _secret(outputs: Path) -> bytes:

@@ -29,9 +29,9 @@ Answer = tuple[float, bool]
 """Offset in seconds, and whether the peer's own rule accepts it."""
 Peer = Callable[[str, str], Answer]
 
-LONGEST = 600
-"""Seconds that syncstart is told to look at (by default it looks at 20)."""
-STANDARD_SCORE = 10.0
+SYNCSTART_SECONDS = 600
+"""How much of the files syncstart is made to look at (by default 20 s)."""
+MIN_STANDARD_SCORE = 10.0
 """The least standard score that audio-offset-finder's documentation calls reliable."""
 
 
@@ -46,7 +46,7 @@ def audio_offset_finder(dance: str, reference: str) -> Answer:
         found = find_offset_between_files(reference, dance)
     except InsufficientAudioException:
         return 0.0, False
-    return float(found["time_offset"]), bool(found["standard_score"] >= STANDARD_SCORE)
+    return float(found["time_offset"]), bool(found["standard_score"] >= MIN_STANDARD_SCORE)
 
 
 def audalign(dance: str, reference: str) -> Answer:
@@ -63,7 +63,7 @@ def audalign(dance: str, reference: str) -> Answer:
 
 
 def syncstart(dance: str, reference: str) -> Answer:
-    """syncstart's correlation of the waveforms, told to look at the whole files."""
+    """syncstart's correlation of the waveforms, over the whole files."""
     import matplotlib as plots  # type: ignore[import-not-found]
 
     plots.use = lambda *_args, **_kwargs: None  # it asks for a window system on import
@@ -72,8 +72,8 @@ def syncstart(dance: str, reference: str) -> Answer:
     package.get_max_rate = lambda *_files: 16_000  # it would call ffprobe
     sys.argv = ["syncstart"]
     file, offset = package.file_offset(
-        in1=dance, in2=reference, begin=0, take=LONGEST, video=False, crop=False, quiet=True,
-        show=False, normalize=False, denoise=False, lowpass=0,
+        in1=dance, in2=reference, begin=0, take=SYNCSTART_SECONDS, video=False, crop=False,
+        quiet=True, show=False, normalize=False, denoise=False, lowpass=0,
     )  # fmt: skip
     return float(offset if file == reference else -offset), True
 

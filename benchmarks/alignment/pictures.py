@@ -22,10 +22,12 @@ from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
-from pipeline.align.modular.features import Features, extract
+from pipeline.align.modular.features import extract
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
+from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import frame_size, power_frames, triangles
+from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
 from tests.pipeline.align.sounds import Held
@@ -152,7 +154,7 @@ def features(target: Path) -> None:
     picture.save(target)
 
 
-def stacked(heard: Features, listening: Features, number: int) -> tuple[Values, Values]:
+def stacked(heard: FeatureFrames, listening: FeatureFrames, number: int) -> tuple[Values, Values]:
     """Lags (s) and scores of the first ``number`` windows, stacked without drift."""
     starts = find.window_starts(heard.count, find.LENGTH)[:number]
     group = np.stack([heard.part(s, s + find.LENGTH) for s in starts])
@@ -185,13 +187,13 @@ def all_speeds(target: Path) -> None:
     size = frame_size(dance.rate, 0.064)
     grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.STEP))
     power = power_frames(dance, round(start * 100), int((stop - start) * 100), size, 100.0)
-    spectra, step, count = speeds.reference_blocks(reference)
+    spectra, step, count = speeds.reference_spectra(reference)
     picture = Picture(1)
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
         for moved in (0, 1):
             bank = triangles(speeds.mel_edges(float(speed) if moved else 1.0), size, dance.rate)
-            values = speeds.flux(speeds.warped(power @ bank, float(speed)))
+            values = speeds.flux(at_speed(power @ bank, float(speed)))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",

@@ -6,7 +6,7 @@
 The command plays music of sustained tones in them (``hyperrogue-music``), on which reverberant
 rooms are hardest.
 
-A response starts at its direct sound, so that a dance heard through it is not moved in time.
+A response starts at its direct sound, so that a dance recorded through it is not moved in time.
 Nothing is installed: ``pip download`` fetches the source packages, which bring the sounds for
 their own tests. ``scene-rir`` brings recorded sweeps; dividing by the sweep gives the response
 (Farina, "Simultaneous measurement of impulse response and distortion with a swept-sine

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -81,6 +82,8 @@ class Score:
     rss: int
     reason: str | None
     failure: str | None
+    details: Mapping[str, float] = field(default_factory=dict)
+    """What a method's answer says of itself (``Evidence.details``); empty for the judge's."""
 
     @property
     def group(self) -> str:
@@ -130,6 +133,7 @@ def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
         case.name, case.kind, method, answer.matched, answer.ambiguous, answer.confidence,
         case.truth is not None, error, answer.error_ms, cover, limits, handled, answer.cpu,
         seconds, answer.rss, answer.reason, answer.failure,
+        answer.full.evidence.details if answer.full else {},
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from pipeline.model import Alignment, MethodAlignment, Samples, Segment
 
 RATE = 8000
 """Rate of what our methods are given (hertz)."""
-LIMIT = 300.0
+MAX_ANSWER_SECONDS = 300.0
 """Seconds after which a method counts as failed."""
 
 
@@ -113,7 +113,7 @@ class Worker:
             process.stdin.flush()
             with selectors.DefaultSelector() as ready:
                 ready.register(process.stdout, selectors.EVENT_READ)
-                line = process.stdout.readline() if ready.select(LIMIT) else b""
+                line = process.stdout.readline() if ready.select(MAX_ANSWER_SECONDS) else b""
         except BrokenPipeError:
             line = b""
         if not line:

@@ -1,4 +1,4 @@
-"""The sync that is heard in the written videos, measured against the truth of the cases.
+"""The sync in the written videos, measured against the truth of the cases.
 
     python -m benchmarks.alignment.written
 
@@ -32,25 +32,25 @@ from pipeline.model import Samples, Segment
 from tests.media import clips, measure
 
 FPS = Fraction(15)
-STEP, LENGTH = 4.0, 4.0
-"""Seconds from one measured window to the next, and their length."""
-STRETCHED = 12.0
-"""Seconds of a window where the pitch was kept: onsets take longer to tell."""
-EDGE = 0.15
-"""Seconds at the limits of a take that may be a cross-fade."""
-REACH = 0.25
-"""Seconds by which sound may be early or late."""
-PART = 0.5
-"""Seconds of a part that is the music or is not."""
-LIKE = 0.5
+WINDOW_STEP_SECONDS, WINDOW_SECONDS = 4.0, 4.0
+"""From one measured window to the next, and their length."""
+STRETCHED_WINDOW_SECONDS = 12.0
+"""Length of a window where the pitch was kept: onsets need more."""
+EDGE_SECONDS = 0.15
+"""What may be a cross-fade at the limits of a take."""
+MAX_LAG_SECONDS = 0.25
+"""By how much sound may be early or late."""
+PART_SECONDS = 0.5
+"""Length of a part that is the music or is not."""
+MIN_CORRELATION = 0.5
 """Correlation from which a part is the music."""
-QUIET = 0.003
-"""Level of the clean track below which nothing can be told."""
+MIN_LEVEL = 0.003
+"""Level of the clean track below which nothing is known."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What is heard in one written video."""
+    """What was measured in one written video."""
 
     shown: float
     """Seconds of the truth's takes that the video shows."""
@@ -105,24 +105,24 @@ def stretches(pictures: measure.Pictures, truth: Sequence[Segment]) -> Iterator[
         end = (numbers[last] + 1) / float(FPS)
         for segment in truth:
             low, high = max(begin, segment.dance_start), min(end, segment.dance_end)
-            if high - low > 2 * EDGE + PART:
+            if high - low > 2 * EDGE_SECONDS + PART_SECONDS:
                 at = float(times[first] + low - begin)
                 yield Stretch(segment, at, float(low), float(high - low))
 
 
-def listen(path: Path, case: Case) -> Written:
+def measure_video(path: Path, case: Case) -> Written:
     """Compares a written video with the truth."""
-    heard = measure.sound(path)
+    sound = measure.sound(path)
     song = stereo(case.reference, case)[:, 0]
     shown, without = 0.0, 0.0
     lags: list[float] = []
     for part in stretches(measure.pictures(path), case.truth or ()):
         shown += part.seconds
-        own = piece(heard, part.result_start, part.seconds)
+        own = piece(sound, part.result_start, part.seconds)
         segment = part.segment
         start = segment.speed * part.dance_start + segment.offset
         kept = abs(segment.speed - 1) > 2e-3 and not segment.pitch_moved
-        length = STRETCHED if kept else LENGTH
+        length = STRETCHED_WINDOW_SECONDS if kept else WINDOW_SECONDS
         if kept:
             source = song[round(start * clips.RATE) :]
             lags += late_onsets(own, source, segment.speed, length)
@@ -142,9 +142,10 @@ def piece(sound: Samples, start: float, seconds: float) -> Samples:
 
 def windows(seconds: float, length: float) -> list[tuple[int, int]]:
     """First and last sample of the windows of a stretch, at least one."""
-    length = min(length, seconds - 2 * EDGE)
-    last = seconds - EDGE - length
-    starts = np.linspace(EDGE, max(last, EDGE), max(1, round((last - EDGE) / STEP) + 1))
+    length = min(length, seconds - 2 * EDGE_SECONDS)
+    last = seconds - EDGE_SECONDS - length
+    count = max(1, round((last - EDGE_SECONDS) / WINDOW_STEP_SECONDS) + 1)
+    starts = np.linspace(EDGE_SECONDS, max(last, EDGE_SECONDS), count)
     return [(round(s * clips.RATE), round((s + length) * clips.RATE)) for s in starts]
 
 
@@ -154,15 +155,15 @@ def late(own: Samples, wanted: Samples, length: float) -> list[float]:
     of two sounds that were made alike agrees at no lag.)"""
     found = []
     for first, last in windows(len(own) / clips.RATE, length):
-        if np.sqrt(np.mean(wanted[first:last] ** 2)) >= QUIET:
+        if np.sqrt(np.mean(wanted[first:last] ** 2)) >= MIN_LEVEL:
             found.append(correlation_lag(wanted[first:last], own[first:last]))
     return found
 
 
 def correlation_lag(wanted: Samples, own: Samples) -> float:
-    """How late ``own`` is (seconds, at most REACH either way), to a fraction of a sample."""
+    """How late ``own`` is (seconds, ``MAX_LAG_SECONDS`` either way), to a fraction of a sample."""
     curve = signal.correlate(own, wanted, mode="full", method="fft")
-    middle, width = len(wanted) - 1, round(REACH * clips.RATE)
+    middle, width = len(wanted) - 1, round(MAX_LAG_SECONDS * clips.RATE)
     near = np.abs(curve[middle - width : middle + width + 1])
     peak = int(np.argmax(near[1:-1])) + 1
     left, top, right = near[peak - 1 : peak + 2]
@@ -186,20 +187,20 @@ def late_onsets(own: Samples, source: Samples, speed: float, length: float) -> l
 
 
 def absent(own: Samples, wanted: Samples) -> float:
-    """Seconds in which the clean music should be heard and is not, whatever its lag."""
-    size, slack = round(PART * clips.RATE), round(0.05 * clips.RATE)
+    """Seconds in which the clean music should play and does not, whatever its lag."""
+    size, slack = round(PART_SECONDS * clips.RATE), round(0.05 * clips.RATE)
     missing = 0.0
-    first = round(EDGE * clips.RATE)
+    first = round(EDGE_SECONDS * clips.RATE)
     for at in range(first, len(own) - size - first + 1, size):
         expected, here = wanted[at : at + size], own[max(at - slack, 0) : at + size + slack]
-        if np.sqrt(np.mean(expected**2)) < QUIET:
+        if np.sqrt(np.mean(expected**2)) < MIN_LEVEL:
             continue
         curve = signal.correlate(here, expected, mode="valid", method="fft")
         sums = np.concatenate(([0.0], np.cumsum(np.square(here, dtype=np.float64))))
         energy = sums[size:] - sums[:-size]
         like = np.abs(curve) / np.sqrt(np.maximum(energy, 1e-9) * np.sum(expected**2))
-        if float(like.max()) < LIKE:
-            missing += PART
+        if float(like.max()) < MIN_CORRELATION:
+            missing += PART_SECONDS
     return missing
 
 
@@ -233,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             videos, reason = run(case, Path(scratch))
             for name, path in videos.items():
-                print(row(case, name, listen(path, case)), flush=True)
+                print(row(case, name, measure_video(path, case)), flush=True)
             if not videos:
                 print(f"| {case.name.split('-', 1)[1]} | none: {reason} | | | | | |", flush=True)
 

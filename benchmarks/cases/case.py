@@ -93,6 +93,9 @@ class Draw:
 T = TypeVar("T")
 Recipe = Callable[[Draw], Case]
 
+MAX_LIKENESS = 0.7
+"""Correlation from which another place counts as a repeat."""
+
 KINDS: dict[str, tuple[int, Recipe]] = {}
 """For each kind how many cases a split has, and the recipe."""
 
@@ -113,7 +116,7 @@ class Scene:
 
     reference: Samples
     start: float
-    """Seconds of the reference at which the dance's first sample is heard."""
+    """The reference's time (seconds) that plays at the dance's first sample."""
     track: Track
 
 
@@ -139,7 +142,7 @@ def scene(draw: Draw, dance_seconds: float, reference_seconds: float = 0.0) -> S
 
 
 def most_distinct(attempt: Callable[[int], tuple[float, T]], turns: int = 12) -> T:
-    """The first of some attempts that resembles nothing else by 0.7, or the best of them.
+    """The first of some attempts that resembles nothing else by ``MAX_LIKENESS``, or the best one.
 
     Much of this music is made of loops that come again sample for sample; a place in such a loop
     would make any answer a guess, and the case would measure nothing.
@@ -149,7 +152,7 @@ def most_distinct(attempt: Callable[[int], tuple[float, T]], turns: int = 12) ->
         found = attempt(turn)
         if best is None or found[0] < best[0]:
             best = found
-        if best[0] < 0.7:
+        if best[0] < MAX_LIKENESS:
             break
     assert best is not None  # noqa: S101  (there is at least one turn)
     return best[1]
@@ -216,10 +219,10 @@ def room_tone(count: int, seed: int, level: float = 0.001) -> Samples:
 
 def phone(x: Samples, draw: Draw, *, direct_db: float = 3.0) -> Samples:
     """An ordinary recording of a class: loudspeaker, room, a phone's band, and room tone."""
-    heard = equalise(x, RATE, draw.seed(), 6.0)
+    recorded = equalise(x, RATE, draw.seed(), 6.0)
     response = room_response(RATE, float(draw.random.uniform(0.3, 0.8)), direct_db, draw.seed())
-    heard = band_limit(reverberate(heard, response), RATE, 120, 7000)
-    return heard + room_tone(len(x), draw.seed(), 0.003)
+    recorded = band_limit(reverberate(recorded, response), RATE, 120, 7000)
+    return recorded + room_tone(len(x), draw.seed(), 0.003)
 
 
 def matched(

@@ -46,12 +46,12 @@ def strong_reflection(draw: Draw) -> Case:
     """One reflection 6 to 12 dB above the direct path, 8 to 41 ms after it, and a room's tail."""
     level = (6, 8, 10, 12, 8, 12)[draw.index % 6]
     late = (0.008, 0.015, 0.025, 0.041, 0.012, 0.030)[draw.index % 6]
-    room = degrade.room_response(RATE, 0.4, -3.0, draw.seed(), first_reflection=late + 0.002)
-    direct = room[0]
-    room[round(late * RATE)] += direct * 10 ** (level / 20)
+    response = degrade.room_response(RATE, 0.4, -3.0, draw.seed(), first_reflection=late + 0.002)
+    direct = response[0]
+    response[round(late * RATE)] += direct * 10 ** (level / 20)
     where = scene(draw, 45, 150)
     dance, truth = record(where.reference, where.start, 45)
-    dance = degrade.noise(degrade.reverberate(dance, room), 20, "pink", draw.seed())
+    dance = degrade.noise(degrade.reverberate(dance, response), 20, "pink", draw.seed())
     return matched(draw, dance, where.reference, truth)
 
 

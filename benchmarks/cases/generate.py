@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from benchmarks.cases import combined, in_rooms, other_key, other_speed, same_speed
 from benchmarks.cases.case import KINDS, Case, Draw
 from benchmarks.cases.tracks import Split
+
+__all__ = ["KINDS", "RECIPES", "generate"]
+
+RECIPES = (same_speed, other_speed, combined, other_key, in_rooms)
+"""The modules that register the kinds, by being imported."""
 
 
 def generate(

@@ -24,7 +24,7 @@ from pipeline.model import Samples
 
 
 def in_room(draw: Draw, response: Response, where: Scene, seconds: float) -> Case:
-    """A dance heard through a measured response, pink noise 12 dB below."""
+    """A dance recorded through a measured response, pink noise 12 dB below."""
     dance, truth = record(where.reference, where.start, seconds)
     dance = degrade.noise(degrade.reverberate(dance, response), 12, "pink", draw.seed())
     return matched(draw, dance, where.reference, truth)
@@ -75,8 +75,8 @@ def practice_loop(draw: Draw) -> Case:
     seconds = max(2 * loop, 12.0)
     into = float(draw.random.uniform(0, loop))
     dance, truth = record(reference, into, seconds)
-    heard = phone(dance, draw, direct_db=(3, 0, -4, -8)[draw.index // 2 % 4])
-    heard = degrade.noise(heard, 8, "pink", draw.seed())
+    recorded = phone(dance, draw, direct_db=(3, 0, -4, -8)[draw.index // 2 % 4])
+    recorded = degrade.noise(recorded, 8, "pink", draw.seed())
     count = 1 + int((len(reference) / RATE - into - seconds) / loop)
     places = tuple((into + loop * k, 1.0) for k in range(count))
-    return Case(draw.name, draw.kind, fit(heard), fit(reference), RATE, (truth,), True, places)
+    return Case(draw.name, draw.kind, fit(recorded), fit(reference), RATE, (truth,), True, places)

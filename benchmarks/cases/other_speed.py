@@ -38,30 +38,30 @@ def _changed_speed(draw: Draw, speed: float, engine: warp.Engine | None) -> Case
     return matched(draw, dance, where.reference, truth)
 
 
-MILD = (1.03, 0.95, 0.92, 1.08, 1.02, 0.98, 1.05, 0.97, 1.01, 1.065)
-FULL = (0.70, 1.40, 0.80, 1.25, 0.90, 1.10, 0.75, 1.33, 0.85, 1.18)
+MILD_SPEEDS = (1.03, 0.95, 0.92, 1.08, 1.02, 0.98, 1.05, 0.97, 1.01, 1.065)
+FULL_SPEEDS = (0.70, 1.40, 0.80, 1.25, 0.90, 1.10, 0.75, 1.33, 0.85, 1.18)
 
 
 @recipe("mild_moved", 10)
 def mild_moved(draw: Draw) -> Case:
     """Up to 8 % faster or slower, the pitch moved."""
-    return _changed_speed(draw, MILD[draw.index] + float(draw.random.uniform(-0.004, 0.004)), None)
+    speed = MILD_SPEEDS[draw.index] + float(draw.random.uniform(-0.004, 0.004))
+    return _changed_speed(draw, speed, None)
 
 
 @recipe("mild_kept", 10)
 def mild_kept(draw: Draw) -> Case:
     """Up to 8 % faster or slower, the pitch kept."""
     engine: warp.Engine = "atempo" if draw.index in (4, 7) else "rubberband"
-    return _changed_speed(
-        draw, MILD[draw.index] + float(draw.random.uniform(-0.004, 0.004)), engine
-    )
+    speed = MILD_SPEEDS[draw.index] + float(draw.random.uniform(-0.004, 0.004))
+    return _changed_speed(draw, speed, engine)
 
 
 def _full_speed(draw: Draw) -> float:
     """A speed of the full range; in the later splits not a round one."""
     if draw.split in ("develop", "held"):
-        return FULL[draw.index]
-    return float(np.clip(FULL[draw.index] * draw.random.uniform(0.97, 1.03), 0.70, 1.40))
+        return FULL_SPEEDS[draw.index]
+    return float(np.clip(FULL_SPEEDS[draw.index] * draw.random.uniform(0.97, 1.03), 0.70, 1.40))
 
 
 @recipe("full_moved", 10)
@@ -95,8 +95,8 @@ def _assemble(
         pieces.append(np.zeros(round(gap * RATE), dtype=np.float32))
         now += len(pieces[-1])
         speed = speeds[number] if speeds else 1.0
-        heard = min(seconds, (len(reference) / RATE - start) / speed)
-        take = warp.play(reference, RATE, start, heard, speed)
+        length = min(seconds, (len(reference) / RATE - start) / speed)
+        take = warp.play(reference, RATE, start, length, speed)
         edge = np.minimum(1, np.arange(len(take)) / 160).astype(np.float32)
         pieces.append(take * edge * edge[::-1])
         begin = now / RATE

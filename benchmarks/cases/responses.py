@@ -1,4 +1,4 @@
-"""Impulse responses that were measured in real rooms, from packages of PyPI, cached unpacked."""
+"""Impulse responses measured in real rooms, from PyPI packages that are cached unpacked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,9 @@ from tests import music
 
 Response = NDArray[np.float64]
 
-
 ACOUSTICS, SCENE = "acoustics==0.2.6", "scene-rir==1.3.0"
-
-
 SWEEP = "Sweep(10-22000Hz,10s-0.2s).wav"
-
-
+"""What the second package's responses were recorded with."""
 MEASURED = (
     (ACOUSTICS, "ir_sportscentre_omni.wav"),
     (SCENE, "GrCLab1SSRPos2.wav"),
@@ -33,18 +29,12 @@ MEASURED = (
     (SCENE, "GrCLab2SSRPos1Src2.wav"),
 )
 """Package and file: a sports centre, two laboratories, a living room."""
-
-
-LONGEST = 3.0
-"""Seconds of a response that are kept."""
-
-
-DIRECT = 0.2
+RESPONSE_SECONDS = 3.0
+"""How much of a response is kept."""
+MIN_DIRECT_RATIO = 0.2
 """The direct sound's least height, relative to the strongest arrival (-14 dB)."""
-
-
-ONSET = 0.0005
-"""Seconds in which an arrival reaches its top."""
+ONSET_SECONDS = 0.0005
+"""In how long an arrival reaches its top."""
 
 
 def packaged() -> dict[str, Response]:
@@ -55,23 +45,23 @@ def packaged() -> dict[str, Response]:
 @lru_cache
 def measured(package: str, name: str) -> Response:
     """One response of a package."""
-    heard = _file(package, name)
+    recorded = _file(package, name)
     if package != SCENE:
-        return from_direct(heard)
+        return from_direct(recorded)
     sweep = _file(package, SWEEP)
-    size = 1 << (len(sweep) + len(heard)).bit_length()
-    played, recorded = np.fft.rfft(sweep, size), np.fft.rfft(heard, size)
+    size = 1 << (len(sweep) + len(recorded)).bit_length()
+    played, received = np.fft.rfft(sweep, size), np.fft.rfft(recorded, size)
     power = np.square(np.abs(played))
     quiet = 1e-4 * float(np.median(power))
-    return from_direct(np.fft.irfft(recorded * np.conj(played) / (power + quiet), size))
+    return from_direct(np.fft.irfft(received * np.conj(played) / (power + quiet), size))
 
 
 def from_direct(sound: Response) -> Response:
     """A response from the top of its first arrival on, with a sum of squares of 1."""
     size = np.abs(sound)
-    first = int(np.argmax(size >= DIRECT * size.max()))
-    first += int(size[first : first + int(ONSET * RATE)].argmax())
-    response = sound[first : first + int(LONGEST * RATE)]
+    first = int(np.argmax(size >= MIN_DIRECT_RATIO * size.max()))
+    first += int(size[first : first + int(ONSET_SECONDS * RATE)].argmax())
+    response = sound[first : first + int(RESPONSE_SECONDS * RATE)]
     return np.asarray(response / np.sqrt(np.square(response).sum()), np.float64)
 
 

@@ -31,8 +31,8 @@ Channel = Literal["mid", "side"]
 
 RATE = 16_000
 """Rate at which cases are made (hertz)."""
-LONGEST = 330.0
-"""Seconds of each track that are kept."""
+MAX_SECONDS = 330.0
+"""How much of each track is kept."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 LANGUAGES: dict[Split, str] = {"develop": "en", "held": "fr", "fresh": "it", "release": "es"}
@@ -55,8 +55,10 @@ NOT_RELEASED = {
     "hedgewars/olympics_sd",  # another version of "Olympics"
 }
 """The same of the release's packages, whose names come in several of them."""
-LEAST_FRESH = 90.0
-"""Seconds that a track of the fresh and of the release split has at least."""
+MIN_FRESH_SECONDS = 90.0
+"""The least length of a track of the fresh and of the release split."""
+MIN_PROMPT_BYTES = 24_000
+"""Shorter prompts are single words."""
 SOUND_EFFECTS = ("/sounds/", "/Sounds/", "/voice")
 """In the path of what is no music in the release's packages."""
 
@@ -110,7 +112,7 @@ def _long_enough(packages: Sequence[str], left_out: AbstractSet[str]) -> list[Tr
                 continue
             name = path.parent.name if path.stem == "song" else path.stem
             track = Track(name, artist, path)
-            if track.seconds >= LEAST_FRESH:
+            if track.seconds >= MIN_FRESH_SECONDS:
                 found.append(track)
     return found
 
@@ -165,7 +167,7 @@ def speech(split: Split, seconds: float, seed: int) -> Samples:
 @lru_cache
 def _prompts(language: str) -> Sequence[Path]:
     folder = music.unpack(f"asterisk-core-sounds-{language}-wav")
-    return sorted(p for p in folder.rglob("*.wav") if p.stat().st_size > 24_000)
+    return sorted(p for p in folder.rglob("*.wav") if p.stat().st_size > MIN_PROMPT_BYTES)
 
 
 def _as_float(pcm: NDArray[np.int16]) -> Samples:
@@ -196,7 +198,7 @@ def _decode(path: Path, channel: Channel) -> bytes:
     sign = "+" if channel == "mid" else "-"
     done = subprocess.run(
         [
-            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-t", str(LONGEST),
+            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-t", str(MAX_SECONDS),
             "-i", f"file:{path}",
             "-af", f"aformat=channel_layouts=stereo,pan=mono|c0=0.5*c0{sign}0.5*c1",
             "-ar", str(RATE), "-f", "s16le", "-",

@@ -1,4 +1,4 @@
-"""Measures whether the cases' truth is true, without any of the methods under test.
+"""Checks the known truth of the cases by measuring it, without any of the methods under test.
 
     python -m benchmarks.cases.truth --split fresh
 
@@ -23,14 +23,16 @@ from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import SPLITS
 from pipeline.model import Samples, Segment
 
-EARLY, LATE, STRETCHED = -0.001, 0.045, 0.008
-"""Seconds that may be measured: by phase, from ``EARLY`` to ``LATE``; by onsets ±``STRETCHED``."""
-BLURRED = {"other_mix": 0.0065, "cover": 0.025}
-"""Seconds by which a chorus sways, and over which a cover smears its onsets, by design."""
-CLEAR = 8.0
-"""Standard deviations by which a peak of the phase correlation stands out."""
-SILENT = 0.05
+MIN_LAG_SECONDS, MAX_LAG_SECONDS, MAX_ONSET_LAG_SECONDS = -0.001, 0.045, 0.008
+"""What may be measured: by phase from the first to the second, by onsets ± the third."""
+BLUR_SECONDS = {"other_mix": 0.0065, "cover": 0.025}
+"""By how much a chorus sways, and over how long a cover smears its onsets, by design."""
+MIN_PEAK_SIGMAS = 8.0
+"""By so many standard deviations a peak of the phase correlation has to stand out."""
+MIN_LEVEL_RATIO = 0.05
 """Level of a shared stretch, as a part of the whole reference's, below which there is no music."""
+MAX_DRIFT_RATIO = 0.0006
+"""Speeds this near to 1 are clocks that drift."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ class Check:
     @property
     def holds(self) -> bool:
         """Whether the truth agrees with what was measured, and there is music to find."""
-        if self.level < SILENT:
+        if self.level < MIN_LEVEL_RATIO:
             return False
         if self.way == "onsets":
-            return abs(self.lag) <= max(STRETCHED, self.blur)
-        return self.way == "phase" and EARLY - self.blur <= self.lag <= LATE
+            return abs(self.lag) <= max(MAX_ONSET_LAG_SECONDS, self.blur)
+        return self.way == "phase" and MIN_LAG_SECONDS - self.blur <= self.lag <= MAX_LAG_SECONDS
 
 
 def check(case: Case, segment: Segment) -> Check:
@@ -61,19 +63,22 @@ def check(case: Case, segment: Segment) -> Check:
     rate = case.rate
     seconds = min(60.0, segment.dance_end - segment.dance_start)
     first = round(segment.dance_start * rate)
-    heard = case.dance[first : first + round(seconds * rate)]
+    recorded = case.dance[first : first + round(seconds * rate)]
     start = segment.speed * first / rate + segment.offset
-    expected = warp.play(case.reference, rate, start, len(heard) / rate, segment.speed)
+    expected = warp.play(case.reference, rate, start, len(recorded) / rate, segment.speed)
     level = _rms(expected) / max(_rms(case.reference), 1e-9)
-    blur = BLURRED.get(case.kind, 0.0)
-    lag, clear = warp.phase_lag(expected, heard, rate)
-    kept = case.kind != "cover" and (segment.pitch_moved or abs(segment.speed - 1) < 0.0006)
+    blur = BLUR_SECONDS.get(case.kind, 0.0)
+    lag, clear = warp.phase_lag(expected, recorded, rate)
+    same_speed = abs(segment.speed - 1) < MAX_DRIFT_RATIO
+    kept = case.kind != "cover" and (segment.pitch_moved or same_speed)
     kept = kept and not segment.semitones
-    if kept and clear >= CLEAR:
+    if kept and clear >= MIN_PEAK_SIGMAS:
         return Check("phase", lag, level, blur)
     try:
         source = case.reference[round(start * rate) :]
-        late = warp.envelope_lag(source, heard, rate, segment.speed, 2 ** (segment.semitones / 12))
+        late = warp.envelope_lag(
+            source, recorded, rate, segment.speed, 2 ** (segment.semitones / 12)
+        )
         return Check("onsets", late, level, blur)
     except ValueError:
         return Check("unclear", lag, level)

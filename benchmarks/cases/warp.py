@@ -52,7 +52,7 @@ def resample_at(x: Samples, positions: NDArray[np.float64], steepest: float = 1.
 
 
 def play(x: Samples, rate: int, start: float, seconds: float, speed: float = 1.0) -> Samples:
-    """What a phone hears of ``x`` from ``start`` (seconds), ``speed`` times as fast, pitch moved.
+    """``x`` played from ``start`` (seconds) ``speed`` times as fast, the pitch moved with it.
 
     Sample ``n`` of the answer is ``x`` at the time ``start + speed * n / rate``.
     """

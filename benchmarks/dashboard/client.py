@@ -1,11 +1,11 @@
-"""Viewers without a browser: they speak Streamlit's protocol and cause a browser's reruns.
+"""Viewers without a browser, which speak Streamlit's protocol and cause a browser's reruns.
 
     python -m benchmarks.dashboard.client URL VIEWERS
 
 Each connects as a browser does, with a visitor's cookie, asks for the page, and asks for each
 fragment again at the interval that the page set; it takes every message and draws nothing.
 Twenty Chromium pages would take the processor from the server that is measured. Runs until
-its standard input ends, then prints how many runs of scripts and fragments it was told of.
+its standard input ends, then prints how many runs of scripts and fragments the server reported.
 """
 
 from __future__ import annotations

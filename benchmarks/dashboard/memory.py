@@ -18,8 +18,8 @@ from benchmarks.dashboard.stock import Stock
 from tests.browser.serving import Server
 from tests.browser.tus import Sender
 
-PIECE = 16 * MB
-"""What the uploader component sends in a request."""
+PIECE_BYTES = 16 * MB
+"""How much the uploader component sends in a request."""
 
 
 def measure_memory(upload_mb: int, result_mb: int) -> None:
@@ -104,9 +104,9 @@ def peak(process: psutil.Process) -> Iterator[dict[str, float]]:
 def _upload(server: Server, megabytes: int) -> None:
     """What the uploader component does, by HTTP."""
     sender = Sender(server)
-    piece = os.urandom(PIECE)
+    piece = os.urandom(PIECE_BYTES)
     uid = sender.begin(megabytes * MB)
-    for offset in range(0, megabytes * MB, PIECE):
+    for offset in range(0, megabytes * MB, PIECE_BYTES):
         sender.send(uid, offset, piece[: megabytes * MB - offset]).raise_for_status()
     if sender.file(uid).stat().st_size != megabytes * MB:
         raise RuntimeError("the upload is not whole")

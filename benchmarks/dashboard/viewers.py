@@ -62,12 +62,12 @@ def _measure(server: Server, numbers: list[int], seconds: float, running: bool) 
         f"{used - alone:.2%} of a core {wished}",
     )
     for number in numbers:
-        with _clients(server.url, number) as told:
+        with _clients(server.url, number) as counts:
             used = _share(process, seconds)
         row(
             f"the same, {number} viewer{'s' * (number > 1)} (protocol clients)",
             f"{(used - alone) / number:.2%} of a core a viewer {wished};"
-            f" {told[0] / number:.0f} runs each",
+            f" {counts[0] / number:.0f} runs each",
         )
 
 
@@ -115,12 +115,12 @@ def _clients(url: str, number: int) -> Iterator[list[int]]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    told: list[int] = []
+    counts: list[int] = []
     try:
         time.sleep(10)  # as above
-        yield told
+        yield counts
         answer, _ = process.communicate("", timeout=60)
-        told.append(int(answer))
+        counts.append(int(answer))
     finally:
         process.kill()
         process.wait()

@@ -4,14 +4,15 @@
 
 Makes (once, in ``.cache/benchmarks``) a 3-minute 1080p dance with real music and noise, and
 its clean reference, then takes turns: a bare ``ffmpeg -c:v copy`` with AAC encoding plus a
-decoding of both sounds, and ``python -m pipeline run --variant both``. Each is run
-``ROUNDS`` times; the smallest CPU time and the smallest wall time of each are compared, since
-other work on the machine only ever adds. moviepy re-encodes the first 20 s of the same job;
-its time is scaled to the whole length, which favours it (its start-up counts once).
+decoding of both sounds, and ``python -m pipeline run --variant both``; the same for the first
+30 s of the dance and the first 60 s of the reference. Each is run ``ROUNDS`` times; the smallest
+CPU time and the smallest wall time of each are compared, since other work on the machine only
+ever adds. moviepy re-encodes the first 20 s of the same job; its time is scaled to the whole
+length, which favours it (its start-up counts once).
 
 ``--long`` adds a 2-hour 4K pair, watched by ``benchmarks.render.long_pair``.
 
-Takes about 3 minutes on 2 cores at rest, of which moviepy 1; the first time 1 more to make the
+Takes about 4 minutes on 2 cores at rest, of which moviepy 1; the first time 1 more to make the
 pair. With ``--long`` 7 more, and 4 to make it.
 """
 
@@ -36,9 +37,11 @@ from tests.media.clips import RATE, read_music, write_sound
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "benchmarks"
 SECONDS = 180
+SHORT_SECONDS = 30
 OFFSET = 12.345
-ROUNDS = 3
+ROUNDS = 5
 MOVIEPY_SECONDS = 20
+JOBS = ("bare copy + AAC + decoding both sounds", "`run --variant both`")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,14 @@ def make_pair() -> tuple[Path, Path]:
             *("-map", "0:v", "-map", "1:a", "-c", "copy", "-t", str(SECONDS), str(part)),
         )
         part.rename(dance)
+    for whole, seconds in ((dance, SHORT_SECONDS), (reference, 2 * SHORT_SECONDS)):
+        if not (short := short_of(whole)).exists():
+            run_ffmpeg("-i", str(whole), "-c", "copy", "-t", str(seconds), str(short))
     return dance, reference
+
+
+def short_of(path: Path) -> Path:
+    return path.with_stem(f"{path.stem}-short")
 
 
 MOVIEPY = """
@@ -147,16 +157,19 @@ def main() -> None:
     # Made in a process of its own: a child's peak memory begins with that of its parent.
     subprocess.run([sys.executable, "-m", "benchmarks.render", "--make"], check=True)
     dance, reference = CACHE / "dance.mp4", CACHE / "reference.m4a"
-    bares, runs = [], []
+    pairs = {SHORT_SECONDS: (short_of(dance), short_of(reference)), SECONDS: (dance, reference)}
+    costs: dict[tuple[int, str], list[Cost]] = {}
     for _ in range(ROUNDS):
-        bares.append(cost(*bare(dance, reference, out / "bare.mp4")))
-        runs.append(cost(pipeline(dance, reference, out)))
-    base, ours = best(bares), best(runs)
-    rows = [
-        ("bare copy + AAC + decoding both sounds", base),
-        ("`run --variant both`", ours),
-    ]
-    figures = {"ratio_cpu": ours.cpu / base.cpu, "ratio_wall": ours.wall / base.wall}
+        for seconds, pair in pairs.items():
+            commands = bare(*pair, out / "bare.mp4"), [pipeline(*pair, out)]
+            for name, each in zip(JOBS, commands, strict=True):
+                costs.setdefault((seconds, name), []).append(cost(*each))
+    rows, figures = [], {}
+    for seconds in pairs:
+        base, ours = (best(costs[seconds, name]) for name in JOBS)
+        rows += [(f"{seconds} s: {JOBS[0]}", base), (f"{seconds} s: {JOBS[1]}", ours)]
+        figures[f"ratio_cpu_{seconds}"] = ours.cpu / base.cpu
+        figures[f"ratio_wall_{seconds}"] = ours.wall / base.wall
     if not arguments.no_moviepy:
         files = [str(dance), str(reference), str(out / "moviepy.mp4")]
         short = cost([sys.executable, "-c", MOVIEPY, *files, str(MOVIEPY_SECONDS)])

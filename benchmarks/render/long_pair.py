@@ -3,8 +3,8 @@
     python -m benchmarks.render.long_pair [--folder DIR] [--bit-rate 0.5] [--make] [--keep]
 
 One minute of picture is encoded and repeated by copying; the sound is two hours of different
-pieces of music. The dance hears them in mono, quieter, without its high notes and under
-noise, and begins ``OFFSET`` seconds into the reference. About 14 GB for the pair and as
+pieces of music. The dance has them in mono, quieter, without its high notes and under
+noise, and begins ``OFFSET_SECONDS`` seconds into the reference. About 14 GB for the pair and as
 much for both results, so look at the disk first.
 
 Watched ten times a second: every process of the run by name, with the largest resident set
@@ -36,29 +36,29 @@ from tests import music
 from tests.media.clips import RATE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "benchmarks"
-SECONDS = 7200
-OFFSET = 12.345
-MINUTE = 60
-BIT_RATE = 8.0
+DANCE_SECONDS = 7200
+OFFSET_SECONDS = 12.345
+MINUTE_SECONDS = 60
+BIT_RATE_MBITS = 8.0
 """Of the picture (Mbit/s)."""
-BLOCK = 10 * RATE * 4
-"""Bytes of 16-bit stereo handed on at a time (10 s)."""
-LOW_PASS = 5000
-NOISE = 0.03
+BLOCK_BYTES = 10 * RATE * 4
+"""How much 16-bit stereo is handed on at a time (10 s)."""
+LOW_PASS_HZ = 5000
+NOISE_RMS = 0.03
 
 
-def make(folder: Path, bit_rate: float = BIT_RATE) -> tuple[Path, Path]:
+def make(folder: Path, bit_rate: float = BIT_RATE_MBITS) -> tuple[Path, Path]:
     """The pair, made once: ``dance.mp4`` and ``reference.mp4``; ``bit_rate`` in Mbit/s."""
     dance, reference = folder / "dance.mp4", folder / "reference.mp4"
     if dance.exists() and reference.exists():
         return dance, reference
     folder.mkdir(parents=True, exist_ok=True)
     picture = _minute_of_picture(folder, bit_rate)
-    clean, heard = folder / "clean.m4a", folder / "heard.m4a"
-    _sounds(clean, heard)
-    _join(picture, heard, SECONDS, dance)
-    _join(picture, clean, SECONDS + OFFSET, reference)
-    for part in (picture, clean, heard):
+    clean, recorded = folder / "clean.m4a", folder / "recorded.m4a"
+    _sounds(clean, recorded)
+    _join(picture, recorded, DANCE_SECONDS, dance)
+    _join(picture, clean, DANCE_SECONDS + OFFSET_SECONDS, reference)
+    for part in (picture, clean, recorded):
         part.unlink()
     return dance, reference
 
@@ -71,21 +71,21 @@ def _minute_of_picture(folder: Path, bit_rate: float) -> Path:
     target = folder / "minute.mp4"
     _run(
         *("-f", "lavfi", "-i", "testsrc2=s=3840x2160:r=30,noise=alls=4:allf=t"),
-        *("-t", str(MINUTE), "-c:v", "libx264", "-preset", "ultrafast", "-b:v", f"{bit_rate}M"),
-        *("-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", str(target)),
+        *("-t", str(MINUTE_SECONDS), "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-b:v", f"{bit_rate}M", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", str(target)),
     )
     return target
 
 
-def _sounds(clean: Path, heard: Path) -> None:
+def _sounds(clean: Path, recorded: Path) -> None:
     """Streams the music into two encoders; nothing of it is held."""
     chance = np.random.default_rng(1)
-    low = butter(2, LOW_PASS, fs=RATE, output="sos")
+    low = butter(2, LOW_PASS_HZ, fs=RATE, output="sos")
     state = np.zeros((low.shape[0], 2))  # two values for each section
-    skip = round(OFFSET * RATE) * 4
-    with _encoder(clean, 192) as one, _encoder(heard, 128) as two:
+    skip = round(OFFSET_SECONDS * RATE) * 4
+    with _encoder(clean, 192) as one, _encoder(recorded, 128) as two:
         assert one.stdin is not None and two.stdin is not None  # noqa: S101 # asked for
-        for block in _music(round((SECONDS + OFFSET) * RATE) * 4):
+        for block in _music(round((DANCE_SECONDS + OFFSET_SECONDS) * RATE) * 4):
             one.stdin.write(block)
             later = block[min(skip, len(block)) :]
             skip -= len(block) - len(later)
@@ -93,7 +93,7 @@ def _sounds(clean: Path, heard: Path) -> None:
                 continue
             wave = np.frombuffer(later, dtype="<i2").reshape(-1, 2).mean(axis=1) / 32768.0
             dull, state = sosfilt(low, wave, zi=state)
-            dull = 0.5 * dull + NOISE * chance.standard_normal(len(dull))
+            dull = 0.5 * dull + NOISE_RMS * chance.standard_normal(len(dull))
             two.stdin.write(_pcm(dull))
 
 
@@ -131,7 +131,7 @@ def _music(size: int) -> Iterator[bytes]:
             stdout=subprocess.PIPE,
         ) as running:
             assert running.stdout is not None  # noqa: S101 # asked for
-            while size > 0 and (block := running.stdout.read(BLOCK)):
+            while size > 0 and (block := running.stdout.read(BLOCK_BYTES)):
                 yield block[:size]
                 size -= len(block)
         if size <= 0:
@@ -228,7 +228,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=CACHE / "long")
     parser.add_argument(
-        "--bit-rate", type=float, default=BIT_RATE, help="of the picture (Mbit/s); 0.5 takes 1.3 GB"
+        "--bit-rate",
+        type=float,
+        default=BIT_RATE_MBITS,
+        help="of the picture (Mbit/s); 0.5 takes 1.3 GB",
     )
     parser.add_argument("--make", action="store_true", help="only make the pair")
     parser.add_argument("--keep", action="store_true", help="keep the results")

@@ -1,8 +1,14 @@
 """The pure alignment core: sound windows in, an ``Alignment`` out.
 
 ``METHODS`` holds the independent methods by name; each is imported when it is first
-called, so that the command line starts fast. A third method is one more module and one
-more line here.
+called, so that the command line starts fast. A third method is a folder here, whose module
+``method`` has a function of the folder's name, and that name in ``pipeline.model.VARIANTS``.
+
+Each method has its own features, search, speed search, fit, exact place, evidence, coverage and
+verdict: all that estimates where the music is. What follows from an estimate is written once,
+in ``shared``: rules on segments, pauses, gaps and echoes, the change point of a balance, grids of
+speeds. A mistake of those rules is a mistake of both methods; the judge counts the second method's
+word by how seldom they err together (``INDEPENDENCE``).
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from pipeline.align.judge import judge
 from pipeline.align.shared.hint import Hint
 from pipeline.align.shared.joints import with_joints
 from pipeline.align.shared.usable import SoundReport, describe_sound
-from pipeline.model import MethodAlignment, Progress, Sound
+from pipeline.model import VARIANTS, MethodAlignment, Progress, Sound
 
 __all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
 
@@ -40,6 +46,5 @@ def _method(module: str, name: str) -> Method:
 
 
 METHODS: dict[str, Method] = {
-    "v2": _method("pipeline.align.v2.method", "v2"),
-    "modular": _method("pipeline.align.modular.method", "modular"),
+    name: _method(f"pipeline.align.{name}.method", name) for name in VARIANTS
 }

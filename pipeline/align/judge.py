@@ -34,6 +34,9 @@ SURE = 0.9
 """The confidence from which a take is believed that the other method did not hear."""
 TAKE, APART = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
+INDEPENDENCE = 0.66
+"""How much a second method's word counts: 1 less the correlation of both methods' mistakes, 0.34
+on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/alignment/independence.py``)."""
 LIMITS_MS = "limits_ms"
 """What a method's details call the milliseconds within which its limits usually are."""
 PRESENT = "present"
@@ -232,7 +235,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 added += missed((*segments, *added), second.segments)
     segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
     if len(matched) > 1:
-        confidence = 1 - (1 - matched[0].confidence) * (1 - 0.7 * matched[1].confidence)
+        confidence = 1 - (1 - matched[0].confidence) * (1 - INDEPENDENCE * matched[1].confidence)
         if agreement is None or agreement > VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
             other = max(matched[1].segments, key=lambda s: s.dance_end - s.dance_start)

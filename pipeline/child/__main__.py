@@ -1,13 +1,14 @@
 """The child process of one task: ``python -m pipeline.child``.
 
-Standard input: one line with the job as JSON, then kept open for as long as the parent
-lives. Standard output: one JSON object a line (the events of ``pipeline.job.run``, then one
-``outcome`` or ``error``). Standard error: the log. When standard input ends, the parent is
+Standard input: one line of JSON (the job and its limits), then kept open for as long as the parent
+lives. Standard output: one JSON object a line (``pipeline.job.events``, of which the last one
+tells the end). Standard error: the log. When standard input ends, the parent is
 gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included, is killed.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -17,7 +18,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from pipeline.job.events import End, Event
+
+from pipeline.limits import GivenLimits
 
 NICENESS = 10
 """Media work yields to the page."""
@@ -60,31 +66,30 @@ def main() -> int:
     request = json.loads(_first_line(source))
     _end_with_parent(source)
 
+    from pipeline.job.events import ErrorEvent, to_json
+
     lock = threading.Lock()
 
-    def report(event: Mapping[str, Any]) -> None:
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    def report(event: Event | End) -> None:
+        line = json.dumps(to_json(event), ensure_ascii=False, allow_nan=False).encode() + b"\n"
         with lock:
             out.write(line)
 
-    from pipeline.settings import Settings
-
-    settings = Settings()
     try:
+        limits = GivenLimits(**request["limits"])
         _load(request["kind"])
-        _limit(settings.task_memory_mb, settings.task_timeout)
-        report(_do(request, report, settings))
+        _limit(limits.task_memory_mb, limits.task_timeout)
+        report(_do(request, report, limits))
     except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
         from pipeline.reasons import reason_of, told
 
         report(
-            {
-                "event": "error",
-                "reason": reason_of(error),
-                "role": getattr(error, "role", None),
-                "text": told(error),
-                "detail": getattr(error, "detail", "") or traceback.format_exc(),
-            }
+            ErrorEvent(
+                reason=reason_of(error),
+                role=getattr(error, "role", None),
+                text=told(error),
+                detail=getattr(error, "detail", "") or traceback.format_exc(),
+            )
         )
     return 0
 
@@ -94,14 +99,17 @@ def _load(kind: str) -> None:
 
     OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
     """
+    gc.disable()  # imports make a hundred thousand objects, and none of them garbage
     if kind == "job":
         import pipeline.align
         import pipeline.job.steps
         import pipeline.plan.measurements
         import pipeline.render.result  # noqa: F401
+    gc.freeze()
+    gc.enable()
 
 
-def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any]:
+def _do(request: Mapping[str, Any], report: Any, limits: GivenLimits) -> End:
     """One request: a job, or one of the small pictures and previews for the page."""
     kind = request["kind"]
     if kind == "job":
@@ -109,14 +117,14 @@ def _do(request: Mapping[str, Any], report: Any, settings: Any) -> dict[str, Any
         from pipeline.job.run import run, write_evidence
 
         job = Job.from_json(request["job"])
-        outcome = run(job, report, settings)
+        outcome = run(job, report, limits)
         write_evidence(job.out, outcome)
-        return {"event": "outcome", "outcome": outcome.to_json()}
+        return outcome
     if kind == "call":
         from pipeline.child.calls import CALLS
+        from pipeline.job.events import ValueEvent
 
-        value = CALLS[request["name"]](request["arguments"], settings)
-        return {"event": "outcome", "outcome": value}
+        return ValueEvent(CALLS[request["name"]](request["arguments"], limits))
     raise ValueError(f"unknown kind of work: {kind!r}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from pipeline.child.supervise import ChildResult, broken, call
+from pipeline.child.supervise import CallResult, broken, call
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class _Asked:
     name: str
     arguments: Mapping[str, Any]
     timeout: float
-    answer: Future[ChildResult] = field(default_factory=Future)
+    answer: Future[CallResult] = field(default_factory=Future)
 
 
 class _Calls:
@@ -42,7 +42,7 @@ class _Calls:
     """
 
     def __init__(self) -> None:
-        self.asked: dict[Hashable, Future[ChildResult]] = {}
+        self.asked: dict[Hashable, Future[CallResult]] = {}
         self.waiting: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
         self.quick: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
         self.lock = threading.Lock()
@@ -80,7 +80,7 @@ def fetch(
     *,
     timeout: float,
     quick: bool = False,
-) -> ChildResult | None:
+) -> CallResult | None:
     """The answer of ``pipeline.child.calls`` for a file, None while it is being made.
 
     Asked once for each content of the file (by its stamp) and the arguments; ``timeout`` in

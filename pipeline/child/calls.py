@@ -6,38 +6,27 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
-from pipeline.reasons import InputError, RenderError
+from pipeline.limits import Limits
+from pipeline.reasons import InputError
 from pipeline.scratch import scratch_folder
-from pipeline.settings import Settings
 
-log = logging.getLogger(__name__)
-
-Call = Callable[[Mapping[str, Any], Settings], dict[str, Any]]
+Call = Callable[[Mapping[str, Any], Limits], dict[str, Any]]
 
 
-def _probe(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``path``, ``role`` → the file's ``MediaInfo``; raises ``InputError``."""
-    from pipeline.media.probe import probe
-
-    return probe(Path(arguments["path"]), role=arguments["role"], settings=settings).to_json()
-
-
-def _same(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _same(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``other`` → ``same``: whether both files hold the same bytes."""
     from pipeline.media.identical import same_bytes
 
     return {"same": same_bytes(Path(arguments["path"]), Path(arguments["other"]))}
 
 
-def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _thumbnail(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
     from pipeline.previews.copies import make_thumbnail
 
@@ -46,7 +35,7 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
     return {"out": str(out)}
 
 
-def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
     sound track ``track`` (from 1; without it the one that players take)."""
     from pipeline.media.probe import probe
@@ -65,7 +54,7 @@ def _preview(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]
     return {"out": str(out)}
 
 
-def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _sample(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``folder`` → the sample pair in it."""
     from pipeline.sample.pair import make_sample
 
@@ -73,48 +62,14 @@ def _sample(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     return {"dance": str(dance), "reference": str(reference)}
 
 
-def _facts(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """``path``, ``role`` → the file's ``MediaInfo``, and ``levels_db`` of its sound tracks
-    (decibels of full scale, root mean square; null for one in which nothing is to be heard, or that
-    is the same as another), and a ``thumbnail`` (a JPEG as base64, empty without a picture or
-    where none could be made); raises ``InputError``.
-    """
-    from pipeline.media.probe import probe
-    from pipeline.media.transport import one_clock
-    from pipeline.previews.copies import make_thumbnail
+def _facts(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+    """``path``, ``role`` → ``pipeline.previews.facts.facts_of``; raises ``InputError``."""
+    from pipeline.previews.facts import facts_of
 
-    role = arguments["role"]
-    with scratch_folder() as folder:
-        path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
-        info = probe(path, role=role, settings=settings)
-        value: dict[str, Any] = {**info.to_json(), "levels_db": [], "thumbnail": ""}
-        if info.video is not None:
-            picture = folder / "thumbnail.jpg"
-            try:
-                make_thumbnail(
-                    path,
-                    picture,
-                    at=min(1.0, info.duration / 2),
-                    settings=settings,
-                    stream=info.video.index,
-                )
-                value["thumbnail"] = base64.b64encode(picture.read_bytes()).decode()
-            except RenderError as error:  # the other facts hold all the same
-                log.info("no thumbnail: %s", error)
-        if info.sounds:
-            from pipeline.sound.decode import decode_tracks
-
-            heard = {s.stream: s.rms for s in decode_tracks(path, info, folder, settings=settings)}
-            value["levels_db"] = [
-                round(20 * math.log10(max(heard[track.index], 1e-6)), 1)
-                if track.index in heard
-                else None
-                for track in info.sounds
-            ]
-    return value
+    return facts_of(Path(arguments["path"]), arguments["role"], settings=settings)
 
 
-def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _waveforms(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes; of the
     sound tracks ``dance_track`` and ``reference_track`` (from 1), where these are given.
 
@@ -160,7 +115,6 @@ def _waveforms(arguments: Mapping[str, Any], settings: Settings) -> dict[str, An
 
 CALLS: dict[str, Call] = {
     "facts": _facts,
-    "probe": _probe,
     "same": _same,
     "thumbnail": _thumbnail,
     "preview": _preview,

@@ -18,32 +18,42 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 from pipeline import reasons
-from pipeline.model import Report
+from pipeline.job.events import End, ErrorEvent, Report, ValueEvent, from_json
+from pipeline.job.model import Outcome
+from pipeline.limits import limits_to_json
 from pipeline.reasons import UNMAPPED, reason_of, told
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-POLL = 0.1
-"""Seconds between two looks at whether to stop."""
-KEPT_LINES = 40
-"""Lines of the child's log that a failure quotes."""
+POLL_SECONDS = 0.1
+"""Between two looks at whether to stop."""
+MAX_LINES = 40
+"""Of the child's log that a failure quotes."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class ChildResult:
+class ChildResult(Generic[T]):
     """How the child ended: exactly one of ``outcome`` and ``reason`` is set."""
 
-    outcome: Mapping[str, Any] | None = None
+    outcome: T | None = None
     reason: str | None = None
     role: str | None = None
     text: str = ""
     detail: str = ""
+
+
+JobResult = ChildResult[Outcome]
+CallResult = ChildResult[Mapping[str, Any]]
 
 
 def _environment() -> dict[str, str]:
@@ -81,7 +91,7 @@ def run_child(
     stop: Callable[[], str | None],
     timeout: float,
     tag: str = "",
-) -> ChildResult:
+) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log. Never raises
@@ -99,7 +109,7 @@ def run_child(
     )
     assert process.stdin and process.stdout and process.stderr  # noqa: S101 - PIPE was asked for
     lines: queue.Queue[bytes] = queue.Queue()
-    tail: deque[str] = deque(maxlen=KEPT_LINES)
+    tail: deque[str] = deque(maxlen=MAX_LINES)
 
     def keep(line: bytes) -> None:
         if line:
@@ -110,7 +120,8 @@ def run_child(
     readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
     try:
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
+            given = {**request, "limits": limits_to_json(Settings())}
+            process.stdin.write(json.dumps(given).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             log.warning("[%s] the child ended before it read its job", tag)
@@ -132,7 +143,7 @@ def _supervise(
     report: Report,
     stop: Callable[[], str | None],
     deadline: float,
-) -> ChildResult | None:
+) -> ChildResult[Any] | None:
     """Hands events on until the child has answered or must end; None: it ended silently."""
     while True:
         reason = stop()
@@ -143,30 +154,30 @@ def _supervise(
                 reason=reasons.TIMEOUT, text="the time limit of the task was reached"
             )
         try:
-            line = lines.get(timeout=POLL)
+            line = lines.get(timeout=POLL_SECONDS)
         except queue.Empty:
             continue
         if not line:
             process.wait(timeout=10)
             return None
         try:
-            event = json.loads(line)
-        except ValueError:  # it was killed while it wrote; its end is told by the next line
+            event = from_json(json.loads(line))
+        except ValueError:  # cut off by a kill; the exit follows
             log.warning("not an event of the child: %.200r", line)
             continue
-        if event["event"] == "outcome":
-            return ChildResult(outcome=event["outcome"])
-        if event["event"] == "error":
-            return ChildResult(
-                reason=event["reason"],
-                role=event.get("role"),
-                text=event.get("text", ""),
-                detail=event.get("detail", ""),
-            )
+        if isinstance(event, End):
+            return _ended(event)
         report(event)
 
 
-def _judge_exit(code: int, tail: str) -> ChildResult:
+def _ended(end: End) -> ChildResult[Any]:
+    """The result that the child's last event tells."""
+    if isinstance(end, ErrorEvent):
+        return ChildResult(**asdict(end))
+    return ChildResult(outcome=end.value if isinstance(end, ValueEvent) else end)
+
+
+def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
     """A child that ended without an answer: what its exit says."""
     if any(sign in tail for sign in ("MemoryError", "Cannot allocate memory", UNMAPPED)):
         return ChildResult(reason=reasons.OUT_OF_MEMORY, text="out of memory", detail=tail)
@@ -176,12 +187,12 @@ def _judge_exit(code: int, tail: str) -> ChildResult:
     return ChildResult(reason=reasons.CRASHED, text=text, detail=tail)
 
 
-def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> ChildResult:
+def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
     return run_child(request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name)
 
 
-def broken(error: Exception) -> ChildResult:
+def broken(error: Exception) -> ChildResult[Any]:
     """The result of work that could not be begun, or whose supervision broke."""
     return ChildResult(reason=reason_of(error), text=told(error))

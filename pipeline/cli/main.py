@@ -17,11 +17,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import interrupt, reasons
+from pipeline.model import BEST_FIRST, VARIANTS
 from pipeline.reasons import JobError
 from pipeline.tasks.answer import of_tracks
+
+if TYPE_CHECKING:
+    from pipeline.job.events import Event, Report
 
 OK, BAD_INPUT, NOT_MATCHED, FAILED = 0, 2, 3, 1
 
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     align = command("align", "finds where in the reference the dance's music is")
     align.add_argument(
-        "--method", choices=["modular", "v2", "both"], default="both", help="which method answers"
+        "--method", choices=[*BEST_FIRST, "both"], default="both", help="which method answers"
     )
     align.add_argument(
         "--plot", type=Path, metavar="PNG", help="draw waveforms, correlation and the chosen line"
@@ -92,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     run = command("run", "makes the dance video with the clean track under it")
     run.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results")
     run.add_argument(
-        "--variant", choices=["modular", "v2", "both"], default="both", help="which results"
+        "--variant", choices=[*BEST_FIRST, "both"], default="both", help="which results"
     )
     run.add_argument(
         "--keep-all",
@@ -134,7 +138,7 @@ def _hint(arguments: argparse.Namespace) -> tuple[float, float] | None:
     return (arguments.offset, 1.0 if arguments.speed is None else arguments.speed)
 
 
-def _progress_bar(quiet: bool) -> tuple[Callable[[Mapping[str, Any]], None], Callable[[], None]]:
+def _progress_bar(quiet: bool) -> tuple[Report, Callable[[], None]]:
     """A reporter of a job's events, and what closes it; a bar on a terminal, else nothing."""
     if quiet or not sys.stderr.isatty():
         return (lambda event: None), (lambda: None)
@@ -142,10 +146,12 @@ def _progress_bar(quiet: bool) -> tuple[Callable[[Mapping[str, Any]], None], Cal
 
     bar = tqdm(total=100, unit="%", bar_format="{desc:16} {percentage:3.0f}%|{bar}| {elapsed}")
 
-    def report(event: Mapping[str, Any]) -> None:
-        if event["event"] == "progress":
-            bar.set_description_str(event["stage"])
-            bar.n = round(event["progress"] * 100)
+    from pipeline.job.events import ProgressEvent
+
+    def report(event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            bar.set_description_str(event.stage)
+            bar.n = round(event.progress * 100)
             bar.refresh()
 
     return report, bar.close
@@ -157,7 +163,6 @@ def _job_command(arguments: argparse.Namespace) -> int:
     from pipeline.job import warnings
     from pipeline.job.model import Job
     from pipeline.job.run import run
-    from pipeline.model import VARIANTS
     from pipeline.scratch import scratch_folder
     from pipeline.settings import Settings
 
@@ -175,7 +180,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
         }
     draw_progress, close = _progress_bar(arguments.json)
 
-    def report(event: Mapping[str, Any]) -> None:
+    def report(event: Event) -> None:
         interrupt.check()
         draw_progress(event)
 
@@ -211,7 +216,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
                     f"{name}_output": outcome.variants[name].output
                     if name in outcome.variants
                     else None
-                    for name in ("modular", "v2")
+                    for name in BEST_FIRST
                 },
                 "alignment": outcome.alignment,
                 "variants": outcome.to_json()["variants"],

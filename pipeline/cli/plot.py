@@ -1,4 +1,4 @@
-"""A picture of an alignment for people: waveforms, correlation curves, the chosen place.
+"""Draws an alignment: waveforms, correlation curves, the chosen place.
 
 Drawn with Pillow, which moviepy brings, so that the command line needs no plotting library.
 """
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.job.model import Outcome
 
-WIDTH, PANEL, MARGIN, LEFT = 1200, 190, 42, 70
+WIDTH_PIXELS, PANEL_PIXELS, MARGIN_PIXELS, LEFT_PIXELS = 1200, 190, 42, 70
 WHITE, INK, GREY, GRID = (255, 255, 255), (30, 30, 40), (120, 120, 130), (226, 226, 232)
 COLOURS = {"dance": (214, 73, 51), "reference": (46, 98, 176), "v2": (214, 73, 51)}
 COLOURS["modular"] = (46, 98, 176)
@@ -26,29 +26,30 @@ class _Panel:
 
     def __init__(self, draw: ImageDraw.ImageDraw, row: int, low: float, high: float) -> None:
         self.draw = draw
-        self.top = MARGIN + row * (PANEL + MARGIN)
+        self.top = MARGIN_PIXELS + row * (PANEL_PIXELS + MARGIN_PIXELS)
         self.low, self.high = low, max(high, low + 1e-6)
 
     def x(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
-        return LEFT + share * (WIDTH - LEFT - 20)
+        return LEFT_PIXELS + share * (WIDTH_PIXELS - LEFT_PIXELS - 20)
 
     def y(self, share: float) -> float:
-        return self.top + PANEL * (1.0 - share)
+        return self.top + PANEL_PIXELS * (1.0 - share)
 
     def frame(self, title: str) -> None:
-        right = WIDTH - 20
+        right = WIDTH_PIXELS - 20
         for n in range(11):
             value = self.low + (self.high - self.low) * n / 10
             x = self.x(value)
-            self.draw.line([(x, self.top), (x, self.top + PANEL)], fill=GRID)
-            self.draw.text((x - 14, self.top + PANEL + 3), f"{value:.1f}", fill=GREY)
-        self.draw.rectangle([LEFT, self.top, right, self.top + PANEL], outline=GREY)
-        self.draw.text((LEFT, self.top - 16), title, fill=INK)
+            self.draw.line([(x, self.top), (x, self.top + PANEL_PIXELS)], fill=GRID)
+            self.draw.text((x - 14, self.top + PANEL_PIXELS + 3), f"{value:.1f}", fill=GREY)
+        self.draw.rectangle([LEFT_PIXELS, self.top, right, self.top + PANEL_PIXELS], outline=GREY)
+        self.draw.text((LEFT_PIXELS, self.top - 16), title, fill=INK)
 
     def wave(
         self,
         wave: Mapping[str, Any],
+        colour: tuple[int, int, int],
         offset: float,
         speed: float,
         middle: float,
@@ -58,12 +59,11 @@ class _Panel:
         only ``within`` (seconds) is drawn."""
         low, high = wave["low"], wave["high"]
         scale = max((*map(abs, low), *high, 1e-6))
-        colour = COLOURS["dance"] if middle > 0.5 else COLOURS["reference"]
         for index, (bottom, top) in enumerate(zip(low, high, strict=True)):
             time = (index + 0.5) / len(low) * wave["duration"]
             at = (time - offset) / speed
             x = self.x(at)
-            if within[0] <= at <= within[1] and LEFT <= x <= WIDTH - 20:
+            if within[0] <= at <= within[1] and LEFT_PIXELS <= x <= WIDTH_PIXELS - 20:
                 ends = [(x, self.y(middle + top / scale * 0.22))]
                 ends.append((x, self.y(middle + bottom / scale * 0.22)))
                 self.draw.line(ends, fill=colour)
@@ -78,7 +78,7 @@ class _Panel:
 
     def mark(self, value: float, label: str, colour: tuple[int, int, int]) -> None:
         x = self.x(value)
-        self.draw.line([(x, self.top), (x, self.top + PANEL)], fill=colour)
+        self.draw.line([(x, self.top), (x, self.top + PANEL_PIXELS)], fill=colour)
         self.draw.text((x + 4, self.top + 4), label, fill=colour)
 
 
@@ -91,7 +91,9 @@ def draw(outcome: Outcome, target: Path) -> None:
     }
     waves = outcome.evidence["waveforms"]
     rows = 1 + len(curves)
-    image = Image.new("RGB", (WIDTH, rows * (PANEL + MARGIN) + MARGIN), WHITE)
+    image = Image.new(
+        "RGB", (WIDTH_PIXELS, rows * (PANEL_PIXELS + MARGIN_PIXELS) + MARGIN_PIXELS), WHITE
+    )
     canvas = ImageDraw.Draw(image)
     answer = outcome.alignment
     several = len(answer["segments"]) > 1  # each has a line of its own
@@ -104,7 +106,7 @@ def draw(outcome: Outcome, target: Path) -> None:
     panel = _Panel(canvas, 0, first, last)
     for segment in answer["segments"]:
         box = [panel.x(segment["dance_start"]), panel.top]
-        box += [panel.x(segment["dance_end"]), panel.top + PANEL]
+        box += [panel.x(segment["dance_end"]), panel.top + PANEL_PIXELS]
         canvas.rectangle(box, fill=MATCHED)
     of_which = f"{len(answer['segments'])} parts, the longest: " if several else ""
     says = (
@@ -114,13 +116,14 @@ def draw(outcome: Outcome, target: Path) -> None:
         else f"not matched ({answer['reason']})"
     )
     panel.frame(f"dance (top) and reference (bottom) on the dance's time line, seconds: {says}")
-    panel.wave(waves["dance"], 0.0, 1.0, 0.75)
+    panel.wave(waves["dance"], COLOURS["dance"], 0.0, 1.0, 0.75)
+    song, colour = waves["reference"], COLOURS["reference"]
     if several:
         for one in answer["segments"]:
             stretch = (one["dance_start"], one["dance_end"])
-            panel.wave(waves["reference"], one["offset"], one["speed"], 0.25, stretch)
+            panel.wave(song, colour, one["offset"], one["speed"], 0.25, stretch)
     else:
-        panel.wave(waves["reference"], offset, speed, 0.25)
+        panel.wave(song, colour, offset, speed, 0.25)
     for row, (name, curve) in enumerate(curves.items(), start=1):
         xs, ys = curve["offsets"], curve["scores"]
         panel = _Panel(canvas, row, min(xs), max(xs))

@@ -1,18 +1,19 @@
-"""What a person wants to know of a job that is done, in a few lines for the command line."""
+"""The last lines of the command line: where the results are, and how sure the answer is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from pipeline.job.model import Outcome
+from pipeline.model import BEST_FIRST
 
-NAMES = ("modular", "v2")
-"""In the order in which the page shows them."""
+LEAST_MS = 0.1
+"""A smaller difference is shown as less than this."""
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
     """The results' paths, how far the methods agree, and how sure the answer is."""
-    for name in NAMES:
+    for name in BEST_FIRST:
         variant = outcome.variants.get(name)
         if variant is not None and variant.output is not None:
             yield f"{name}: {variant.output}"
@@ -32,4 +33,4 @@ def lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _ms(apart: float) -> str:
-    return "less than 0.1 ms" if apart < 0.1 else f"{apart:.1f} ms"
+    return f"less than {LEAST_MS:g} ms" if apart < LEAST_MS else f"{apart:.1f} ms"

@@ -1,4 +1,4 @@
-"""Work in a thread beside the main one, that ends with the block in which it was wanted."""
+"""Background work that is cancelled when its ``with`` block ends."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pipeline.model import Progress
 
 Value = TypeVar("Value")
 
-LOOK = 0.1
-"""Seconds between two looks at how far the other thread is."""
+POLL_SECONDS = 0.1
+"""Between two looks at how far the other thread is."""
 
 
-class _Unwanted(BaseException):
-    """Nobody waits for the work any more; nothing that catches errors should stop this."""
+class Cancelled(BaseException):
+    """Ends the work: a ``BaseException``, so that nothing that catches errors holds it up."""
 
 
-class Beside(Generic[Value]):
-    """Work that goes on, and its value in the end."""
+class BackgroundWork(Generic[Value]):
+    """Work in a thread of its own, and its value in the end."""
 
     def __init__(self, name: str, work: Callable[[Progress], Value]) -> None:
         self.done = 0.0
@@ -28,27 +28,27 @@ class Beside(Generic[Value]):
         self._work = work
         self._value: list[Value] = []
         self._error: Exception | None = None
-        self._unwanted = threading.Event()
+        self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._value.append(self._work(self._hear))
-        except _Unwanted:
+            self._value.append(self._work(self._report_progress))
+        except Cancelled:
             return
         except Exception as error:  # noqa: BLE001 - raised where the value is asked for
             self._error = error
 
-    def _hear(self, done: float) -> None:
-        if self._unwanted.is_set():
-            raise _Unwanted
+    def _report_progress(self, done: float) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
         self.done = done
 
     def result(self, progress: Progress | None = None) -> Value:
-        """Waits for the end; the work's value, or its error. ``progress`` hears how far it is."""
+        """Waits for the end; the work's value, or its error. ``progress`` gets how far it is."""
         while self._thread.is_alive():
-            self._thread.join(LOOK)
+            self._thread.join(POLL_SECONDS)
             if progress is not None:
                 progress(self.done)
         if self._error is not None:
@@ -56,17 +56,22 @@ class Beside(Generic[Value]):
         return self._value[0]
 
     def end(self) -> None:
-        """Ends the work at its next word of progress, and waits for that."""
-        self._unwanted.set()
+        """Cancels the work at its next report of progress, and waits for that."""
+        self._cancelled.set()
         self._thread.join()
 
 
 @contextmanager
-def beside(name: str, work: Callable[[Progress], Value]) -> Iterator[Beside[Value]]:
-    """Starts ``work``, which is given the function that hears its progress (0 to 1) and has to
-    call it often: that is also how it is ended with the block."""
-    running = Beside(name, work)
+def run_in_background(
+    name: str, work: Callable[[Progress], Value]
+) -> Iterator[BackgroundWork[Value]]:
+    """Starts ``work`` and cancels it at the end of the block.
+
+    ``work`` is given the function that takes its progress (0 to 1) and has to call it often: there
+    it is cancelled.
+    """
+    started = BackgroundWork(name, work)
     try:
-        yield running
+        yield started
     finally:
-        running.end()
+        started.end()

@@ -32,33 +32,22 @@ class Job:
     plans: Mapping[str, Mapping[str, Any]] | None = None
     """Render plans by variant of an earlier job, as JSON: render again without aligning."""
     align_only: bool = False
+    uploaded: bool = False
+    """Whether the two are uploads of ours, beside which their facts may be noted."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""
-        data = asdict(self)
-        for name in ("dance", "reference", "out", "scratch"):
-            data[name] = str(data[name])
-        return data
+        return asdict(self) | {name: str(getattr(self, name)) for name in _PATHS}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Job:
-        """The inverse of ``to_json``; raises KeyError, TypeError or ValueError."""
-        hint = data.get("hint")
-        plans = data.get("plans")
-        return Job(
-            dance=Path(data["dance"]),
-            reference=Path(data["reference"]),
-            out=Path(data["out"]),
-            stem=str(data["stem"]),
-            scratch=Path(data["scratch"]),
-            variants=tuple(data.get("variants", VARIANTS)),
-            options=dict(data.get("options") or {}),
-            hint=(float(hint[0]), float(hint[1])) if hint else None,
-            dance_track=data.get("dance_track"),
-            reference_track=data.get("reference_track"),
-            plans=None if plans is None else dict(plans),
-            align_only=bool(data.get("align_only", False)),
-        )
+        """The inverse of ``to_json``; raises KeyError or TypeError for what is no job."""
+        fields = {**data, **{name: Path(data[name]) for name in _PATHS}}
+        lists = {name: tuple(data[name]) for name in ("variants", "hint") if data[name] is not None}
+        return Job(**fields | lists)
+
+
+_PATHS = ("dance", "reference", "out", "scratch")
 
 
 @dataclass(frozen=True)
@@ -73,6 +62,11 @@ class VariantOutcome:
     plan: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     """What a person should know of the result, such as why the picture was re-encoded."""
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> VariantOutcome:
+        """The inverse of ``dataclasses.asdict``; raises TypeError for unknown keys."""
+        return VariantOutcome(**{**data, "notes": tuple(data.get("notes") or ())})
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+
+from pipeline.job.events import ProgressEvent, Report
 
 WEIGHTS: Mapping[str, float] = {
     "probe": 0.02,
@@ -13,12 +14,11 @@ WEIGHTS: Mapping[str, float] = {
     "align_modular": 0.17,
     "render_v2": 0.25,
     "render_modular": 0.25,
-    "verify": 0.05,
 }
 """Share of a typical job's time, from its own timings of three-minute pairs."""
 
-LEAST_INTERVAL = 0.25
-"""Seconds between two reports within a stage; a stage's start is always reported."""
+REPORT_SECONDS = 0.25
+"""Between two reports within a stage; a stage's start is always reported."""
 
 
 class StageClock:
@@ -27,7 +27,7 @@ class StageClock:
     def __init__(
         self,
         stages: Iterable[str],
-        report: Callable[[Mapping[str, Any]], None],
+        report: Report,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._weights = {stage: WEIGHTS.get(stage, 0.1) for stage in stages}
@@ -57,13 +57,9 @@ class StageClock:
             self._done += self._weights.get(self._stage, 0.0)
             self._stage = ""
 
-    def skip(self, stage: str) -> None:
-        """Counts a stage that is not needed as done."""
-        self._done += self._weights.get(stage, 0.0)
-
     def step(self, fraction: float) -> None:
         """The present stage is ``fraction`` (0 to 1) done."""
-        if self._clock() - self._last_report >= LEAST_INTERVAL:
+        if self._clock() - self._last_report >= REPORT_SECONDS:
             self._send(min(max(fraction, 0.0), 1.0))
 
     def _send(self, fraction: float) -> None:
@@ -73,10 +69,9 @@ class StageClock:
         # Before 5 % an extrapolation says more about chance than about the time left.
         left = elapsed * (1.0 - done) / done if done > 0.05 else None
         self._report(
-            {
-                "event": "progress",
-                "stage": self._stage,
-                "progress": round(min(done, 1.0), 4),
-                "seconds_left": None if left is None else round(left, 1),
-            }
+            ProgressEvent(
+                stage=self._stage,
+                progress=round(min(done, 1.0), 4),
+                seconds_left=None if left is None else round(left, 1),
+            )
         )

@@ -1,11 +1,8 @@
 """One job from two files to results: an ordinary function of its inputs.
 
 Called directly by the command line, by the child process of a task (``pipeline.child``),
-and by any other engine's worker. It knows no store and no page. Events go to ``report``:
-
-- ``{"event": "progress", "stage", "progress" (0 to 1), "seconds_left" (or null)}``
-- ``{"event": "alignment", "alignment"}``: both methods have answered
-- ``{"event": "variant", "variant", "status", "output", "reason", "text", "plan", "notes"}``
+and by any other engine's worker. It knows no store and no page. What happens meanwhile goes to
+``report`` (``pipeline.job.events``).
 """
 
 from __future__ import annotations
@@ -14,15 +11,16 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.job.answer_json import alignment_to_json
+from pipeline.job.events import AlignmentEvent, Report, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.model import Report
-from pipeline.settings import Settings
+from pipeline.limits import Limits
+from pipeline.model import VARIANTS
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +28,13 @@ log = logging.getLogger(__name__)
 def _stages(job: Job) -> list[str]:
     stages = ["probe"]
     if job.plans is None:
-        stages += ["decode", "align_v2", "align_modular"]
+        stages += ["decode", *(f"align_{name}" for name in VARIANTS)]
     if not job.align_only:
         stages += [f"render_{name}" for name in job.variants]
     return stages
 
 
-def run(job: Job, report: Report, settings: Settings) -> Outcome:
+def run(job: Job, report: Report, settings: Limits) -> Outcome:
     """Does the job; raises ``InputError`` for files that cannot be used.
 
     The two methods answer first and are judged together, since that costs little beside
@@ -46,7 +44,7 @@ def run(job: Job, report: Report, settings: Settings) -> Outcome:
         return _run(job, report, settings, meanwhile)
 
 
-def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> Outcome:
+def _run(job: Job, report: Report, settings: Limits, meanwhile: ExitStack) -> Outcome:
     """``run``; what goes on beside it ends with ``meanwhile``."""
     from pipeline.job import warnings as warning
     from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
@@ -69,7 +67,7 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
         alignment, sounds, evidence = found.alignment, found.sounds, found.evidence
         summary: Mapping[str, Any] = {**alignment_to_json(alignment, job.hint), **found.tracks}
         matched, reason = alignment.matched, alignment.reason
-        report({"event": "alignment", "alignment": summary})
+        report(AlignmentEvent(summary))
         warnings += warning.same_file(given.dance, given.reference)
         warnings += warning.cut_off(files.dance, sounds.dance.duration)
         warnings += warning.cut_off(files.reference, sounds.reference.duration)
@@ -87,12 +85,20 @@ def _run(job: Job, report: Report, settings: Settings, meanwhile: ExitStack) -> 
         for name in job.variants:
             clock.start(f"render_{name}")
             variants[name] = render_variant(job, name, make, clock, settings)
-            report({"event": "variant", "variant": name, **asdict(variants[name])})
+            report(VariantEvent(name, variants[name]))
         if not any(v.status == "success" for v in variants.values()):
             reason = next((v.reason for v in variants.values() if v.reason), None)
     clock.finish()
     warnings += warning.of_results(note for v in variants.values() for note in v.notes)
-    return Outcome(matched, reason, summary, variants, clock.seconds, tuple(warnings), evidence)
+    return Outcome(
+        matched=matched,
+        reason=reason,
+        alignment=summary,
+        variants=variants,
+        seconds=clock.seconds,
+        warnings=tuple(warnings),
+        evidence=evidence,
+    )
 
 
 def write_evidence(folder: Path, outcome: Outcome) -> None:

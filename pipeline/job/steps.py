@@ -10,27 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
-from pipeline.job.background import Beside, beside
+from pipeline.job.answers import answer_by_hand, no_answer
+from pipeline.job.background import BackgroundWork, run_in_background
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.media.info import NO_TRACK, MediaInfo
+from pipeline.limits import Limits
+from pipeline.media.facts_note import noted_info
+from pipeline.media.info import NO_TRACK, MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
     Alignment,
-    Evidence,
     MethodAlignment,
     Progress,
-    Segment,
     VariantName,
 )
 from pipeline.previews.waveform import peaks
 from pipeline.reasons import InputError, RenderError, reason_of, told
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
-    from pipeline import align
     from pipeline.plan.render_plan import RenderPlan
 
 log = logging.getLogger(__name__)
@@ -45,8 +44,8 @@ class Files:
 
     dance: MediaInfo
     reference: MediaInfo
-    listening: Beside[tuple[PcmSound, ...]] | None = None
-    """Decodes the reference's tracks meanwhile; None where no sound is needed."""
+    reference_decode: BackgroundWork[tuple[PcmSound, ...]] | None = None
+    """Decodes the reference's tracks in the background; None where no sound is needed."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
-    early: Beside[None] | None = None
-    """Encodes the reference meanwhile; to be awaited before rendering."""
+    reference_encode: BackgroundWork[None] | None = None
+    """Encodes the reference in the background; to be awaited before rendering."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,10 @@ def placed(job: Job) -> bool:
     return job.hint is not None or job.plans is not None
 
 
-def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
+def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
     """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
     the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
-    reference = probe(job.reference, role="reference", settings=settings)
+    reference = _described(job, "reference", settings)
 
     def listen(progress: Progress) -> tuple[PcmSound, ...]:
         return decode_tracks(
@@ -95,22 +94,31 @@ def inspect(job: Job, settings: Settings, meanwhile: ExitStack) -> Files:
             progress=progress,
         )
 
-    listening = None
+    reference_decode = None
     if job.plans is None:
-        listening = meanwhile.enter_context(beside("decode-reference", listen))
+        reference_decode = meanwhile.enter_context(run_in_background("decode-reference", listen))
     # A dance that a person places by hand may be mute.
-    dance = probe(
-        job.dance,
-        role="dance",
-        settings=settings,
-        need_sound=not placed(job),
-        need_picture=not job.align_only,
+    dance = _described(
+        job, "dance", settings, need_sound=not placed(job), need_picture=not job.align_only
     )
-    return Files(dance, reference, listening)
+    return Files(dance, reference, reference_decode)
+
+
+def _described(
+    job: Job, role: Role, settings: Limits, *, need_sound: bool = True, need_picture: bool = True
+) -> MediaInfo:
+    """What a file is: as it was noted when it was uploaded, else probed."""
+    path = job.dance if role == "dance" else job.reference
+    noted = noted_info(path, role, settings) if job.uploaded else None
+    if noted is not None:  # only files with all that a job may need have a note
+        return noted
+    return probe(
+        path, role=role, settings=settings, need_sound=need_sound, need_picture=need_picture
+    )
 
 
 def find_alignment(
-    job: Job, files: Files, clock: StageClock, settings: Settings, meanwhile: ExitStack
+    job: Job, files: Files, clock: StageClock, settings: Limits, meanwhile: ExitStack
 ) -> Found:
     """Decodes the sounds once, asks both methods, and lets the judge make one answer.
 
@@ -122,13 +130,13 @@ def find_alignment(
     dances, references = _all_sounds(job, files, clock, settings)
     early_sound = None
     if not job.align_only and len(references) == 1:
-        from pipeline.render import ahead as early
+        from pipeline.render import ahead
 
-        if early.worth_it(files.dance.duration, files.reference.duration):
+        if ahead.pays_off(files.dance.duration, files.reference.duration):
             from pipeline.plan.options import RenderOptions
 
             options = RenderOptions.from_json(dict(job.options))
-            work = early.encoding(
+            work = ahead.encode_ahead(
                 job.reference,
                 files.reference,
                 references[0],
@@ -136,7 +144,7 @@ def find_alignment(
                 job.scratch,
                 settings=settings,
             )
-            early_sound = meanwhile.enter_context(beside("encode-early", work))
+            early_sound = meanwhile.enter_context(run_in_background("encode-early", work))
     # SciPy, which takes a while: the encoder is at work already.
     from pipeline import align
     from pipeline.job import tracks
@@ -154,13 +162,13 @@ def find_alignment(
         nonlocal answered
         answered += 1
         if hint is not None and dance.stream == NO_TRACK:
-            return as_placed(name, hint, files)
+            return answer_by_hand(name, hint, files.dance.duration, files.reference.duration)
         try:
             return align.METHODS[name](dance, reference, hint=hint, progress=progress)
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            return MethodAlignment(name, False, False, 0.0, (), reason=reason_of(error))
+            return no_answer(name, reason_of(error))
 
     def begin(name: str) -> Progress:
         clock.start(f"align_{name}")
@@ -173,7 +181,7 @@ def find_alignment(
     if len(broken) == answered:
         raise broken[0]
     answers = {
-        name: align.with_joints(answer, best.dance, best.reference)
+        name: align.with_joints(answer, best.dance, best.reference, align.METHODS[name])
         for name, answer in best.answers.items()
     }
     alignment = align.judge(answers)
@@ -208,34 +216,22 @@ def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
 
 
 def _all_sounds(
-    job: Job, files: Files, clock: StageClock, settings: Settings
+    job: Job, files: Files, clock: StageClock, settings: Limits
 ) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
     """The dance's tracks, decoded beside the reference's."""
-    other = files.listening
+    other = files.reference_decode
     assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
 
-    def hear(done: float) -> None:
+    def report_progress(done: float) -> None:
         clock.step(share * done + (1.0 - share) * other.done)
 
-    dances = _dance_sounds(job, files, settings, hear)
-    return dances, other.result(lambda _: hear(1.0))
-
-
-def as_placed(name: str, hint: align.Hint, files: Files) -> MethodAlignment:
-    """The place that a person gave, where there is no sound to refine it by."""
-    start = max(0.0, -hint.offset / hint.speed)
-    end = min(files.dance.duration, (files.reference.duration - hint.offset) / hint.speed)
-    if end <= start:
-        return MethodAlignment(name, False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
-    segment = Segment(start, end, hint.offset, hint.speed)
-    # Half: nothing speaks against the place, and nothing but a person for it.
-    evidence = Evidence(details={"hint": 1.0, "refined": 0.0})
-    return MethodAlignment(name, True, False, 0.5, (segment,), evidence=evidence)
+    dances = _dance_sounds(job, files, settings, report_progress)
+    return dances, other.result(lambda _: report_progress(1.0))
 
 
 def _dance_sounds(
-    job: Job, files: Files, settings: Settings, progress: Progress
+    job: Job, files: Files, settings: Limits, progress: Progress
 ) -> tuple[PcmSound, ...]:
     """The dance's tracks; silence for a mute dance that a person has placed by hand."""
     if files.dance.sounds:
@@ -261,14 +257,14 @@ def _waveform(sound: PcmSound) -> dict[str, Any]:
 
 
 def plan_answers(
-    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Settings
+    job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Limits
 ) -> MakePlan:
     """Measures what plans need, once; the function it returns plans a variant's own answer."""
     from pipeline.plan.make import make_plan
-    from pipeline.plan.measurements import gather
+    from pipeline.plan.measurements import measure_files
     from pipeline.plan.options import RenderOptions
 
-    materials = gather(
+    measurements = measure_files(
         job.dance,
         files.dance,
         sounds.dance,
@@ -276,8 +272,8 @@ def plan_answers(
         settings=settings,
     )
     options = RenderOptions.from_json(dict(job.options))
-    if sounds.early is not None:
-        sounds.early.result()
+    if sounds.reference_encode is not None:
+        sounds.reference_encode.result()
 
     def make(name: VariantName) -> RenderPlan:
         answer = alignment.variants.get(name)
@@ -290,13 +286,13 @@ def plan_answers(
             files.reference,
             variant=name,
             options=options,
-            materials=materials,
+            measurements=measurements,
         )
 
     return make
 
 
-def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
+def plan_again(job: Job, files: Files, settings: Limits) -> MakePlan:
     """Plans from the plans of an earlier job, with the job's options."""
     from pipeline.media.frame_times import frame_times
     from pipeline.plan.make import revise
@@ -316,7 +312,7 @@ def plan_again(job: Job, files: Files, settings: Settings) -> MakePlan:
 
 
 def render_variant(
-    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Settings
+    job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Limits
 ) -> VariantOutcome:
     """One variant from its own plan; a failure is this variant's alone."""
     from pipeline.render.result import render

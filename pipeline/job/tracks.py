@@ -1,12 +1,12 @@
-"""Which sound track of the dance is heard in which one of the reference.
+"""Which sound track of the dance belongs to which one of the reference.
 
 Cameras write silent or far-away tracks beside the good one, screen recorders talk and music apart,
-a music video has a commentary before the song. Loudness does not tell the right one, so pairs of
-tracks are truly compared, by the methods and the judge, and the best match is the answer.
+a music video has a commentary before the song. Loudness does not decide which is right, so pairs of
+tracks are compared by the methods and the judge, and the best match is the answer.
 
-One pair costs what it always did. Of several, each is asked of the first method; the next method
-is asked in the order of what the first one said, and only of those that can still be the best: a
-pair that a method does not match is never surer than ``judge.ONE_EAR``.
+The first method is asked about every pair; the next method in the order of the first one's
+answers, and only about pairs that can still be the best: a pair that a method does not match is
+never surer than ``judge.ONE_EAR``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pipeline.media.info import MediaInfo
 from pipeline.model import Alignment, MethodAlignment, Progress
 from pipeline.sound.decode import PcmSound
 
-MOST_PAIRS = 16
-"""Pairs that are compared at most: an eight-channel recording against two tracks. What is left out
-are the quietest, and the task says so."""
+MAX_PAIRS = 16
+"""An eight-channel recording against two tracks. The quietest pairs are left out, and the task says
+so."""
 
 Ask = Callable[[str, PcmSound, PcmSound, Progress], MethodAlignment]
 """One method's answer (by its name) for a dance's and a reference's track."""
@@ -44,11 +44,11 @@ class Pair:
 
 
 def pairs(dances: Sequence[PcmSound], references: Sequence[PcmSound]) -> list[Pair]:
-    """All pairs of tracks (the loudest of each file first), at most ``MOST_PAIRS``."""
+    """All pairs of tracks (the loudest of each file first), at most ``MAX_PAIRS``."""
     ranked = sorted(
         ((i + j, i, j) for i in range(len(dances)) for j in range(len(references))),
     )
-    return [Pair(dances[i], references[j]) for _, i, j in ranked[:MOST_PAIRS]]
+    return [Pair(dances[i], references[j]) for _, i, j in ranked[:MAX_PAIRS]]
 
 
 def best_pair(
@@ -59,26 +59,26 @@ def best_pair(
 ) -> Pair:
     """The pair that fits best, with its answers by all ``methods``.
 
-    ``begin`` is told of each method before it is asked and gives what hears its progress. Raises
-    what ``ask`` raises.
+    ``begin`` is called with each method's name before it is asked and returns the callback for its
+    progress. Raises what ``ask`` raises.
     """
     best = list(candidates)
     for number, name in enumerate(methods):
-        hear = begin(name)
+        whole = begin(name)
         asked: list[Pair] = []
         for place, pair in enumerate(best):
             if asked and number > 0 and _beaten(pair, asked):
                 break  # those after it are no better
-            share = _share(hear, place, len(best))
+            share = _share(whole, place, len(best))
             answer = ask(name, pair.dance, pair.reference, share)
             asked.append(replace(pair, answers={**pair.answers, name: answer}))
         best = sorted(asked, key=_fit, reverse=True)
     return best[0]
 
 
-def _share(hear: Progress, place: int, count: int) -> Progress:
-    """What hears the progress of one of ``count`` equal parts."""
-    return lambda done: hear((place + done) / count)
+def _share(progress: Progress, place: int, count: int) -> Progress:
+    """The callback for the progress of one of ``count`` equal parts of a whole."""
+    return lambda done: progress((place + done) / count)
 
 
 def _beaten(pair: Pair, asked: Sequence[Pair]) -> bool:
@@ -103,24 +103,24 @@ def said(
     left_out: int,
 ) -> dict[str, Any]:
     """What the answer says of tracks, by role: ``track`` (from 1), ``of`` how many, and ``why``:
-    ``chosen`` by a person, ``fits`` best, or as it is ``played`` by players where nothing tells.
+    ``chosen`` by a person, ``fits`` best, or the one that is ``played`` where nothing decides.
     Empty where each file has one. Each file comes with its track and whether a person chose it.
     """
-    told: dict[str, Any] = {}
+    tracks: dict[str, Any] = {}
     for info, sound, chosen in (dance, reference):
         number = info.track_number(sound.stream)
         if len(info.sounds) > 1 and number is not None:
             fits = alignment.matched and not by_hand(alignment)
             why = "chosen" if chosen else "fits" if fits else "played"
-            told[info.role] = {"track": number, "of": len(info.sounds), "why": why}
-    if told and left_out:
-        told["left_out"] = left_out
-    return {"tracks": told} if told else {}
+            tracks[info.role] = {"track": number, "of": len(info.sounds), "why": why}
+    if tracks and left_out:
+        tracks["left_out"] = left_out
+    return {"tracks": tracks} if tracks else {}
 
 
 def as_played(info: MediaInfo, sounds: Sequence[PcmSound]) -> list[PcmSound]:
-    """The tracks with that one first which a player takes, for a place that nothing but a person
-    tells: it is the one that the person has heard."""
+    """The tracks with the one first that players take, for a place that a person gave: it is the
+    one that the person has listened to."""
     played = info.played
     first = next((s for s in sounds if played is not None and s.stream == played.index), None)
     rest = sorted((s for s in sounds if s is not first), key=lambda sound: sound.stream)

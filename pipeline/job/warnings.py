@@ -1,4 +1,4 @@
-"""What a person should know of a job whose results are there: codes, and the command line's words.
+"""Warnings about a job that succeeded: codes, and their texts for the command line.
 
 The page has its own texts in two languages under the same codes.
 """
@@ -29,7 +29,7 @@ TEXTS = {
     "other_key": "the music of the dance is in another key than the reference (semitones: "
     "about {semitones:+g}); the result has the reference's own",
     "picture_encoded": "the picture had to be encoded again",
-    "dance_track": "the music was heard in sound track {track} of the dance's {of}",
+    "dance_track": "the music was found in sound track {track} of the dance's {of}",
     "reference_track": "sound track {track} of the reference's {of} fits best: it is under the "
     "dance",
     "reference_played": "the reference has {of} sound tracks and none could be compared with the "

@@ -1,8 +1,8 @@
-"""The edit lists of an MP4, where libavformat shows something else than they say.
+"""The edit lists of an MP4 that libavformat does not follow exactly.
 
-It begins an edit with a whole picture, and every edit but a track's first with a whole packet of
-sound: up to 33 and 21 ms early. In such a file the tracks are read without their lists, by the
-media's own stamps, and the edits are applied here. Lists that it follows exactly are left to it.
+libavformat begins an edit with a whole picture, and every edit but a track's first with a whole
+packet of sound: up to 33 and 21 ms early. In such a file the tracks are read without their lists,
+by the media's own stamps, and the edits are applied here. Other lists are left to libavformat.
 
 Source: ISO/IEC 14496-12, 8.6.5 and 8.6.6.
 """
@@ -22,12 +22,14 @@ from pipeline.media import ffmpeg
 from pipeline.media.info import Edit
 from pipeline.media.packets import packets
 
-HOLDERS = frozenset({b"moov", b"trak", b"mdia", b"edts"})
-"""Boxes in which edit lists and what they need are found."""
-LARGEST = 1 << 20
-"""No box that is read here is larger (bytes)."""
-NEAR = Fraction(1, 2000)
-"""A picture this near to an edit's beginning is where it begins (seconds); edits are often told in
+PARENT_BOXES = frozenset({b"moov", b"trak", b"mdia", b"edts"})
+"""Boxes that contain those that are read."""
+READ_BOXES = frozenset({b"mvhd", b"tkhd", b"mdhd", b"elst", b"mvex"})
+"""Edit lists, the headers that they need, and the sign of a file of fragments."""
+MAX_BOX_BYTES = 1 << 20
+"""The largest box that is read."""
+SAME_START_SECONDS = Fraction(1, 2000)
+"""A picture this near to an edit's beginning counts as its first one: edits are often written in
 milliseconds."""
 
 Row = tuple[int, int, int]
@@ -60,7 +62,7 @@ def _on_a_picture(path: Path, index: int, edit: Edit) -> bool:
         container.seek(round(edit.media / stream.time_base), stream=stream)
         for packet in packets(container, stream):
             if packet.pts is not None and packet.dts is not None:
-                if abs(packet.pts * stream.time_base - Fraction(edit.media)) <= NEAR:
+                if abs(packet.pts * stream.time_base - Fraction(edit.media)) <= SAME_START_SECONDS:
                     return True
                 if packet.dts * stream.time_base > edit.media + 1:
                     break
@@ -99,9 +101,9 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, bytes]
         if size == 1:
             size, head = struct.unpack(">Q", file.read(8))[0], 16
         stop = start + size if size >= head else end
-        if kind in HOLDERS:
+        if kind in PARENT_BOXES:
             yield from _boxes(file, start + head, min(stop, end))
-        elif kind in {b"mvhd", b"tkhd", b"mdhd", b"elst", b"mvex"} and stop - start <= LARGEST:
+        elif kind in READ_BOXES and stop - start <= MAX_BOX_BYTES:
             yield kind, file.read(stop - start - head)
         start = stop
 

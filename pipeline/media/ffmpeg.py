@@ -1,4 +1,4 @@
-"""How ffmpeg and PyAV are called: what they may open, and how their ends are noticed.
+"""Calls of ffmpeg and PyAV: what they may open, and how their failures are reported.
 
 Uploaded files are data from strangers. A playlist or a script of names that calls itself
 ``.mp4`` must not make a demuxer read other files, so both the demuxers and the protocols
@@ -99,7 +99,7 @@ def open_pipe(pipe: IO[bytes], form: str) -> InputContainer:
     """Opens what our own ffmpeg writes into ``pipe`` (in the format ``form``) for demuxing.
 
     libavformat reads the descriptor itself: through a Python object, an exception that a signal
-    raises meanwhile would be lost in its call back.
+    raises during the read would be lost in libavformat's callback.
     """
     opened = av.open(f"pipe:{pipe.fileno()}", format=form, options={"protocol_whitelist": "pipe"})
     return opened

@@ -1,4 +1,4 @@
-"""The time stamps of every picture, from packets, without decoding.
+"""The time stamps of every picture of a film, read from its packets without decoding.
 
 Packets come in decoding order; with B-frames that is not the order in which pictures are
 shown. Cutting by copying needs both.
@@ -22,27 +22,27 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media.info import Edit, MediaInfo
+from pipeline.media.opening import opened, refuse
 from pipeline.media.packets import packets
-from pipeline.media.probe import opened, refuse
-from pipeline.settings import Settings
 
 REORDERING = frozenset({"h264", "hevc"})
 """Copied codecs whose pictures may be stored in another order than they are shown."""
 
-TAIL = 96
-"""Packets at an end that are looked at; ``dts2pts`` looks 32 ahead."""
+END_PACKETS = 96
+"""How many packets at a file's end are examined; ``dts2pts`` looks 32 ahead."""
 
-APART = Fraction(1, 10_000)
-"""By how much pictures with the same time stamp are set apart, since MP4 has room for one at a
-time (seconds); its clock is as fine as that or finer."""
+MIN_DISTANCE_SECONDS = Fraction(1, 10_000)
+"""By how much pictures with the same time stamp are set apart, since MP4 allows one at a time
+(seconds); its clock is as fine as that or finer."""
 
-UNKNOWN = -(1 << 63)
+NO_STAMP = -(1 << 63)
 """In place of a stamp that a packet does not have (libavformat's ``AV_NOPTS_VALUE``)."""
 
 
 class Stamps:
-    """What the packets say, in decoding order, in columns: 18 bytes for each picture, since
+    """The packets' time stamps in decoding order, in columns: 18 bytes for each picture, since
     two hours at 240 pictures a second are 1.7 million."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Stamps:
 
     def add(self, pts: int | None, key: bool, hidden: bool, duration: int) -> None:
         """One packet's: presentation time, key frame, hidden by the edit list, duration."""
-        self.pts.append(UNKNOWN if pts is None else pts)
+        self.pts.append(NO_STAMP if pts is None else pts)
         self.key.append(key)
         self.hidden.append(hidden)
         self.duration.append(duration)
@@ -96,7 +96,7 @@ class FrameTimes:
         return float(stamp * self.time_base - self.origin)
 
 
-def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTimes:
+def frame_times(path: Path, info: MediaInfo, *, settings: Limits) -> FrameTimes:
     """Reads all packets of the dance's picture. Raises ``InputError`` (``unreadable``,
     ``frame_rate`` when there are more pictures than the limits allow)."""
     assert info.video is not None, "only a file with a picture has frames"  # noqa: S101
@@ -128,9 +128,9 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
         shown = None
         if rebuilt or _equal(stamps):
             shown = shown_order(path, info, settings=settings)
-            told = len(shown) == len(stamps) and UNKNOWN not in stamps.pts
-            ordered = told or not rebuilt
-            shown = shown if told else None
+            complete = len(shown) == len(stamps) and NO_STAMP not in stamps.pts
+            ordered = complete or not rebuilt
+            shown = shown if complete else None
     except av.error.FFmpegError as error:
         raise refuse(
             reasons.UNREADABLE, info.role, "has a damaged picture", detail=str(error)
@@ -138,13 +138,13 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Settings) -> FrameTime
     return build(stamps, info, shown=shown, rebuilt=rebuilt, ordered=ordered)
 
 
-def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[np.int64]:
+def shown_order(path: Path, info: MediaInfo, *, settings: Limits) -> NDArray[np.int64]:
     """A number for each packet, rising in the order in which the pictures are shown; empty
-    when it cannot be told.
+    when that order is unknown.
 
     AVI has no presentation times: what libavformat guesses from the order of decoding is off
     by the reordering depth, and wrong inside a group with B-frames. The picture order counts
-    in the slices tell the truth without decoding (the ``dts2pts`` bitstream filter).
+    in the slices give the order without decoding (the ``dts2pts`` bitstream filter).
     """
     assert info.video is not None  # noqa: S101
     numbers = array("q")
@@ -162,10 +162,10 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[n
                 continue
             if packet.is_corrupt and info.cut_off:
                 break
-            if len(head) < TAIL:
+            if len(head) < END_PACKETS:
                 head.append(bytes(packet))
             packet.pts, packet.dts = None, len(numbers)
-            numbers.append(UNKNOWN)
+            numbers.append(NO_STAMP)
             _note(order.filter(packet), numbers)
         # The filter names the last pictures only once others follow: the file's beginning,
         # which starts with a key frame, serves as what follows its end.
@@ -176,7 +176,7 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Settings) -> NDArray[n
             _note(order.filter(more), numbers)
         _note(order.filter(None), numbers)
     shown = np.frombuffer(numbers, dtype=np.int64)
-    known = UNKNOWN not in numbers and len(np.unique(shown)) == len(shown)
+    known = NO_STAMP not in numbers and len(np.unique(shown)) == len(shown)
     return shown if known else np.empty(0, dtype=np.int64)
 
 
@@ -208,7 +208,7 @@ def build(
         raise refuse(reasons.UNREADABLE, info.role, "has no picture that can be shown")
     order = np.argsort(pts if shown is None else shown, kind="stable")
     pts[order] = np.sort(pts)
-    known = pts != UNKNOWN
+    known = pts != NO_STAMP
     if not np.any(known):
         raise refuse(reasons.UNREADABLE, info.role, "has a picture without time stamps")
     if not np.all(known):
@@ -262,7 +262,7 @@ def _edited(
 def _equal(stamps: Stamps) -> bool:
     """Whether pictures have the same time stamp."""
     known = np.array(stamps.pts, dtype=np.int64)
-    known = known[known != UNKNOWN]
+    known = known[known != NO_STAMP]
     return len(np.unique(known)) < len(known)
 
 
@@ -289,12 +289,12 @@ def _distinct(
     pts: NDArray[np.int64], order: NDArray[np.int64], unit: Fraction
 ) -> tuple[NDArray[np.int64], int]:
     """The stamps in units of a part of ``unit``, and how many such parts there are in one; those
-    that were equal are apart by ``APART``. ``order`` is that of showing."""
-    parts = max(1, math.ceil(unit / APART))
-    apart = max(1, math.floor(APART / unit))
-    room = apart * np.arange(len(pts), dtype=np.int64)
+    that were equal are apart by ``MIN_DISTANCE_SECONDS``. ``order`` is that of showing."""
+    parts = max(1, math.ceil(unit / MIN_DISTANCE_SECONDS))
+    apart = max(1, math.floor(MIN_DISTANCE_SECONDS / unit))
+    least = apart * np.arange(len(pts), dtype=np.int64)
     distinct = np.empty_like(pts)
-    distinct[order] = np.maximum.accumulate(pts[order] * parts - room) + room
+    distinct[order] = np.maximum.accumulate(pts[order] * parts - least) + least
     return distinct, parts
 
 
@@ -304,9 +304,9 @@ def _without_torn_end(pts: NDArray[np.int64], step: int) -> int:
     A picture is stored before those that are shown before it but refer to it; where these are
     gone, it is dropped as well.
     """
-    for count in range(len(pts), max(1, len(pts) - TAIL), -1):
-        last = np.sort(pts[max(0, count - TAIL) : count])
-        if np.all(np.diff(last[-TAIL // 2 :]) <= 1.5 * step):
+    for count in range(len(pts), max(1, len(pts) - END_PACKETS), -1):
+        last = np.sort(pts[max(0, count - END_PACKETS) : count])
+        if np.all(np.diff(last[-END_PACKETS // 2 :]) <= 1.5 * step):
             return count
     return len(pts)
 

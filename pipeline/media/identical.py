@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PIECE = 1 << 20
-"""Bytes that are compared at one time."""
+BLOCK_BYTES = 1 << 20
+"""How much is compared at a time."""
 
 
 def same_bytes(first: Path, second: Path) -> bool:
@@ -17,7 +17,7 @@ def same_bytes(first: Path, second: Path) -> bool:
     if first.samefile(second):
         return True
     with first.open("rb") as one, second.open("rb") as other:
-        while piece := one.read(PIECE):
-            if piece != other.read(PIECE):
+        while piece := one.read(BLOCK_BYTES):
+            if piece != other.read(BLOCK_BYTES):
                 return False
     return True

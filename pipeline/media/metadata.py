@@ -1,4 +1,4 @@
-"""What of a film's metadata goes into its result: when and, if one likes, where it was filmed."""
+"""The metadata that a result takes over from the dance: date and, if the setting allows, place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pipeline.media.info import MediaInfo
 
-UNSET_CLOCK = 1970
+UNSET_CLOCK_YEAR = 1970
 """A date of this year or before comes from a camera without a clock."""
 
 
@@ -20,7 +20,7 @@ def created(metadata: Mapping[str, str]) -> str:
         except ValueError:
             continue
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        if date.year > UNSET_CLOCK:
+        if date.year > UNSET_CLOCK_YEAR:
             return date.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return ""
 

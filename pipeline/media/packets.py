@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 AnyStream = TypeVar("AnyStream", bound=Stream)
 
-TRIES = 64
-"""How often a file is asked to go on: more streams than that do not appear late."""
+MAX_CONTINUATIONS = 64
+"""How often reading continues after a stream appeared late; no file has more such streams."""
 
 
 def packets(container: InputContainer, *streams: AnyStream) -> Iterator[Packet[AnyStream]]:
@@ -45,9 +45,9 @@ def packets(container: InputContainer, *streams: AnyStream) -> Iterator[Packet[A
 def _all_packets(
     container: InputContainer, streams: tuple[AnyStream, ...]
 ) -> Iterator[Packet[AnyStream]]:
-    """``demux``, asked again where it stopped for a stream that it did not know; the file's end is
-    told once."""
-    for _ in range(TRIES):
+    """``demux``, continued where it stopped at a stream that it did not know; the packet that
+    stands for the file's end comes once."""
+    for _ in range(MAX_CONTINUATIONS):
         try:
             for packet in container.demux(*streams):
                 end = packet.size == 0 and packet.pts is None and packet.dts is None

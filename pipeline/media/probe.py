@@ -8,54 +8,37 @@ its picture decoded, for the rotation and as a proof that it can be.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Disposition, Stream
-from av.video.frame import VideoFrame
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from pipeline import reasons
-from pipeline.media import ffmpeg, metadata, unopened
+from pipeline.limits import Limits
+from pipeline.media import metadata
 from pipeline.media.edit_lists import edits_of
-from pipeline.media.film import film
-from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role, VideoInfo
+from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role
+from pipeline.media.opening import opened, refuse
 from pipeline.media.packets import packets
-from pipeline.media.truncation import cut_off
-from pipeline.reasons import InputError
-from pipeline.settings import Settings
+from pipeline.media.picture import choose_film, describe_picture, to_seconds
+from pipeline.media.truncation import is_truncated
 
-COPYABLE = frozenset({"h264", "hevc", "vp9", "av1"})
-"""Pictures that MP4 carries and players take: never re-encoded."""
-ENCODABLE = frozenset(
-    {"vp8", "mpeg4", "mjpeg", "mpeg1video", "mpeg2video", "h263", "h263i", "prores"}
-    | {"msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "dvvideo", "theora", "ffv1"}
-    | {"huffyuv", "ffvhuff", "rawvideo", "cinepak", "svq1", "svq3", "flv1", "vp6f"}
-)
-"""Pictures that are read but have to be re-encoded."""
-LONGEST_TITLE = 80
+MAX_TITLE_LETTERS = 80
 """Letters that are kept of a track's title."""
-SHORTEST = 1.0
+MIN_SECONDS = 1.0
 """Files shorter than this hold no music to align (seconds)."""
-
-
-FIELDS = 12
-"""Packets of an interlaced picture that are decoded to see whether two make a frame."""
 
 
 def probe(
     path: Path,
     *,
     role: Role,
-    settings: Settings,
+    settings: Limits,
     need_sound: bool = True,
     need_picture: bool = True,
 ) -> MediaInfo:
@@ -82,12 +65,7 @@ def probe(
     return info
 
 
-def refuse(reason: str, role: Role, text: str, detail: str = "") -> InputError:
-    """The error for the ``role``'s file: ``text`` goes on after "the dance file "."""
-    return InputError(reason, f"the {role} file {text}", role=role, detail=detail)
-
-
-def _size(path: Path, role: Role, settings: Settings) -> int:
+def _size(path: Path, role: Role, settings: Limits) -> int:
     if not path.is_file():
         raise refuse(reasons.MISSING_FILE, role, f"is missing: there is no file {path.name}")
     size = path.stat().st_size
@@ -102,30 +80,8 @@ def _size(path: Path, role: Role, settings: Settings) -> int:
     return size
 
 
-@contextmanager
-def opened(
-    path: Path, *, role: Role, settings: Settings, as_stored: bool = False
-) -> Iterator[InputContainer]:
-    """The file opened for demuxing, an MP4 ``as_stored`` without its edit lists; what libavformat
-    says becomes an ``InputError``."""
-    try:
-        container = ffmpeg.open_input(path, max_streams=settings.max_streams, as_stored=as_stored)
-    except MemoryError:
-        reason, text = unopened.lacking_memory(path, settings.max_streams)
-        raise refuse(reason, role, text) from None
-    except av.error.FileNotFoundError:
-        raise refuse(reasons.MISSING_FILE, role, f"is missing: {path.name}") from None
-    except (av.error.FFmpegError, ValueError) as error:
-        reason, text = unopened.unknown(path)
-        raise refuse(reason, role, text, detail=str(error)) from error
-    try:
-        yield container
-    finally:
-        container.close()
-
-
 def _describe(
-    container: InputContainer, path: Path, size: int, role: Role, settings: Settings
+    container: InputContainer, path: Path, size: int, role: Role, settings: Limits
 ) -> MediaInfo:
     start = (container.start_time or 0) / av.time_base
     if len(container.streams) > settings.max_streams:
@@ -140,7 +96,7 @@ def _describe(
             f"is {duration / 60:.0f} minutes long; at most {settings.max_duration / 60:.0f} "
             "are accepted, cut it shorter",
         )
-    if duration < SHORTEST:
+    if duration < MIN_SECONDS:
         raise refuse(
             reasons.TOO_SHORT, role, f"is only {duration:.2f} s long; a few seconds are needed"
         )
@@ -148,8 +104,8 @@ def _describe(
     video = None
     if role == "dance":
         if pictures:
-            chosen = film(pictures, COPYABLE | ENCODABLE)
-            video = _video(container, chosen, start, duration, role, settings)
+            film = choose_film(pictures)
+            video = describe_picture(container, film, start, duration, role, settings)
         other += ["video"] * (len(pictures) - 1)
     elif pictures:
         other += ["video"] * len(pictures)
@@ -168,7 +124,7 @@ def _describe(
             for stream in sounds
         ),
         other=tuple(other),
-        cut_off=cut_off(container, path, size),
+        cut_off=is_truncated(container, path, size),
         created=metadata.created(container.metadata),
         place=metadata.place(container.metadata) if settings.keep_place else "",
     )
@@ -208,7 +164,7 @@ def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple
         ) from error
 
 
-def _duration(container: InputContainer, role: Role, settings: Settings) -> float:
+def _duration(container: InputContainer, role: Role, settings: Limits) -> float:
     """Seconds: the container's, else the longest stream's, else the last packet's end.
 
     Browsers record WebM without a duration; its packets are read (not decoded) to the end,
@@ -241,111 +197,9 @@ def _duration(container: InputContainer, role: Role, settings: Settings) -> floa
     return end
 
 
-def _seconds(value: int | None, stream: Stream) -> float | None:
-    if value is None or stream.time_base is None:
-        return None
-    return float(value * stream.time_base)
-
-
-def _video(
-    container: InputContainer,
-    stream: VideoStream,
-    start: float,
-    duration: float,
-    role: Role,
-    settings: Settings,
-) -> VideoInfo:
-    context = stream.codec_context
-    codec = context.codec.canonical_name
-    if codec not in COPYABLE | ENCODABLE:
-        raise refuse(reasons.UNSUPPORTED, role, f"has a picture in {codec}, which is not supported")
-    width, height = context.width, context.height
-    if width * height > settings.max_pixels:
-        raise refuse(
-            reasons.PICTURE_TOO_LARGE,
-            role,
-            f"has a picture of {width}×{height}; at most {settings.max_pixels} pixels are accepted",
-        )
-    rates = [rate for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
-    if not rates or width <= 0 or height <= 0:
-        raise refuse(reasons.UNREADABLE, role, "has a picture that cannot be read")
-    # An AVI that was copied from other containers counts empty slots as frames, and a variable
-    # rate makes the nominal one meaningless: the lower of the two is the better guess.
-    if min(rates) > settings.max_frame_rate:
-        raise refuse(
-            reasons.FRAME_RATE,
-            role,
-            f"has {float(min(rates)):.0f} frames a second; at most "
-            f"{settings.max_frame_rate:.0f} are accepted",
-        )
-    rotation, field_pictures = _first_frame(container, stream, role)
-    pixel_format = context.format
-    return VideoInfo(
-        index=stream.index,
-        codec=codec,
-        width=width,
-        height=height,
-        rotation=rotation,
-        frame_rate=stream.guessed_rate or rates[0],
-        average_rate=min(rates),
-        time_base=stream.time_base or Fraction(1, 1000),
-        start_time=(_seconds(stream.start_time, stream) or start) - start,
-        duration=_seconds(stream.duration, stream) or duration,
-        pixel_format=context.pix_fmt or "",
-        bit_depth=pixel_format.components[0].bits if pixel_format else 8,
-        color_primaries=int(context.color_primaries),
-        color_transfer=int(context.color_trc),
-        color_matrix=int(context.colorspace),
-        color_range=int(context.color_range),
-        has_b_frames=bool(context.has_b_frames),
-        field_pictures=field_pictures,
-    )
-
-
-def _first_frame(container: InputContainer, stream: VideoStream, role: Role) -> tuple[int, bool]:
-    """Degrees by which the picture is turned, and whether fields are pictures of their own; also
-    the proof that it can be decoded."""
-    stream.thread_count = 1
-    frames: list[VideoFrame] = []
-    fed = 0
-    try:
-        for packet in _first_packets(container, stream):
-            fed += bool(packet.size) and (fed > 0 or packet.is_keyframe)
-            frames += packet.decode()
-            if frames and (fed >= FIELDS or not frames[0].interlaced_frame):
-                break
-        if frames and frames[0].interlaced_frame and fed >= FIELDS:
-            frames += stream.codec_context.decode(None)
-    except MemoryError as error:
-        if not frames:
-            raise refuse(
-                reasons.OUT_OF_MEMORY,
-                role,
-                "has a picture that cannot be decoded in the memory of a task",
-                detail=str(error),
-            ) from error
-    except av.error.FFmpegError as error:
-        if not frames:
-            raise refuse(
-                reasons.UNREADABLE, role, "has a picture that cannot be decoded", detail=str(error)
-            ) from error
-    if not frames:
-        raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
-    return int(frames[0].rotation), frames[0].interlaced_frame and 3 * len(frames) < 2 * fed
-
-
-def _first_packets(
-    container: InputContainer, stream: VideoStream, count: int = 120
-) -> Iterator[Packet[VideoStream]]:
-    for number, packet in enumerate(packets(container, stream)):
-        if number >= count:
-            return
-        yield packet
-
-
 def _audio(stream: AudioStream, start: float, duration: float) -> AudioInfo:
     context = stream.codec_context
-    begin = _seconds(stream.start_time, stream)
+    begin = to_seconds(stream.start_time, stream)
     return AudioInfo(
         index=stream.index,
         codec=context.codec.canonical_name,
@@ -353,8 +207,8 @@ def _audio(stream: AudioStream, start: float, duration: float) -> AudioInfo:
         rate=context.sample_rate,
         channels=context.channels,
         start_time=(begin - start) if begin is not None else 0.0,
-        duration=_seconds(stream.duration, stream) or duration,
-        title=stream.metadata.get("title", "")[:LONGEST_TITLE],
-        language=stream.metadata.get("language", "")[:LONGEST_TITLE],
+        duration=to_seconds(stream.duration, stream) or duration,
+        title=stream.metadata.get("title", "")[:MAX_TITLE_LETTERS],
+        language=stream.metadata.get("language", "")[:MAX_TITLE_LETTERS],
         default=bool(stream.disposition & Disposition.default),
     )

@@ -22,31 +22,39 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.truncation import SYNC, TRANSPORT_HEAD, transport_packet
+from pipeline.media.truncation import SYNC_BYTE, TRANSPORT_HEAD_BYTES, transport_packet
 from pipeline.scratch import check_free
 
-CLOCK = 90_000
-"""Hertz, of the stamps."""
-TURN = 1 << 33
-"""Where the clock begins anew by itself."""
-BACK = CLOCK // 2
-"""A track's stamps that go back by more begin anew; decoding times only rise."""
-AHEAD = 10 * CLOCK
+CLOCK_HZ = 90_000
+"""Ticks a second of the time stamps."""
+WRAP_TICKS = 1 << 33
+"""Stamps have 33 bits; after so many ticks they begin at 0 again."""
+MAX_BACK_TICKS = CLOCK_HZ // 2
+"""A track's stamps that go back by more belong to another recording: decoding times only rise."""
+MAX_AHEAD_TICKS = 10 * CLOCK_HZ
 """Stamps that leap by more belong to another recording, as for ffmpeg (``dts_delta_threshold``)."""
-APART = 2 * CLOCK
-"""Tracks of one recording are not further apart in the file."""
-OVERLAP = round(0.3 * CLOCK)
-"""How much of the second part's sound may be lost under the first one's end, where sound began
-before the pictures."""
-LEAD = CLOCK
-"""Where the stamps of the copy begin: behind zero, since some begin before others."""
-CHUNK = 1 << 15
-"""Packets read at a time."""
-NULL = 0x1FFF
-"""The PID of packets that hold nothing."""
+MAX_APART_TICKS = 2 * CLOCK_HZ
+"""The tracks of one recording are interleaved no further apart in the file."""
+MAX_OVERLAP_TICKS = round(0.3 * CLOCK_HZ)
+"""How much of the second recording's sound the end of the first may cover, where its sound began
+before its pictures."""
+START_TICKS = CLOCK_HZ
+"""The first stamp of the copy: above zero, since some tracks begin before others."""
+CHUNK_PACKETS = 1 << 15
+"""How many packets are read at a time."""
+NULL_PID = 0x1FFF
+"""The PID of packets without content."""
 
 Packets = NDArray[np.uint8]
 """Shape (packets, bytes of one)."""
+PACKET_BYTES = 188
+TIMED_PACKET_BYTES = 192
+"""A packet with the time code of four bytes that camcorders write before it."""
+VIDEO_STREAM, AUDIO_STREAM, PRIVATE_STREAM = 0xE, 0xC0, 0xBD
+"""Stream ids of PES packets: the upper half of a picture's, the first of sound, that of AC-3."""
+LAST_MEDIA_STREAM = 0xFD
+CLOCK_FIELD_BYTES = 7
+"""The least length of an adaptation field that holds a clock reference."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,13 @@ def one_clock(path: Path, out: Path) -> OneClock:
     if not path.is_file():
         return OneClock(path)
     with path.open("rb") as file:
-        size = transport_packet(file.read(TRANSPORT_HEAD))
+        size = transport_packet(file.read(TRANSPORT_HEAD_BYTES))
     if not size:
         return OneClock(path)
     stamps = _read(path, size)
     parts = _parts(stamps)
-    wraps = any(end >= TURN for part in parts for end in part.end.values())
-    if len(parts) < 2 and not wraps:
+    wraps = any(end >= WRAP_TICKS for part in parts for end in part.end.values())
+    if len(parts) <= 1 and not wraps:
         return OneClock(path)
     joints = _join(parts)
     check_free(out.parent, path.stat().st_size)
@@ -118,12 +126,12 @@ def _chunks(path: Path, size: int) -> Iterator[tuple[int, Packets]]:
     torn one. What lies between whole packets (a first recording that ends inside one) is left out.
     """
     number = position = 0
-    sync = size - 188 if size == 192 else 0
+    sync = size - PACKET_BYTES if size == TIMED_PACKET_BYTES else 0
     with path.open("rb") as file:
-        while len(data := file.read(CHUNK * size)) >= size:
+        while len(data := file.read(CHUNK_PACKETS * size)) >= size:
             count = len(data) // size
             packets = np.frombuffer(bytearray(data[: count * size]), np.uint8).reshape(-1, size)
-            bad = np.flatnonzero(packets[:, sync] != SYNC)
+            bad = np.flatnonzero(packets[:, sync] != SYNC_BYTE)
             whole = int(bad[0]) if len(bad) else count
             yield number, packets[:whole]
             number, position = number + whole, position + whole * size
@@ -136,14 +144,14 @@ def _chunks(path: Path, size: int) -> Iterator[tuple[int, Packets]]:
 def _next(data: bytes, size: int, sync: int) -> int:
     """Where in ``data`` packets go on."""
     for place in range(1, len(data)):
-        if all(byte == SYNC for byte in data[place + sync : place + 3 * size : size]):
+        if all(byte == SYNC_BYTE for byte in data[place + sync : place + 3 * size : size]):
             return place
     return len(data)
 
 
 def _bare(packets: Packets) -> Packets:
     """Without the time code of four bytes that camcorders write before each packet."""
-    return packets[:, 4:] if packets.shape[1] == 192 else packets
+    return packets[:, 4:] if packets.shape[1] == TIMED_PACKET_BYTES else packets
 
 
 def _pids(bare: Packets) -> NDArray[np.int64]:
@@ -153,10 +161,12 @@ def _pids(bare: Packets) -> NDArray[np.int64]:
 def _pes(packet: NDArray[np.uint8]) -> int:
     """Where a PES header with a time stamp begins in a packet that starts one; 0 if none does."""
     at = 4 + (1 + int(packet[4]) if packet[3] & 0x20 else 0)
-    if not packet[3] & 0x10 or at + 14 > 188 or bytes(packet[at : at + 3]) != b"\x00\x00\x01":
+    if not packet[3] & 0x10 or at + 14 > PACKET_BYTES:
         return 0
-    kind, timed = packet[at + 3], packet[at + 7] & 0x80
-    return at if timed and (kind >= 0xC0 or kind == 0xBD) and kind < 0xFE else 0
+    if bytes(packet[at : at + 3]) != b"\x00\x00\x01" or not packet[at + 7] & 0x80:
+        return 0
+    kind = packet[at + 3]
+    return at if kind == PRIVATE_STREAM or AUDIO_STREAM <= kind <= LAST_MEDIA_STREAM else 0
 
 
 def _stamp(packet: NDArray[np.uint8], at: int) -> int:
@@ -175,18 +185,18 @@ def _read(path: Path, size: int) -> _Stamps:
             packet = bare[row]
             if at := _pes(packet):
                 pts = _stamp(packet, at + 9)
-                both = packet[at + 7] & 0x40 and at + 19 <= 188
+                both = packet[at + 7] & 0x40 and at + 19 <= PACKET_BYTES
                 found.packet.append(first + int(row))
                 found.pid.append(int(pids[row]))
                 found.pts.append(pts)
                 found.dts.append(_stamp(packet, at + 14) if both else pts)
-                found.picture.append(int(packet[at + 3]) >> 4 == 0xE)
+                found.picture.append(int(packet[at + 3]) >> 4 == VIDEO_STREAM)
     return found
 
 
 def _apart(later: int, earlier: int) -> int:
     """How much later a stamp is, by the shorter way around."""
-    return (later - earlier + TURN // 2) % TURN - TURN // 2
+    return (later - earlier + WRAP_TICKS // 2) % WRAP_TICKS - WRAP_TICKS // 2
 
 
 def _parts(stamps: _Stamps) -> list[_Part]:
@@ -198,7 +208,8 @@ def _parts(stamps: _Stamps) -> list[_Part]:
         pid, dts, picture = stamps.pid[i], stamps.dts[i], bool(stamps.picture[i])
         if parts:
             off = _apart(dts, last.get(pid, now))
-            anew = off < (-BACK if pid in last else -APART) or off > AHEAD
+            back = MAX_BACK_TICKS if pid in last else MAX_APART_TICKS
+            anew = off < -back or off > MAX_AHEAD_TICKS
             if anew and not _lasting(stamps, i):
                 continue  # one damaged stamp
         if not parts or anew:
@@ -218,12 +229,12 @@ def _parts(stamps: _Stamps) -> list[_Part]:
 def _lasting(stamps: _Stamps, i: int) -> bool:
     """Whether the stamps after the ``i``-th go on from it."""
     following = stamps.dts[i + 1 : i + 4]
-    return all(abs(_apart(dts, stamps.dts[i])) < APART for dts in following)
+    return all(abs(_apart(dts, stamps.dts[i])) < MAX_APART_TICKS for dts in following)
 
 
 def _join(parts: list[_Part]) -> tuple[float, ...]:
     """Gives each part its shift, and says where the joints are (seconds from the start)."""
-    parts[0].shift = start = LEAD - min(parts[0].begin.values())
+    parts[0].shift = start = START_TICKS - min(parts[0].begin.values())
     start += min(parts[0].begin.values())
     joints = []
     for before, part in pairwise(parts):
@@ -234,8 +245,8 @@ def _join(parts: list[_Part]) -> tuple[float, ...]:
         }
         ends = max(before.end.values()) + before.shift - min(part.begin.values())
         sound = shifts.get(False, ends)
-        part.shift = max(shifts[True], sound - OVERLAP) if True in shifts else sound
-        joints.append((part.shift + min(part.begin.values()) - start) / CLOCK)
+        part.shift = max(shifts[True], sound - MAX_OVERLAP_TICKS) if True in shifts else sound
+        joints.append((part.shift + min(part.begin.values()) - start) / CLOCK_HZ)
     return tuple(joints)
 
 
@@ -257,7 +268,9 @@ def _write(path: Path, out: Path, size: int, parts: list[_Part]) -> None:
             for number in np.unique(owner):
                 if names[number]:
                     here = np.flatnonzero(owner == number)
-                    new = np.array([names[number].get(pid, NULL) for pid in pids[here].tolist()])
+                    new = np.array(
+                        [names[number].get(pid, NULL_PID) for pid in pids[here].tolist()]
+                    )
                     bare[here, 1] = (bare[here, 1] & 0xE0) | (new >> 8)
                     bare[here, 2] = new & 0xFF
             file.write(packets.tobytes())
@@ -278,14 +291,15 @@ def _names(first: _Part, part: _Part) -> dict[int, int]:
 
 def _shift(packet: NDArray[np.uint8], shift: int) -> None:
     """Moves the stamps in one packet: its clock reference and those of a PES header."""
-    if packet[3] & 0x20 and packet[4] >= 7 and packet[5] & 0x10:
+    if packet[3] & 0x20 and packet[4] >= CLOCK_FIELD_BYTES and packet[5] & 0x10:
         value = int.from_bytes(bytes(packet[6:11]), "big")
-        base = ((value >> 7) + shift) % TURN
+        base = ((value >> 7) + shift) % WRAP_TICKS
         packet[6:11] = list((base << 7 | value & 0x7F).to_bytes(5, "big"))
     if packet[1] & 0x40 and (at := _pes(packet)):
-        places = [at + 9, at + 14] if packet[at + 7] & 0x40 and at + 19 <= 188 else [at + 9]
+        both = packet[at + 7] & 0x40 and at + 19 <= PACKET_BYTES
+        places = [at + 9, at + 14] if both else [at + 9]
         for place in places:
-            value = (_stamp(packet, place) + shift) % TURN
+            value = (_stamp(packet, place) + shift) % WRAP_TICKS
             mark = int(packet[place]) & 0xF0
             packet[place : place + 5] = [
                 mark | value >> 30 << 1 | 1,

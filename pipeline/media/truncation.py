@@ -1,9 +1,9 @@
-"""Whether a file was cut off on its way here, as far as its own header promises more.
+"""Whether a file is truncated: its own header promises more than the file holds.
 
 An interrupted copy, a full card, a camera that lost its power: what is there is still of use,
 but a person should know. Each container says in another place how much there ought to be. Only
-that is compared with the size, so nothing is decoded; a container without such a promise (bare
-AAC, MP3 without a Xing header, a live recording) cannot be told.
+that is compared with the size, so nothing is decoded; of a container without such a promise (bare
+AAC, MP3 without a Xing header, a live recording) it is not known.
 
 Sources: ISO/IEC 14496-12 (MP4), the RIFF and RF64 specifications, RFC 8794 (Matroska), the
 Xing header as LAME writes it, RFC 3533 (Ogg), ISO/IEC 13818-1 (MPEG-TS), Apple's specifications of
@@ -20,18 +20,19 @@ from av.container import InputContainer
 
 from pipeline.media.info import MediaInfo
 
-SLACK = 4096
-"""Missing bytes that nobody hears; writers of headers are off by a few (bytes)."""
-TAIL = 1 << 17
+SLACK_BYTES = 4096
+"""So few missing bytes are no truncation: programs write headers that are off by some."""
+TAIL_BYTES = 1 << 17
 """Where the last page of an Ogg file is looked for; a page has at most 65,307 bytes."""
-HEAD = 1 << 16
-SYNC = 0x47
-"""What each packet of an MPEG-TS begins with (ISO/IEC 13818-1)."""
-TRANSPORT_HEAD = 2000
-"""Bytes by which an MPEG-TS is known."""
+HEAD_BYTES = 1 << 16
+"""Where the header of a Matroska or ASF file is looked for."""
+SYNC_BYTE = 0x47
+"""The first byte of each packet of an MPEG-TS (ISO/IEC 13818-1)."""
+TRANSPORT_HEAD_BYTES = 2000
+"""How much of a file is read to see whether it is an MPEG-TS."""
 
 
-def cut_off(container: InputContainer, path: Path, size: int) -> bool:
+def is_truncated(container: InputContainer, path: Path, size: int) -> bool:
     """Whether the file at ``path`` of ``size`` bytes promises more than it holds."""
     name = container.format.name
     if "mp4" in name:
@@ -48,7 +49,7 @@ def transport_packet(head: bytes) -> int:
     sync byte: bare, with camcorders' time codes before or with parity behind; 0 for others."""
     for length, before in ((188, 0), (192, 4), (204, 0)):
         places = range(before, len(head), length)
-        if len(places) > 1 and all(head[place] == SYNC for place in places):
+        if len(places) > 1 and all(head[place] == SYNC_BYTE for place in places):
             return length
     return 0
 
@@ -89,20 +90,21 @@ def _riff(file: BinaryIO, size: int) -> bool:
         elif head[:4] != b"RIFF" or promised in {0, 0xFFFFFFFF}:
             return False  # something else at the end, or a recorder that never came back
         position += 8 + promised + (promised & 1)
-    return position > size + SLACK
+    return position > size + SLACK_BYTES
 
 
 def _segment(file: BinaryIO, size: int) -> bool:
     """Matroska and WebM: the segment's size, unknown in live recordings."""
-    head = file.read(HEAD)
-    at = head.find(b"\x18\x53\x80\x67") + 4
-    if at < 4 or at >= len(head) or head[at] == 0:
+    head = file.read(HEAD_BYTES)
+    segment_id = b"\x18\x53\x80\x67"
+    at = head.find(segment_id) + len(segment_id)
+    if at < len(segment_id) or at >= len(head) or head[at] == 0:
         return False
     length = 9 - head[at].bit_length()
     value = int.from_bytes(head[at : at + length], "big") & ((1 << 7 * length) - 1)
     if value == (1 << 7 * length) - 1:
         return False
-    return at + length + value > size + SLACK
+    return at + length + value > size + SLACK_BYTES
 
 
 def _xing(file: BinaryIO, size: int) -> bool:
@@ -120,20 +122,20 @@ def _xing(file: BinaryIO, size: int) -> bool:
             has_frames, has_bytes = frame[at + 7] & 1, frame[at + 7] & 2
             place = at + 8 + 4 * has_frames
             promised = int.from_bytes(frame[place : place + 4], "big")
-            return bool(has_bytes) and start + promised > size + SLACK
+            return bool(has_bytes) and start + promised > size + SLACK_BYTES
     return False
 
 
 def _torn(file: BinaryIO, size: int) -> bool:
     """MPEG-TS promises nothing, but consists of whole packets."""
-    length = transport_packet(file.read(TRANSPORT_HEAD))
+    length = transport_packet(file.read(TRANSPORT_HEAD_BYTES))
     return length > 0 and size % length > 0
 
 
 def _unfinished(file: BinaryIO, size: int) -> bool:
     """Ogg: the last page is marked as such, and is whole."""
-    file.seek(max(0, size - TAIL))
-    tail = file.read(TAIL)
+    file.seek(max(0, size - TAIL_BYTES))
+    tail = file.read(TAIL_BYTES)
     at = tail.rfind(b"OggS\x00")
     if at < 0 or at + 27 > len(tail):
         return True
@@ -145,7 +147,7 @@ def _unfinished(file: BinaryIO, size: int) -> bool:
 def _form(file: BinaryIO, size: int) -> bool:
     """AIFF: one chunk that says its size."""
     head = file.read(12)
-    return head[:4] == b"FORM" and 8 + int.from_bytes(head[4:8], "big") > size + SLACK
+    return head[:4] == b"FORM" and 8 + int.from_bytes(head[4:8], "big") > size + SLACK_BYTES
 
 
 def _chunks(file: BinaryIO, size: int) -> bool:
@@ -157,14 +159,14 @@ def _chunks(file: BinaryIO, size: int) -> bool:
         if promised < 0:
             return False
         position += 12 + promised
-    return position > size + SLACK
+    return position > size + SLACK_BYTES
 
 
 def _properties(file: BinaryIO, size: int) -> bool:
     """ASF (WMA, WMV): its header says the file's size, 0 in a live recording."""
-    head = file.read(HEAD)
+    head = file.read(HEAD_BYTES)
     at = head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
-    return at >= 0 and int.from_bytes(head[at + 40 : at + 48], "little") > size + SLACK
+    return at >= 0 and int.from_bytes(head[at + 40 : at + 48], "little") > size + SLACK_BYTES
 
 
 PROMISES: dict[str, Callable[[BinaryIO, int], bool]] = {

@@ -1,4 +1,4 @@
-"""Why a file could not be opened: the reason and the words for it."""
+"""Why a file could not be opened: the reason's code and a text."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import av.error
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
-from pipeline.media.truncation import TRANSPORT_HEAD, transport_packet
+from pipeline.media.truncation import TRANSPORT_HEAD_BYTES, transport_packet
 
-COUNTED = 1000
-"""Streams up to which a file with too many is told from one that lacks memory."""
+MAX_COUNTED_STREAMS = 1000
+"""With up to so many streams, a file that has too many is known from one that needs too much
+memory: libavformat reports both alike."""
 
 Why = tuple[str, str]
 """A code of ``pipeline.reasons``, and text that goes on after "the dance file "."""
@@ -21,7 +22,7 @@ def lacking_memory(path: Path, most: int) -> Why:
     """Why libavformat says that memory is short: it does so of more than ``most`` streams as well,
     so they are counted."""
     try:
-        with ffmpeg.open_input(path, max_streams=COUNTED) as container:
+        with ffmpeg.open_input(path, max_streams=MAX_COUNTED_STREAMS) as container:
             count = len(container.streams)
     except (MemoryError, av.error.FFmpegError):
         count = 0
@@ -54,7 +55,7 @@ def unknown(path: Path) -> Why:
 def _looks_like_media(path: Path) -> bool:
     """Whether the first bytes are those of an accepted container, so that it is only broken."""
     with path.open("rb") as file:
-        head = file.read(TRANSPORT_HEAD)
+        head = file.read(TRANSPORT_HEAD_BYTES)
     return (
         head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"}
         or head[:4] in {b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RF64", b"caff", b"wvpk"}

@@ -1,8 +1,8 @@
-"""What a result would sound like with other options, told without reading a file. Pure.
+"""Estimates what a result with other options would sound like, without reading a file. Pure.
 
-For the page's live preview: the same rules as ``planning``, but from a finished plan and the
-picture's length instead of every frame's stamp. A cut that moves (a nudge, ``keep_all`` taken
-back) is therefore told to half a second: only the frames say on which one it lands.
+For the page's live preview: the same rules as ``pipeline.plan.make``, but from a finished plan and
+the picture's length instead of every picture's stamp. A cut that moves (a nudge, ``keep_all`` taken
+back) is therefore known to half a second: only the stamps say on which picture it falls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.plan.render_plan import Piece, RenderPlan
 
 
 @dataclass(frozen=True)
-class Outline:
+class Estimate:
     """A result on the dance's time line (seconds)."""
 
     start: float
@@ -31,28 +31,29 @@ class Outline:
     """Linear gain of the original sound under the music."""
 
 
-def kept(plan: RenderPlan) -> tuple[float, float]:
-    """Dance time at which a result's picture begins and ends (seconds)."""
+def kept_span(plan: RenderPlan) -> tuple[float, float]:
+    """Where a result's picture begins and ends (dance time, seconds)."""
     unit, origin = plan.picture.time_base, plan.dance.start_time
     return float(plan.picture.start * unit) - origin, float(plan.picture.end * unit) - origin
 
 
-def left_out(plan: RenderPlan, *, ends: float | None = None) -> tuple[float, float]:
-    """How much of the dance's pictures a result leaves out at the start and the end (seconds).
+def trimmed_seconds(plan: RenderPlan, *, ends: float | None = None) -> tuple[float, float]:
+    """How many seconds of the dance's picture a result leaves out at the start and at the end.
 
-    ``ends`` is where a file that was cut off ends really, whatever its header promises.
+    ``ends`` (seconds) is where a truncated file really ends, whatever its header promises.
     """
     video = plan.dance.video
     assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
     last = video.start_time + video.duration
     if ends is not None:
         last = min(last, ends)
-    start, end = kept(plan)
+    start, end = kept_span(plan)
     return max(0.0, start - video.start_time), max(0.0, last - end)
 
 
-def outline(plan: RenderPlan, options: RenderOptions) -> Outline | None:
-    """What ``planning.revise`` would make of ``plan`` with ``options``; None for no music."""
+def estimate(plan: RenderPlan, options: RenderOptions) -> Estimate | None:
+    """What ``pipeline.plan.make.revise`` would make of ``plan`` with ``options``; None if no music
+    would be left."""
     video = plan.dance.video
     assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
     first, last = video.start_time, video.start_time + video.duration
@@ -63,7 +64,7 @@ def outline(plan: RenderPlan, options: RenderOptions) -> Outline | None:
     same = options.keep_all == plan.options.keep_all
     exact = same and (options.keep_all or options.nudge_ms == plan.options.nudge_ms)
     if exact:
-        start, end = kept(plan)
+        start, end = kept_span(plan)
     elif options.keep_all:
         start, end = first, last
     else:
@@ -71,7 +72,7 @@ def outline(plan: RenderPlan, options: RenderOptions) -> Outline | None:
     gain = static_gain(plan.loudness, options, plan.dance_peak)
     sounds = pieces(follow_the_frames(stretches, start, end), start, end, gain)
     muted = plan.sound.dance_stream == NO_TRACK
-    return Outline(
+    return Estimate(
         start=start,
         end=end,
         exact=exact,

@@ -1,4 +1,4 @@
-"""From an answer of the alignment to exact frames, times and gains. Pure.
+"""Makes the plan of a result: from an answer to exact pictures, times and gains. Pure.
 
 Which part is kept:
 
@@ -24,18 +24,24 @@ import numpy as np
 from pipeline import reasons
 from pipeline.media.frame_times import FrameTimes, reordering_depth
 from pipeline.media.info import NO_TRACK, Bounds, MediaInfo, VideoInfo
-from pipeline.media.probe import COPYABLE
+from pipeline.media.picture import COPYABLE
 from pipeline.model import Segment, VariantName
-from pipeline.plan.measurements import Materials
+from pipeline.plan.measurements import Measurements
 from pipeline.plan.options import Action, RenderOptions
 from pipeline.plan.pieces import Music, pieces, sound_action, static_gain
 from pipeline.plan.render_plan import Picture, RenderPlan, SoundPlan
 from pipeline.reasons import RenderError
 
-KEY_FRAME_REACH = 0.5
-"""A key frame this near before the wished start is started from (seconds)."""
-SHORTEST_PIECE = 0.2
-"""Stretches of music or original sound shorter than this are not worth a cross-fade."""
+KEY_FRAME_SECONDS = 0.5
+"""A copied picture begins at a key frame that lies at most this long before the wished start."""
+MIN_PIECE_SECONDS = 0.2
+"""Music that would play for less than this is left out: it is not worth a cross-fade."""
+
+
+ROUNDING_SECONDS = 0.01
+"""Stamps are rounded: a start this much farther from its key frame still counts as near."""
+PORTABLE_BITS = 8
+"""Bits of a sample that every player decodes."""
 
 
 def make_plan(
@@ -45,10 +51,10 @@ def make_plan(
     *,
     variant: VariantName,
     options: RenderOptions,
-    materials: Materials,
+    measurements: Measurements,
 ) -> RenderPlan:
     """The plan of one result. Raises ``RenderError`` when no picture has music under it."""
-    frames, bounds = materials.frames, materials.bounds
+    frames, bounds = measurements.frames, measurements.bounds
     video = dance_info.video
     assert video is not None, "a dance has a picture"  # noqa: S101 # probe checked it
     music = [nudged(segment, options.nudge_ms / 1000) for segment in segments]
@@ -66,12 +72,12 @@ def make_plan(
     begin = frames.seconds(picture.start)
     finish = frames.seconds(picture.end)
     stretches = follow_the_frames(stretches, begin, finish)
-    gain = static_gain(materials.loudness, options, materials.dance_peak)
+    gain = static_gain(measurements.loudness, options, measurements.dance_peak)
     sounds = pieces(stretches, begin, finish, gain)
-    muted = materials.dance_stream == NO_TRACK
+    muted = measurements.dance_stream == NO_TRACK
     if muted:
         sounds = tuple(piece for piece in sounds if piece.source == "reference")
-    reference = next(s for s in reference_info.sounds if s.index == materials.reference_stream)
+    reference = next(s for s in reference_info.sounds if s.index == measurements.reference_stream)
     action, reason = sound_action(sounds, reference, options, finish - begin)
     notes = ["picture_encoded"] if picture.action == "encode" else []
     return RenderPlan(
@@ -79,8 +85,8 @@ def make_plan(
         picture=picture,
         sound=SoundPlan(
             pieces=sounds,
-            reference_stream=materials.reference_stream,
-            dance_stream=materials.dance_stream,
+            reference_stream=measurements.reference_stream,
+            dance_stream=measurements.dance_stream,
             room_gain=0.0 if muted else options.room_sound,
             action=action,
             reason=reason,
@@ -88,10 +94,10 @@ def make_plan(
         options=options,
         segments=tuple(segments),
         bounds=bounds,
-        loudness=materials.loudness,
+        loudness=measurements.loudness,
         dance=dance_info,
         reference=reference_info,
-        dance_peak=materials.dance_peak,
+        dance_peak=measurements.dance_peak,
         notes=tuple(notes),
     )
 
@@ -110,7 +116,7 @@ def revise(
         plan.reference,
         variant=plan.variant,
         options=options,
-        materials=Materials(
+        measurements=Measurements(
             frames=frames,
             bounds=plan.bounds,
             loudness=plan.loudness,
@@ -122,7 +128,7 @@ def revise(
 
 
 def nudged(segment: Segment, later: float) -> Segment:
-    """The segment whose music is heard ``later`` seconds later."""
+    """The segment with its music played ``later`` seconds later."""
     return replace(segment, offset=segment.offset - segment.speed * later)
 
 
@@ -142,7 +148,8 @@ def music_stretches(
     first: float,
     last: float,
 ) -> list[Music]:
-    """Where the music stands, for a picture from ``first`` to ``last`` (dance time, seconds)."""
+    """The stretches of the dance that get music, for a picture from ``first`` to ``last`` (dance
+    time, seconds)."""
     ordered = sorted(segments, key=lambda segment: segment.dance_start)
     found: list[Music] = []
     for number, segment in enumerate(ordered):
@@ -157,7 +164,7 @@ def music_stretches(
         end = min(end, last, (high - segment.offset) / segment.speed)
         if found:
             start = max(start, found[-1].end)
-        if end - start >= SHORTEST_PIECE:
+        if end - start >= MIN_PIECE_SECONDS:
             found.append(Music(start, end, segment))
     return found
 
@@ -175,7 +182,7 @@ def _picture(
         raise RenderError(reasons.NO_SHARED_MUSIC, "no picture has the reference's music under it")
     first = float(wished.min())
     keys = np.flatnonzero(frames.key & (seconds <= first + tolerance))
-    near = keys[shown[keys] & (seconds[keys] >= first - KEY_FRAME_REACH - tolerance)]
+    near = keys[shown[keys] & (seconds[keys] >= first - KEY_FRAME_SECONDS - tolerance)]
     if len(near) and action == "copy":
         begin = int(near[-1])
         first = float(seconds[begin])
@@ -232,7 +239,7 @@ def _picture_action(
 ) -> tuple[Action, str]:
     if video.codec not in COPYABLE:
         return "encode", f"MP4 players do not take {video.codec}"
-    if options.portable and (video.codec != "h264" or video.bit_depth != 8):
+    if options.portable and (video.codec != "h264" or video.bit_depth != PORTABLE_BITS):
         return "encode", "a portable file needs H.264 with 8 bits"
     if not frames.ordered:
         return "encode", "the order of its pictures cannot be found"
@@ -246,12 +253,12 @@ def _picture_action(
 
 
 def follow_the_frames(stretches: list[Music], begin: float, finish: float) -> list[Music]:
-    """Fits the music to the chosen pictures: earlier where the start moved to a key frame and
-    the reference reaches that far back, never outside the kept pictures."""
+    """Fits the music to the chosen pictures: it begins earlier where the start moved to a key frame
+    and the reference goes back that far, and never lies outside the kept pictures."""
     kept: list[Music] = []
     for number, music in enumerate(stretches):
         start, end = max(music.start, begin), min(music.end, finish)
-        near = 0 < music.start - begin <= KEY_FRAME_REACH + 0.01
+        near = 0 < music.start - begin <= KEY_FRAME_SECONDS + ROUNDING_SECONDS
         if number == 0 and near and not music.segment.begins:
             reach = -music.segment.offset / music.segment.speed
             start = max(begin, reach)

@@ -1,19 +1,19 @@
-"""What a plan is made from besides the alignment: measured once for a task, for both results."""
+"""What a plan needs besides the alignment, measured once for the results of both methods."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.limits import Limits
 from pipeline.media.frame_times import FrameTimes, frame_times
 from pipeline.media.info import Bounds, Loudness, MediaInfo
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound, music_bounds
 
 
 @dataclass(frozen=True)
-class Materials:
-    """Facts about the two files."""
+class Measurements:
+    """What is measured in the two files."""
 
     frames: FrameTimes
     """The dance's pictures."""
@@ -28,20 +28,20 @@ class Materials:
     """Largest sample of the dance's sound, full scale 1."""
 
 
-def gather(
+def measure_files(
     dance: Path,
     dance_info: MediaInfo,
     dance_sound: PcmSound,
     reference_sound: PcmSound,
     *,
-    settings: Settings,
-) -> Materials:
-    """Reads the dance's time stamps, and takes the rest from the decoded sounds.
+    settings: Limits,
+) -> Measurements:
+    """Reads the dance's time stamps, and takes everything else from the decoded sounds.
 
     Raises ``InputError`` when the dance turns out to be damaged.
     """
     frames = frame_times(dance, dance_info, settings=settings)
-    return Materials(
+    return Measurements(
         frames=frames,
         bounds=music_bounds(reference_sound),
         loudness=reference_sound.loudness,

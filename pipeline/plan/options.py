@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
+
+MAX_ROOM_SOUND = 0.5
+"""The largest share of the original sound under the music."""
+MAX_NUDGE_MS = 500.0
+"""Either way."""
 
 Action = Literal["copy", "encode"]
 
@@ -17,17 +22,19 @@ class RenderOptions:
     loudness: bool = True
     """Bring the reference to -14 LUFS by one static gain."""
     room_sound: float = 0.0
-    """How much of the original sound stays under the music, 0 to 0.5."""
+    """How much of the original sound stays under the music, 0 to ``MAX_ROOM_SOUND``."""
     nudge_ms: float = 0.0
-    """How much later the music is played, -500 to 500 milliseconds."""
+    """How much later the music is played, at most ``MAX_NUDGE_MS`` either way (milliseconds)."""
     portable: bool = False
     """H.264 8 bit without an edit list, for every player; may re-encode the picture."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.room_sound <= 0.5:
-            raise ValueError(f"room_sound is {self.room_sound}; it must be between 0 and 0.5")
-        if not -500.0 <= self.nudge_ms <= 500.0:
-            raise ValueError(f"nudge_ms is {self.nudge_ms}; it must be between -500 and 500")
+        for name, least, most in (
+            ("room_sound", 0, MAX_ROOM_SOUND),
+            ("nudge_ms", -MAX_NUDGE_MS, MAX_NUDGE_MS),
+        ):
+            if not least <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"{name} is {value}; it must be between {least:g} and {most:g}")
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -35,6 +42,10 @@ class RenderOptions:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """The inverse of ``to_json``; keys it does not know are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in record.items() if key in known})
+        """The inverse of ``to_json``; keys it does not know are left out.
+
+        Raises TypeError or ValueError for what is no value of an option.
+        """
+        usual = asdict(cls())
+        known = {name: record[name] for name in usual if name in record}
+        return cls(**{name: type(usual[name])(value) for name, value in known.items()})

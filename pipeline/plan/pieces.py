@@ -1,4 +1,4 @@
-"""What sounds when in a result: the pieces, their gain, and whether they are encoded. Pure."""
+"""Which pieces of sound a result is made of, their gain, and whether they are encoded. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from pipeline.model import Segment
 from pipeline.plan.options import Action, RenderOptions
 from pipeline.plan.render_plan import Piece
 
-CROSS_FADE = 0.05
-"""Between original sound and music (seconds)."""
-EDGE_FADE = 0.005
-"""At the ends of a mix, against clicks (seconds); music alone is not faded, so that results
-which differ only in their ends share one encoding."""
+CROSS_FADE_SECONDS = 0.05
+"""Length of a cross-fade between original sound and music."""
+EDGE_FADE_SECONDS = 0.005
+"""Length of the fades at the ends of a mix, against clicks; music alone is not faded, so that
+results which differ only in their ends share one encoding."""
 TARGET_LUFS = -14.0
-PEAK_CEILING = -1.0
-"""Decibels of full scale (true peak)."""
-HIGHEST_PEAK = 3.0
-"""Music never peaks higher (decibels of full scale); a packet that is damaged does, and should not
-decide how loud the rest is."""
-DRIFT = 2e-3
+"""What streaming services play music at."""
+PEAK_CEILING_DB = -1.0
+"""The highest true peak of a result, decibels of full scale."""
+MAX_PEAK_DB = 3.0
+"""Music never peaks higher (decibels of full scale); a damaged packet does, and must not decide how
+loud the rest is."""
+MAX_DRIFT_RATIO = 2e-3
 """Speeds this near to 1 are drifting clocks and are followed by resampling."""
-SAME_SPEED_ERROR = 2e-3
-"""A speed that departs from 1 by less than this over the whole result is 1 (seconds). Anchored
-at its middle, the sound is then at most half of it off at the ends."""
+SAME_SPEED_SECONDS = 2e-3
+"""A speed by which the sound drifts less than this over the whole result is 1. Anchored at its
+middle, the sound is then off by at most half of it at the ends."""
+MIN_MUSIC_PEAK = 0.1
+"""Linear: however loud the original sound is, the music is not turned down below this peak."""
+MAX_COPIED_CHANNELS = 2
 
 
 @dataclass(frozen=True)
@@ -43,48 +47,48 @@ class Music:
 
 
 def static_gain(loudness: Loudness | None, options: RenderOptions, dance_peak: float) -> float:
-    """One static gain (decibels): min(-14 LUFS - integrated, -1 dB - true peak), less the room
-    that the original sound needs under it so that the sum stays under the ceiling."""
+    """The music's one static gain (decibels): min(-14 LUFS - integrated, -1 dB - true peak), less
+    what the original sound under it needs so that the sum stays below the ceiling."""
     gain = 0.0
     peak = 1.0
     if options.loudness and loudness is not None:
-        highest = min(loudness.true_peak, HIGHEST_PEAK)
-        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING - highest)
+        highest = min(loudness.true_peak, MAX_PEAK_DB)
+        gain = min(TARGET_LUFS - loudness.integrated, PEAK_CEILING_DB - highest)
         peak = 10 ** ((highest + gain) / 20)
     if options.room_sound > 0:
-        ceiling = 10 ** (PEAK_CEILING / 20)
-        room = options.room_sound * dance_peak
-        gain += min(0.0, 20 * float(np.log10(max(0.1, ceiling - room) / peak)))
+        ceiling = 10 ** (PEAK_CEILING_DB / 20)
+        left = ceiling - options.room_sound * dance_peak
+        gain += min(0.0, 20 * float(np.log10(max(MIN_MUSIC_PEAK, left) / peak)))
     return gain
 
 
 def pieces(stretches: list[Music], begin: float, finish: float, gain: float) -> tuple[Piece, ...]:
     """Music where there is some, original sound between, before and after, cross-faded.
 
-    Original sound has given way when music begins, whose first stroke is then heard as it is;
-    at other seams half of the fade lies on either side.
+    Original sound is faded out before music begins, so that the first beat is at full gain; at
+    other seams half of the fade lies on either side.
     """
     spans: list[tuple[float, float, Music | None]] = []
     position = begin
     for music in stretches:
         start = music.start
-        if start - position >= (CROSS_FADE if spans else EDGE_FADE):
+        if start - position >= (CROSS_FADE_SECONDS if spans else EDGE_FADE_SECONDS):
             spans.append((position, start, None))
         spans.append((start, music.end, music))
         position = music.end
-    if finish - position >= CROSS_FADE:
+    if finish - position >= CROSS_FADE_SECONDS:
         spans.append((position, finish, None))
     pieces: list[Piece] = []
-    half = CROSS_FADE / 2
-    edge = EDGE_FADE if len(spans) > 1 else 0.0
+    half = CROSS_FADE_SECONDS / 2
+    edge = EDGE_FADE_SECONDS if len(spans) > 1 else 0.0
     for number, (start, end, span) in enumerate(spans):
         before = half if number > 0 else 0.0
         after = half if number < len(spans) - 1 else 0.0
         fade_in = 2 * before or edge
         fade_out = 2 * after or edge
         if span is not None and number > 0 and spans[number - 1][2] is None:
-            # Not before the picture: a piece that began there would be heard late by as much.
-            before = fade_in = min(CROSS_FADE, start - begin)
+            # Not before the picture: a piece that began there would be played late by as much.
+            before = fade_in = min(CROSS_FADE_SECONDS, start - begin)
         if span is None and after:
             after, fade_out = 0.0, min(fade_out, end - start)
         low, high = start - before, end + after
@@ -106,11 +110,11 @@ def _piece(
         return Piece("dance", low - begin, high - begin, low, fade_in=fade_in, fade_out=fade_out)
     speed = music.segment.speed
     source_start = music.reference_time(low)
-    if abs(speed - 1.0) * length < SAME_SPEED_ERROR:
+    if abs(speed - 1.0) * length < SAME_SPEED_SECONDS:
         middle = (low + high) / 2
         source_start = music.reference_time(middle) - (middle - low)
         speed, stretch = 1.0, "none"
-    elif music.segment.pitch_moved or abs(speed - 1.0) < DRIFT:
+    elif music.segment.pitch_moved or abs(speed - 1.0) < MAX_DRIFT_RATIO:
         stretch = "resample"
     else:
         stretch = "pitch_kept"
@@ -132,11 +136,11 @@ def _piece(
     )
 
 
-def alone(pieces: tuple[Piece, ...], length: float) -> bool:
-    """Whether one piece of the reference is all that is heard, from start to end."""
+def is_reference_only(pieces: tuple[Piece, ...], length: float) -> bool:
+    """Whether the sound is a single piece of the reference from start to end."""
     if len(pieces) != 1 or pieces[0].source != "reference":
         return False
-    return pieces[0].start <= SAME_SPEED_ERROR and pieces[0].end >= length - CROSS_FADE
+    return pieces[0].start <= SAME_SPEED_SECONDS and pieces[0].end >= length - CROSS_FADE_SECONDS
 
 
 def sound_action(
@@ -155,10 +159,13 @@ def sound_action(
         (bool(reference.edits), "the reference's own edit list joins several stretches"),
         (first.stretch != "none", "its speed follows the dance"),
         (
-            not alone(pieces, length),
+            not is_reference_only(pieces, length),
             "silence stands beside it, since the dance has no sound that serves",
         ),
-        (not low_complexity or reference.channels > 2, f"the reference is {reference.codec}"),
+        (
+            not low_complexity or reference.channels > MAX_COPIED_CHANNELS,
+            f"the reference is {reference.codec}",
+        ),
         (options.portable, "a portable file begins on a packet of its own"),
     )
     for stands, reason in obstacles:

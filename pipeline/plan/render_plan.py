@@ -1,4 +1,4 @@
-"""The render plan: what is kept of the dance and what sounds under it, before any writing.
+"""The render plan: which pictures of the dance are kept, and what sounds under them.
 
 A plan is JSON both ways and says everything that ``render`` needs, so that a result can be
 made again (a nudge, another mix) without aligning again. The decisions are in
@@ -10,7 +10,7 @@ start), and *result time* (seconds from the first picture that is shown).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, Self
 
@@ -80,7 +80,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class SoundPlan:
-    """What is heard."""
+    """The sound of a result."""
 
     pieces: tuple[Piece, ...]
     """In order; neighbours overlap by their fades."""
@@ -95,7 +95,7 @@ class SoundPlan:
 @dataclass(frozen=True)
 class RenderPlan:
     """One result. ``segments``, ``bounds``, ``loudness`` and ``options`` are what it was made
-    from, kept so that ``planning.revise`` can make it anew with other options."""
+    from, kept so that ``pipeline.plan.make.revise`` can make it anew with other options."""
 
     variant: VariantName
     picture: Picture
@@ -149,7 +149,3 @@ class RenderPlan:
             dance_peak=record["dance_peak"],
             notes=tuple(record["notes"]),
         )
-
-    def with_notes(self, *codes: str) -> Self:
-        """The same plan with more notes."""
-        return replace(self, notes=(*self.notes, *codes))

@@ -1,3 +1,3 @@
-"""What the page shows of a file: thumbnails, small copies, waveforms."""
+"""What the page shows of a file: facts, thumbnails, small copies, waveforms."""
 
-__all__ = ["copies", "waveform"]
+__all__ = ["copies", "facts", "waveform"]

@@ -1,4 +1,4 @@
-"""Small pictures and films for the page: a thumbnail, and a preview that every browser plays.
+"""Small copies for the page: a thumbnail, and a film that every browser plays.
 
 A result keeps the dance's own codec; where a browser cannot decode that (HEVC, AVI) the page
 shows a small H.264 copy, made on demand in a child process at low priority. As everywhere, ffmpeg
@@ -17,27 +17,20 @@ import av.error
 from av.container import InputContainer
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo
 from pipeline.model import Progress
 from pipeline.reasons import RenderError
-from pipeline.settings import Settings
 
-HEIGHT = 360
-"""Of the preview, the picture's shorter side (pixels)."""
-THUMBNAIL = 320
-"""Of the thumbnail, the longer side (pixels)."""
-PLAYABLE = frozenset({"h264", "vp8", "vp9", "av1"})
-"""Pictures that browsers decode (those without HEVC, such as Chromium)."""
-
-
-def needs_preview(container: str, codec: str) -> bool:
-    """Whether a browser needs the small copy: by ffmpeg's names of container and codec."""
-    return codec not in PLAYABLE or not any(name in container for name in ("mp4", "webm"))
+PREVIEW_PIXELS = 360
+"""The shorter side of the small copy."""
+THUMBNAIL_PIXELS = 320
+"""The longer side of the thumbnail."""
 
 
 def make_thumbnail(
-    source: Path, out: Path, *, at: float, settings: Settings, stream: int | None = None
+    source: Path, out: Path, *, at: float, settings: Limits, stream: int | None = None
 ) -> None:
     """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
 
@@ -45,11 +38,12 @@ def make_thumbnail(
 
     Raises ``RenderError``.
     """
+    size = f"{THUMBNAIL_PIXELS}:{THUMBNAIL_PIXELS}"
     arguments = [
         *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
         *("-map", _picture(stream), "-frames:v", "1", "-an", "-sn", "-dn"),
-        *("-vf", f"scale={THUMBNAIL}:{THUMBNAIL}:force_original_aspect_ratio=decrease"),
+        *("-vf", f"scale={size}:force_original_aspect_ratio=decrease"),
         *("-q:v", "4", "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"),
     ]
     with _appearing(out) as part:
@@ -65,18 +59,18 @@ def make_preview(
     out: Path,
     *,
     duration: float,
-    settings: Settings,
+    settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
-    sound without a picture, the AAC alone. ``sound`` is the track that is heard (None: the first).
+    sound without a picture, the AAC alone. ``sound`` is the track to take (None: the first).
 
     ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
     ``make_thumbnail``. Raises ``RenderError``.
     """
-    scale = f"scale='if(gt(iw,ih),-2,{HEIGHT})':'if(gt(iw,ih),{HEIGHT},-2)'"
+    scale = f"scale='if(gt(iw,ih),-2,{PREVIEW_PIXELS})':'if(gt(iw,ih),{PREVIEW_PIXELS},-2)'"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, max_streams=settings.max_streams),

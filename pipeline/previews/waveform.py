@@ -1,4 +1,4 @@
-"""What is drawn of a sound: its extremes in a few hundred columns, or in fine ones to zoom into."""
+"""Waveforms for drawing: a sound's extremes in a few hundred columns, or in fine ones to zoom."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from pipeline.model import Sound
 
-COLUMNS = 800
-STEP = 0.01
-"""Seconds of a column of an envelope: a drum's stroke is seen to the hundredth of a second."""
-LIMIT = 360_000
-"""Columns of an envelope: an hour at ``STEP``; longer sounds are drawn more coarsely."""
-BLOCK = 1 << 20
-"""Samples read at a time for an envelope."""
+PEAK_COLUMNS = 800
+"""How many columns ``peaks`` makes."""
+COLUMN_SECONDS = 0.01
+"""Of an envelope: a drum's stroke is seen to the hundredth of a second."""
+MAX_COLUMNS = 360_000
+"""Of an envelope: an hour at ``COLUMN_SECONDS``; longer sounds are drawn more coarsely."""
+BLOCK_SAMPLES = 1 << 20
+"""How much is read at a time for an envelope."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Peaks:
     """The largest sample of each column, 0 to 1."""
 
 
-def peaks(sound: Sound, *, columns: int = COLUMNS) -> Peaks:
+def peaks(sound: Sound, *, columns: int = PEAK_COLUMNS) -> Peaks:
     """The extremes of ``sound`` in ``columns`` equal stretches, rounded to three decimals.
 
     Reads one column at a time, so that memory does not grow with length.
@@ -59,14 +60,16 @@ class Envelope:
     """The largest magnitude in each column, 255 for the loudest of the whole sound."""
 
 
-def peak_envelope(sound: Sound, *, step: float = STEP, limit: int = LIMIT) -> Envelope:
+def peak_envelope(
+    sound: Sound, *, step: float = COLUMN_SECONDS, limit: int = MAX_COLUMNS
+) -> Envelope:
     """The peak envelope of ``sound`` in columns of ``step`` seconds.
 
     A sound that would need more than ``limit`` columns gets wider ones, so that neither the
     answer nor the memory (one block of columns) grows with length.
     """
     hop = max(1, round(step * sound.rate), math.ceil(sound.frames / limit))
-    block = hop * max(1, BLOCK // hop)
+    block = hop * max(1, BLOCK_SAMPLES // hop)
     found: list[NDArray[np.float32]] = []
     for start in range(0, sound.frames, block):
         window = np.abs(sound.read(start, min(start + block, sound.frames)))

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Self
 
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
-from pipeline.plan.pieces import alone, sound_action, static_gain
+from pipeline.plan.pieces import is_reference_only, sound_action, static_gain
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import (
     BLOCK,
@@ -33,14 +34,18 @@ from pipeline.render.mix import (
     decode_arguments,
 )
 from pipeline.scratch import check_free
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound
 
-BIT_RATE = 256_000
+BIT_RATE = 320_000
 """Bits a second."""
-ENCODER = ("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-b:a", str(BIT_RATE))
+ENCODER = (
+    *("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-aac_ms", "0"),
+    *("-b:a", str(BIT_RATE)),
+)
 """ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
-takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo."""
+takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo. Its search for
+mid/side stereo takes half of its time, and what it saves is 64 kb/s of sound beside the picture's
+megabits: ``python -m benchmarks.render.encoder`` measures them all."""
 MARGIN = 0.25
 """How much of the reference is encoded beyond a result's ends, for the other one (seconds)."""
 
@@ -57,13 +62,39 @@ class SoundFile:
     """Whether it was already there."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that an encoding depends on; kept beside it as JSON."""
+
+    reference: str
+    stream: int
+    pieces: tuple[Piece, ...]
+    room_gain: float
+    duration: float
+    begin: tuple[str, int, str, int] | None = None
+    """Where in which dance a mix begins; None for music alone at its own speed, which is a cut from
+    any longer encoding of it."""
+
+    def to_json(self) -> str:
+        """As a text that is the same for the same recipe."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of ``to_json``."""
+        given = json.loads(text)
+        given["pieces"] = tuple(Piece(**piece) for piece in given["pieces"])
+        given["begin"] = given["begin"] and tuple(given["begin"])
+        return cls(**given)
+
+
 def sound_file(
     plan: RenderPlan,
     dance: Path,
     reference: Path,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     progress: Progress | None = None,
 ) -> SoundFile:
     """The plan's sound: the reference's own packets, a shared encoding, or a new one.
@@ -76,22 +107,22 @@ def sound_file(
         return SoundFile(reference, plan.sound.reference_stream, zero, shared=False)
     recipe = _recipe(plan, dance, reference)
     for note in sorted(scratch.glob("sound-*.json")):
-        found = _covered(recipe, json.loads(note.read_text()))
+        found = _covered(recipe, Recipe.from_json(note.read_text()))
         if found is not None and note.with_suffix(".m4a").is_file():
             return SoundFile(note.with_suffix(".m4a"), 0, found, shared=True)
     wide, zero = _widened(plan)
-    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(recipe.to_json().encode()).hexdigest()[:16]
     target = scratch / f"sound-{key}.m4a"
     total = max(1, round(wide.duration * RATE))
     check_free(scratch, round(wide.duration * BIT_RATE / 8))
     sources = Sources(wide, dance, reference, settings)
-    alone = _plain(wide)
-    with _whole(target):
-        if alone is None:
+    plain = _plain(wide)
+    with _removed_on_failure(target):
+        if plain is None:
             encode(blocks(sources), target, total, progress)
         else:
-            _encode_piece(alone, sources.of(alone), settings, target, total, progress)
-    target.with_suffix(".json").write_text(json.dumps(_recipe(wide, dance, reference)))
+            _encode_piece(plain, sources.of(plain), settings, target, total, progress)
+    target.with_suffix(".json").write_text(_recipe(wide, dance, reference).to_json())
     return SoundFile(target, 0, zero, shared=False)
 
 
@@ -102,7 +133,7 @@ def encode_early(
     options: RenderOptions,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     progress: Progress | None = None,
 ) -> bool:
     """Encodes the whole reference into ``scratch`` while its place is still being looked for.
@@ -121,23 +152,22 @@ def encode_early(
     check_free(scratch, round(sound.duration * BIT_RATE / 8))
     target = scratch / "sound-early.m4a"
     place = (reference, info, sound.stream)
-    with _whole(target):
+    with _removed_on_failure(target):
         _encode_piece(piece, place, settings, target, round(sound.duration * RATE), progress)
-    recipe = {
-        "reference": [str(reference.absolute()), sound.stream],
-        "gain_db": gain,
-        "pieces": [asdict(piece)],
-        "room": 0.0,
-        "duration": sound.duration,
-        "plain": True,
-    }
-    target.with_suffix(".json").write_text(json.dumps(recipe))
+    recipe = Recipe(
+        reference=str(reference.absolute()),
+        stream=sound.stream,
+        pieces=(piece,),
+        room_gain=0.0,
+        duration=sound.duration,
+    )
+    target.with_suffix(".json").write_text(recipe.to_json())
     return True
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[None]:
-    """What could not be written to its end is taken away again: it may be what fills the disk."""
+def _removed_on_failure(target: Path) -> Iterator[None]:
+    """Deletes a partial file on failure, which may itself have filled the disk."""
     try:
         yield
     except BaseException:
@@ -164,7 +194,7 @@ def encode(
 def _encode_piece(
     piece: Piece,
     place: Place,
-    settings: Settings,
+    settings: Limits,
     target: Path,
     total: int,
     progress: Progress | None,
@@ -200,48 +230,43 @@ def _plain(plan: RenderPlan) -> Piece | None:
     """The only piece of a plan that is music alone, at its own speed; None otherwise, and for a
     portable result, whose encoding has to begin on its own first packet."""
     pieces = plan.sound.pieces
-    if plan.sound.room_gain > 0 or plan.options.portable or not alone(pieces, plan.duration):
+    if plan.sound.room_gain > 0 or plan.options.portable:
+        return None
+    if not is_reference_only(pieces, plan.duration):
         return None
     if any(s.edits for s in plan.reference.sounds if s.index == plan.sound.reference_stream):
         return None  # put together from several stretches
     return pieces[0] if pieces[0].stretch == "none" else None
 
 
-def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> dict[str, Any]:
-    """All that the sound depends on."""
-    recipe: dict[str, Any] = {
-        "reference": [str(reference.absolute()), plan.sound.reference_stream],
-        "gain_db": plan.sound.pieces[0].gain_db,
-        "pieces": [asdict(piece) for piece in plan.sound.pieces],
-        "room": plan.sound.room_gain,
-        "duration": plan.duration,
-        "plain": _plain(plan) is not None,
-    }
-    if not recipe["plain"]:
-        picture = plan.picture
-        recipe["start"] = [
-            str(dance.absolute()),
-            picture.start,
-            str(picture.time_base),
-            plan.sound.dance_stream,
-        ]
-    return recipe
+def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> Recipe:
+    picture, sound = plan.picture, plan.sound
+    begin = (str(dance.absolute()), picture.start, str(picture.time_base), sound.dance_stream)
+    return Recipe(
+        reference=str(reference.absolute()),
+        stream=sound.reference_stream,
+        pieces=sound.pieces,
+        room_gain=sound.room_gain,
+        duration=plan.duration,
+        begin=begin if _plain(plan) is None else None,
+    )
 
 
-def _covered(wanted: dict[str, Any], there: dict[str, Any]) -> float | None:
+def _covered(wanted: Recipe, there: Recipe) -> float | None:
     """Where in an encoding made by the recipe ``there`` the ``wanted`` one begins (seconds)."""
     if wanted == there:
         return 0.0
-    if not (wanted["plain"] and there["plain"]):
+    mine, other = wanted.pieces[0], there.pieces[0]
+    if (
+        wanted.begin is not None
+        or there.begin is not None
+        or (wanted.reference, wanted.stream) != (there.reference, there.stream)
+        or (mine.gain_db, mine.start, other.start) != (other.gain_db, 0, 0)
+    ):
         return None
-    if any(wanted[key] != there[key] for key in ("reference", "gain_db")):
-        return None
-    mine, other = wanted["pieces"][0], there["pieces"][0]
-    if mine["start"] != 0 or other["start"] != 0:
-        return None
-    begin = mine["source_start"] - other["source_start"]
-    rest = other["end"] - begin - mine["end"]
-    return float(begin) if begin >= 0 and rest >= -1e-3 else None
+    begin = mine.source_start - other.source_start
+    rest = other.end - begin - mine.end
+    return begin if begin >= 0 and rest >= -1e-3 else None
 
 
 def _widened(plan: RenderPlan) -> tuple[RenderPlan, float]:

@@ -1,4 +1,4 @@
-"""The clean sound is encoded while its place is still looked for: on two cores it is then there.
+"""Encodes the reference in the background during alignment, so that rendering finds it ready.
 
 Only where that is worth it: when the reference is not much longer than the dance, so that little
 of it is in vain, and when both are short enough for the encoder's memory to go on top of the
@@ -11,38 +11,39 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.limits import Limits
 from pipeline.media.ffmpeg import FfmpegError
 from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render.aac import encode_early
-from pipeline.settings import Settings
 from pipeline.sound.decode import PcmSound
 
 log = logging.getLogger(__name__)
 
-LONGEST = 3600.0
+MAX_SECONDS = 3600.0
 """Seconds of either file beyond which nothing is encoded early: the alignment takes about 100 MB
 for each hour, the encoder 80 MB besides, and of such a job's time little would be gained."""
-IN_VAIN = 1.5
-SPARE = 30.0
-"""The reference may be ``IN_VAIN`` times as long as the dance, and ``SPARE`` seconds."""
+MAX_LENGTH_RATIO = 1.5
+SLACK_SECONDS = 30.0
+"""The reference may be so many times as long as the dance, and so many seconds more."""
 
 
-def worth_it(dance: float, reference: float) -> bool:
+def pays_off(dance: float, reference: float) -> bool:
     """Whether to encode early, by the lengths of the two files (seconds)."""
-    return max(dance, reference) <= LONGEST and reference <= IN_VAIN * dance + SPARE
+    most = min(MAX_SECONDS, MAX_LENGTH_RATIO * dance + SLACK_SECONDS)
+    return dance <= MAX_SECONDS and reference <= most
 
 
-def encoding(
+def encode_ahead(
     path: Path,
     reference: MediaInfo,
     sound: PcmSound,
     options: RenderOptions,
     scratch: Path,
     *,
-    settings: Settings,
+    settings: Limits,
 ) -> Callable[[Progress], None]:
     """The work of encoding the whole reference (at ``path``) into ``scratch``, for ``beside``.
 

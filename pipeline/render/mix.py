@@ -17,10 +17,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.plan.render_plan import Piece, RenderPlan
-from pipeline.settings import Settings
 from pipeline.sound.timestamps import STEREO, timeline
 
 RATE = 48000
@@ -64,7 +64,7 @@ class Sources:
     plan: RenderPlan
     dance: Path
     reference: Path
-    settings: Settings
+    settings: Limits
 
     def of(self, piece: Piece) -> Place:
         """The file, its description and the track that ``piece`` plays."""
@@ -73,7 +73,7 @@ class Sources:
         return self.reference, self.plan.reference, self.plan.sound.reference_stream
 
 
-def decode_arguments(piece: Piece, place: Place, settings: Settings, *more: str) -> list[str]:
+def decode_arguments(piece: Piece, place: Place, settings: Limits, *more: str) -> list[str]:
     """ffmpeg's arguments that decode, stretch and place ``piece``; ``more`` are more filters.
 
     The output's own arguments have to follow.

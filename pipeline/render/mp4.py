@@ -1,4 +1,4 @@
-"""Pictures and sound into one MP4, packet by packet, in this process.
+"""Writes pictures and sound into one MP4, packet by packet, in this process.
 
 Stamps are counted from the first shown picture. Packets before it (from the key frame on)
 keep their negative stamps, which the muxer turns into an edit list; the same holds for the
@@ -25,18 +25,18 @@ from pipeline.media.frame_times import FrameTimes
 from pipeline.media.packets import packets
 from pipeline.plan.render_plan import Picture
 
-SOUND_RATE = 96000
-"""The highest rate of AAC, for the size of the index (hertz)."""
-AAC_FRAME = 1024
-"""Samples in one packet of AAC-LC; a decoder needs the one before the first heard."""
-VIDEO_ENTRY = 44
-SOUND_ENTRY = 32
-"""The most that one packet takes in the index: its size, times, key flag and chunk (bytes)."""
-INDEX_BASE = 1 << 16
-"""For all of the index that does not grow with length (bytes)."""
-LARGE = 32 * 2**20
+MAX_SOUND_RATE_HZ = 96000
+"""The highest rate of AAC, for the size of the index."""
+AAC_FRAME_SAMPLES = 1024
+"""Samples in one packet of AAC-LC; a decoder needs the packet before the first one that plays."""
+VIDEO_ENTRY_BYTES = 44
+SOUND_ENTRY_BYTES = 32
+"""The most that one packet takes in the index: its size, times, key flag and chunk."""
+INDEX_BASE_BYTES = 1 << 16
+"""For all of the index that does not grow with length."""
+RESERVE_FROM_BYTES = 32 * 2**20
 """From this size on the index's place is reserved, so that the file is not written twice."""
-SPARE = 0.02
+MAX_INDEX_SHARE = 0.02
 """The largest share of the file that may be reserved for it; more would be waste."""
 
 VideoPackets: TypeAlias = "Iterator[Packet[VideoStream]]"
@@ -56,7 +56,7 @@ def write_mp4(
     tags: Mapping[str, str],
     on_packet: Callable[[float], None],
 ) -> None:
-    """Writes both streams in the order of decoding; ``on_packet`` hears the position (seconds).
+    """Writes both streams in the order of decoding; ``on_packet`` gets the position (seconds).
 
     ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
     file (bytes), ``count`` the number of ``packets``, ``duration`` theirs (seconds) and ``tags``
@@ -69,14 +69,14 @@ def write_mp4(
         picture = container.add_stream_from_template(video, opaque=True)
         if video.codec_context.codec.canonical_name == "hevc":
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
-        heard = container.add_stream_from_template(sound, opaque=True)
+        track = container.add_stream_from_template(sound, opaque=True)
         both: Iterator[tuple[float, int, Packet[Any]]] = heapq.merge(
             _timed(packets, 0),
             _timed(sound_packets, 1),
             key=lambda item: item[:2],
         )
         for seconds, kind, packet in both:
-            _into(packet, heard if kind else picture)
+            _into(packet, track if kind else picture)
             container.mux(packet)
             if not kind:
                 on_packet(seconds)
@@ -96,10 +96,10 @@ def muxer_options(*, portable: bool, size: int, count: int, duration: float) -> 
     reserved from the start. A portable file has no edit list."""
     # Dolby Vision's record (``dvvC``) is written only when asked for what is not in the standard.
     flags, options = [], {"strict": "unofficial"}
-    packets = round(duration * SOUND_RATE / AAC_FRAME) + 8
-    room = INDEX_BASE + count * VIDEO_ENTRY + packets * SOUND_ENTRY
-    if size >= LARGE and room <= size * SPARE:
-        options["moov_size"] = str(room)
+    packets = round(duration * MAX_SOUND_RATE_HZ / AAC_FRAME_SAMPLES) + 8
+    index_bytes = INDEX_BASE_BYTES + count * VIDEO_ENTRY_BYTES + packets * SOUND_ENTRY_BYTES
+    if size >= RESERVE_FROM_BYTES and index_bytes <= size * MAX_INDEX_SHARE:
+        options["moov_size"] = str(index_bytes)
     else:
         flags.append("faststart")
     if portable:
@@ -218,7 +218,7 @@ def _finished(packet: Packet[VideoStream], dts: int, picture: Picture) -> Packet
 def sound_packets(
     container: InputContainer, stream: AudioStream, zero: float, duration: float, *, whole: bool
 ) -> Iterator[Packet[AudioStream]]:
-    """The AAC packets heard in the result, with result stamps.
+    """The AAC packets of the result, with result stamps.
 
     ``zero`` is the time on the stream's clock that is result time 0, ``duration`` that of the
     picture (seconds). One packet before the first is kept for the decoder's overlap, unless
@@ -237,11 +237,11 @@ def sound_packets(
         at = packet.pts * whole_samples if whole_samples else round(packet.pts * samples)
         if at >= last:
             return
-        if at + AAC_FRAME <= first - (0 if whole else AAC_FRAME):
+        if at + AAC_FRAME_SAMPLES <= first - (0 if whole else AAC_FRAME_SAMPLES):
             continue
         if whole and at < first:
             continue
         packet.time_base = unit
         packet.pts = packet.dts = at - first
-        packet.duration = min(AAC_FRAME, last - at)
+        packet.duration = min(AAC_FRAME_SAMPLES, last - at)
         yield packet

@@ -15,14 +15,14 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.frame_times import frame_times
 from pipeline.media.info import VideoInfo
+from pipeline.media.opening import opened
 from pipeline.media.packets import packets
-from pipeline.media.probe import opened
 from pipeline.plan.render_plan import Picture, RenderPlan
 from pipeline.render.mp4 import VideoPackets, copied_packets, stamped
-from pipeline.settings import Settings
 
 HDR_TRANSFERS = {16, 18}
 """Perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2)."""
@@ -41,7 +41,7 @@ third of it as it is and bends only what is brighter; ``hable`` darkened the who
 
 @contextmanager
 def pictures(
-    plan: RenderPlan, dance: Path, *, settings: Settings
+    plan: RenderPlan, dance: Path, *, settings: Limits
 ) -> Iterator[tuple[VideoStream, VideoPackets]]:
     """The stream that describes the picture, and its packets with result stamps.
 
@@ -66,7 +66,7 @@ def pictures(
             pass
 
 
-def encode_arguments(plan: RenderPlan, dance: Path, settings: Settings) -> list[str]:
+def encode_arguments(plan: RenderPlan, dance: Path, settings: Limits) -> list[str]:
     """ffmpeg's arguments that re-encode exactly the kept pictures as H.264 into a pipe.
 
     Their own stamps are kept (``passthrough``), the rotation is applied to the pixels, and

@@ -19,22 +19,24 @@ import av.error
 from av.audio.stream import AudioStream
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.metadata import tags
-from pipeline.media.probe import opened
+from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import JobError, RenderError
-from pipeline.render.aac import SoundFile, sound_file
+from pipeline.render.aac import BIT_RATE, SoundFile, sound_file
 from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import pictures
 from pipeline.render.verify import verify
 from pipeline.scratch import check_free, scratch_folder
-from pipeline.settings import Settings
 
-CHECK_EVERY = 8 * 2**20
+SOUND_BYTES_PER_SECOND = BIT_RATE / 8 * 1.25
+"""With what its packets take in the index."""
+BYTES_BETWEEN_CHECKS = 8 * 2**20
 """The free space is looked at again after so many bytes."""
-LOOK_EVERY = 0.2
+SECONDS_BETWEEN_CHECKS = 0.2
 """How far the result has grown since is looked at once in so much of it (seconds)."""
 
 
@@ -65,7 +67,7 @@ def render(
     reference: Path,
     out: Path,
     *,
-    settings: Settings,
+    settings: Limits,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
@@ -77,23 +79,35 @@ def render(
     """
     started = time.monotonic()
     scratch = out.parent if scratch is None else scratch
-    hear = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     share = 0.1 if plan.picture.action == "encode" else 0.7
     try:
         check_free(out.parent, expected_size(plan))
         sound = sound_file(
-            plan, dance, reference, scratch, settings=settings, progress=lambda f: hear(f * share)
+            plan,
+            dance,
+            reference,
+            scratch,
+            settings=settings,
+            progress=lambda f: report(f * share),
         )
         with scratch_folder(out.parent) as folder:
             part = folder / out.name
-            _write(plan, dance, sound, part, settings, lambda f: hear(share + f * (1 - share)))
+            _write(
+                plan,
+                dance,
+                sound,
+                part,
+                settings,
+                lambda f: report(share + f * (1 - share)),
+            )
             verify(part, plan, settings=settings)
             _publish(part, out)
     except JobError:
         raise
     except (ffmpeg.FfmpegError, av.error.FFmpegError, OSError, ValueError) as error:
         raise _explained(error) from error
-    hear(1.0)
+    report(1.0)
     return RenderReport(
         size=out.stat().st_size,
         duration=plan.duration,
@@ -107,7 +121,7 @@ def render(
 def expected_size(plan: RenderPlan) -> int:
     """Bytes that the result will need at most, from the kept share of the dance."""
     share = min(1.0, plan.duration / max(plan.dance.duration, 1e-3) + 0.05)
-    return round(plan.dance.size * share + plan.duration * 40_000)
+    return round(plan.dance.size * share + plan.duration * SOUND_BYTES_PER_SECOND)
 
 
 def _write(
@@ -115,26 +129,26 @@ def _write(
     dance: Path,
     sound: SoundFile,
     part: Path,
-    settings: Settings,
+    settings: Limits,
     progress: Progress,
 ) -> None:
     with ExitStack() as stack:
         stream, packets = stack.enter_context(pictures(plan, dance, settings=settings))
-        heard = stack.enter_context(opened(sound.path, role="reference", settings=settings))
-        track = heard.streams[sound.stream]
+        audio = stack.enter_context(opened(sound.path, role="reference", settings=settings))
+        track = audio.streams[sound.stream]
         assert isinstance(track, AudioStream)  # noqa: S101
         duration = max(plan.duration, 1e-3)
         written = looked = 0.0
 
         def position(seconds: float) -> None:
             nonlocal written, looked
-            if abs(seconds - looked) < LOOK_EVERY:
+            if abs(seconds - looked) < SECONDS_BETWEEN_CHECKS:
                 return
             looked = seconds
             size = part.stat().st_size if part.exists() else 0
-            if size - written > CHECK_EVERY:
+            if size - written > BYTES_BETWEEN_CHECKS:
                 written = size
-                check_free(part.parent, CHECK_EVERY)
+                check_free(part.parent, BYTES_BETWEEN_CHECKS)
             progress(min(1.0, max(0.0, seconds / duration)))
 
         write_mp4(
@@ -142,7 +156,7 @@ def _write(
             stream,
             packets,
             track,
-            sound_packets(heard, track, sound.zero, plan.duration, whole=plan.options.portable),
+            sound_packets(audio, track, sound.zero, plan.duration, whole=plan.options.portable),
             portable=plan.options.portable,
             size=expected_size(plan),
             count=max(plan.picture.packets, plan.picture.frames),

@@ -17,20 +17,20 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.truncation import beyond_index
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import RenderError
-from pipeline.settings import Settings
 from pipeline.sound.decode import SILENT_PEAK
 
-LISTEN = 24
+WINDOWS = 24
 """Places at which the sound is listened to."""
-LENGTH = 1.0
+WINDOW_SECONDS = 1.0
 """How long at each (seconds)."""
 
 
-def verify(out: Path, plan: RenderPlan, *, settings: Settings) -> None:
+def verify(out: Path, plan: RenderPlan, *, settings: Limits) -> None:
     """Raises ``RenderError`` (``verify_failed``) when ``out`` is not what ``plan`` says."""
     try:
         with ffmpeg.open_input(out, max_streams=settings.max_streams) as container:
@@ -54,7 +54,7 @@ def _check(container: InputContainer, plan: RenderPlan) -> None:
     video, sound = container.streams.video[0], container.streams.audio[0]
     _check_picture(video, plan)
     _check_lengths(video, sound, plan)
-    if not _heard(container, sound, plan):
+    if not _is_audible(container, sound, plan):
         raise failed("its sound is silent")
 
 
@@ -87,16 +87,16 @@ def _check_lengths(video: VideoStream, sound: AudioStream, plan: RenderPlan) -> 
             raise failed(f"its {name} lasts {seconds:.3f} s instead of {plan.duration:.3f} s")
 
 
-def _heard(container: InputContainer, sound: AudioStream, plan: RenderPlan) -> bool:
+def _is_audible(container: InputContainer, sound: AudioStream, plan: RenderPlan) -> bool:
     assert sound.time_base is not None  # noqa: S101
-    for place in np.linspace(0, max(0.0, plan.duration - LENGTH), LISTEN):
+    for place in np.linspace(0, max(0.0, plan.duration - WINDOW_SECONDS), WINDOWS):
         container.seek(round(float(place) / float(sound.time_base)), stream=sound)
-        heard = 0.0
+        decoded = 0.0
         for frame in container.decode(sound):
             # AAC is decoded to floats. Channel by channel: their mean may be nothing.
             if float(np.abs(frame.to_ndarray()).max(initial=0.0)) > SILENT_PEAK:
                 return True
-            heard += frame.samples / frame.sample_rate
-            if heard >= LENGTH:
+            decoded += frame.samples / frame.sample_rate
+            if decoded >= WINDOW_SECONDS:
                 break
     return False

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from pipeline.media import ffmpeg
-from pipeline.sample.tune import BEAT, RATE, tune
+from pipeline.sample.tune import BEAT_SECONDS, RATE_HZ, tune
 
-WIDTH, HEIGHT, FRAME_RATE = 320, 240, 25
-DANCE_LENGTH = 22.0
-"""Seconds."""
-MUSIC_AT = 3.2
-"""Where on the reference's line the filming begins: reference_time = dance_time + 3.2."""
-KEY_EVERY = 50
+WIDTH_PIXELS, HEIGHT_PIXELS, FRAME_RATE_HZ = 320, 240, 25
+DANCE_SECONDS = 22.0
+OFFSET_SECONDS = 3.2
+"""The reference's time at which the filming begins: reference_time = dance_time + 3.2."""
+KEY_FRAME_PICTURES = 50
 """Pictures between key frames."""
 
 Picture = NDArray[np.uint8]
@@ -33,7 +32,7 @@ Picture = NDArray[np.uint8]
 
 def make_sample(folder: Path) -> tuple[Path, Path]:
     """Writes ``sample_dance.mp4`` (H.264, 320×240) and ``sample_reference.m4a`` into ``folder``
-    and returns their paths. The true map is ``reference_time = dance_time + MUSIC_AT``.
+    and returns their paths. The true map is ``reference_time = dance_time + OFFSET_SECONDS``.
 
     Raises ``FfmpegError`` and ``OSError``.
     """
@@ -41,47 +40,48 @@ def make_sample(folder: Path) -> tuple[Path, Path]:
     music = tune()
     reference = folder / "sample_reference.m4a"
     _encode_sound(music, reference, bit_rate="192k")
-    room = folder / "sample_room.m4a"
+    recorded = folder / "sample_recorded.m4a"
     silent = folder / "sample_silent.mp4"
     dance = folder / "sample_dance.mp4"
     try:
-        _encode_sound(filmed(music), room, bit_rate="96k")
+        _encode_sound(filmed(music), recorded, bit_rate="96k")
         _draw(silent)
         ffmpeg.run(
             [
-                *("-nostdin", "-y", "-i", ffmpeg.file_url(silent), "-i", ffmpeg.file_url(room)),
+                *("-nostdin", "-y", "-i", ffmpeg.file_url(silent)),
+                *("-i", ffmpeg.file_url(recorded)),
                 *("-map", "0:v:0", "-map", "1:a:0", "-c", "copy", "-movflags", "+faststart"),
                 ffmpeg.file_url(dance),
             ]
         )
     finally:
-        room.unlink(missing_ok=True)
+        recorded.unlink(missing_ok=True)
         silent.unlink(missing_ok=True)
     return dance, reference
 
 
 def filmed(music: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The tune as a phone hears it in a hall: mono in both channels, shape (samples, 2)."""
+    """The tune as a phone records it in a hall: mono in both channels, shape (samples, 2)."""
     noise = np.random.default_rng(5)
-    start = round(MUSIC_AT * RATE)
-    clean = music[start : start + round(DANCE_LENGTH * RATE)].mean(axis=1)
-    tail = round(0.4 * RATE)
-    reflections = noise.standard_normal(tail) * np.exp(-np.arange(tail) / (0.09 * RATE)) * 0.025
+    start = round(OFFSET_SECONDS * RATE_HZ)
+    clean = music[start : start + round(DANCE_SECONDS * RATE_HZ)].mean(axis=1)
+    tail = round(0.4 * RATE_HZ)
+    reflections = noise.standard_normal(tail) * np.exp(-np.arange(tail) / (0.09 * RATE_HZ)) * 0.025
     reflections[0] = 1.0
-    heard = fftconvolve(clean, reflections)[: len(clean)]
-    heard = sosfilt(butter(2, (160, 5500), "bandpass", fs=RATE, output="sos"), heard)
-    heard = np.tanh(1.6 * heard / np.abs(heard).max()) * 0.5
-    heard += noise.standard_normal(len(heard)) * 0.02
+    recorded = fftconvolve(clean, reflections)[: len(clean)]
+    recorded = sosfilt(butter(2, (160, 5500), "bandpass", fs=RATE_HZ, output="sos"), recorded)
+    recorded = np.tanh(1.6 * recorded / np.abs(recorded).max()) * 0.5
+    recorded += noise.standard_normal(len(recorded)) * 0.02
     for number in range(6):  # people clap, not quite on the beat
-        at = round((2.1 + 3.3 * number) * RATE)
-        burst = noise.standard_normal(round(0.03 * RATE)) * 0.25
-        heard[at : at + len(burst)] += burst * np.exp(-np.linspace(0, 6, len(burst)))
-    return np.repeat(np.clip(heard, -1, 1)[:, None], 2, axis=1).astype(np.float32)
+        at = round((2.1 + 3.3 * number) * RATE_HZ)
+        burst = noise.standard_normal(round(0.03 * RATE_HZ)) * 0.25
+        recorded[at : at + len(burst)] += burst * np.exp(-np.linspace(0, 6, len(burst)))
+    return np.repeat(np.clip(recorded, -1, 1)[:, None], 2, axis=1).astype(np.float32)
 
 
 def _encode_sound(samples: NDArray[np.float32], target: Path, *, bit_rate: str) -> None:
     arguments = [
-        *("-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", "pipe:0"),
+        *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", "pipe:0"),
         *("-c:a", "aac", "-b:a", bit_rate, "-fflags", "+bitexact", "-flags:a", "+bitexact"),
         *("-movflags", "+faststart", "-y", ffmpeg.file_url(target)),
     ]
@@ -90,14 +90,23 @@ def _encode_sound(samples: NDArray[np.float32], target: Path, *, bit_rate: str) 
 
 
 def _draw(target: Path) -> None:
-    clip = VideoClip(frame_at, duration=DANCE_LENGTH)
+    clip = VideoClip(frame_at, duration=DANCE_SECONDS)
     clip.write_videofile(
         str(target),
-        fps=FRAME_RATE,
+        fps=FRAME_RATE_HZ,
         codec="libx264",
         audio=False,
         preset="veryfast",
-        ffmpeg_params=["-crf", "26", "-g", str(KEY_EVERY), "-pix_fmt", "yuv420p", "-threads", "1"],
+        ffmpeg_params=[
+            "-crf",
+            "26",
+            "-g",
+            str(KEY_FRAME_PICTURES),
+            "-pix_fmt",
+            "yuv420p",
+            "-threads",
+            "1",
+        ],
         logger=None,
     )
     clip.close()
@@ -105,12 +114,12 @@ def _draw(target: Path) -> None:
 
 def frame_at(seconds: float) -> Picture:
     """The picture at ``seconds`` of dance time, shape (240, 320, 3)."""
-    beats = (seconds + MUSIC_AT) / BEAT
+    beats = (seconds + OFFSET_SECONDS) / BEAT_SECONDS
     phase = beats % 1.0
     bar = int(beats) % 4
     flash = math.exp(-5 * phase) * (1.0 if bar == 0 else 0.35)
-    frame = np.empty((HEIGHT, WIDTH, 3), dtype=np.uint8)
-    wall = np.linspace(48, 84, HEIGHT)[:, None] * np.array([0.55, 0.6, 1.0])
+    frame = np.empty((HEIGHT_PIXELS, WIDTH_PIXELS, 3), dtype=np.uint8)
+    wall = np.linspace(48, 84, HEIGHT_PIXELS)[:, None] * np.array([0.55, 0.6, 1.0])
     frame[:] = wall[:, None, :]
     floor = np.array([96, 72, 60]) + flash * np.array([150, 120, 40])
     frame[190:] = np.clip(floor, 0, 255)
@@ -141,7 +150,7 @@ def _figure(frame: Picture, beat: int, phase: float) -> None:
 
 
 def _disc(frame: Picture, x: float, y: float, radius: float, colour: tuple[int, int, int]) -> None:
-    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+    rows, columns = np.ogrid[:HEIGHT_PIXELS, :WIDTH_PIXELS]
     frame[(columns - x) ** 2 + (rows - y) ** 2 <= radius**2] = colour
 
 
@@ -153,7 +162,7 @@ def _line(
     colour: tuple[int, int, int],
 ) -> None:
     """A thick line: all pixels near the segment."""
-    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+    rows, columns = np.ogrid[:HEIGHT_PIXELS, :WIDTH_PIXELS]
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = dx * dx + dy * dy
     along = np.clip(((columns - start[0]) * dx + (rows - start[1]) * dy) / length, 0, 1)

@@ -11,17 +11,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 48000
-"""Hertz."""
+RATE_HZ = 48000
 BEATS_PER_MINUTE = 118.0
-BEAT = 60.0 / BEATS_PER_MINUTE
+BEAT_SECONDS = 60.0 / BEATS_PER_MINUTE
 """Seconds from one beat to the next."""
 BARS = 14
-LENGTH = BARS * 4 * BEAT
-"""Of the tune (seconds)."""
+TUNE_SECONDS = BARS * 4 * BEAT_SECONDS
+"""Of the whole tune."""
 CHORDS = ((57, 60, 64), (53, 57, 60), (48, 52, 55), (55, 59, 62))
 """A minor, F, C, G as MIDI notes; one a bar."""
-SCALE = (69, 72, 74, 76, 79, 81, 84)
+SCALE_NOTES = (69, 72, 74, 76, 79, 81, 84)
+"""A minor pentatonic, as MIDI notes."""
+MELODY_SHARE = 0.72
+"""How many of the half beats have a note of the melody."""
 
 Stereo = NDArray[np.float32]
 
@@ -29,25 +31,25 @@ Stereo = NDArray[np.float32]
 def tune() -> Stereo:
     """The whole tune, shape (samples, 2), full scale 1, the same at every call."""
     chance = np.random.default_rng(20)
-    total = round(LENGTH * RATE) + RATE // 2
+    total = round(TUNE_SECONDS * RATE_HZ) + RATE_HZ // 2
     mix = np.zeros((total, 2))
     place = 3
     for beat in range(BARS * 4):
-        at = beat * BEAT
+        at = beat * BEAT_SECONDS
         chord = CHORDS[beat // 4 % len(CHORDS)]
         _add(mix, at, _kick(), 0.9, 0.0)
         if beat % 2 == 1:
             _add(mix, at, _snare(chance), 0.45, 0.1)
         for half in (0.0, 0.5):
-            _add(mix, at + half * BEAT, _hat(chance), 0.16 if half else 0.1, -0.3)
-            _add(mix, at + half * BEAT, _pluck(chord[0] - 24, 0.26), 0.4, 0.0)
+            _add(mix, at + half * BEAT_SECONDS, _hat(chance), 0.16 if half else 0.1, -0.3)
+            _add(mix, at + half * BEAT_SECONDS, _pluck(chord[0] - 24, 0.26), 0.4, 0.0)
         if beat % 4 == 0:
             for note, pan in zip(chord, (-0.5, 0.0, 0.5), strict=True):
-                _add(mix, at, _pad(note, 4 * BEAT), 0.09, pan)
+                _add(mix, at, _pad(note, 4 * BEAT_SECONDS), 0.09, pan)
         for half in (0.0, 0.5):
-            if chance.random() < 0.72:
-                place = int(np.clip(place + chance.integers(-2, 3), 0, len(SCALE) - 1))
-                _add(mix, at + half * BEAT, _pluck(SCALE[place], 0.45), 0.26, 0.25)
+            if chance.random() < MELODY_SHARE:
+                place = int(np.clip(place + chance.integers(-2, 3), 0, len(SCALE_NOTES) - 1))
+                _add(mix, at + half * BEAT_SECONDS, _pluck(SCALE_NOTES[place], 0.45), 0.26, 0.25)
     mix *= 0.8 / np.abs(mix).max()
     return mix.astype(np.float32)
 
@@ -55,14 +57,14 @@ def tune() -> Stereo:
 def _add(
     mix: NDArray[np.float64], at: float, sound: NDArray[np.float64], gain: float, pan: float
 ) -> None:
-    start = round(at * RATE)
+    start = round(at * RATE_HZ)
     stop = min(len(mix), start + len(sound))
     left, right = math.cos((pan + 1) * math.pi / 4), math.sin((pan + 1) * math.pi / 4)
     mix[start:stop] += sound[: stop - start, None] * gain * np.array([left, right])
 
 
 def _time(seconds: float) -> NDArray[np.float64]:
-    return np.arange(round(seconds * RATE)) / RATE
+    return np.arange(round(seconds * RATE_HZ)) / RATE_HZ
 
 
 def _hertz(note: float) -> float:

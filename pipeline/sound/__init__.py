@@ -1,3 +1,3 @@
-"""The samples of a file: decoded, on one clock, and measured. Writes no result."""
+"""The samples of a file: decoded, placed in time by one rule, and measured."""
 
-__all__ = ["decode", "loudness", "pcm", "timestamps"]
+__all__ = ["decode", "level", "loudness", "pcm", "timestamps"]

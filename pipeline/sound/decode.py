@@ -1,4 +1,4 @@
-"""Sound as raw samples in a scratch file, read back window by window.
+"""Decodes sound to raw samples in a scratch file, which is read back window by window.
 
 Only the sound is decoded, at a low rate and mono, block by block (``pipeline.sound.pcm``); neither
 the length of the file nor its picture becomes memory.
@@ -15,29 +15,33 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from io import FileIO
 from pathlib import Path
 
 import av.error
 import numpy as np
 
 from pipeline import reasons
+from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.probe import opened, refuse
+from pipeline.media.opening import opened, refuse
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
-from pipeline.settings import Settings
 from pipeline.sound.loudness import LoudnessMeter
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
 log = logging.getLogger(__name__)
 
-RATE = 8000
-"""Hertz; enough for beats, onsets and waveform correlation."""
+RATE_HZ = 8000
+"""Enough for beats, onsets and waveform correlation."""
+MIN_SECONDS = 1.0
+"""A shorter track holds no music to align."""
 SILENT_PEAK = 10 ** (-60 / 20)
 """A track that never gets louder than this (-60 dB of full scale) is silent."""
-MUSIC_FLOOR = 10 ** (-50 / 20)
-"""Below this root mean square (-50 dB) the reference's start or end counts as silence."""
+SILENT_RMS = 10 ** (-50 / 20)
+"""Below this root mean square (-50 dB of full scale) the reference's start or end is silence."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,18 @@ class PcmSound:
         """Seconds."""
         return self.frames / self.rate
 
+    @cached_property
+    def _file(self) -> FileIO:
+        """Opened once: a method reads thousands of windows, and opening takes longer than that."""
+        return FileIO(self.path)
+
     def read(self, start: int, stop: int) -> Samples:
         """Samples ``start`` to ``stop``, float32 of shape (stop - start,); zeros outside."""
         out = np.zeros(max(0, stop - start), dtype=np.float32)
         first, last = max(0, start), min(self.frames, stop)
         if first < last:
-            raw = np.fromfile(self.path, dtype="<i2", count=last - first, offset=2 * first)
+            data = os.pread(self._file.fileno(), 2 * (last - first), 2 * first)
+            raw = np.frombuffer(data, dtype="<i2")
             out[first - start : first - start + len(raw)] = raw
             out /= 32768.0
         return out
@@ -81,8 +91,8 @@ def decode_sound(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
-    rate: int = RATE,
+    settings: Limits,
+    rate: int = RATE_HZ,
     number: int | None = None,
     loudness: bool = False,
     progress: Progress | None = None,
@@ -108,15 +118,14 @@ def decode_tracks(
     info: MediaInfo,
     scratch: Path,
     *,
-    settings: Settings,
-    rate: int = RATE,
+    settings: Limits,
+    rate: int = RATE_HZ,
     number: int | None = None,
     loudness: bool = False,
     progress: Progress | None = None,
 ) -> tuple[PcmSound, ...]:
     """Decodes the sound tracks of ``path`` to mono at ``rate`` hertz, into the folder ``scratch``:
-    those in which something is to be heard, each sound once, the loudest first (by its root mean
-    square).
+    those that are not silent, each sound once, the loudest first (by its root mean square).
 
     ``number`` (from 1) asks for that track alone. With ``loudness`` that is measured in the same
     pass, at twice the cost. Raises ``InputError`` when no track is left: ``no_track``,
@@ -171,14 +180,14 @@ def _check_usable(sound: PcmSound, info: MediaInfo) -> None:
             info.role,
             "is silent or far too quiet; choose one in which the music can be heard",
         )
-    if sound.duration < 1.0:
+    if sound.duration < MIN_SECONDS:
         sound.path.unlink()
         raise refuse(
             reasons.TOO_SHORT, info.role, f"has only {sound.duration:.2f} s of sound; record more"
         )
 
 
-def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE) -> PcmSound:
+def silence(info: MediaInfo, scratch: Path, *, rate: int = RATE_HZ) -> PcmSound:
     """As much silence as the file is long, for a dance whose sound does not serve.
 
     Its ``stream`` is ``NO_TRACK``. The file in ``scratch`` is sparse: it takes no space.
@@ -195,18 +204,18 @@ def _decode(
     info: MediaInfo,
     track: AudioInfo,
     scratch: Path,
-    settings: Settings,
+    settings: Limits,
     rate: int,
-    loud: bool,
+    with_loudness: bool,
     progress: Progress,
     *,
     left: bool = False,
 ) -> PcmSound:
     target = scratch / f"{info.role}-{track.index}-{rate}.s16"
-    longest = settings.max_duration + 60
+    max_seconds = settings.max_duration + 60
     start = info.start_time
     expected = max(1, int(info.duration * rate))
-    meter = LoudnessMeter() if loud else None
+    meter = LoudnessMeter() if with_loudness else None
     peak, energy, frames = 0, 0.0, 0
     digest = hashlib.blake2b(digest_size=16)
     too_long = refuse(reasons.TOO_LONG, info.role, "goes on for longer than it says; cut it")
@@ -218,8 +227,10 @@ def _decode(
         ):
             if stored:  # by the media's own clock, which begins at 0
                 info = replace(info, start_time=0.0)
-            hear = meter.hear if meter is not None else None
-            for block in mono_blocks(container, info, track, rate, longest, hear, left=left):
+            on_frame = meter.measure if meter is not None else None
+            for block in mono_blocks(
+                container, info, track, rate, max_seconds, on_frame, left=left
+            ):
                 check_free(scratch, block.nbytes)
                 data = block.astype("<i2", copy=False).tobytes()
                 digest.update(data)
@@ -229,7 +240,7 @@ def _decode(
                 energy += float(samples @ samples)
                 frames += len(samples)
                 progress(min(1.0, frames / expected))
-                if frames > longest * rate:
+                if frames > max_seconds * rate:
                     raise too_long
     except TooLate:
         raise too_long from None
@@ -253,7 +264,7 @@ def _decode(
             detail=str(error),
         ) from error
     except (av.error.FFmpegError, ValueError) as error:
-        # A damaged stretch ends decoding early; what was heard before it can be enough.
+        # A damaged stretch ends decoding early; what was decoded before it can be enough.
         if frames < rate:
             raise refuse(
                 reasons.UNREADABLE,
@@ -271,14 +282,14 @@ def _decode(
         stream=track.index,
         peak=peak / 32768.0,
         rms=math.sqrt(energy / max(1, frames)) / 32768.0,
-        loudness=meter.measured() if meter is not None else None,
+        loudness=meter.result() if meter is not None else None,
         digest=digest.digest(),
     )
 
 
 def _edit(path: Path, edits: Sequence[Edit], start: float, rate: int, frames: int) -> int:
-    """Leaves of the media's samples in ``path`` those that ``edits`` show, from the container's
-    ``start`` on (seconds), and tells how many there are."""
+    """Keeps of the media's samples in ``path`` those that ``edits`` show, from the container's
+    ``start`` on (seconds), and returns how many there are."""
     media = path.with_suffix(".media")
     path.rename(media)
     samples = np.memmap(media, dtype="<i2", mode="r", shape=(frames,))
@@ -303,7 +314,7 @@ def music_bounds(sound: PcmSound, *, hop: float = 0.02) -> Bounds:
     thousandth (-60 dB) of the track's own level, so that quiet recordings keep their music.
     """
     size = max(1, round(hop * sound.rate))
-    floor = min(MUSIC_FLOOR, max(sound.rms * 1e-2, 1e-5))
+    floor = min(SILENT_RMS, max(sound.rms * 1e-2, 1e-5))
     loud_first: int | None = None
     loud_last = 0
     chunk = size * 5000

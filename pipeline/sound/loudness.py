@@ -1,4 +1,4 @@
-"""How loud the reference is, by EBU R 128 (ITU-R BS.1770-4), measured once.
+"""The loudness of the reference by EBU R 128 (ITU-R BS.1770-4), measured once.
 
 ffmpeg's ``ebur128`` gives the integrated loudness and the true peak while the reference is
 decoded for the alignment; the result gets one static gain from them (``pipeline.plan.pieces``), so
@@ -17,12 +17,12 @@ from pipeline.media.info import Loudness
 from pipeline.sound.pcm import Form, form_of
 from pipeline.sound.timestamps import STEREO, converted
 
-GATE = -69.5
-"""The measure's own floor is -70 LUFS: nothing passed its gate (LUFS)."""
+GATE_LUFS = -69.5
+"""At the measure's own floor of -70 LUFS nothing passed its gate; below this it was not louder."""
 
 
 class LoudnessMeter:
-    """Hears a track frame by frame.
+    """Measures a track frame by frame.
 
     Where its rate or channels change in the middle, the longest stretch is what counts.
     """
@@ -34,8 +34,8 @@ class LoudnessMeter:
         self._values: dict[str, str] = {}
         self._longest: tuple[float, dict[str, str]] = (0.0, {})
 
-    def hear(self, frame: AudioFrame) -> None:
-        """Measures on; ``frame`` is not changed."""
+    def measure(self, frame: AudioFrame) -> None:
+        """Adds a frame to the measurement; ``frame`` is not changed."""
         if self._graph is None or form_of(frame) != self._form:
             self._end()
             self._graph, self._form = _graph(frame), form_of(frame)
@@ -43,14 +43,14 @@ class LoudnessMeter:
         self._seconds += frame.samples / frame.sample_rate
         self._read(self._graph)
 
-    def measured(self) -> Loudness | None:
-        """The whole track's values; None when nothing was loud enough to be measured."""
+    def result(self) -> Loudness | None:
+        """The whole track's loudness; None when nothing was loud enough to be measured."""
         self._end()
         values = self._longest[1]
         integrated = float(values.get("lavfi.r128.I", -math.inf))
         peaks = [float(v) for k, v in values.items() if k.startswith("lavfi.r128.true_peaks_ch")]
         peak = max(peaks, default=0.0)
-        if integrated < GATE or peak <= 0:
+        if integrated < GATE_LUFS or peak <= 0:
             return None
         return Loudness(integrated=integrated, true_peak=20 * math.log10(peak))
 

@@ -24,8 +24,8 @@ from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.media.packets import packets
 from pipeline.sound.timestamps import MONO, Clock, converted, filled
 
-CHUNK = 1 << 16
-"""Samples (of the track's own rate) that are resampled at a time."""
+CHUNK_SAMPLES = 1 << 16
+"""How many samples (of the track's own rate) are resampled at a time."""
 
 Block = NDArray[np.int16]
 """Shape (samples,), mono."""
@@ -33,19 +33,19 @@ Form = tuple[int, str, str]
 """A frame's rate (hertz), sample format and channel layout, by ffmpeg's names."""
 
 
-SETTLING = 1.0
-"""Seconds at the start in which the form may change: some decoders find it out with the first
+SETTLING_SECONDS = 1.0
+"""The form may change within so long after the start: some decoders find it with the first
 frames."""
 
 
-LOUDEST = 1000.0
-"""Times full scale (60 dB) above which samples are no sound: whole numbers written as floats, or
-what is left of a broken program."""
+MAX_SAMPLE = 1000.0
+"""Full scale is 1. Samples above this (60 dB more) are no sound, but whole numbers written as
+floats, or the output of a broken program."""
 
 
 class NotASound(Exception):
-    """Samples that are no numbers, infinite, or louder than ``LOUDEST``: nothing can be heard in
-    them, and no encoder takes them."""
+    """Samples that are no numbers, infinite, or above ``MAX_SAMPLE``: there is no sound in them,
+    and no encoder takes them."""
 
 
 class TooLate(Exception):
@@ -61,19 +61,18 @@ def mono_blocks(
     info: MediaInfo,
     track: AudioInfo,
     rate: int,
-    longest: float,
-    hear: Callable[[AudioFrame], None] | None = None,
+    max_seconds: float,
+    on_frame: Callable[[AudioFrame], None] | None = None,
     *,
     left: bool = False,
 ) -> Iterator[Block]:
     """The track as mono at ``rate`` hertz, its sample 0 at the container's start, in blocks of any
     length.
 
-    ``hear`` is given the decoded frames as well, at their own rate and with all channels. ``left``
-    takes the first channel instead of the mean of all.
-    Packets that cannot be decoded are left out. Raises ``TooLate`` for a stamp of more than
-    ``longest`` seconds, ``FormChanged``, ``NotASound``, and ``av.error.FFmpegError`` when the rest
-    of the container cannot be read.
+    ``on_frame`` is called with the decoded frames as well, at their own rate and with all channels.
+    ``left`` takes the first channel instead of the mean of all. Packets that cannot be decoded are
+    left out. Raises ``TooLate`` for a stamp after ``max_seconds``, ``FormChanged``, ``NotASound``,
+    and ``av.error.FFmpegError`` when the rest of the container cannot be read.
     """
     first = round(info.start_time * rate)
     steady = info.role == "reference"
@@ -81,22 +80,22 @@ def mono_blocks(
     form: Form | None = None
     given = 0
     for chunk in _chunks(container, track.index, steady):
-        if chunk.pts is not None and chunk.pts / chunk.sample_rate - info.start_time > longest:
+        if chunk.pts is not None and chunk.pts / chunk.sample_rate - info.start_time > max_seconds:
             raise TooLate
         if chunk.format.name.startswith(("flt", "dbl")):
             loudest = np.abs(chunk.to_ndarray()).max(initial=0.0)
-            if not loudest <= LOUDEST:  # as written, this is also true of what is no number
+            if not loudest <= MAX_SAMPLE:  # as written, this is also true of what is no number
                 raise NotASound
         if graph is None or form != form_of(chunk):
             if graph is not None:
                 for block in _end(graph):
                     given += len(block)
                     yield block
-            if given > SETTLING * rate:
+            if given > SETTLING_SECONDS * rate:
                 raise FormChanged
             graph, form = _graph(chunk, rate, first + given, left), form_of(chunk)
-        if hear is not None:
-            hear(chunk)
+        if on_frame is not None:
+            on_frame(chunk)
         graph.push(chunk)
         for block in _ready(graph):
             given += len(block)
@@ -106,8 +105,8 @@ def mono_blocks(
 
 
 def _chunks(container: InputContainer, index: int, steady: bool) -> Iterator[AudioFrame]:
-    """Decoded frames joined to ``CHUNK`` samples or more, stamped in samples; one that does not
-    go on from the last begins a chunk."""
+    """Decoded frames joined to ``CHUNK_SAMPLES`` or more, stamped in samples; one that does not go
+    on from the last begins a chunk."""
     fifo = AudioFifo()
     begin = 0.0
     form: Form | None = None
@@ -126,7 +125,7 @@ def _chunks(container: InputContainer, index: int, steady: bool) -> Iterator[Aud
             begin = place
         frame.pts = None  # else the joined frames would have to lie without jitter
         fifo.write(frame)
-        if fifo.samples >= CHUNK:
+        if fifo.samples >= CHUNK_SAMPLES:
             yield _stamped(fifo, begin, form[0])
     if form is not None and fifo.samples:
         yield _stamped(fifo, begin, form[0])
@@ -148,8 +147,9 @@ def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
     wanted = container.streams[index]
     if not isinstance(wanted, AudioStream):
         raise TypeError(f"stream {index} is no sound")
-    # More threads hand packets around for longer than they decode.
-    wanted.codec_context.thread_count = 1
+    if not wanted.codec_context.is_open:
+        # More threads hand packets around for longer than they decode.
+        wanted.codec_context.thread_count = 1
     for packet in packets(container, wanted):
         try:
             frames = packet.decode()

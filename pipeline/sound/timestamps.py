@@ -1,4 +1,4 @@
-"""Where decoded samples lie in time: where the container's stamps say, but for their jitter.
+"""Where decoded samples lie in time: at the container's time stamps, without their jitter.
 
 Sample 0 is the container's start: a track that starts late begins with zeros, gaps are filled
 with zeros, and what overlaps is cut. Samples are counted on from an anchor, the first frame's
@@ -17,18 +17,17 @@ ffmpeg's filters.
 
 from __future__ import annotations
 
-GAP = 0.01
-"""Stamps that depart from the count by no more than this jitter (seconds)."""
-FAR = 0.05
-"""One that departs by more is believed at once (seconds)."""
-LONG = 0.5
-"""One between the two is believed when the following ones depart as well, for so long
-(seconds)."""
-ANEW = 0.5
-"""Stamps that go back by more than this begin anew (seconds)."""
-SLOW = 5.0
-"""In how long a steady clock takes up what stamps depart by (seconds): with 500 millionths of drift
-they then depart by 2.5 ms."""
+JITTER_SECONDS = 0.01
+"""A stamp that departs from the count by no more than this is jitter."""
+JUMP_SECONDS = 0.05
+"""A stamp that departs by more than this is believed at once."""
+SUSTAINED_SECONDS = 0.5
+"""A stamp between the two is believed when the following ones depart as well, for so long."""
+RESTART_SECONDS = 0.5
+"""Stamps that go back by more than this begin anew."""
+DRIFT_SECONDS = 5.0
+"""In how long a steady clock takes up a departure of the stamps: with 500 millionths of drift they
+then depart by 2.5 ms."""
 MONO = "osf=s16:ochl=mono:rematrix_maxval=1"
 STEREO = "osf=flt:ochl=stereo:rematrix_maxval=1"
 """Forms for ``converted``; mixing down never exceeds full scale."""
@@ -50,17 +49,19 @@ class Clock:
         expected = self._anchor + self._count
         stamp = expected if stamp is None else stamp + self._shift
         off = stamp - expected
-        if self._count > 0 and off < -ANEW * self._rate:
+        if self._count > 0 and off < -RESTART_SECONDS * self._rate:
             self._shift -= off
             stamp, off = expected, 0.0
-        if abs(off) <= GAP * self._rate:
+        if abs(off) <= JITTER_SECONDS * self._rate:
             self._since = None
             if self._steady:
-                self._shift -= off * samples / (SLOW * self._rate)
+                self._shift -= off * samples / (DRIFT_SECONDS * self._rate)
         elif self._since is None:
             self._since = self._count
-        lasting = self._since is not None and self._count - self._since >= LONG * self._rate
-        if self._count == 0 or abs(off) > FAR * self._rate or lasting:
+        lasting = (
+            self._since is not None and self._count - self._since >= SUSTAINED_SECONDS * self._rate
+        )
+        if self._count == 0 or abs(off) > JUMP_SECONDS * self._rate or lasting:
             self._anchor = stamp - self._count
             self._since = None
         place = self._anchor + self._count
@@ -70,12 +71,12 @@ class Clock:
 
 def _place(steady: bool) -> str:
     """``Clock`` in ffmpeg's language: registers 0 to 4 are anchor, since, stamp, shift and off."""
-    drift = f";st(3,ld(3)-ld(4)*S/({SLOW}*SR))" if steady else ""
+    drift = f";st(3,ld(3)-ld(4)*S/({DRIFT_SECONDS}*SR))" if steady else ""
     return (
         "st(2,if(isnan(PTS),N+ld(0),PTS+ld(3)));st(4,ld(2)-N-ld(0));"
-        f"if(gt(N,0)*lt(ld(4),-{ANEW}*SR),st(3,ld(3)-ld(4));st(2,N+ld(0));st(4,0));"
-        f"if(lte(abs(ld(4)),{GAP}*SR),st(1,-1){drift},if(lt(ld(1),0),st(1,N)));"
-        f"if(eq(N,0)+gt(abs(ld(4)),{FAR}*SR)+gte(ld(1),0)*gte(N-ld(1),{LONG}*SR),"
+        f"if(gt(N,0)*lt(ld(4),-{RESTART_SECONDS}*SR),st(3,ld(3)-ld(4));st(2,N+ld(0));st(4,0));"
+        f"if(lte(abs(ld(4)),{JITTER_SECONDS}*SR),st(1,-1){drift},if(lt(ld(1),0),st(1,N)));"
+        f"if(eq(N,0)+gt(abs(ld(4)),{JUMP_SECONDS}*SR)+gte(ld(1),0)*gte(N-ld(1),{SUSTAINED_SECONDS}*SR),"
         "st(0,ld(2)-N);st(1,-1));N+ld(0)"
     )
 
@@ -91,7 +92,7 @@ def filled(rate: int, first: int) -> str:
     ``first`` counts samples of this filter's *input* (that is how ``first_pts`` counts), so the
     rate has to be changed before it.
     """
-    return f"{rate}:async=1:min_hard_comp={GAP}:first_pts={first}"
+    return f"{rate}:async=1:min_hard_comp={JITTER_SECONDS}:first_pts={first}"
 
 
 def timeline(start_time: float, rate: int, form: str, *, steady: bool) -> str:

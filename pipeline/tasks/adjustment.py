@@ -11,18 +11,22 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult, broken
+from pipeline.child.supervise import JobResult, broken
+from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import reason_of, told
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
-from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of
+from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
 from pipeline.tasks.details import Details, chosen
+from pipeline.tasks.record import VariantRecord
+from pipeline.tasks.values import objects
 
 if TYPE_CHECKING:
     from store import Adjustment, Store, Task
@@ -77,16 +81,14 @@ def run_adjustment(
         if stopping():
             return SHUTDOWN
         now = store.get(task.id)
-        theirs = now is None or now.adjust is None
-        if theirs or now is None or now.adjust is None:
+        if now is None or now.adjust is None:
             return LOST
         return None if (now.adjust.owner, now.adjust.number) == (owner, number) else LOST
 
-    def report(event: Mapping[str, Any]) -> None:
-        if event["event"] == "progress" and stop() is None:
-            changes = {key: event[key] for key in ("stage", "progress", "seconds_left")}
+    def report(event: Event) -> None:
+        if isinstance(event, ProgressEvent) and stop() is None:
             with suppress(Fenced, NoSuchTask):  # taken back just now: the next look says so
-                store.update_adjustment(task.id, changes, owner=owner, number=number)
+                store.update_adjustment(task.id, asdict(event), owner=owner, number=number)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
@@ -94,7 +96,7 @@ def run_adjustment(
         work.mkdir(parents=True)
         job = adjusted_job(store, task, work, request.options)
     except FileNotFoundError as error:
-        result = ChildResult(reason=reasons.MISSING_FILE, role=str(error))
+        result = JobResult(reason=reasons.MISSING_FILE, role=str(error))
     except Exception as error:  # as in ``run_task``
         log.exception("[%s] adjustment %d could not begin", task.id, number)
         result = broken(error)
@@ -128,26 +130,24 @@ def _noted(task: Task, error: OSError) -> str:
 
 
 def _finish(
-    store: Store, task: Task, request: Adjustment, result: ChildResult, settings: Settings
+    store: Store, task: Task, request: Adjustment, result: JobResult, settings: Settings
 ) -> None:
     """Swaps the new results in, or notes why there are none."""
     owner, number = request.owner or "", request.number
-    variants = result.outcome["variants"] if result.outcome else {}
-    done = {name: v for name, v in variants.items() if v["status"] == "success"}
-    failed = [v for v in variants.values() if v["status"] != "success"]
-    outcome_reason = result.outcome["reason"] if result.outcome else None
-    if result.outcome is None or not done or (failed and not request.options.get("hint")):
-        reason = result.reason or (failed[0]["reason"] if failed else outcome_reason)
-        detail = result.text or (failed[0]["text"] if failed else "") or None
+    outcome = result.outcome
+    variants = outcome.variants if outcome else {}
+    done = {name: one for name, one in variants.items() if one.output}
+    failed = [one for one in variants.values() if not one.output]
+    if outcome is None or not done or (failed and not request.options.get("hint")):
+        reason = result.reason or (failed[0].reason if failed else outcome and outcome.reason)
+        detail = result.text or (failed[0].text if failed else "") or None
         reason = reason or reasons.RENDER_FAILED
         log.warning("[%s] adjustment %d failed (%s): %s", task.id, number, reason, detail)
         store.fail_adjustment(task.id, reason, owner=owner, number=number, detail=detail)
         return
     results = settings.outputs / "results" / task.id
-    root = settings.outputs.parent
     changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, request.options))}
     details = Details(settings.outputs, task)
-    known: dict[str, Any] = {}
     plans = dict(details.plans)
     back = bool(request.options.get(automatic.KEPT))
     elsewhere = back or bool(request.options.get("hint"))
@@ -155,39 +155,26 @@ def _finish(
     gone = [name for name in VARIANTS if elsewhere and name not in done]
     for name in gone:
         plans.pop(name, None)
-        reason = variants.get(name, {}).get("reason") or reasons.NO_SHARED_MUSIC
-        changes |= {f"{name}_output": None, f"{name}_status": "failed", f"{name}_reason": reason}
-        known |= {f"{name}_size": None, f"{name}_notes": None}
+        why = (variants[name].reason if name in variants else None) or reasons.NO_SHARED_MUSIC
+        changes |= VariantRecord(status="failed", reason=why).keys(name)
     for name, variant in done.items():
-        final = results / f"{task.id}_{name}.mp4"
-        Path(variant["output"]).replace(final)
-        changes |= {
-            f"{name}_output": final.relative_to(root).as_posix(),
-            f"{name}_status": "success",
-            f"{name}_reason": None,
-        }
-        known |= {
-            f"{name}_size": final.stat().st_size,
-            f"{name}_notes": list(variant.get("notes") or ()) or None,
-        }
-        plans[name] = variant["plan"]
-    known["plans"] = plans
+        changes |= published(variant, results / f"{task.id}_{name}.mp4", settings).keys(name)
+        plans[name] = variant.plan
+    known: dict[str, Any] = {"plans": plans}
     # What is true of the files stays; what was true of a result is said anew.
-    kept = [
-        w for w in task.warnings if isinstance(w, Mapping) and w.get("code") != "picture_encoded"
-    ]
-    known["warnings"] = [*kept, *(w for w in result.outcome["warnings"] if w not in kept)]
+    kept = [w for w in objects(task.warnings) if w.get("code") != "picture_encoded"]
+    known["warnings"] = [*kept, *(w for w in outcome.warnings if w not in kept)]
     if back:
         known["alignment"] = automatic.restored(task)
         automatic.restore_evidence(results)
-    elif result.outcome["alignment"]:
-        known["alignment"] = automatic.replaced(task, result.outcome["alignment"])
+    elif outcome.alignment:
+        known["alignment"] = automatic.replaced(task, outcome.alignment)
         if automatic.KEPT in known["alignment"] and automatic.kept(task) is None:
             automatic.keep_evidence(results)
-        evidence = Path(next(iter(done.values()))["output"]).parent / automatic.EVIDENCE
+        evidence = Path(next(iter(done.values())).output or "").parent / automatic.EVIDENCE
         if evidence.is_file():
             evidence.replace(results / automatic.EVIDENCE)
-    changes |= details.put(**known)
+    changes = details.put(**changes, **known)
     store.finish_adjustment(task.id, changes, owner=owner, number=number)
     details.saved()
     for name in gone:

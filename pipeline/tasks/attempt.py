@@ -10,18 +10,20 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult, broken, run_child
-from pipeline.job.model import Job
-from pipeline.model import VARIANTS, Report
+from pipeline.child.supervise import JobResult, broken, run_child
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report
+from pipeline.job.model import Job, VariantOutcome
+from pipeline.model import VARIANTS
 from pipeline.settings import Settings
 from pipeline.tasks.automatic import NOT_RENDERED
 from pipeline.tasks.details import Details, chosen
+from pipeline.tasks.record import VariantRecord, read
 from store import make_task_folder
 
 if TYPE_CHECKING:
@@ -48,13 +50,13 @@ class Execute(Protocol):
         stop: Callable[[], str | None],
         timeout: float,
         tag: str,
-    ) -> ChildResult:
+    ) -> JobResult:
         """The result; never raises for what the job does, only when it cannot be run at all."""
 
 
 def execute_in_child(
     job: Job, report: Report, *, stop: Callable[[], str | None], timeout: float, tag: str
-) -> ChildResult:
+) -> JobResult:
     """Runs the job in a child process of this machine."""
     request = {"kind": "job", "job": job.to_json()}
     return run_child(request, report, stop=stop, timeout=timeout, tag=tag)
@@ -111,43 +113,40 @@ class _Attempt:
             return LOST
         return reasons.CANCELLED if record.cancel_requested else None
 
-    def report(self, event: Mapping[str, Any]) -> None:
+    def report(self, event: Event) -> None:
         """Turns one event of the job into a patch."""
-        kind = event["event"]
-        if kind == "progress":
+        if isinstance(event, ProgressEvent):
             if time.monotonic() - self.last_progress >= PROGRESS_INTERVAL:
                 self.last_progress = time.monotonic()
-                self.patch(
-                    {key: event[key] for key in ("stage", "progress", "seconds_left")},
-                    durable=False,
-                )
-        elif kind == "alignment":
-            self.patch(self.details.put(alignment=event["alignment"]))
-        elif kind == "variant":
-            self.patch(self._publish(event))
-
-    def _publish(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Gives a whole result its final name, and makes the patch that says so."""
-        variant = event["variant"]
-        changes: dict[str, Any] = {f"{variant}_status": event["status"]}
-        details: dict[str, Any] = {f"{variant}_notes": list(event.get("notes") or ()) or None}
-        if event["status"] == "success":
-            if self.stop() is not None:
-                return {}  # a late result of a cancelled or lost attempt is dropped
-            source = Path(event["output"])
-            final = self.results / f"{self.task.id}_{variant}.mp4"
-            source.replace(final)
-            root = self.settings.outputs.parent
-            changes[f"{variant}_output"] = final.relative_to(root).as_posix()
-            details[f"{variant}_size"] = final.stat().st_size
-            changes[f"{variant}_reason"] = None
+                self.patch(asdict(event), durable=False)
+        elif isinstance(event, AlignmentEvent):
+            self.patch(self.details.put(alignment=event.alignment))
         else:
-            changes[f"{variant}_output"] = None
-            changes[f"{variant}_reason"] = event["reason"]
-            log.warning("[%s] %s failed: %s", self.task.id, variant, event["text"])
-        if event.get("plan"):
-            details["plans"] = {**self.details.plans, variant: event["plan"]}
-        return changes | self.details.put(**details)
+            self.patch(self._publish(event.variant, event.outcome))
+
+    def _publish(self, variant: str, outcome: VariantOutcome) -> dict[str, Any]:
+        """Gives a whole result its final name, and makes the patch that says so."""
+        plans = {**self.details.plans, variant: outcome.plan} if outcome.plan else None
+        if outcome.output is None:
+            log.warning("[%s] %s failed: %s", self.task.id, variant, outcome.text)
+        elif self.stop() is not None:
+            return {}  # a late result of a cancelled or lost attempt is dropped
+        made = published(outcome, self.results / f"{self.task.id}_{variant}.mp4", self.settings)
+        changes = made.keys(variant)
+        return self.details.put(**changes, **({"plans": plans} if plans else {}))
+
+
+def published(outcome: VariantOutcome, final: Path, settings: Settings) -> VariantRecord:
+    """Gives a whole result its final name; what the record says of it, or why there is none."""
+    if outcome.output is None:
+        return VariantRecord(status=outcome.status, reason=outcome.reason, notes=outcome.notes)
+    Path(outcome.output).replace(final)
+    return VariantRecord(
+        status=outcome.status,
+        output=final.relative_to(settings.outputs.parent).as_posix(),
+        size=final.stat().st_size,
+        notes=outcome.notes,
+    )
 
 
 def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
@@ -170,30 +169,30 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         dance_track=options.get("dance_track"),
         reference_track=options.get("reference_track"),
         variants=VARIANTS,
+        uploaded=True,
     )
 
 
-def _finish(attempt: _Attempt, result: ChildResult) -> None:
+def _finish(attempt: _Attempt, result: JobResult) -> None:
     """The last patch of an attempt."""
     task_id = attempt.task.id
     if result.outcome is not None:
         outcome = result.outcome
-        done = [n for n, v in outcome["variants"].items() if v["status"] == "success"]
+        done = any(one.status == "success" for one in outcome.variants.values())
+        missing = VariantRecord(status="failed", reason=outcome.reason)
+        absent = [missing.keys(name) for name in VARIANTS if name not in outcome.variants]
         changes = attempt.details.put(
-            alignment=outcome["alignment"],
-            timings=outcome["seconds"],
-            warnings=list(outcome["warnings"]),
+            alignment=outcome.alignment,
+            timings=outcome.seconds,
+            warnings=list(outcome.warnings),
+            **{key: value for keys in absent for key, value in keys.items()},
         )
         if done:
             options = chosen(attempt.task.options or {})
             changes |= {"status": "success", "reason": None, "options": options}
         else:
-            reason = outcome["reason"] or reasons.RENDER_FAILED
+            reason = outcome.reason or reasons.RENDER_FAILED
             changes |= {"status": "failed", "reason": reason}
-        for variant in VARIANTS:
-            if variant not in outcome["variants"]:
-                changes[f"{variant}_status"] = "failed"
-                changes[f"{variant}_reason"] = outcome["reason"]
         attempt.patch(_completed(changes))
     else:
         reason = result.reason or reasons.CRASHED
@@ -204,15 +203,13 @@ def _finish(attempt: _Attempt, result: ChildResult) -> None:
         log.warning("[%s] failed (%s): %s%s", task_id, reason, result.text, trace)
         changes = {"status": "failed", "reason": reason, "reason_role": result.role}
         record = attempt.store.get(task_id)
-        if record and (record.v2_output or record.modular_output) and reason != reasons.CANCELLED:
+        results = read(record).results if record else ()
+        if results and reason != reasons.CANCELLED:
             # One result was whole before the other killed the child: the task has succeeded.
             changes = {"status": "success", "reason": None}
-            for variant in VARIANTS:
-                if not getattr(record, f"{variant}_output"):
-                    changes[f"{variant}_status"] = "failed"
-                    changes[f"{variant}_reason"] = reason
-        details = attempt.details.put(detail=result.text or None)
-        attempt.patch(_completed({**changes, **details}))
+            for variant in set(VARIANTS) - set(results):
+                changes |= VariantRecord(status="failed", reason=reason).keys(variant)
+        attempt.patch(_completed(attempt.details.put(**changes, detail=result.text or None)))
 
 
 def _completed(changes: dict[str, Any]) -> dict[str, Any]:
@@ -269,7 +266,7 @@ def run_task(
         job = job_of(store, task, work, task.options or {})
     except FileNotFoundError as error:
         role = str(error)
-        result = ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
+        result = JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
     except Exception as error:  # a record that somebody spoilt, too
         log.exception("[%s] the attempt could not begin", task.id)
         result = broken(error)

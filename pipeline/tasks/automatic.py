@@ -68,7 +68,7 @@ def restored(task: Task) -> dict[str, Any]:
 def options_of(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
     """The options that a request is rendered and saved with.
 
-    Going back takes the nudge back too: that of now was heard at another place.
+    Going back takes the nudge back too: the present one belongs to another place.
     """
     if not request.get(KEPT):
         return dict(request)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.plan.options import RenderOptions
+from pipeline.tasks.record import VARIANT_KEYS, value_of
+from pipeline.tasks.values import mapping, objects
 from store import KEY, path_of, whole, write
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIELDS = ("alignment", "plans", "timings", "warnings", "detail")
-KEYS = (*FIELDS, *(f"{name}_{what}" for name in ("modular", "v2") for what in ("size", "notes")))
+KEYS = (
+    *FIELDS,
+    *(key for keys in VARIANT_KEYS.values() for key in keys if key.endswith(("_size", "_notes"))),
+)
 IN_A_ROW = frozenset({"same_file"})
 """Warnings by which a row of the table is read differently."""
 LONGEST_DETAIL = 200
@@ -35,8 +40,8 @@ class Details:
     def __init__(self, outputs: Path, task: Task) -> None:
         """Begins with what the task has, and removes what crashes left of other versions."""
         task = whole(outputs, task)
-        given = {key: getattr(task, key) for key in FIELDS} | dict(task.extra)
-        self.values: dict[str, Any] = {key: given[key] for key in KEYS if given.get(key)}
+        given = {key: value_of(task, key) for key in KEYS}
+        self.values: dict[str, Any] = {key: value for key, value in given.items() if value}
         self._outputs = outputs
         self._id = task.id
         self._names = [str(task.extra.get(KEY))]
@@ -49,15 +54,16 @@ class Details:
     @property
     def plans(self) -> Mapping[str, Any]:
         """The plans by variant, so far."""
-        plans = self.values.get("plans")
-        return plans if isinstance(plans, Mapping) else {}
+        return mapping(self.values.get("plans"))
 
     def put(self, **values: Any) -> dict[str, Any]:
-        """Writes the details with ``values`` (a None takes one away), synced; returns the changes
-        that the record needs. Never raises for the disk: a result counts more than its details.
+        """Writes those of ``values`` that belong aside (a None takes one away), synced; returns
+        all changes that the record needs. Never raises for the disk: a result counts more than its
+        details.
         """
-        self.values = {k: v for k, v in (self.values | values).items() if v is not None}
-        row = _row(self.values)
+        aside = {key: values.pop(key) for key in KEYS if key in values}
+        self.values = {k: v for k, v in (self.values | aside).items() if v is not None}
+        row = values | _row(self.values)
         if all(row[key] == value for key, value in self.values.items()):
             return {**row, KEY: None}
         try:
@@ -85,7 +91,7 @@ def _row(values: Mapping[str, Any]) -> dict[str, Any]:
         row["alignment"] = _verdict(values["alignment"])
     if values.get("detail"):
         row["detail"] = str(values["detail"])[:LONGEST_DETAIL]
-    given = [w for w in values.get("warnings") or () if isinstance(w, Mapping)]
+    given = objects(values.get("warnings"))
     return row | {"warnings": [w for w in given if w.get("code") in IN_A_ROW] or None}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.tasks.record import adjusting, number, seconds_spent
-from store import Task
+from pipeline.tasks.record import TaskRecord
 
 
 @dataclass(frozen=True)
@@ -24,38 +23,22 @@ class Queue:
     takes is not known."""
 
 
-def queue_of(tasks: Iterable[Task], workers: int, now: datetime) -> Queue:
+def queue_of(tasks: Sequence[TaskRecord], workers: int, now: datetime) -> Queue:
     """The queue: places in the order of creation, and when it will be empty.
 
     A waiting task is taken to need as long as the median of the last twenty that ended
     well; the workers share them evenly.
     """
-    pending: list[Task] = []
-    left: list[float] = []
-    spent: list[float] = []
-    running = adjusted = 0
-    known = True
-    for task in tasks:
-        adjusted += adjusting(task)
-        if task.status == "pending":
-            pending.append(task)
-        elif task.status == "processing":
-            running += 1
-            seconds = number(task.seconds_left)
-            if seconds is None:
-                known = False
-            else:
-                left.append(seconds)
-        elif task.status == "success":
-            seconds = seconds_spent(task, now)
-            if seconds is not None:
-                spent.append(seconds)
-    typical = sorted(spent[-20:])[len(spent[-20:]) // 2] if spent else None
-    if not known and typical is not None:
-        left.extend([typical] * (running - len(left)))
-        known = True
+    pending = [task for task in tasks if task.status == "pending"]
+    running = [task for task in tasks if task.status == "processing"]
+    adjusting = sum(task.adjusting for task in tasks)
+    ended = (task.seconds_spent(now) for task in tasks if task.status == "success")
+    spent = sorted([seconds for seconds in ended if seconds is not None][-20:])
+    typical = spent[len(spent) // 2] if spent else None
+    left = [typical if task.seconds_left is None else task.seconds_left for task in running]
+    known = [seconds for seconds in (*left, *[typical] * len(pending)) if seconds is not None]
     total: float | None = None
-    if known and not adjusted and (not pending or typical is not None):
-        total = sum(left) + len(pending) * (typical or 0.0)
-        total = max([total / max(1, workers), *left])
-    return Queue({task.id: i for i, task in enumerate(pending, 1)}, running, adjusted, total)
+    if not adjusting and len(known) == len(running) + len(pending):
+        total = max([sum(known) / max(1, workers), *known[: len(running)]])
+    places = {task.id: place for place, task in enumerate(pending, 1)}
+    return Queue(places, len(running), adjusting, total)

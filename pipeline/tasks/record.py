@@ -1,89 +1,255 @@
-"""Facts of a task as the file has them: a person may have edited any, so each is cleaned here."""
+"""A task as the page and the pipeline read it: every value of its record in its type.
+
+A person may have edited any value of the task file. ``read`` is the one place that looks at what
+is really there: what is of another type counts as absent, and nobody behind it asks again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from store import Task
+from pipeline.media.info import AudioInfo, MediaInfo, Role
+from pipeline.model import BEST_FIRST, VARIANTS, VariantName
+from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import RenderPlan
+from pipeline.tasks.answer import Answer, read_answer
+from pipeline.tasks.values import count, mapping, number, objects, share, text, texts
 
+if TYPE_CHECKING:
+    from pipeline.job.warnings import Notice
+    from store import Task
+
+SoundTracks = Sequence[AudioInfo]
 ACTIVE = frozenset({"pending", "processing"})
 MUTE = frozenset({"no_sound", "silent"})
 """Reasons that say that a file has no sound to find anything by."""
 
 
-def as_time(value: str | datetime | None) -> datetime | None:
-    """A moment of the task file; naive ones are UTC; None for what is no date."""
-    if isinstance(value, str):
+@dataclass(frozen=True)
+class VariantRecord:
+    """What a task's record has of one variant. Each field but the plan is a key of its own, which
+    :meth:`keys` names."""
+
+    status: str | None = None
+    """success or failed; None while nothing is known."""
+    output: str | None = None
+    """Path of the result, relative to the project's root."""
+    size: int | None = None
+    """Of the result (bytes)."""
+    reason: str | None = None
+    """A code of ``pipeline.reasons`` where there is no result."""
+    notes: tuple[str, ...] = ()
+    """Codes of ``pipeline.job.warnings``."""
+    plan_json: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def plan(self) -> RenderPlan | None:
+        """What the result was made by; None without one, or for what a person made of it."""
         try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
+            return RenderPlan.from_json(dict(self.plan_json)) if self.plan_json else None
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
             return None
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+    def keys(self, variant: str) -> dict[str, Any]:
+        """The keys of the record that say this of a variant; a None takes the key away."""
+        return {f"{variant}_{part}": getattr(self, part) or None for part in _PARTS}
 
 
-def seconds_spent(task: Task, now: datetime) -> float | None:
-    """Seconds since the task was started, or between its start and its end."""
-    started = as_time(task.started_at)
-    if started is None:
-        return None
-    ended = as_time(task.completed_at)
-    if task.status == "processing" or ended is None:
-        if task.status != "processing":
+_PARTS: Mapping[str, Callable[[object], Any]] = {
+    "status": text,
+    "output": text,
+    "size": count,
+    "reason": text,
+    "notes": texts,
+}
+"""The parts of a variant that are keys of the record, and how each is read."""
+VARIANT_KEYS = {name: tuple(VariantRecord().keys(name)) for name in VARIANTS}
+"""The keys of each variant in a record."""
+
+
+@dataclass(frozen=True)
+class AdjustmentRecord:
+    """How an adjustment goes on, or that the last one failed."""
+
+    number: int
+    status: str
+    progress: float | None
+    """0 to 1."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """One task. Times are aware, sizes bytes, progress is between 0 and 1."""
+
+    id: str
+    status: str
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    attempts: int = 0
+    stage: str | None = None
+    progress: float | None = None
+    seconds_left: float | None = None
+    reason: str | None = None
+    """Why it failed: a code of ``pipeline.reasons``."""
+    reason_role: str | None = None
+    """Of which file the reason speaks, where it speaks of one."""
+    detail: str | None = None
+    cancel_requested: bool = False
+    visitor: str | None = None
+    revision: int = 0
+    """How often the results were replaced."""
+    dance_name: str | None = None
+    reference_name: str | None = None
+    dance_size: int | None = None
+    dance_file: str | None = None
+    """Path relative to the project's root."""
+    reference_file: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for: options of rendering, a place by hand, sound tracks."""
+    variants: Mapping[VariantName, VariantRecord] = field(default_factory=dict)
+    answer: Answer = field(default_factory=Answer)
+    warnings: tuple[Notice, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by stage."""
+    adjust: AdjustmentRecord | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in ACTIVE
+
+    @property
+    def adjusting(self) -> bool:
+        """Whether an adjustment is being made, or waits for its turn."""
+        return self.adjust is not None and self.adjust.status in ACTIVE
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a person has to place the song: the dance has no sound to find it by."""
+        return self.status == "failed" and self.reason in MUTE and self.reason_role != "reference"
+
+    @property
+    def results(self) -> tuple[VariantName, ...]:
+        """The variants that have a result, the most exact first."""
+        return tuple(name for name in BEST_FIRST if self.variant(name).output)
+
+    @property
+    def same_file(self) -> bool:
+        """Whether one recording was given as both the dance and the reference."""
+        return any(warning["code"] == "same_file" for warning in self.warnings)
+
+    def variant(self, name: str) -> VariantRecord:
+        """What is known of a variant; an empty record without anything."""
+        return self.variants.get(name) or VariantRecord()
+
+    def cut_off_at(self, role: Role) -> float | None:
+        """Where a file that was cut off ends (seconds); None for a whole one."""
+        found = [w["at"] for w in self.warnings if w["code"] == f"{role}_cut_off" and "at" in w]
+        return found[0] if found else None
+
+    def tracks(self, role: Role) -> SoundTracks | None:
+        """The sound tracks of a file; None where no plan says."""
+        plans = [plan for one in self.variants.values() if (plan := one.plan)]
+        infos = [plan.dance if role == "dance" else plan.reference for plan in plans]
+        return infos[0].sounds if infos else None
+
+    def seconds_spent(self, now: datetime) -> float | None:
+        """Seconds since the task was started, or between its start and its end."""
+        ended = now if self.status == "processing" else self.completed_at
+        if self.started_at is None or ended is None:
             return None
-        ended = now
-    return max(0.0, (ended - started).total_seconds())
+        return max(0.0, (ended - self.started_at).total_seconds())
+
+    @cached_property
+    def made_with(self) -> RenderOptions:
+        """The options that the present result was made with."""
+        plans = (self.variant(name).plan for name in BEST_FIRST)
+        made = next((plan.options for plan in plans if plan), None)
+        try:
+            return made or RenderOptions.from_json(dict(self.options))
+        except (TypeError, ValueError):
+            return RenderOptions()
 
 
-def number(value: Any) -> float | None:
-    """A figure of the file, which a person may have edited; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def read(task: Task) -> TaskRecord:
+    """The record of a task of the store."""
+    get = partial(value_of, task)
+    options, plans = mapping(get("options")), mapping(get("plans"))
+    timings = {str(stage): number(value) for stage, value in mapping(get("timings")).items()}
+    # What an earlier attempt has answered says nothing of one that has not answered yet.
+    answered = task.status != "processing" or (text(get("stage")) or "").startswith("render_")
+    shown = answered and task.status != "pending"
+    return TaskRecord(
+        **{name: getattr(task, name) for name in _OF_THE_STORE},
+        **{name: clean(get(name)) for clean, names in _OF_ONE_TYPE.items() for name in names},
+        revision=count(get("revision")) or 0,
+        options=options,
+        variants={
+            name: VariantRecord(
+                **{part: clean(get(f"{name}_{part}")) for part, clean in _PARTS.items()},
+                plan_json=mapping(plans.get(name)),
+            )
+            for name in VARIANTS
+        },
+        answer=read_answer(get("alignment"), options) if shown else Answer(),
+        warnings=tuple(_warnings(get("warnings"))),
+        timings={stage: value for stage, value in timings.items() if value is not None},
+        adjust=_adjustment(get("adjust")),
+    )
+
+
+def tracks_of(facts: Mapping[str, Any]) -> SoundTracks:
+    """The sound tracks in what a child process found in a file (``pipeline.child.calls``)."""
+    return MediaInfo.from_json(
+        {name: facts[name] for name in MediaInfo.__dataclass_fields__}
+    ).sounds
+
+
+def value_of(task: Task, key: str) -> Any:
+    """The value of any key of a task's record: only here it is known where the store keeps it."""
+    return task.extra[key] if key in task.extra else getattr(task, key, None)
+
+
+_OF_THE_STORE = ("id", "status", "created_at", "started_at", "completed_at", "attempts")
+
+
+_OF_ONE_TYPE: Mapping[Callable[[object], Any], Sequence[str]] = {
+    text: (
+        *("stage", "reason", "reason_role", "detail", "visitor"),
+        *("dance_name", "reference_name", "dance_file", "reference_file"),
+    ),
+    count: ("dance_size",),
+    share: ("progress",),
+    number: ("seconds_left",),
+    (lambda value: value is True): ("cancel_requested",),
+}
+"""How each of these keys is read."""
+
+
+def _warnings(given: Any) -> list[Notice]:
+    """The warnings that have a code, each with those of its other values that are figures."""
+    found: list[Notice] = []
+    for one in objects(given):
+        figures = {key: number(value) for key, value in one.items() if key != "code"}
+        if isinstance(one.get("code"), str):
+            usable = {key: value for key, value in figures.items() if value is not None}
+            found.append({"code": one["code"], **usable})
+    return found
+
+
+def _adjustment(given: Any) -> AdjustmentRecord | None:
+    values = mapping(given) or getattr(given, "__dict__", {})
+    if not (status := text(values.get("status"))):
         return None
-    return float(value) if abs(value) < 1e15 else None
-
-
-def adjusting(task: Task) -> bool:
-    """Whether an adjustment of the task is being made."""
-    return task.adjust is not None and task.adjust.status in ACTIVE
-
-
-def plan_of(task: Task, kind: str) -> Mapping[str, Any]:
-    """The render plan of a variant as the file has it; empty when there is none."""
-    plans = task.plans if isinstance(task.plans, Mapping) else {}
-    plan = plans.get(kind)
-    return plan if isinstance(plan, Mapping) else {}
-
-
-def options_of(task: Task) -> dict[str, Any]:
-    """The options that the present result was made with."""
-    for kind in ("modular", "v2"):
-        options = plan_of(task, kind).get("options")
-        if isinstance(options, Mapping):
-            return dict(options)
-    return dict(task.options or {})
-
-
-def warnings_of(task: Task) -> list[Mapping[str, Any]]:
-    """The task's warnings, each with its ``code``; what a person made of them is left out."""
-    given = task.warnings if isinstance(task.warnings, Sequence) else ()
-    return [warning for warning in given if isinstance(warning, Mapping)]
-
-
-def cut_off_at(task: Task, role: str) -> float | None:
-    """Where a file that was cut off ends (seconds); None for a whole one."""
-    found = [w for w in warnings_of(task) if w.get("code") == f"{role}_cut_off"]
-    return number(found[0].get("at")) if found else None
-
-
-def same_file(task: Task) -> bool:
-    """Whether one recording was given as both the dance and the reference."""
-    return any(warning.get("code") == "same_file" for warning in warnings_of(task))
-
-
-def waiting(task: Task) -> bool:
-    """Whether a person has to place the song: the dance has no sound to find it by."""
-    of_reference = task.extra.get("reason_role") == "reference"
-    return task.status == "failed" and task.reason in MUTE and not of_reference
+    return AdjustmentRecord(
+        number=count(values.get("number")) or 0,
+        status=status,
+        progress=share(values.get("progress")),
+        reason=text(values.get("reason")),
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import reasons
+from pipeline.media import facts_note
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
 from store import NotSaved, make_task_folder
@@ -31,6 +32,8 @@ EXTENSIONS = frozenset((*FILM_ENDINGS, *SOUND_ENDINGS))
 
 Take = Literal["move", "link", "copy", "copy_and_remove"]
 
+NOTE_SUFFIX = facts_note.SUFFIX
+"""In place of a stored file's ending: its facts, which are handed in with it."""
 SPARE_BYTES = 200 * 1024 * 1024
 """Left free on the disk after the uploads are stored."""
 
@@ -116,6 +119,10 @@ def submit(
         shared: Take = "link" if keep_reference else "move"
         _take(reference, targets["reference"], shared if move else "copy")
         _take(dance, targets["dance"], "move" if move else "copy")
+        if move:  # a copy has another time of change, so no note would hold for it
+            for source, target in ((dance, targets["dance"]), (reference, targets["reference"])):
+                with suppress(OSError):  # not looked at yet: the task will
+                    os.link(facts_note.note_path(source), facts_note.note_path(target))
         root = settings.outputs.parent
         return store.create(
             {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.media import ffmpeg
-from pipeline.sample.pair import MUSIC_AT
+from pipeline.sample.pair import OFFSET_SECONDS
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, records, until, wait_done, wait_status
 
@@ -139,7 +139,7 @@ def test_what_is_not_found_is_placed_by_hand(
     page.locator(".st-key-detail", has_text="share no music").wait_for()
     page.get_by_role("radio", name="Place by hand").click()
     videos = page.locator(".place video")
-    for video, second in ((videos.nth(0), 4.0), (videos.nth(1), 4.0 + MUSIC_AT)):
+    for video, second in ((videos.nth(0), 4.0), (videos.nth(1), 4.0 + OFFSET_SECONDS)):
         video.evaluate(
             "async (video, second) => {"
             " if (video.readyState < 1) await new Promise(r => { video.onloadedmetadata = r; });"
@@ -150,11 +150,11 @@ def test_what_is_not_found_is_placed_by_hand(
     marks.first.click()
     page.locator(".place").get_by_role("button", name="Marked at 4.00 s").wait_for()
     marks.first.click()
-    save = page.get_by_role("button", name=re.compile(rf"Use this place \(\+{MUSIC_AT:.3f}"))
+    save = page.get_by_role("button", name=re.compile(rf"Use this place \(\+{OFFSET_SECONDS:.3f}"))
     save.wait_for()
     shot(page, "placed", full=True)
     save.click()
     record = wait_status(server, page, task_id, "success")
-    assert abs(record["alignment"]["offset"] - MUSIC_AT) < 1e-3
+    assert abs(record["alignment"]["offset"] - OFFSET_SECONDS) < 1e-3
     page.locator(".compare video[src*='/v2']").wait_for(state="attached")
     shot(page, "placed-result", full=True)

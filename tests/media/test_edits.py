@@ -46,7 +46,7 @@ def test_a_hidden_picture_behind_the_end_does_not_force_encoding(
 ) -> None:
     # 161 pictures: the last one shown is a B-picture that refers to one that is not.
     pair = trimmed(song, tmp_path, [(0.0, 161 / FPS)], clip)
-    frames = pair.materials.frames
+    frames = pair.measurements.frames
     shown = frames.pts[~frames.hidden]
     assert np.any(frames.hidden & (frames.pts > shown.max())), "nothing is hidden behind the end"
     result = make_result(pair, [Segment(0.0, 8.0, OFFSET)], tmp_path / "out.mp4")

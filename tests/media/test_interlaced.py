@@ -48,7 +48,7 @@ def test_fields_without_stamps_are_kept(
     got = numbers_of_fields(result.path)
     assert got == list(range(got[0], round(SECONDS * FPS * 2)))
     assert got[0] % 2 == 0 and got[0] <= start * FPS * 2
-    begin = pair.materials.frames.seconds(result.plan.picture.start)
+    begin = pair.measurements.frames.seconds(result.plan.picture.start)
     assert abs(begin - got[0] / (FPS * 2)) < 0.03  # the sound begins a little earlier
     late = late_by(measure.sound(result.path), song.mean(axis=1), OFFSET + begin, seconds=3.0)
     assert abs(late) < 0.001
@@ -102,7 +102,7 @@ def test_what_is_encoded_again_is_deinterlaced(
         assert max(after) < 1.2
     else:
         assert max(after) < 1.1
-    begin = pair.materials.frames.seconds(result.plan.picture.start)
+    begin = pair.measurements.frames.seconds(result.plan.picture.start)
     late = late_by(measure.sound(result.path), song.mean(axis=1), OFFSET + begin, seconds=3.0)
     assert abs(late) < 0.002
 

@@ -111,8 +111,8 @@ def test_an_ordinary_recording_is_read_as_it_is(song: NDArray[np.float32], tmp_p
 
 def check(dance: Path, song: NDArray[np.float32], folder: Path, count: int) -> None:
     pair = read_pair(dance, write_sound(song, folder / "r.flac"), folder / "scratch")
-    seconds = pair.materials.frames.seconds
-    frames = pair.materials.frames
+    seconds = pair.measurements.frames.seconds
+    frames = pair.measurements.frames
     first = seconds(int(frames.pts.min()))
     # The map that the dance's own sound follows, by its pictures.
     segment = Segment(0.0, 30.0, OFFSET - first)

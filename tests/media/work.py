@@ -14,7 +14,7 @@ from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan
-from pipeline.plan.measurements import Materials, gather
+from pipeline.plan.measurements import Measurements, measure_files
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.render.result import RenderReport, render
@@ -34,7 +34,7 @@ class Pair:
     reference: Path
     dance_info: MediaInfo
     reference_info: MediaInfo
-    materials: Materials
+    measurements: Measurements
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def read_pair(dance: Path, reference: Path, scratch: Path) -> Pair:
     reference_info = probe(reference, role="reference", settings=SETTINGS)
     heard = decode_sound(dance, dance_info, scratch, settings=SETTINGS)
     clean = decode_sound(reference, reference_info, scratch, settings=SETTINGS, loudness=True)
-    materials = gather(dance, dance_info, heard, clean, settings=SETTINGS)
-    return Pair(dance, reference, dance_info, reference_info, materials)
+    measurements = measure_files(dance, dance_info, heard, clean, settings=SETTINGS)
+    return Pair(dance, reference, dance_info, reference_info, measurements)
 
 
 def make_result(
@@ -72,7 +72,7 @@ def make_result(
         pair.reference_info,
         variant=variant,
         options=options or RenderOptions(),
-        materials=pair.materials,
+        measurements=pair.measurements,
     )
     plan = RenderPlan.from_json(json.loads(json.dumps(plan.to_json())))
     scratch = scratch or out.parent / f"scratch-{out.stem}"

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pipeline.model import Segment
 from pipeline.settings import get_settings
-from pipeline.tasks import answer
-from store import Task
+from pipeline.tasks.record import TaskRecord
+from tests.pipeline.plan.test_plan import plan
+from tests.tasks import task_of
 from ui.service import stop_service
 from ui.table import grid
 from ui.task.compare import alike
@@ -147,30 +149,31 @@ def test_a_place_by_hand_claims_no_agreement(
 
 
 def test_results_that_nobody_can_tell_apart_are_called_the_same() -> None:
-    def results(first: float, second: float, apart: float | None, cut: int = 0) -> Task:
+    def results(apart: float | None, offset: float = -1.0, end: float = 14.0) -> TaskRecord:
         plans = {
-            kind: {"variant": kind, "picture": {"start": start}, "sound": {"start": sound}}
-            for kind, start, sound in (("modular", cut, first), ("v2", 0, second))
+            "modular": plan(Segment(3.0, 14.0, -1.0)).to_json(),
+            "v2": plan(Segment(3.0, end, offset)).to_json(),
         }
-        return Task(DONE, "success", alignment={"agreement_ms": apart}, plans=plans)
+        alignment = {"agreement_ms": apart}
+        return task_of(DONE, "success", alignment=alignment, plans=json.loads(json.dumps(plans)))
 
-    assert alike(results(1.0, 1.0, None)), "placed by hand: one plan"
-    assert alike(results(1.0, 1.0001, 0.1))
-    assert not alike(results(1.0, 1.03, 30.0))
-    assert not alike(results(1.0, 1.0001, 0.1, cut=25)), "one is longer"
-    assert not alike(Task(DONE, "success"))
+    assert alike(results(None)), "placed by hand: one plan"
+    assert alike(results(0.1, -1.0001))
+    assert not alike(results(30.0, -1.03))
+    assert not alike(results(0.1, -1.0001, end=15.0)), "one is longer"
+    assert not alike(task_of(DONE, "success"))
 
 
 def test_an_earlier_attempts_answer_is_not_shown_while_another_runs() -> None:
     fields = {"alignment": RECORDS[DONE]["alignment"], "message": ""}
     for stage, shown in (("decode", None), ("align_modular", None), ("render_v2", 3.2)):
-        task = Task(DONE, "processing", stage=stage, **fields)
-        assert answer.agreement_ms(task) == shown, stage
-    assert answer.confidence(Task(DONE, "pending", **fields)) is None
+        task = task_of(DONE, "processing", stage=stage, **fields)
+        assert task.answer.agreement_ms == shown, stage
+    assert task_of(DONE, "pending", **fields).answer.confidence is None
 
 
 def test_a_tiny_difference_is_not_called_none() -> None:
-    task = Task(DONE, "success", alignment={"confidence": 0.9, "agreement_ms": 0.03})
+    task = task_of(DONE, "success", alignment={"confidence": 0.9, "agreement_ms": 0.03})
     assert words_of.verdict(task) == "Both methods agree to less than 0.1 ms. Confidence: high."
     assert words_of.agreement_text(task) == "< 0.1 ms"
 
@@ -192,10 +195,10 @@ def test_the_file_is_looked_at_again(outputs: Path) -> None:
 
 
 def test_progress_is_in_whole_per_cents() -> None:
-    assert grid.progress(Task(DONE, "processing", progress=0.27493)) == 27
-    assert grid.progress(Task(DONE, "processing", progress=7.0)) == 100
-    assert grid.progress(Task(DONE, "success")) == 100
-    assert grid.progress(Task(DONE, "failed", progress=0.5)) is None
+    assert grid.progress(task_of(DONE, "processing", progress=0.27493)) == 27
+    assert grid.progress(task_of(DONE, "processing", progress=7.0)) == 100
+    assert grid.progress(task_of(DONE, "success")) == 100
+    assert grid.progress(task_of(DONE, "failed", progress=0.5)) is None
 
 
 def test_one_task_is_not_called_tasks(outputs: Path) -> None:

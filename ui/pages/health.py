@@ -31,7 +31,7 @@ def show_health(service: Service, viewer: Viewer) -> None:
     if running_well(service) and not snapshot.problems and not snapshot.unsaved:
         st.success(t("health.well"), icon=":material/check_circle:")
     health = service.runner.health()
-    queue = queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
+    queue = queue_of(service.tasks(snapshot), service.settings.workers, datetime.now(UTC))
     free = free_space(service)
     with st.container(horizontal=True):
         st.metric(t("health.workers"), f"{health['alive']} / {health['workers']}")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from pipeline.tasks import answer
-from pipeline.tasks.record import as_time, seconds_spent
-from store import Task
+from pipeline.tasks.record import TaskRecord, read
 from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.words import sentences
@@ -23,7 +21,7 @@ from ui.words.text import t
 DAYS = (1, 7, 30, 90)
 COLOURS = ["#2f9e63", "#c83349"]
 """Of what worked and of what did not."""
-MOST = 5000
+MAX_ROWS = 5000
 """Rows that the table shows; the CSV has them all."""
 
 
@@ -48,7 +46,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
         st.metric(t("history.rate"), f"{good.mean():.0%}")
         st.metric(t("history.median"), duration(_median(frame.loc[good, "seconds"])))
     _charts(frame)
-    shown = frame.tail(MOST).iloc[::-1]
+    shown = frame.tail(MAX_ROWS).iloc[::-1]
     config = st.column_config
     st.dataframe(
         shown.assign(
@@ -89,13 +87,12 @@ def show_history(service: Service, viewer: Viewer) -> None:
     )
 
 
-def finished(service: Service, viewer: Viewer, days: int) -> list[Task]:
+def finished(service: Service, viewer: Viewer, days: int) -> list[TaskRecord]:
     """The viewer's finished tasks of the last days, from the file and the history, each once."""
-    tasks = {task.id: task for task in service.store.history(days)}
-    since = datetime.now(UTC).timestamp() - days * 86400
-    for task in service.store.snapshot().tasks:
-        ended = as_time(task.completed_at)
-        if task.status in {"success", "failed"} and ended and ended.timestamp() >= since:
+    tasks = {task.id: read(task) for task in service.store.history(days)}
+    since = datetime.now(UTC) - timedelta(days=days)
+    for task in service.tasks():
+        if not task.active and task.completed_at and task.completed_at >= since:
             tasks[task.id] = task
     return viewer.visible(service, tasks.values())
 
@@ -107,7 +104,7 @@ def _zone() -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
+def frame_of(tasks: Sequence[TaskRecord], zone: ZoneInfo) -> pd.DataFrame:
     """One row a task, oldest first; ``day`` is the viewer's own, ``agreement`` is in words."""
     now = datetime.now(UTC)
     frame = pd.DataFrame(
@@ -117,9 +114,9 @@ def frame_of(tasks: Sequence[Task], zone: ZoneInfo) -> pd.DataFrame:
             "dance": [shown_name(task.dance_name) for task in tasks],
             "reference": [shown_name(task.reference_name) for task in tasks],
             "completed": moments(task.completed_at for task in tasks),
-            "seconds": [seconds_spent(task, now) for task in tasks],
-            "confidence": [answer.confidence(task) for task in tasks],
-            "agreement_ms": [answer.agreement_ms(task) for task in tasks],
+            "seconds": [task.seconds_spent(now) for task in tasks],
+            "confidence": [task.answer.confidence for task in tasks],
+            "agreement_ms": [task.answer.agreement_ms for task in tasks],
             "agreement": [sentences.agreement_text(task) for task in tasks],
             "reason": [
                 sentences.reason_text(task) if task.status == "failed" else "" for task in tasks

@@ -19,6 +19,6 @@ def show_home(service: Service, viewer: Viewer) -> None:
     st.caption(t("app.what"))
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
-    notices.remember_opened(viewer.visible(service, service.store.snapshot().tasks))
+    notices.remember_opened(viewer.visible(service, service.tasks()))
     part(table.show_table, service, viewer)
     part(detail.show_detail, service, viewer)

@@ -14,7 +14,10 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from ui.parts import toasts
+
 P = ParamSpec("P")
+_REDRAW = "live.redraw"
 
 
 def live(
@@ -23,3 +26,13 @@ def live(
     """Show a part that is drawn by itself after a click in it and ``every`` so many seconds."""
     with st.container():
         st.fragment(show, run_every=every)(*args, **kwargs)
+
+
+def redraw_page() -> None:
+    """Have the next run of a part draw the whole page: what stands outside it is another now."""
+    st.session_state[_REDRAW] = True
+
+
+def take_redraw() -> bool:
+    """Whether the whole page is to be drawn, for a change or for a toast; asked once."""
+    return bool(st.session_state.pop(_REDRAW, False)) or toasts.waiting()

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from starlette.datastructures import Headers
 
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.parts.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
@@ -33,19 +33,24 @@ class Viewer:
     operator: bool = False
     """Whether the state of the service is shown: on this machine, or to a login that is named."""
 
-    def may_see(self, service: Service, task: Task) -> bool:
+    def may_see(self, service: Service, task: TaskRecord) -> bool:
         """Whether this viewer may see the task, its files and its actions."""
         return may_see(service, task, self.name) or task.visitor in self.earlier
 
-    def visible(self, service: Service, tasks: Iterable[Task]) -> list[Task]:
+    def task(self, service: Service, task_id: str) -> TaskRecord | None:
+        """The task with its details, if this viewer may see it."""
+        task = service.task(task_id)
+        return task if task is not None and self.may_see(service, task) else None
+
+    def visible(self, service: Service, tasks: Iterable[TaskRecord]) -> list[TaskRecord]:
         """The tasks that this viewer may see, in the same order."""
         return [task for task in tasks if self.may_see(service, task)]
 
-    def url(self, service: Service, task: Task, kind: str, **query: str) -> str:
+    def url(self, service: Service, task: TaskRecord, kind: str, **query: str) -> str:
         """The address of one of the task's files, which this viewer can open."""
         return file_url(service, task, kind, link=self._by_links(service), **query)
 
-    def bundle_url(self, service: Service, tasks: Iterable[Task]) -> str:
+    def bundle_url(self, service: Service, tasks: Iterable[TaskRecord]) -> str:
         """The address of the tasks' results in one ZIP, which this viewer can open."""
         return bundle_url(service, [task.id for task in tasks], link=self._by_links(service))
 

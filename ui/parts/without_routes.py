@@ -13,15 +13,16 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pipeline.tasks import record
+from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS
-from store import Task
+from pipeline.tasks.values import number
 from ui.parts.viewer import Viewer
 from ui.routes import uploads
 from ui.routes.files import file_path
 from ui.routes.uploads import Upload
 from ui.service import Service, StockUploads
 from ui.words.names import download_name, plain
+from ui.words.sentences import variant_name
 from ui.words.text import t
 
 if TYPE_CHECKING:
@@ -96,13 +97,13 @@ def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) ->
     return Upload(uid, path, given.name, given.size, role)
 
 
-def player(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str]) -> None:
+def player(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
     """One stock player at a time: they keep the whole file in memory."""
     kind = st.segmented_control(
         t("compare.choose"),
         kinds,
         default=kinds[-1],
-        format_func=lambda name: t(f"variant.{name}"),
+        format_func=variant_name,
         key=f"stock-{task.id}",
         required=True,
     )
@@ -111,13 +112,18 @@ def player(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str]) -
         st.video(path)
 
 
-def no_preview(service: Service, viewer: Viewer, task: Task, kind: str) -> bool:
+def no_preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> bool:
     """Nothing mixes a result before it is saved."""
     return False
 
 
 def moments(
-    service: Service, task: Task, key: str, begin: _Place, longest: float, speeds: Sequence[float]
+    service: Service,
+    task: TaskRecord,
+    key: str,
+    begin: _Place,
+    longest: float,
+    speeds: Sequence[float],
 ) -> Callable[[], _Place | None]:
     """Dance and reference with figures for the same moment of both (seconds, up to ``longest``).
 
@@ -137,14 +143,14 @@ def moments(
         with column:
             if path is not None:
                 (st.video if kind == "original" else st.audio)(path)
-            label = t("place.moment", name=plain(t(f"variant.{kind}")))
+            label = t("place.moment", name=plain(variant_name(kind)))
             figure(f"moment-{kind}", label, value, 0.01, 0.0, longest)
     figure("speed", t("place.speed"), speed, 0.001, *speeds)
 
     def now() -> _Place | None:
         names = ("moment-reference", "moment-original", "speed")
         given = [st.session_state.get(f"place.{name}-{key}") for name in names]
-        song, dance, rate = map(record.number, given)
+        song, dance, rate = map(number, given)
         if song is None or dance is None or rate is None:
             return None
         return {"offset": song - rate * dance, "speed": rate}
@@ -152,7 +158,7 @@ def moments(
     return now
 
 
-def download(service: Service, viewer: Viewer, task: Task, kind: str, label: str) -> None:
+def download(service: Service, viewer: Viewer, task: TaskRecord, kind: str, label: str) -> None:
     """A button for one file; Streamlit holds it in memory, but only once it is asked for."""
     path = file_path(service, task, kind)
     if path is not None:
@@ -161,7 +167,7 @@ def download(service: Service, viewer: Viewer, task: Task, kind: str, label: str
         st.download_button(label, path.read_bytes, name, key=key, icon=icon, on_click="ignore")
 
 
-def no_bundle(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+def no_bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
     """No ZIP of several results: it would be made in memory."""
 
 

@@ -37,7 +37,7 @@ _UPLOAD = re.compile(r"_stcore/upload_file/([^/]+)/([^/]+)")
 class Access:
     """ASGI middleware, the outermost; see the module's docstring.
 
-    ``login`` tells whether people can log in, which opens Streamlit's routes for it.
+    ``login`` says whether people can log in, which opens Streamlit's routes for it.
     """
 
     def __init__(self, app: ASGIApp, login: Callable[[], bool]) -> None:
@@ -94,7 +94,7 @@ def _streamlits(path: str) -> str:
 def note_request(service: Service, scope: Scope, headers: Headers) -> None:
     """Make the tasks private when a request is not of this machine.
 
-    No browser speaks HTTP/1.0, but a proxy may, as nginx does unless told otherwise.
+    No browser speaks HTTP/1.0, but a proxy may, as nginx does unless it is configured.
     """
     client = scope.get("client")
     if scope.get("http_version") == "1.0" or not is_local(client[0] if client else None, headers):

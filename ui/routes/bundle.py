@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pipeline.model import BEST_FIRST
 from ui.routes.files import HEADERS, allowed, file_path
 from ui.routes.visitor import sign, signed
 from ui.service import Service, get_service
@@ -74,10 +75,10 @@ async def serve_bundle(request: Request) -> Response:
         files: list[tuple[str, Path]] = []
         names: set[str] = set()
         for task_id in ids:
-            task = service.store.get(task_id)
+            task = service.task(task_id)
             if task is None or not (linked or allowed(service, task, request)):
                 continue
-            for kind in ("modular", "v2"):
+            for kind in BEST_FIRST:
                 path = file_path(service, task, kind)
                 if path is not None:
                     name = download_name(task, kind, path.suffix)

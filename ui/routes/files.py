@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from store import Task, is_task_id
+from pipeline.model import BEST_FIRST
+from pipeline.tasks.record import TaskRecord
+from store import is_task_id
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 from ui.words.names import download_name
 
-KINDS = ("original", "reference", "modular", "v2")
+KINDS = ("original", "reference", *BEST_FIRST)
 PREVIEW = "preview-"
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
@@ -69,7 +71,7 @@ def base_of(kind: str) -> str:
     return TRACKS.sub("", kind)
 
 
-def file_path(service: Service, task: Task, kind: str) -> Path | None:
+def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
@@ -78,13 +80,9 @@ def file_path(service: Service, task: Task, kind: str) -> Path | None:
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
         return drawn if drawn.is_file() else None
-    recorded = {
-        "original": task.dance_file,
-        "reference": task.reference_file,
-        "modular": task.modular_output,
-        "v2": task.v2_output,
-    }.get(base_of(kind))
-    path = service.store.safe_path(recorded)
+    uploads = {"original": task.dance_file, "reference": task.reference_file}
+    base = base_of(kind)
+    path = service.store.safe_path(uploads[base] if base in uploads else task.variant(base).output)
     return path if path is not None and path.is_file() else None
 
 
@@ -107,18 +105,20 @@ def waveforms_path(service: Service, task_id: str, kind: str = WAVEFORMS) -> Pat
     return service.settings.outputs / "results" / task_id / f"{kind}.json"
 
 
-def may_see(service: Service, task: Task, visitor: str | None) -> bool:
+def may_see(service: Service, task: TaskRecord, visitor: str | None) -> bool:
     """Whether a visitor (by name) may see a task: everyone on a laptop, its owner elsewhere."""
     return not service.private or (visitor is not None and task.visitor == visitor)
 
 
-def file_url(service: Service, task: Task, kind: str, *, link: bool = False, **query: str) -> str:
+def file_url(
+    service: Service, task: TaskRecord, kind: str, *, link: bool = False, **query: str
+) -> str:
     """The address of a file, relative to the page: a proxy may serve that under a path.
 
     ``link`` signs it, for a viewer whom the route cannot know by the cookie (a login): who
     has the link has the file.
     """
-    query["v"] = str(task.revision or 0)
+    query["v"] = str(task.revision)
     if link:
         query["t"] = sign(service.secret, "link", task.id)
     return f"files/{quote(task.id)}/{kind}?{urlencode(query)}"
@@ -129,8 +129,8 @@ async def serve_file(request: Request) -> Response:
     service = get_service()
     task_id, kind = request.path_params["task"], request.path_params["kind"]
 
-    def find() -> tuple[Task, Path] | None:
-        task = service.store.get(task_id)
+    def find() -> tuple[TaskRecord, Path] | None:
+        task = service.task(task_id)
         if (
             task is None
             or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
@@ -154,7 +154,7 @@ async def serve_file(request: Request) -> Response:
     )
 
 
-def allowed(service: Service, task: Task, request: Request) -> bool:
+def allowed(service: Service, task: TaskRecord, request: Request) -> bool:
     """Whether a request may have the task's files: by the cookie, or by a signed link."""
     if not service.private:
         return True

@@ -17,9 +17,9 @@ from pipeline.tasks.submit import SPARE_BYTES
 if TYPE_CHECKING:
     from ui.service import Service
 
-MOST_UPLOADS = 200
+MAX_UPLOADS = 200
 """Uploads of one visitor, waiting or under way; a whole class has fewer films of one song."""
-MOST_UPLOADS_IN_ALL = 2000
+MAX_UPLOADS_IN_ALL = 2000
 """The same of all visitors together, since a key for one more costs a look at the page."""
 REFUSALS = {
     411: "a length is needed",
@@ -28,7 +28,7 @@ REFUSALS = {
     507: "disk full",
 }
 """Why an upload is not taken, by the status that the page's uploader turns into words."""
-LOOK_EVERY = 8 * 1024 * 1024
+BYTES_BETWEEN_CHECKS = 8 * 1024 * 1024
 """Bytes that are written between two looks at the disk."""
 
 
@@ -51,7 +51,7 @@ def announced(service: Service, visitor: str) -> list[int]:
     return [_size(path) for path in _uploads(incoming(service) / visitor)]
 
 
-def room(service: Service, visitor: str, length: int, besides: Sequence[int] = ()) -> int:
+def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] = ()) -> int:
     """0, or the status that says why an upload of this length (bytes) is not taken.
 
     ``besides`` are sizes that count for the visitor and are not on the disk.
@@ -61,13 +61,13 @@ def room(service: Service, visitor: str, length: int, besides: Sequence[int] = (
     sizes = [*announced(service, visitor), *besides]
     if sum(sizes) + length > service.settings.uploads_gb_per_visitor * 1024**3:
         return 429
-    if len(sizes) >= MOST_UPLOADS or _number(incoming(service)) >= MOST_UPLOADS_IN_ALL:
+    if len(sizes) >= MAX_UPLOADS or _number(incoming(service)) >= MAX_UPLOADS_IN_ALL:
         return 429
     # The results need about as much again.
     return 507 if free_bytes(service) < 2 * length + SPARE_BYTES else 0
 
 
-def fits(service: Service, length: int) -> bool:
+def has_space(service: Service, length: int) -> bool:
     """Whether the disk has room for a piece (bytes): tuspyserver answers a write that failed as
     one that went well and wrote nothing, which the page would send again and again."""
     return free_bytes(service) >= length + SPARE_BYTES
@@ -85,7 +85,7 @@ def counted(receive: Receive, service: Service, left: int) -> Receive:
     Raises HTTPException (400) beyond ``left`` bytes, and 507 as soon as the disk is full: others
     write at the same time.
     """
-    taken, next_look = 0, LOOK_EVERY
+    taken, next_look = 0, BYTES_BETWEEN_CHECKS
 
     async def next_piece() -> Message:
         nonlocal taken, next_look
@@ -94,8 +94,8 @@ def counted(receive: Receive, service: Service, left: int) -> Receive:
         if taken > left:
             raise HTTPException(400, "more than was announced")
         if taken >= next_look:
-            next_look = taken + LOOK_EVERY
-            if not await anyio.to_thread.run_sync(fits, service, 0):
+            next_look = taken + BYTES_BETWEEN_CHECKS
+            if not await anyio.to_thread.run_sync(has_space, service, 0):
                 raise HTTPException(507, REFUSALS[507])
         return message
 

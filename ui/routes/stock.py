@@ -52,7 +52,7 @@ def _status(service: Service, held: StockUploads, file: str, length: str) -> int
     if not length.isdecimal():
         return 411
     others = [size for name, size in held.sizes.items() if name != file]
-    status = limits.room(service, held.visitor, int(length), others)
+    status = limits.refusal(service, held.visitor, int(length), others)
     # While it arrives, Streamlit holds it twice: the form, and the bytes read from it.
     if not status and psutil.virtual_memory().available < 2 * int(length) + SPARE_MEMORY_BYTES:
         return 507

@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
+from pipeline.tasks.submit import NOTE_SUFFIX
 from ui.routes import limits
 from ui.routes.origin import describe_refusal, same_origin
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
@@ -43,10 +44,10 @@ TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
 """An upload that nobody has touched for so long is removed."""
 ROLES = frozenset({"dance", "reference"})
-_LONGEST_METADATA = 8 * 1024
+_MAX_METADATA_BYTES = 8 * 1024
 """Bytes of an announcement's metadata: a file's name, and two words."""
 _UID = re.compile(r"[0-9a-f]{32}")
-_PARTS = ("", ".info", ".info.tmp")
+_PARTS = ("", ".info", ".info.tmp", NOTE_SUFFIX, f"{NOTE_SUFFIX}.tmp")
 """What an upload's files have behind its id."""
 _LENGTH = re.compile(r"-?[0-9]{1,18}")
 _NOT_TAKEN = ("x-http-method-override", "upload-concat", "upload-defer-length")
@@ -134,12 +135,10 @@ def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
     return found
 
 
-def remove_upload(service: Service, visitor: str, uid: str) -> None:
-    """Take an upload and its note from the disk."""
-    if _UID.fullmatch(uid):
-        path = folder_of(service, visitor) / uid
-        path.unlink(missing_ok=True)
-        path.with_name(f"{uid}.info").unlink(missing_ok=True)
+def remove_upload(path: Path) -> None:
+    """Take an upload and its notes from the disk."""
+    for part in _PARTS:
+        path.with_name(f"{path.name}{part}").unlink(missing_ok=True)
 
 
 def remove_stale(service: Service) -> int:
@@ -209,7 +208,7 @@ class Guard:
             await _refuse(400, "not supported here")(scope, receive, send)
         elif scope["method"] == "POST":
             scope["visitor"] = visitor
-            async with self._announcing:  # or many at once would each find the same room
+            async with self._announcing:  # or many at once would each find the same space
                 await self._announce(service, visitor, headers, scope, receive, send)
         else:
             scope["visitor"] = visitor
@@ -230,9 +229,11 @@ class Guard:
             await _refuse(413, "announce first, then send")(scope, receive, send)
         elif not _LENGTH.fullmatch(length):
             await _refuse(400, "Upload-Length is missing or no number")(scope, receive, send)
-        elif len(headers.get("upload-metadata", "")) > _LONGEST_METADATA:
+        elif len(headers.get("upload-metadata", "")) > _MAX_METADATA_BYTES:
             await _refuse(400, "the metadata is too long")(scope, receive, send)
-        elif status := await anyio.to_thread.run_sync(limits.room, service, visitor, int(length)):
+        elif status := await anyio.to_thread.run_sync(
+            limits.refusal, service, visitor, int(length)
+        ):
             await _refuse(status, limits.REFUSALS[status])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -251,6 +252,7 @@ class Guard:
                     await self._write(path, service, scope, receive, send)
                 else:
                     await self.app(scope, receive, send)
+                    path.with_suffix(NOTE_SUFFIX).unlink(missing_ok=True)
             finally:
                 self._writing.discard(str(path))
 
@@ -258,7 +260,7 @@ class Guard:
         self, path: Path, service: Service, scope: Scope, receive: Receive, send: Send
     ) -> None:
         headers = Headers(scope=scope)
-        note = await anyio.to_thread.run_sync(_take_back, path)
+        note = await anyio.to_thread.run_sync(_truncate_to_offset, path)
         size, offset = (note.get("size"), note.get("offset")) if note else (None, None)
         length = headers.get("content-length")
         if length is not None and not _LENGTH.fullmatch(length):
@@ -268,7 +270,7 @@ class Guard:
             await _refuse(404, "not found")(scope, receive, send)
         elif "upload-length" in headers:
             await _refuse(400, "the length was told already")(scope, receive, send)
-        elif not await anyio.to_thread.run_sync(limits.fits, service, int(length or 0)):
+        elif not await anyio.to_thread.run_sync(limits.has_space, service, int(length or 0)):
             await _refuse(507, limits.REFUSALS[507])(scope, receive, send)
         else:
             if length is None:  # chunked: tuspyserver wants the header, and reads to the end
@@ -277,14 +279,14 @@ class Guard:
                 await self.app(scope, limits.counted(receive, service, size - offset), send)
             finally:
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(_take_back, path)
+                    await anyio.to_thread.run_sync(_truncate_to_offset, path)
 
 
 def _refuse(status: int, text: str) -> PlainTextResponse:
     return PlainTextResponse(text, status_code=status, headers={"tus-resumable": "1.0.0"})
 
 
-def _take_back(path: Path) -> dict[str, Any] | None:
+def _truncate_to_offset(path: Path) -> dict[str, Any] | None:
     """Cut off bytes beyond the noted offset, whose request died or was refused; gives the note."""
     info = limits.note_of(path)
     offset = info.get("offset") if info else None

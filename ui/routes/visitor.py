@@ -20,7 +20,7 @@ from ui.service import Service, get_service
 
 COOKIE = "retrack_visitor"
 _KEY = re.compile(r"[A-Za-z0-9_-]{32,64}")
-_YEAR = 365 * 24 * 3600
+_YEAR_SECONDS = 365 * 24 * 3600
 _OWN_PATHS = ("/_stcore/", "/static/", "/media/", "/component/", "/files/", "/uploads/")
 
 
@@ -108,7 +108,7 @@ class VisitorCookie:
                 if headers.get("content-type", "").startswith("text/html"):
                     headers.append(
                         "set-cookie",
-                        f"{COOKIE}={cookie}; Max-Age={_YEAR}; Path=/; HttpOnly; "
+                        f"{COOKIE}={cookie}; Max-Age={_YEAR_SECONDS}; Path=/; HttpOnly; "
                         f"SameSite=Lax{'; Secure' if secure else ''}",
                     )
                     headers["cache-control"] = "no-store"

@@ -9,32 +9,23 @@ import streamlit as st
 
 from pipeline import reasons
 from pipeline.tasks import record
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.parts import toasts
+from ui.parts.live import redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_bundle, without_routes
 from ui.service import Service
 from ui.table import selection
 from ui.words.names import plain, shown_name
+from ui.words.sentences import variant_name
 from ui.words.text import t
 
 log = logging.getLogger(__name__)
 
-FINAL = frozenset(
-    {
-        *(reasons.NOT_MEDIA, reasons.EMPTY_FILE, reasons.NO_PICTURE, reasons.UNREADABLE),
-        *(reasons.TOO_LONG, reasons.TOO_SHORT, reasons.TOO_LARGE, reasons.TOO_MANY_STREAMS),
-        *(reasons.PICTURE_TOO_LARGE, reasons.FRAME_RATE, reasons.UNSUPPORTED),
-    }
-)
-"""Refusals that no second look and no hand will change. A film without sound is none: the song
-can be placed by hand."""
-
-
 _DELETE = "delete"
-_REACH = "actions.reach"
+_SCROLLS = "actions.scrolls"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
-HOPELESS = FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
+HOPELESS = reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
 """Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",
@@ -44,14 +35,14 @@ ICONS = {
 }
 
 
-def possible(task: Task) -> list[str]:
+def possible(task: TaskRecord) -> list[str]:
     """The actions that make sense for a task as it stands."""
     names = ["open"]
-    if task.status in record.ACTIVE and not task.cancel_requested:
+    if task.active and not task.cancel_requested:
         names.append("cancel")
     if task.status == "failed" and task.reason not in HOPELESS:
         names.append("retry")
-    if task.status not in record.ACTIVE:
+    if not task.active:
         names.append("delete")
     return names
 
@@ -60,7 +51,7 @@ def _label(name: str) -> str:
     return f"{ICONS[name]} {t(f'action.{name}')}"
 
 
-def row_labels(task: Task) -> list[str]:
+def row_labels(task: TaskRecord) -> list[str]:
     """The labels of a row's menu."""
     return [_label(name) for name in possible(task)]
 
@@ -69,24 +60,23 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
     """What a click in a row's menu means; a callback."""
     name = next((name for name in ROW_ACTIONS if _label(name) == label), None)
     if name == "open":
-        open_task(task_id, reach=True)
+        open_task(task_id, scroll=True)
     elif name == "delete":
         ask_delete([task_id])
     elif name is not None:
         do(service, viewer, name, [task_id])
 
 
-def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False) -> None:
+def open_task(task_id: str | None, *, scroll: bool = False, ticked: bool = False) -> None:
     """Show a task below the table, or none; a callback.
 
     What was ticked is ticked no more, unless ``ticked`` says that this is the task: the
     buttons over a selection must not mean another task than the one that is looked at.
 
-    With ``reach`` the page scrolls to it: who handed a file in, or asked to see a task, has
-    it before their eyes and not below the edge of a phone.
+    With ``scroll`` the page scrolls to it, which on a phone is below the fold.
     """
-    if reach:
-        bring_into_sight()
+    if scroll:
+        scroll_to_task()
     if not ticked:
         selection.clear()
     if task_id is None:
@@ -95,18 +85,18 @@ def open_task(task_id: str | None, *, reach: bool = False, ticked: bool = False)
         st.query_params["task"] = task_id
     for name in ("track", "t"):
         st.query_params.pop(name, None)
-    st.session_state["open"] = True
+    redraw_page()
 
 
-def bring_into_sight() -> None:
+def scroll_to_task() -> None:
     """Have the page scroll to the opened task where it is not in sight; a callback."""
-    st.session_state[_REACH] = reaches() + 1
-    st.session_state["open"] = True
+    st.session_state[_SCROLLS] = scroll_requests() + 1
+    redraw_page()
 
 
-def reaches() -> int:
+def scroll_requests() -> int:
     """How often somebody asked to see a task in this visit."""
-    return int(st.session_state.get(_REACH, 0))
+    return int(st.session_state.get(_SCROLLS, 0))
 
 
 def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
@@ -124,8 +114,8 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
     done: list[str] = []
     failed = False
     for task_id in ids:
-        task = store.get(task_id)
-        if task is None or not viewer.may_see(service, task) or name not in possible(task):
+        task = viewer.task(service, task_id)
+        if task is None or name not in possible(task):
             continue
         try:
             act(task_id)
@@ -143,12 +133,12 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
         toasts.toast(t(f"done.{name}", n=len(done)))
     elif not failed:
         toasts.toast(t("action.too_late"), icon=":material/info:")
-    st.session_state["open"] = True
+    redraw_page()
     if name == "delete" and st.query_params.get("task") in done:
         open_task(None)
 
 
-def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
     """The bar for the selected tasks.
 
     Its buttons carry all that is selected, and what can be done with which task is found out
@@ -181,23 +171,18 @@ def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
             on_click=ask_delete,
             args=(ids,),
         )
-        have = [task for task in tasks if task.modular_output or task.v2_output]
+        have = [task for task in tasks if task.results]
         if have:
             _bundle(service, viewer, have)
         st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
 
 
 @without_routes(no_bundle)
-def _bundle(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
+def _bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
     """A ZIP of the results, called by their names for one task, by their number for several."""
-    kinds = [
-        kind
-        for task in tasks
-        for kind, path in (("modular", task.modular_output), ("v2", task.v2_output))
-        if path
-    ]
+    kinds = [kind for task in tasks for kind in task.results]
     if len(tasks) == 1:
-        label = t("bulk.download_one", names=" + ".join(t(f"variant.{kind}") for kind in kinds))
+        label = t("bulk.download_one", names=" + ".join(map(variant_name, kinds)))
     else:
         label = t("bulk.download", n=len(kinds))
     url = viewer.bundle_url(service, tasks)
@@ -207,7 +192,7 @@ def _bundle(service: Service, viewer: Viewer, tasks: Sequence[Task]) -> None:
 def ask_delete(ids: Sequence[str]) -> None:
     """Have the page ask before it deletes tasks; a callback."""
     st.session_state[_DELETE] = list(ids)
-    st.session_state["open"] = True
+    redraw_page()
 
 
 def show_delete_dialog(service: Service, viewer: Viewer) -> None:
@@ -216,7 +201,7 @@ def show_delete_dialog(service: Service, viewer: Viewer) -> None:
     The question stands until it is answered, and its buttons act in callbacks: the page may be
     drawn anew under it, as when a task ends.
     """
-    found = [service.store.get(task_id) for task_id in st.session_state.get(_DELETE, ())]
+    found = [service.task(task_id) for task_id in st.session_state.get(_DELETE, ())]
     tasks = [task for task in found if task is not None and "delete" in possible(task)]
     if not tasks:
         st.session_state.pop(_DELETE, None)

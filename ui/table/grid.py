@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pipeline.tasks import answer, record
 from pipeline.tasks.queue import Queue
-from pipeline.tasks.record import seconds_spent
-from store import Snapshot, Task
+from pipeline.tasks.record import TaskRecord
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.table import actions
@@ -33,32 +31,30 @@ FIRST = ["status", "dance", "stage"]
 class Look:
     """What is known at one look at the tasks, besides the tasks."""
 
-    snapshot: Snapshot
+    unsaved: Collection[str]
+    """Ids of tasks with changes that are not on the disk yet."""
     queue: Queue
     now: datetime
     narrow: bool = False
     """Whether the window is as narrow as a phone's."""
 
 
-def frame_of(service: Service, tasks: Sequence[Task], look: Look) -> pd.DataFrame:
+def frame_of(service: Service, tasks: Sequence[TaskRecord], look: Look) -> pd.DataFrame:
     """The rows, in words and figures; the columns are named by ``columns``."""
 
-    def after(task: Task) -> int | None:
-        for kind in ("modular", "v2"):
-            path = file_path(service, task, kind)
-            if path is not None:
-                return path.stat().st_size
-        return None
+    def after(task: TaskRecord) -> int | None:
+        paths = (file_path(service, task, kind) for kind in task.results)
+        return next((path.stat().st_size for path in paths if path is not None), None)
 
-    def sizes(task: Task) -> str:
+    def sizes(task: TaskRecord) -> str:
         result = after(task)
         before = size(task.dance_size)
         return f"{before} → {size(result)}" if result is not None else before
 
-    def status(task: Task) -> str:
-        return sentences.status_text(task) + (" 💾" if task.id in look.snapshot.unsaved else "")
+    def status(task: TaskRecord) -> str:
+        return sentences.status_text(task) + (" 💾" if task.id in look.unsaved else "")
 
-    def dance(task: Task) -> str:
+    def dance(task: TaskRecord) -> str:
         if not look.narrow:
             return shown_name(task.dance_name)
         name = shown_name(task.dance_name, longest=28)
@@ -72,10 +68,10 @@ def frame_of(service: Service, tasks: Sequence[Task], look: Look) -> pd.DataFram
             "reference": [shown_name(task.reference_name) for task in tasks],
             "progress": [progress(task) for task in tasks],
             "stage": [sentences.stage_text(task, look.queue) for task in tasks],
-            "confidence": [answer.percent(task) for task in tasks],
+            "confidence": [percent(task) for task in tasks],
             "agreement": [sentences.agreement_text(task) for task in tasks],
             "created": moments(task.created_at for task in tasks),
-            "spent": [duration(seconds_spent(task, look.now)) for task in tasks],
+            "spent": [duration(task.seconds_spent(look.now)) for task in tasks],
             "size": [sizes(task) for task in tasks],
         }
     )
@@ -87,18 +83,20 @@ def frame_of(service: Service, tasks: Sequence[Task], look: Look) -> pd.DataFram
     return frame
 
 
-def progress(task: Task) -> int | None:
+def progress(task: TaskRecord) -> int | None:
     """Whole per cents for the bar; None for no bar."""
     if task.status == "success":
-        if not record.adjusting(task) or task.adjust is None:
-            return 100
-        value = record.number(task.adjust.progress) or 0.0
-    else:
-        found = record.number(task.progress)
-        if found is None or task.status != "processing":
-            return None
-        value = found
-    return int(100 * min(max(value, 0.0), 1.0))
+        being_made = task.adjust if task.adjusting else None
+        return 100 if being_made is None else int(100 * (being_made.progress or 0.0))
+    if task.status != "processing" or task.progress is None:
+        return None
+    return int(100 * task.progress)
+
+
+def percent(task: TaskRecord) -> float | None:
+    """The confidence in per cent; None for a failure, where there is no answer to be sure of."""
+    value = None if task.status == "failed" else task.answer.confidence
+    return None if value is None else 100.0 * value
 
 
 def columns(key: str, acted: Callable[[], None], *, narrow: bool = False) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pipeline.tasks import record
-from pipeline.tasks.record import as_time
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts import toasts
 from ui.words import sentences
@@ -23,8 +22,13 @@ _LAST = "notices.last"
 _NOTES = "notices.notes"
 _OPENED = "notices.opened"
 _NARROW = "notices.narrow"
-_KEPT = 10
-"""Notes that stay in the component's data, which tells each once: a rerun of the page follows
+_ICONS = {
+    "waiting": ":material/back_hand:",
+    "success": ":material/check_circle:",
+    "failed": ":material/error:",
+}
+_MAX_NOTES = 10
+"""That stay in the component's data, which tells each once: a rerun of the page follows
 at once when a task ends, and the browser may never see what stood in one run alone."""
 
 
@@ -35,22 +39,26 @@ class _Look:
     at: datetime
     states: Mapping[str, tuple[str, datetime | None]]
 
-    def ended_since(self, task: Task) -> bool:
+    def ended_since(self, task: TaskRecord) -> bool:
         """Whether the task has ended since this look."""
         if task.status not in {"success", "failed"}:
             return False
         before = self.states.get(task.id)
         if before is not None and before[0] in record.ACTIVE:
             return True
-        completed = as_time(task.completed_at)
+        completed = task.completed_at
         return before != _state(task) and completed is not None and completed > self.at
 
 
-def _state(task: Task) -> tuple[str, datetime | None]:
-    return task.status, as_time(task.completed_at)
+def _state(task: TaskRecord) -> tuple[str, datetime | None]:
+    return task.status, task.completed_at
 
 
-def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
+def _end(task: TaskRecord) -> str:
+    return "waiting" if task.waiting else task.status
+
+
+def note_ended(tasks: Sequence[TaskRecord], looked: datetime) -> None:
     """Note what ended since the last look: toasts for the next full run, notes for the browser.
 
     ``looked`` is a moment before ``tasks`` were read. What had been waiting or running at the
@@ -62,73 +70,66 @@ def note_ended(tasks: Sequence[Task], looked: datetime) -> None:
     st.session_state[_LAST] = _Look(looked, {task.id: _state(task) for task in tasks})
     ended = [task for task in tasks if last is not None and last.ended_since(task)]
     for task in ended[:3]:
-        name = plain(shown_name(task.dance_name, longest=40))
-        if record.waiting(task):
-            toasts.toast(t("notice.waiting", name=name), icon=":material/back_hand:", long=True)
-        elif task.status == "success":
-            toasts.toast(t("notice.success", name=name), icon=":material/check_circle:", long=True)
-        elif task.reason != "cancelled":
-            toasts.toast(t("notice.failed", name=name), icon=":material/error:", long=True)
+        if task.reason != "cancelled":
+            name = plain(shown_name(task.dance_name, longest=40))
+            toasts.toast(t(f"notice.{_end(task)}", name=name), icon=_ICONS[_end(task)], long=True)
     notes: list[dict[str, str]] = st.session_state.setdefault(_NOTES, [])
     notes.extend(
         {
             "id": f"{task.id}:{task.completed_at}",
-            "title": t(
-                "notice.waiting" if record.waiting(task) else f"notice.{task.status}",
-                name=shown_name(task.dance_name),
-            ),
+            "title": t(f"notice.{_end(task)}", name=shown_name(task.dance_name)),
             "body": t("stage.place")
-            if record.waiting(task)
+            if task.waiting
             else sentences.verdict(task) or sentences.reason_text(task),
         }
         for task in ended
     )
-    del notes[:-_KEPT]
+    del notes[:-_MAX_NOTES]
 
 
-def show_notices(tasks: Sequence[Task]) -> bool:
+def show_notices(tasks: Sequence[TaskRecord]) -> bool:
     """The progress in the page's title, the browser's own notices, and the offer to send them.
 
     Gives whether the window is as narrow as a phone's, which the browser tells after the first
     look; it is kept, since Streamlit forgets what a component said on another page.
     """
     known = bool(st.session_state.get(_NARROW, False))
-    told = _NOTICE(
+    answer = _NOTICE(
         key="notice",
         width="content",
         data={
             "title": _title(tasks),
             "ended": st.session_state.get(_NOTES, []),
             "words": {"allow": t("notice.allow")},
-            "busy": any(task.status in record.ACTIVE for task in tasks),
+            "busy": any(task.active for task in tasks),
             "narrow": known,
         },
         default={"narrow": known},
         on_narrow_change=lambda: None,
     )
-    st.session_state[_NARROW] = bool(told.narrow)
-    return bool(told.narrow)
+    st.session_state[_NARROW] = bool(answer.narrow)
+    return bool(answer.narrow)
 
 
-def _title(tasks: Sequence[Task]) -> str:
+def _title(tasks: Sequence[TaskRecord]) -> str:
     running = [task for task in tasks if task.status == "processing"]
     if running:
-        shares = [min(max(record.number(task.progress) or 0.0, 0.0), 1.0) for task in running]
+        shares = [task.progress or 0.0 for task in running]
         return f"{sum(shares) / len(shares):.0%} · {t('app.title')}"
     return t("app.title")
 
 
-def opened_changed(tasks: Sequence[Task]) -> bool:
+def opened_changed(tasks: Sequence[TaskRecord]) -> bool:
     """Whether the opened task is in another state than when the page was last drawn."""
     return bool(st.session_state.get(_OPENED) != opened_state(tasks))
 
 
-def remember_opened(tasks: Sequence[Task]) -> None:
+def remember_opened(tasks: Sequence[TaskRecord]) -> None:
     """Note the opened task's state as drawn now."""
     st.session_state[_OPENED] = opened_state(tasks)
 
 
-def opened_state(tasks: Sequence[Task]) -> tuple[Any, ...] | None:
+def opened_state(tasks: Sequence[TaskRecord]) -> tuple[Any, ...] | None:
     """What of the opened task changes what can be done below the table; None without one."""
     opened = st.query_params.get("task")
     task = next((task for task in tasks if task.id == opened), None)
@@ -138,8 +139,7 @@ def opened_state(tasks: Sequence[Task]) -> tuple[Any, ...] | None:
     return (
         task.id,
         task.status,
-        task.modular_output,
-        task.v2_output,
+        task.results,
         task.revision,
         task.cancel_requested,
         adjust,

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pipeline.tasks.answer import confidence
-from pipeline.tasks.record import as_time
-from store import Task
+from pipeline.tasks.record import TaskRecord
 
 Status = Literal["pending", "processing", "success", "failed"]
 STATUSES: tuple[Status, ...] = ("pending", "processing", "success", "failed")
@@ -35,13 +33,13 @@ class View:
 class Page:
     """One page of the table."""
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[TaskRecord, ...]
     number: int
     pages: int
     matching: int
 
 
-def take_page(tasks: Sequence[Task], view: View) -> Page:
+def take_page(tasks: Sequence[TaskRecord], view: View) -> Page:
     """The tasks of one page of the view; a page beyond the end gives the last one."""
     needle = view.search.strip().casefold()
     found = [
@@ -57,7 +55,7 @@ def take_page(tasks: Sequence[Task], view: View) -> Page:
     return Page(tuple(found[start : start + view.page_size]), number, pages, len(found))
 
 
-def _contains(task: Task, needle: str) -> bool:
+def _contains(task: TaskRecord, needle: str) -> bool:
     return (
         needle in (task.dance_name or "").casefold()
         or needle in (task.reference_name or "").casefold()
@@ -65,7 +63,7 @@ def _contains(task: Task, needle: str) -> bool:
     )
 
 
-def _sort(tasks: list[Task], order: str) -> None:
+def _sort(tasks: list[TaskRecord], order: str) -> None:
     """In place and stable; the given order is oldest first."""
     if order == "newest":
         tasks.reverse()
@@ -77,8 +75,8 @@ def _sort(tasks: list[Task], order: str) -> None:
     elif order == "status":
         tasks.sort(key=lambda task: STATUSES.index(task.status) if task.status in STATUSES else 9)
     elif order == "confidence":
-        tasks.sort(key=lambda task: confidence(task) or -1.0, reverse=True)
+        tasks.sort(key=lambda task: task.answer.confidence or -1.0, reverse=True)
 
 
-def _created(task: Task) -> datetime:
-    return as_time(task.created_at) or _NEVER
+def _created(task: TaskRecord) -> datetime:
+    return task.created_at or _NEVER

@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from pipeline.tasks import record
 from pipeline.tasks.queue import queue_of
-from store import Task
-from ui.parts import toasts
+from pipeline.tasks.record import TaskRecord
 from ui.parts.banners import show_banners
-from ui.parts.live import live
+from ui.parts.live import live, take_redraw
 from ui.parts.selectbox import choice, chosen
 from ui.parts.viewer import Viewer
 from ui.service import Service
@@ -26,10 +24,10 @@ from ui.table import actions, grid, notices, rows, selection
 from ui.words import sentences
 from ui.words.text import current, t
 
-WHILE_RUNNING = 2.5
-"""Seconds between two looks while something runs."""
-OTHERWISE = 12.0
-"""Seconds between two looks at the file's stamp when nothing runs."""
+BUSY_SECONDS = 2.5
+"""Between two looks while something runs."""
+IDLE_SECONDS = 12.0
+"""Between two looks at the file's stamp when nothing runs."""
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
 
@@ -38,9 +36,8 @@ _SHOWN = "table.shown"
 
 def show_table(service: Service, viewer: Viewer) -> None:
     """The banners, the filters, the table and what can be done with the selected tasks."""
-    snapshot = service.store.snapshot()
-    busy = any(task.status in record.ACTIVE or record.adjusting(task) for task in snapshot.tasks)
-    every = WHILE_RUNNING if busy else OTHERWISE
+    busy = any(task.active or task.adjusting for task in service.tasks())
+    every = BUSY_SECONDS if busy else IDLE_SECONDS
     live(every, _live, service, viewer, busy)
 
 
@@ -49,12 +46,11 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     snapshot = service.store.snapshot()
     with st.container():  # always there: what is below keeps its place in the page's tree
         show_banners(service, snapshot)
-    visible = viewer.visible(service, snapshot.tasks)
+    tasks = service.tasks(snapshot)
+    visible = viewer.visible(service, tasks)
     notices.note_ended(visible, looked)
-    now_busy = any(
-        task.status in record.ACTIVE or record.adjusting(task) for task in snapshot.tasks
-    )
-    asked = st.session_state.pop("open", None) or toasts.waiting()
+    now_busy = any(task.active or task.adjusting for task in tasks)
+    asked = take_redraw()
     if now_busy != busy or notices.opened_changed(visible) or asked:
         st.rerun()  # the page as a whole: the interval or the opened task is another
     if not visible:
@@ -62,7 +58,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         notices.show_notices(visible)
         return
     now = datetime.now(UTC)
-    queue = queue_of(snapshot.tasks, service.settings.workers, now)
+    queue = queue_of(tasks, service.settings.workers, now)
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(sentences.queue_text(queue))
@@ -71,7 +67,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     if not page.tasks:
         st.info(t("table.nothing"), icon=":material/search_off:")
         return
-    _grid(service, viewer, page.tasks, grid.Look(snapshot, queue, now, narrow))
+    _grid(service, viewer, page.tasks, grid.Look(snapshot.unsaved, queue, now, narrow))
     _footer(page)
     actions.show_bulk(service, viewer, selected_tasks(visible))
 
@@ -127,7 +123,7 @@ def _footer(page: rows.Page) -> None:
 def _grid(
     service: Service,
     viewer: Viewer,
-    tasks: Sequence[Task],
+    tasks: Sequence[TaskRecord],
     look: grid.Look,
 ) -> None:
     ids = [task.id for task in tasks]
@@ -166,9 +162,9 @@ def _selected(key: str) -> None:
     opened, clicked = selection.follow(key, shown, state.rows, state.cells)
     # Who ticks one row may go on to the next: only a click takes the page along.
     if opened and st.query_params.get("task") != opened:
-        actions.open_task(opened, reach=clicked, ticked=opened in selection.ids())
+        actions.open_task(opened, scroll=clicked, ticked=opened in selection.ids())
     elif opened and clicked:
-        actions.bring_into_sight()
+        actions.scroll_to_task()
 
 
 def _acted(service: Service, viewer: Viewer, key: str) -> None:
@@ -178,7 +174,7 @@ def _acted(service: Service, viewer: Viewer, key: str) -> None:
         actions.do_labelled(service, viewer, ids[click.row], click.label)
 
 
-def selected_tasks(visible: Sequence[Task]) -> list[Task]:
+def selected_tasks(visible: Sequence[TaskRecord]) -> list[TaskRecord]:
     """The selected tasks that are still there and may be seen."""
     chosen = set(selection.ids())
     return [task for task in visible if task.id in chosen]

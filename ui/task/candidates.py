@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pipeline.tasks import answer, record
-from pipeline.tasks.answer import candidates_of
-from store import StoreError, Task
-from ui.parts import toasts
+from pipeline.model import Candidate
+from pipeline.tasks.record import TaskRecord
 from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.task import adjust
@@ -19,49 +17,49 @@ from ui.words.text import t
 Place = Mapping[str, float]
 """``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
 
-SAME_PLACE = 0.3
-"""Seconds from a candidate within which the song was looked for when it was chosen."""
+SAME_PLACE_SECONDS = 0.3
+"""How far from a candidate the song was looked for when it was chosen."""
 
 
-def version(task: Task) -> str:
+def version(task: TaskRecord) -> str:
     """Names what a person does with this very result: another one begins anew."""
     return f"{task.id}-{task.status}-{task.revision}"
 
 
-def listened(task: Task) -> Place | None:
+def listened(task: TaskRecord) -> Place | None:
     """The candidate that the person wants to hear, if they chose one."""
     place: Place | None = st.session_state.get(f"place-{version(task)}")
     return place
 
 
-def present(task: Task, candidates: list[dict[str, float]]) -> int | None:
+def present(task: TaskRecord, candidates: Sequence[Candidate]) -> int | None:
     """Which of the candidates the results have; None when they have another place."""
-    offset = record.number(answer.answer(task).get("offset"))
+    offset = task.answer.offset
     if task.status != "success" or offset is None or not candidates:
         return None
-    apart = [abs(candidate["offset"] - offset) for candidate in candidates]
+    apart = [abs(candidate.offset - offset) for candidate in candidates]
     nearest = apart.index(min(apart))
-    return nearest if apart[nearest] <= SAME_PLACE else None
+    return nearest if apart[nearest] <= SAME_PLACE_SECONDS else None
 
 
-def offered_above(task: Task) -> bool:
+def offered_above(task: TaskRecord) -> bool:
     """Whether a person has to choose a place, or did: then the candidates stand above all."""
-    return answer.ambiguous(task) or answer.chosen(task)
+    return task.answer.ambiguous or task.answer.placed_by_choice
 
 
-def show_choices(service: Service, viewer: Viewer, task: Task) -> None:
+def show_choices(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """Under the verdict: the candidates of an ambiguous task, and the way back from a place
     given by hand."""
     if offered_above(task):
         show_candidates(task)
-    if task.status != "success" or not answer.automatic(task):
+    if task.status != "success" or task.answer.automatic is None:
         return
     st.button(
         t("choices.back"),
         icon=":material/undo:",
         key="choices.back",
         help=t("choices.back_help"),
-        disabled=adjust.adjusting(task),
+        disabled=task.adjusting,
         on_click=go_back,
         args=(service, viewer, task.id),
     )
@@ -69,39 +67,37 @@ def show_choices(service: Service, viewer: Viewer, task: Task) -> None:
         adjust.show_state(service, task)
 
 
-def show_candidates(task: Task) -> None:
+def show_candidates(task: TaskRecord) -> None:
     """A button for each candidate, which leads to hearing it; the present one is marked."""
-    candidates = candidates_of(task)
+    candidates = task.answer.candidates
     if len(candidates) < 2:
         return
     st.markdown(t("place.candidates"))
     used = present(task, candidates)
     with st.container(horizontal=True, key="candidates"):
         for index, candidate in enumerate(candidates):
-            label = t("place.candidate", n=index + 1, at=clock(candidate["offset"]))
+            label = t("place.candidate", n=index + 1, at=clock(candidate.offset))
             st.button(
                 t("place.candidate_used", place=label) if index == used else label,
                 key=f"candidate-{task.id}-{index + 1}",
                 icon=":material/check:" if index == used else ":material/headphones:",
                 on_click=_listen,
-                args=(f"place-{version(task)}", task.id, candidate),
+                args=(f"place-{version(task)}", task.id, place_of(candidate)),
             )
 
 
-def _listen(key: str, task_id: str, candidate: Place) -> None:
-    st.session_state[key] = dict(candidate)
+def place_of(candidate: Candidate) -> Place:
+    """Where a candidate says that the song is."""
+    return {"offset": candidate.offset, "speed": candidate.speed}
+
+
+def _listen(key: str, task_id: str, place: Place) -> None:
+    st.session_state[key] = place
     st.session_state[f"section-{task_id}"] = "place"
 
 
 def go_back(service: Service, viewer: Viewer, task_id: str) -> None:
     """Ask for the results of the automatic answer again; a callback."""
-    task = service.store.get(task_id)
-    if task is None or not viewer.may_see(service, task) or not answer.automatic(task):
-        return
-    try:
-        service.store.request_adjustment(task_id, {**record.options_of(task), "automatic": True})
-    except StoreError:
-        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
-        return
-    service.runner.wake()
-    toasts.toast(t("adjust.started"), icon=":material/tune:")
+    task = viewer.task(service, task_id)
+    if task is not None and task.answer.automatic is not None:
+        adjust.request(service, viewer, task_id, {**task.made_with.to_json(), "automatic": True})

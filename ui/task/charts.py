@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import inf
 from typing import Any
 
@@ -11,8 +12,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from pipeline.tasks import answer, record
-from store import Task, is_task_id
+from pipeline.model import BEST_FIRST, Segment
+from pipeline.tasks.answer import Take
+from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.values import mapping
 from ui.service import Service
 from ui.task import takes
 from ui.words import sentences
@@ -30,32 +33,30 @@ SMALLEST_DRIFT = 10.0
 """Milliseconds that the drift's axis shows at least: less is nothing to worry about."""
 
 
-def show_plots(service: Service, task: Task) -> None:
+def show_plots(service: Service, task: TaskRecord) -> None:
     """The three plots and the figures behind them."""
-    played = answer.takes_of(answer.segments_of(task))
+    played = task.answer.takes
     if played:
         _figures(task, played)
     evidence = _evidence(service, task)
     if not evidence:
         st.info(t("plot.nothing"))
     _waveforms(evidence, played)
-    curves = evidence.get("variants") or {}
-    for method in ("modular", "v2"):
-        curve = curves.get(method)
-        if isinstance(curve, Mapping) and curve.get("offsets"):
+    curves = mapping(evidence.get("variants"))
+    for method in BEST_FIRST:
+        curve = mapping(curves.get(method))
+        if curve.get("offsets"):
             _correlation(method, curve, played)
     if played:
         _drift(played)
 
 
-def _figures(task: Task, played: Sequence[answer.Take]) -> None:
-    longest = max(
-        (s for take in played for s in take), key=lambda s: s["dance_end"] - s["dance_start"]
-    )
-    offset = longest["offset"]
+def _figures(task: TaskRecord, played: Sequence[Take]) -> None:
+    longest = max((s for take in played for s in take), key=lambda s: s.dance_end - s.dance_start)
+    offset = longest.offset
     where = t(
         "place.starts_before" if offset >= 0 else "place.starts_after",
-        s=f"{abs(offset) if offset >= 0 else -offset / longest['speed']:.3f}",
+        s=f"{abs(offset) if offset >= 0 else -offset / longest.speed:.3f}",
     )
     if len(played) > 1:
         where = takes.sentence(played)
@@ -64,38 +65,34 @@ def _figures(task: Task, played: Sequence[answer.Take]) -> None:
             st.metric(t("plot.takes"), str(len(played)), help=where)
         else:
             st.metric(t("plot.offset"), f"{offset:+.4f} s", help=where)
-        st.metric(t("plot.speed"), f"{longest['speed']:.6f}", help=t("plot.speed_help"))
-        if answer.placed(task):
+        st.metric(t("plot.speed"), f"{longest.speed:.6f}", help=t("plot.speed_help"))
+        if task.answer.placed:
             st.metric(t("plot.found"), t("agreement.by_hand"))
         else:
-            st.metric(t("plot.confidence"), f"{answer.confidence(task) or 0.0:.0%}")
+            st.metric(t("plot.confidence"), f"{task.answer.confidence or 0.0:.0%}")
             st.metric(
                 t("plot.agreement"),
                 sentences.agreement_text(task) or "–",
                 help=t("column.agreement_help"),
             )
-        nudge = record.number(record.options_of(task).get("nudge_ms")) or 0.0
+        nudge = task.made_with.nudge_ms
         if nudge:
             st.metric(t("plot.nudge"), f"{nudge:+g} ms", help=t("plot.nudge_help"))
     st.caption(where)
 
 
-def _evidence(service: Service, task: Task) -> Mapping[str, Any]:
-    if not is_task_id(task.id):
-        return {}
+def _evidence(service: Service, task: TaskRecord) -> Mapping[str, Any]:
     path = service.settings.outputs / "results" / task.id / "evidence.json"
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, Mapping) else {}
+    return mapping(found)
 
 
-def _waveforms(evidence: Mapping[str, Any], played: Sequence[answer.Take]) -> None:
+def _waveforms(evidence: Mapping[str, Any], played: Sequence[Take]) -> None:
     """Both sounds on the dance's time line; above the line the dance, below it the reference."""
-    waves = evidence.get("waveforms")
-    if not isinstance(waves, Mapping):
-        return
+    waves = mapping(evidence.get("waveforms"))
     segments = [segment for take in played for segment in take]
     names = [t("variant.original"), t("column.reference")]
     layers = []
@@ -136,7 +133,7 @@ def _waveforms(evidence: Mapping[str, Any], played: Sequence[answer.Take]) -> No
     )
     chart: alt.Chart | alt.LayerChart | alt.FacetChart = waves_chart
     if segments:
-        parts = pd.DataFrame(segments)
+        parts = pd.DataFrame(map(asdict, segments))
         matched = (
             alt.Chart(parts)
             .mark_rect(opacity=0.22, color="green")
@@ -151,7 +148,7 @@ def _waveforms(evidence: Mapping[str, Any], played: Sequence[answer.Take]) -> No
 
 
 def _columns(
-    kind: str, times: Sequence[float], played: Sequence[answer.Take]
+    kind: str, times: Sequence[float], played: Sequence[Take]
 ) -> list[tuple[int, list[tuple[float, int]]]]:
     """A waveform's columns by part: each one's moment of the dance (seconds), and its number.
 
@@ -182,11 +179,11 @@ def _title(text: str) -> None:
     st.markdown(f"**{text}**")
 
 
-def _parts(segments: Sequence[Mapping[str, float]]) -> str:
-    return ", ".join(f"{clock(s['dance_start'])}–{clock(s['dance_end'])}" for s in segments)
+def _parts(segments: Sequence[Segment]) -> str:
+    return ", ".join(f"{clock(s.dance_start)}–{clock(s.dance_end)}" for s in segments)
 
 
-def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[answer.Take]) -> None:
+def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[Take]) -> None:
     """The curve with its peak and its runner-up, which is no other take's own place.
 
     A method draws the curve of one take; of several it says which.
@@ -196,7 +193,7 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[answer.
         return
     peak = frame.iloc[int(frame["score"].to_numpy().argmax())]
     others = frame
-    for offset in (peak["offset"], *(take[0]["offset"] for take in played)):
+    for offset in (peak["offset"], *(take[0].offset for take in played)):
         others = others[(others["offset"] - offset).abs() > RUNNER_UP_APART]
     marks = [{"offset": peak["offset"], "score": peak["score"], "what": t("plot.peak")}]
     ratio = 0.0
@@ -206,7 +203,7 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[answer.
             {"offset": second["offset"], "score": second["score"], "what": t("plot.runner_up")}
         )
         ratio = float(peak["score"] / max(second["score"], 1e-9))
-    title = t("plot.correlation", name=t(f"variant.{method}"))
+    title = t("plot.correlation", name=sentences.variant_name(method))
     x = alt.X("offset:Q", title=t("plot.offset_axis"))
     y = alt.Y("score:Q", title=None)
     line = alt.Chart(frame).mark_line(strokeWidth=1).encode(x=x, y=y)
@@ -227,13 +224,13 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[answer.
         key = "plot.peak_clear" if ratio >= CLEAR else "plot.peak_close"
         said = t(key, n=f"{ratio:.1f}")
     if len(played) > 1:
-        own = min(played, key=lambda take: abs(take[0]["offset"] - float(peak["offset"])))
-        said = sentences.then(t("plot.of_take", at=clock(own[0]["dance_start"])), said)
+        own = min(played, key=lambda take: abs(take[0].offset - float(peak["offset"])))
+        said = sentences.then(t("plot.of_take", at=clock(own[0].dance_start)), said)
     if said:
         st.caption(said)
 
 
-def _drift(played: Sequence[answer.Take]) -> None:
+def _drift(played: Sequence[Take]) -> None:
     """How far the reference runs away from the dance's clock (milliseconds), take by take."""
     points = takes.drift(played)
     far: float = max(abs(point["drift"]) for point in points)

@@ -3,55 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import streamlit as st
 
-from pipeline.tasks import answer, record
-from store import Task
+from pipeline.model import BEST_FIRST
+from pipeline.plan.estimate import kept_span
+from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import player, without_routes
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
 from ui.task import playable
+from ui.words.sentences import variant_name
 from ui.words.text import t
 
 _COMPARE = load("compare")
 ALIKE_MS = 2.0
 """Milliseconds between two results below which nobody hears which is which."""
-TRACKS = ("original", "modular", "v2")
+TRACKS = ("original", *BEST_FIRST)
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
     "at", "no_sound",
 )  # fmt: skip
 
 
-def dance_start(task: Task, kind: str) -> float:
+def dance_start(task: TaskRecord, kind: str) -> float:
     """Seconds on the dance's time line at which a variant's first picture stands."""
-    plan = record.plan_of(task, kind)
-    try:
-        picture = plan["picture"]
-        return float(picture["start"] * Fraction(picture["time_base"])) - float(
-            plan["dance"]["start_time"]
-        )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return 0.0
+    plan = task.variant(kind).plan
+    return kept_span(plan)[0] if plan else 0.0
 
 
-def frame_seconds(task: Task) -> float:
-    """Seconds of one frame of the dance; a thirtieth when the file does not say."""
-    for kind in ("v2", "modular"):
-        try:
-            rate = float(Fraction(record.plan_of(task, kind)["dance"]["video"]["average_rate"]))
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
-            continue
-        if rate > 1:
-            return 1.0 / rate
-    return 1.0 / 30.0
+def frame_seconds(task: TaskRecord) -> float:
+    """Seconds of one frame of the dance; a thirtieth when no plan says."""
+    plans = (task.variant(name).plan for name in BEST_FIRST)
+    films = (plan.dance.video for plan in plans if plan)
+    rates = (float(film.average_rate) for film in films if film and film.average_rate > 1)
+    return 1.0 / next(rates, 30.0)
 
 
-def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
+def show_compare(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """The players of what is there."""
     kinds = [kind for kind in TRACKS if file_path(service, task, kind) is not None]
     if not kinds:
@@ -61,7 +52,7 @@ def show_compare(service: Service, viewer: Viewer, task: Task) -> None:
 
 
 @without_routes(player)
-def _players(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str]) -> None:
+def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
     """The players in step; a small copy is made for what this browser cannot decode."""
     failed = playable.undecodable(task)
     tracks = []
@@ -72,12 +63,12 @@ def _players(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str])
         tracks.append(
             {
                 "id": kind,
-                "label": t(f"variant.{kind}"),
+                "label": variant_name(kind),
                 "url": viewer.url(service, task, shown),
                 "start": dance_start(task, kind) if kind != "original" else 0.0,
             }
         )
-    best = "modular" if "modular" in kinds else kinds[-1]
+    best = next((kind for kind in BEST_FIRST if kind in kinds), kinds[-1])
     result = _COMPARE(
         key=f"compare-{task.id}",
         data={
@@ -89,22 +80,24 @@ def _players(service: Service, viewer: Viewer, task: Task, kinds: Sequence[str])
         },
         on_failed_change=lambda: None,
     )
-    if {"modular", "v2"} <= set(kinds):
+    if set(BEST_FIRST) <= set(kinds):
         if not alike(task):
             st.caption(t("compare.variants"))
-        elif not answer.ambiguous(task):  # which of the places is to be chosen first
+        elif not task.answer.ambiguous:  # which of the places is to be chosen first
             st.caption(t("compare.same"))
-    playable.provide(service, task, result.failed)
+    playable.make_playable(service, task, result.failed)
 
 
-def alike(task: Task) -> bool:
+def alike(task: TaskRecord) -> bool:
     """Whether it is no matter which result is taken: the same pictures, with the same sound or
     with one that nobody can tell from it."""
-    modular, v2 = (record.plan_of(task, kind) for kind in ("modular", "v2"))
-    if not modular.get("picture") or modular.get("picture") != v2.get("picture"):
-        return False
-    apart = record.number(answer.answer(task).get("agreement_ms"))
-    return modular.get("sound") == v2.get("sound") or (apart is not None and apart < ALIKE_MS)
+    first, *others = (task.variant(name).plan for name in BEST_FIRST)
+    distance_ms = task.answer.distance_ms
+    near = distance_ms is not None and distance_ms < ALIKE_MS
+    return first is not None and all(
+        plan is not None and plan.picture == first.picture and (near or plan.sound == first.sound)
+        for plan in others
+    )
 
 
 def _seconds(text: str | None) -> float:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from pipeline.tasks import answer, record
+from pipeline.model import BEST_FIRST
 from pipeline.tasks.queue import queue_of
-from pipeline.tasks.record import as_time, seconds_spent
-from store import Task, is_task_id
+from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.guarded import part
 from ui.parts.live import live
@@ -17,7 +16,7 @@ from ui.parts.viewer import Viewer
 from ui.parts.without_routes import download, without_routes
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
-from ui.table import actions
+from ui.table import actions, table
 from ui.task import adjust, candidates, charts, compare, events, left_out, place
 from ui.words import sentences
 from ui.words.format import duration, size
@@ -25,10 +24,7 @@ from ui.words.names import plain, shown_name
 from ui.words.text import t
 
 _REACH = load("reach")
-WHILE_RUNNING = 2.5
 UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
-RESULTS = ("modular", "v2")
-SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 
 
 def show_detail(service: Service, viewer: Viewer) -> None:
@@ -36,15 +32,15 @@ def show_detail(service: Service, viewer: Viewer) -> None:
     task_id = st.query_params.get("task")
     if not task_id:
         return
-    task = service.store.get(task_id) if is_task_id(task_id) else None
-    if task is None or not viewer.may_see(service, task):
+    task = viewer.task(service, task_id)
+    if task is None:
         st.warning(t("detail.gone"), icon=":material/schedule:")
         st.button(t("detail.close"), key="detail.close", on_click=actions.open_task, args=(None,))
         return
     with st.container(border=True, key="detail"):
         _head(service, viewer, task)
-        if task.status in record.ACTIVE:
-            live(WHILE_RUNNING, _progress, service, task.id)
+        if task.active:
+            live(table.BUSY_SECONDS, _progress, service, task.id)
         if task.status == "failed":
             _failure(task)
         for warning in sentences.warning_texts(task):
@@ -52,14 +48,14 @@ def show_detail(service: Service, viewer: Viewer) -> None:
         if task.status == "success":
             sentence = sentences.verdict(task)
             if sentence:
-                doubtful = answer.ambiguous(task) or record.same_file(task)
+                doubtful = task.answer.ambiguous or task.same_file
                 (st.warning if doubtful else st.success)(sentence)
         part(candidates.show_choices, service, viewer, task)
         _sections(service, viewer, task)
-        _REACH(key="reach", data={"asked": actions.reaches()})
+        _REACH(key="reach", data={"asked": actions.scroll_requests()})
 
 
-def _head(service: Service, viewer: Viewer, task: Task) -> None:
+def _head(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
         st.markdown(sentences.status_text(task))
@@ -82,7 +78,7 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
             args=(None,),
         )
     facts = [t("text.says", who=t("column.reference"), what=plain(shown_name(task.reference_name)))]
-    spent = seconds_spent(task, datetime.now(UTC))
+    spent = task.seconds_spent(datetime.now(UTC))
     if task.status == "success" and spent is not None:
         key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
         facts.append(t(key, time=duration(spent)))
@@ -90,23 +86,22 @@ def _head(service: Service, viewer: Viewer, task: Task) -> None:
 
 
 def _progress(service: Service, task_id: str) -> None:
-    task = service.store.get(task_id)
+    task = service.task(task_id)
     if task is None:
         return
-    snapshot = service.store.snapshot()
-    queue = queue_of(snapshot.tasks, service.settings.workers, datetime.now(UTC))
-    share = min(max(record.number(task.progress) or 0.0, 0.0), 1.0)
-    st.progress(share, text=sentences.stage_text(task, queue) or sentences.status_text(task))
+    queue = queue_of(service.tasks(), service.settings.workers, datetime.now(UTC))
+    text = sentences.stage_text(task, queue) or sentences.status_text(task)
+    st.progress(task.progress or 0.0, text=text)
 
 
-def _failure(task: Task) -> None:
+def _failure(task: TaskRecord) -> None:
     if task.reason == "cancelled":
         st.info(sentences.reason_text(task), icon=":material/block:")
         return
-    if record.waiting(task):
+    if task.waiting:
         st.info(t("facts.placed_below"), icon=":material/back_hand:")
         return
-    role = task.extra.get("reason_role")
+    role = task.reason_role
     why = sentences.reason_text(task)
     if role in {"dance", "reference"}:
         why = t("text.says", who=t(f"role.{role}"), what=why)
@@ -116,16 +111,12 @@ def _failure(task: Task) -> None:
     st.error(f"**{why}**\n\n{advice}", icon=":material/error:")
 
 
-def unplayable(task: Task) -> bool:
+def unplayable(task: TaskRecord) -> bool:
     """Whether the dance itself is nothing to watch: then the reason is all there is to show."""
-    return (
-        task.status == "failed"
-        and task.extra.get("reason_role") == "dance"
-        and task.reason in UNPLAYABLE
-    )
+    return task.status == "failed" and task.reason_role == "dance" and task.reason in UNPLAYABLE
 
 
-def _sections(service: Service, viewer: Viewer, task: Task) -> None:
+def _sections(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """The players first; the rest only when somebody looks."""
     if unplayable(task):
         with st.expander(t("section.events")):
@@ -136,10 +127,10 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
         able.append("adjust")
     if place.can_place(task):
         able.append("place")
-    if answer.answer(task):
+    if task.answer.exists:
         able.append("evidence")
     able.append("events")
-    first = "place" if record.waiting(task) else able[0]
+    first = "place" if task.waiting else able[0]
     key = f"section-{task.id}"
     chosen = st.segmented_control(
         t("detail.sections"),
@@ -164,21 +155,22 @@ def _sections(service: Service, viewer: Viewer, task: Task) -> None:
         part(events.show_timeline, task)
 
 
-def _downloads(service: Service, viewer: Viewer, task: Task) -> None:
+def _downloads(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     with st.container(horizontal=True, key="downloads"):
-        for kind in ("modular", "v2", "original"):
+        for kind in (*BEST_FIRST, "original"):
             path = file_path(service, task, kind)
             if path is None:
                 continue
-            label = t("detail.download", name=t(f"variant.{kind}"), size=size(path.stat().st_size))
+            label = t(
+                "detail.download", name=sentences.variant_name(kind), size=size(path.stat().st_size)
+            )
             _download(service, viewer, task, kind, label)
-    left_out.show_left_out(task, [kind for kind in RESULTS if file_path(service, task, kind)])
-    until = as_time(task.completed_at)
-    if until is not None and task.status == "success":
+    left_out.show_left_out(task, [kind for kind in task.results if file_path(service, task, kind)])
+    if task.completed_at is not None and task.status == "success":
         st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
 
 
 @without_routes(download)
-def _download(service: Service, viewer: Viewer, task: Task, kind: str, label: str) -> None:
+def _download(service: Service, viewer: Viewer, task: TaskRecord, kind: str, label: str) -> None:
     url = viewer.url(service, task, kind, download="1")
     st.link_button(label, url, icon=":material/download:")

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 import streamlit as st
 
-from pipeline.tasks import record
-from pipeline.tasks.record import as_time
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.words import sentences
 from ui.words.format import duration, moments
 from ui.words.text import has, t
 
 
-def show_timeline(task: Task) -> None:
+def show_timeline(task: TaskRecord) -> None:
     """When it was created, started and ended, and how long each stage took."""
     events = [
-        ("created", as_time(task.created_at)),
-        ("started", as_time(task.started_at)),
-        ("completed", as_time(task.completed_at)),
+        ("created", task.created_at),
+        ("started", task.started_at),
+        ("completed", task.completed_at),
     ]
     frame = pd.DataFrame(
         {
@@ -41,18 +37,13 @@ def show_timeline(task: Task) -> None:
         },
         alt=t("section.events"),
     )
-    stages = {
-        stage: seconds
-        for stage, value in (task.timings if isinstance(task.timings, Mapping) else {}).items()
-        if (seconds := record.number(value)) is not None
-    }
-    if stages:
+    if task.timings:
         st.table(
             {
                 t("event.stage"): [
-                    t(f"stage.{name}") if has(f"stage.{name}") else name for name in stages
+                    t(f"stage.{name}") if has(f"stage.{name}") else name for name in task.timings
                 ],
-                t("event.spent"): [duration(seconds) for seconds in stages.values()],
+                t("event.spent"): [duration(seconds) for seconds in task.timings.values()],
             },
         )
     if task.attempts > 1:

@@ -6,29 +6,26 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pipeline.plan.estimate import left_out
-from pipeline.plan.render_plan import RenderPlan
-from pipeline.tasks import record
-from store import Task
+from pipeline.plan.estimate import trimmed_seconds
+from pipeline.tasks.record import TaskRecord
 from ui.task import adjust
 from ui.words.format import duration
+from ui.words.sentences import variant_name
 from ui.words.text import t
 
-WORTH_SAYING = 0.5
-"""Seconds below which nobody misses anything: a cut falls on a frame."""
+MIN_SECONDS = 0.5
+"""Below this nobody misses anything: a cut falls on a frame."""
 
 
-def left_out_of(task: Task, kind: str) -> tuple[float, float]:
+def left_out_of(task: TaskRecord, kind: str) -> tuple[float, float]:
     """Seconds at the dance's start and end that a result leaves out; 0 for what nobody misses."""
-    try:
-        plan = RenderPlan.from_json(dict(record.plan_of(task, kind)))
-        start, end = left_out(plan, ends=record.cut_off_at(task, "dance"))
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, AssertionError):
-        return 0.0, 0.0  # no plan, or what a person made of it
-    return (start if start > WORTH_SAYING else 0.0), (end if end > WORTH_SAYING else 0.0)
+    plan = task.variant(kind).plan
+    seconds = trimmed_seconds(plan, ends=task.cut_off_at("dance")) if plan else (0.0, 0.0)
+    start, end = (one if one > MIN_SECONDS else 0.0 for one in seconds)
+    return start, end
 
 
-def sentences(task: Task, kinds: Sequence[str]) -> list[str]:
+def sentences(task: TaskRecord, kinds: Sequence[str]) -> list[str]:
     """One sentence for each result that is shorter than the dance; one for both where they leave
     out the same."""
     found = {kind: left_out_of(task, kind) for kind in kinds}
@@ -36,7 +33,7 @@ def sentences(task: Task, kinds: Sequence[str]) -> list[str]:
     if len(said) > 1 and len(set(said.values())) == 1:
         said = {"both": next(iter(said.values()))}
     return [
-        t("text.says", who=t(f"variant.{kind}"), what=text) for kind, text in said.items() if text
+        t("text.says", who=variant_name(kind), what=text) for kind, text in said.items() if text
     ]
 
 
@@ -48,13 +45,13 @@ def _sentence(start: float, end: float) -> str:
     return t("cut.end", end=duration(end)) if end else ""
 
 
-def show_left_out(task: Task, kinds: Sequence[str]) -> None:
+def show_left_out(task: TaskRecord, kinds: Sequence[str]) -> None:
     """What each result leaves out, and the way to a result that keeps all of it."""
-    told = sentences(task, kinds)
-    if not told:
+    texts = sentences(task, kinds)
+    if not texts:
         return
     with st.container(key="left-out", gap="small"):
-        for text in told:
+        for text in texts:
             st.markdown(text)
         st.button(
             t("cut.keep_all"),

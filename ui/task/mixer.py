@@ -7,11 +7,10 @@ itself is played by the plan instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.plan.estimate import Outline, kept, outline
+from pipeline.plan.estimate import Estimate, estimate, kept_span
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import DUCK_DEPTH, DUCK_SLOPE, DUCK_THRESHOLD
@@ -28,7 +27,7 @@ class Preview:
     """Which file the song is played from."""
     made: float
     """Nudge that is in that file already (milliseconds)."""
-    outline: Outline
+    estimate: Estimate
     cut_moves: bool
     """Whether the video will be cut elsewhere than it is: only its frames say exactly where."""
     pieces: tuple[dict[str, Any], ...]
@@ -50,21 +49,14 @@ class Preview:
         return tuple(left)
 
 
-def make_preview(record: Mapping[str, Any], options: RenderOptions) -> Preview | None:
-    """The preview of a plan's record with other options.
-
-    None for a record that is no plan, and for options with which no music would be left.
-    """
-    try:
-        plan = RenderPlan.from_json(dict(record))
-        told = outline(plan, options)
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, AssertionError):
-        return None
-    if told is None:
+def make_preview(plan: RenderPlan, options: RenderOptions) -> Preview | None:
+    """The preview of a plan with other options; None where no music would be left."""
+    estimated = estimate(plan, options)
+    if estimated is None:
         return None
     song: Song = "reference" if plan.sound.room_gain > 0 else "result"
     baked = max((p.gain_db for p in plan.sound.pieces if p.source == "reference"), default=0.0)
-    begin, _ = kept(plan)
+    begin, _ = kept_span(plan)
     later = options.nudge_ms / 1000
 
     def piece_of(piece: Piece) -> dict[str, Any]:
@@ -87,7 +79,7 @@ def make_preview(record: Mapping[str, Any], options: RenderOptions) -> Preview |
     return Preview(
         song=song,
         made=plan.options.nudge_ms if song == "result" else 0.0,
-        outline=told,
-        cut_moves=not told.exact and not options.keep_all,
-        pieces=tuple(piece_of(piece) for piece in told.pieces),
+        estimate=estimated,
+        cut_moves=not estimated.exact and not options.keep_all,
+        pieces=tuple(piece_of(piece) for piece in estimated.pieces),
     )

@@ -9,13 +9,14 @@ from typing import Any
 import streamlit as st
 
 from pipeline.child import cached_calls
-from pipeline.tasks import answer as answers
 from pipeline.tasks import record
 from pipeline.tasks.answer import Take
-from store import StoreError, Task
+from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.values import number
+from store import StoreError
 from ui.components import load
 from ui.parts import toasts
-from ui.parts.live import live
+from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
@@ -31,40 +32,34 @@ WORDS = (
     "closer", "wider", "whole", "hear", "hear_song", "hear_both", "hear_video", "speed",
     "no_sound",
 )  # fmt: skip
-LONGEST = 6 * 3600.0
-"""Seconds; no offset is larger."""
-SLOWEST, FASTEST = 0.7, 1.4
-"""Speeds that a person may give."""
-WAVEFORMS_TIMEOUT = 600.0
-"""Seconds."""
+MAX_OFFSET_SECONDS = 6 * 3600.0
+MIN_SPEED, MAX_SPEED = 0.7, 1.4
+"""That a person may give."""
+WAVEFORMS_TIMEOUT_SECONDS = 600.0
 BY_HAND = frozenset({"no_shared_music", *record.MUTE})
 """Reasons for which a place given by hand may help: a mute dance has nothing to compare."""
 
-SAME, SAME_SPEED = 5e-4, 5e-5
-"""Seconds and share below which a place is no other: figures are rounded on their way."""
+SAME_SECONDS, SAME_SPEEDS = 5e-4, 5e-5
+"""Below these a place is no other: figures are rounded on their way."""
 
 
-def can_place(task: Task) -> bool:
+def can_place(task: TaskRecord) -> bool:
     """Whether a place given by hand would be used for the task."""
-    if task.status == "success" or answers.ambiguous(task):
+    if task.status == "success" or task.answer.ambiguous:
         return True
-    return (
-        task.status == "failed"
-        and task.reason in BY_HAND
-        and task.extra.get("reason_role") != "reference"
-    )
+    return task.status == "failed" and task.reason in BY_HAND and task.reason_role != "reference"
 
 
-def mute(task: Task) -> bool:
+def mute(task: TaskRecord) -> bool:
     """Whether the dance has no sound by which a place could be refined."""
-    return answers.by_hand(task) or record.waiting(task)
+    return task.answer.by_hand or task.waiting
 
 
-def show_place(service: Service, viewer: Viewer, task: Task) -> None:
+def show_place(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """The time line to drag on, and Save; further candidates, where they stand nowhere else."""
     if not candidates.offered_above(task):
         candidates.show_candidates(task)
-    played = answers.takes_of(answers.segments_of(task)) if task.status == "success" else []
+    played = task.answer.takes if task.status == "success" else ()
     if len(played) > 1:
         st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
     st.markdown(t("place.by_hand"))
@@ -74,16 +69,16 @@ def show_place(service: Service, viewer: Viewer, task: Task) -> None:
     _controls(service, viewer, task, played)
 
 
-def _figures(service: Service, viewer: Viewer, task: Task, played: Sequence[Take]) -> None:
+def _figures(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The same moment of both in figures, and Save."""
     begin = candidates.listened(task) or _answer(task) or {"offset": 0.0, "speed": 1.0}
     about = f"{version(task)}-{begin['offset']:.3f}"  # each candidate has figures of its own
-    now = moments(service, task, about, begin, LONGEST, (SLOWEST, FASTEST))
+    now = moments(service, task, about, begin, MAX_OFFSET_SECONDS, (MIN_SPEED, MAX_SPEED))
     _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
 
 
 @without_routes(_figures)
-def _controls(service: Service, viewer: Viewer, task: Task, played: Sequence[Take]) -> None:
+def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The time line, and Save."""
     listened = candidates.listened(task)
     begin = listened or _answer(task)
@@ -120,27 +115,24 @@ def _controls(service: Service, viewer: Viewer, task: Task, played: Sequence[Tak
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
     small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.provide(service, task, result.failed, small)
+    playable.make_playable(service, task, result.failed, small)
 
 
-def _answer(task: Task) -> Place | None:
+def _answer(task: TaskRecord) -> Place | None:
     """The place of the present answer; of its longest part, when it has several."""
-    answer = answers.answer(task)
-    return checked(
-        {"offset": answer.get("offset"), "speed": record.number(answer.get("speed")) or 1}
-    )
+    return checked({"offset": task.answer.offset, "speed": task.answer.speed})
 
 
-def unmoved(task: Task, place: Place) -> bool:
+def unmoved(task: TaskRecord, place: Place) -> bool:
     """Whether the results have this very place already, and nobody has chosen it among others."""
     answer = _answer(task)
     if task.status != "success" or answer is None:
         return False
-    if answers.ambiguous(task) and candidates.listened(task):
+    if task.answer.ambiguous and candidates.listened(task):
         return False
     return (
-        abs(place["offset"] - answer["offset"]) < SAME
-        and abs(place["speed"] - answer["speed"]) < SAME_SPEED
+        abs(place["offset"] - answer["offset"]) < SAME_SECONDS
+        and abs(place["speed"] - answer["speed"]) < SAME_SPEEDS
     )
 
 
@@ -148,13 +140,13 @@ def checked(given: Any) -> Place | None:
     """A place as the component gives it, or None for what is none."""
     if not isinstance(given, Mapping):
         return None
-    offset, speed = record.number(given.get("offset")), record.number(given.get("speed"))
-    if offset is None or speed is None or abs(offset) > LONGEST:
+    offset, speed = number(given.get("offset")), number(given.get("speed"))
+    if offset is None or speed is None or abs(offset) > MAX_OFFSET_SECONDS:
         return None
-    return {"offset": offset, "speed": min(max(speed, SLOWEST), FASTEST)}
+    return {"offset": offset, "speed": min(max(speed, MIN_SPEED), MAX_SPEED)}
 
 
-def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Tracks) -> None:
+def _draw_waveforms(service: Service, task: TaskRecord, kind: str, chosen: tracks.Tracks) -> None:
     """Have both files' envelopes made, and draw the page again when they are there."""
     dance = file_path(service, task, "original")
     reference = file_path(service, task, "reference")
@@ -164,7 +156,7 @@ def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Trac
     arguments: dict[str, Any] = {"dance": str(dance), "reference": str(reference)}
     arguments["out"] = str(target)
     arguments |= {f"{role}_track": number for role, number in chosen.items()}
-    done = cached_calls.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT)
+    done = cached_calls.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT_SECONDS)
     if target.is_file():
         st.rerun()
     elif done is not None:
@@ -174,14 +166,14 @@ def _draw_waveforms(service: Service, task: Task, kind: str, chosen: tracks.Trac
 def _save_button(
     service: Service,
     viewer: Viewer,
-    task: Task,
+    task: TaskRecord,
     place: Place | None,
     now: Callable[[], Place | None],
     chosen: tracks.Tracks,
 ) -> None:
     """``place`` is what this run knows; ``now`` what a click finds, which may be newer."""
     same = place is not None and unmoved(task, place)
-    present = tracks.present(task)
+    present = task.answer.tracks
     same = same and all(present.get(role, number) == number for role, number in chosen.items())
     if place is None:
         label = t("place.save_none")
@@ -192,7 +184,7 @@ def _save_button(
         type="primary",
         icon=":material/save:",
         key="place.save",
-        disabled=place is None or same or adjust.adjusting(task),
+        disabled=place is None or same or task.adjusting,
         on_click=lambda: save_hint(service, viewer, task.id, now(), chosen),
     )
     adjust.show_state(service, task)
@@ -211,20 +203,20 @@ def save_hint(
     A success is adjusted and keeps its results until the new ones are whole; a failed task
     is tried again with the hint.
     """
-    task = service.store.get(task_id)
-    if hint is None or task is None or not viewer.may_see(service, task):
+    task = viewer.task(service, task_id)
+    if hint is None or task is None:
         return
-    options = {**(task.options or {}), "hint": dict(hint)}
+    options = {**task.options, "hint": dict(hint)}
     options |= {f"{role}_track": number for role, number in chosen.items()}
-    try:
-        if task.status == "success":
-            service.store.request_adjustment(task_id, options)
-        elif task.status == "failed":
+    if task.status == "success":
+        adjust.request(service, viewer, task_id, options)
+    elif task.status == "failed":
+        try:
             service.store.update(task_id, {"options": options})
             service.store.retry(task_id)
-    except StoreError:
-        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
-        return
-    service.runner.wake()
-    st.session_state["open"] = True
-    toasts.toast(t("adjust.started"), icon=":material/tune:")
+        except StoreError:
+            toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
+            return
+        service.runner.wake()
+        toasts.toast(t("adjust.started"), icon=":material/tune:")
+    redraw_page()

@@ -8,35 +8,35 @@ from typing import Any
 import streamlit as st
 
 from pipeline.child import cached_calls
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.routes.files import KINDS, PREVIEW, file_path, preview_path
 from ui.service import Service
+from ui.words.sentences import variant_name
 from ui.words.text import t
 
-TIMEOUT = 1800.0
-"""Seconds."""
+TIMEOUT_SECONDS = 1800.0
 
 
-def url(service: Service, viewer: Viewer, task: Task, kind: str) -> str:
+def url(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> str:
     """The address for a player: the small copy's, when a browser has needed one."""
     small = PREVIEW + kind
     return viewer.url(service, task, small if file_path(service, task, small) else kind)
 
 
-def undecodable(task: Task) -> set[str]:
+def undecodable(task: TaskRecord) -> set[str]:
     """The kinds of the task's files that this visit's browser could not play."""
     return set(st.session_state.get(f"undecodable-{task.id}", ()))
 
 
-def provide(
-    service: Service, task: Task, told: Sequence[str] | None, wanted: Collection[str] = ()
+def make_playable(
+    service: Service, task: TaskRecord, failed: Sequence[str] | None, wanted: Collection[str] = ()
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
     those that are ``wanted`` in any case."""
     known = undecodable(task)
-    fresh = (set(told or ()) & set(KINDS)) - known
+    fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
         st.session_state[f"undecodable-{task.id}"] = sorted(known | fresh)
         st.rerun()
@@ -46,7 +46,7 @@ def provide(
         live(2.0, _make, service, task, waiting)
 
 
-def _make(service: Service, task: Task, kinds: list[str]) -> None:
+def _make(service: Service, task: TaskRecord, kinds: list[str]) -> None:
     """Ask for the copies, and draw the page again when they are there."""
     for kind in kinds:
         path = file_path(service, task, kind)
@@ -58,8 +58,8 @@ def _make(service: Service, task: Task, kinds: list[str]) -> None:
         arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
         if track:
             arguments["track"] = int(track)
-        done = cached_calls.fetch("preview", arguments, path, timeout=TIMEOUT)
-        name = t(f"variant.{base}")
+        done = cached_calls.fetch("preview", arguments, path, timeout=TIMEOUT_SECONDS)
+        name = variant_name(base)
         if done is None:
             st.info(t("compare.making", name=name), icon=":material/hourglass:")
         elif done.reason is not None:

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 
 from pipeline.child import cached_calls
-from pipeline.tasks import answer, record
-from store import Task
+from pipeline.tasks.record import SoundTracks, TaskRecord, tracks_of
 from ui.parts.live import live
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import t
 
-ROLES: Mapping[Literal["dance", "reference"], str] = {"dance": "original", "reference": "reference"}
+Role = Literal["dance", "reference"]
+ROLES: Mapping[Role, str] = {"dance": "original", "reference": "reference"}
 """And how the player calls each file."""
-TIMEOUT = 300.0
-"""Seconds."""
-LONGEST = 40
-"""Letters of a track's title that are shown."""
+TIMEOUT_SECONDS = 300.0
+MAX_LETTERS = 40
+"""Of a track's title that are shown."""
 
 Tracks = Mapping[str, int]
 """By role, the number (from 1) of the sound track; only of files that have several."""
 
 
-def present(task: Task) -> dict[str, int]:
-    """The tracks that the present answer stands on."""
-    tracks = answer.answer(task).get("tracks")
-    found: dict[str, int] = {}
-    for role in ROLES:
-        told = tracks.get(role) if isinstance(tracks, Mapping) else None
-        number = record.number(told.get("track")) if isinstance(told, Mapping) else None
-        if number is not None:
-            found[role] = int(number)
-    return found
-
-
-def known(service: Service, task: Task) -> bool:
+def known(service: Service, task: TaskRecord) -> bool:
     """Whether both files have been looked at; until then nothing is drawn of a wrong track."""
     return all(_sounds(service, task, role) is not None for role in ROLES)
 
 
-def choose(service: Service, task: Task, about: str) -> dict[str, int]:
+def choose(service: Service, task: TaskRecord, about: str) -> dict[str, int]:
     """A box for each file with several sound tracks, and what is chosen in it; ``about`` names the
     result, of which another one begins anew."""
     chosen: dict[str, int] = {}
@@ -52,8 +39,8 @@ def choose(service: Service, task: Task, about: str) -> dict[str, int]:
         if sounds is None:
             live(1.0, _wait, service, task, role)
         elif len(sounds) > 1:
-            begin = present(task).get(role) or _played(sounds)
-            names = {n: _name(n, sound) for n, sound in enumerate(sounds, 1)}
+            begin = task.answer.tracks.get(role) or _played(sounds)
+            names = _names(sounds)
             number = st.selectbox(
                 t(f"tracks.{role}"),
                 list(names),
@@ -66,51 +53,49 @@ def choose(service: Service, task: Task, about: str) -> dict[str, int]:
     return chosen
 
 
-def kinds(service: Service, task: Task, chosen: Tracks) -> dict[str, str]:
+def kinds(service: Service, task: TaskRecord, chosen: Tracks) -> dict[str, str]:
     """What the players are to play, by role: the file, or a small copy with the chosen track where
     players would take another one."""
-    found = dict(ROLES)
-    for role, number in chosen.items():
-        sounds = _sounds(service, task, role)
-        if sounds and number != _played(sounds):
-            found[role] = f"{ROLES[role]}-{number}"  # type: ignore[index]
-    return {str(role): kind for role, kind in found.items()}
+    found: dict[str, str] = {}
+    for role, file in ROLES.items():
+        number, sounds = chosen.get(role), _sounds(service, task, role)
+        other = number and sounds and number != _played(sounds)
+        found[role] = f"{file}-{number}" if other else file
+    return found
 
 
-def _sounds(service: Service, task: Task, role: str) -> list[Mapping[str, Any]] | None:
-    """What the plans, else a look at the file, say of its sound tracks; None while it is looked
-    at."""
-    info: Any = None
-    for variant in ("v2", "modular"):
-        info = info or record.plan_of(task, variant).get(role)
-    if not isinstance(info, Mapping):
-        path = file_path(service, task, ROLES[role])  # type: ignore[index]
-        if path is None:
-            return []
-        arguments = {"path": str(path), "role": role}
-        looked = cached_calls.fetch("probe", arguments, path, timeout=TIMEOUT, quick=True)
-        if looked is None:
-            return None
-        info = looked.outcome or {}
-    sounds = info.get("sounds")
-    return [one for one in sounds if isinstance(one, Mapping)] if isinstance(sounds, list) else []
+def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | None:
+    """The file's sound tracks, by the plans or else by a look at the file; None while it is
+    looked at."""
+    planned = task.tracks(role)
+    if planned is not None:
+        return planned
+    path = file_path(service, task, ROLES[role])
+    if path is None:
+        return ()
+    arguments = {"path": str(path), "role": role}
+    looked = cached_calls.fetch("facts", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
+    if looked is None:
+        return None
+    return tracks_of(looked.outcome) if looked.outcome else ()
 
 
-def _wait(service: Service, task: Task, role: str) -> None:
+def _wait(service: Service, task: TaskRecord, role: Role) -> None:
     if _sounds(service, task, role) is not None:
         st.rerun()
 
 
-def _played(sounds: list[Mapping[str, Any]]) -> int:
+def _played(sounds: SoundTracks) -> int:
     """The number of the track that players take by themselves."""
-    marked = [number for number, sound in enumerate(sounds, 1) if sound.get("default") is True]
-    return marked[0] if marked else 1
+    return next((number for number, sound in enumerate(sounds, 1) if sound.default), 1)
 
 
-def _name(number: int, sound: Mapping[str, Any]) -> str:
-    told = (sound.get("title"), sound.get("language"), sound.get("codec"))
-    unsaid = ("", "und")  # how MP4 says that no language is known
-    named = " \u00b7 ".join(
-        one[:LONGEST] for one in told if isinstance(one, str) and one not in unsaid
-    )
-    return t("tracks.track", n=number, name=named)
+def _names(sounds: SoundTracks) -> dict[int, str]:
+    """By number, what the file says of each track."""
+    names = {}
+    for number, sound in enumerate(sounds, 1):
+        said = (sound.title, sound.language, sound.codec)
+        unsaid = ("", "und")  # how MP4 says that no language is known
+        name = " \u00b7 ".join(one[:MAX_LETTERS] for one in said if one not in unsaid)
+        names[number] = t("tracks.track", n=number, name=name)
+    return names

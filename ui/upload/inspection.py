@@ -1,4 +1,8 @@
-"""What a file turns out to be, as it lands: read in a child, shown beside its name."""
+"""What a file turns out to be, as it lands: found out in a child, shown beside its name.
+
+A task goes by the same facts: what is refused here would fail there, so the button stays off for
+it. Nobody has to wait for the answer: a file that is still being looked at can be handed in.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +10,54 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from pipeline import reasons
 from pipeline.child import cached_calls
-from pipeline.tasks import record
+from pipeline.tasks.record import MUTE
+from pipeline.tasks.values import number
 from ui.words.format import clock, size
 from ui.words.text import has, t
 
 if TYPE_CHECKING:
+    from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
 TIMEOUT = 300.0
-USELESS = frozenset({"not_media", "empty_file", "no_picture"})
-"""Reasons for which a file is not handed in."""
+
+
+def look(file: Upload) -> CallResult | None:
+    """What a child found out about the file; None while it looks, or once the file is gone."""
+    arguments = {"path": str(file.path), "role": file.role}
+    return cached_calls.fetch("facts", arguments, file.path, timeout=TIMEOUT, quick=True)
 
 
 def unfinished(files: Iterable[Upload]) -> bool:
     """Whether a file is still being looked at."""
-    return any(file.path.is_file() and _look(file) is None for file in files)
+    return any(file.path.is_file() and look(file) is None for file in files)
 
 
-def unusable(file: Upload) -> bool:
-    """Whether a file is known to be of no use; not while it is still being looked at.
+def refusal(file: Upload) -> str | None:
+    """The reason for which no task could use the file; None for none, or not yet known.
 
-    A film without sound may be placed by hand, and what broke on the way may yet be read.
+    A film without sound may be placed by hand, and what was no fault of the file may pass.
     """
-    result = _look(file) if file.path.is_file() else None
-    if result is None or result.outcome is not None:
-        return False
-    return result.reason in USELESS or (
-        file.role == "reference" and result.reason in {"no_sound", "silent"}
-    )
+    found = look(file)
+    if found is None or found.reason is None:
+        return None
+    mute = file.role == "reference" and found.reason in MUTE
+    return found.reason if found.reason in reasons.FINAL or mute else None
 
 
-def facts_of(files: Iterable[Upload]) -> dict[str, dict[str, Any]]:
+def facts_of(files: Iterable[Upload]) -> dict[str, Mapping[str, Any]]:
     """By upload: ``text`` with length, picture and size, ``warning`` when it cannot be used."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for file in files:
-        result = _look(file)
+        result = look(file)
         if result is None:
             found[file.uid] = {"text": t("facts.looking"), "warning": ""}
         elif result.outcome is None:
             key = f"reason.{result.reason}"
             warning = t(key) if has(key) else t("reason.unreadable")
-            if file.role == "dance" and result.reason in {"no_sound", "silent"}:
+            if file.role == "dance" and result.reason in MUTE:
                 warning = t("facts.place_by_hand")
             found[file.uid] = {"text": size(file.size), "warning": warning}
         else:
@@ -55,21 +65,15 @@ def facts_of(files: Iterable[Upload]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _look(file: Upload) -> Any:
-    return cached_calls.fetch(
-        "facts", {"path": str(file.path), "role": file.role}, file.path, timeout=TIMEOUT
-    )
-
-
 def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     parts = []
-    seconds = record.number(info.get("duration"))
+    seconds = number(info.get("duration"))
     if seconds is not None:
         parts.append(clock(seconds))
     video = info.get("video")
     if isinstance(video, Mapping):
         width, height = video.get("width"), video.get("height")
-        if (record.number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
+        if (number(video.get("rotation")) or 0) % 180:  # as it is seen, not as it is coded
             width, height = height, width
         if width and height:
             parts.append(f"{width}×{height}")
@@ -95,7 +99,7 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
 def _levels(info: Mapping[str, Any]) -> list[float]:
     """Of the sound tracks in which something is to be heard, in the file's order."""
     given = info.get("levels_db")
-    found = (record.number(level) for level in (given if isinstance(given, list) else ()))
+    found = (number(level) for level in (given if isinstance(given, list) else ()))
     return [level for level in found if level is not None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ WHILE_CHECKING = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _UNFINISHED = "upload.unfinished"
-_ASKED = "upload.asked"
+_CLICKED = "upload.clicked"
 _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
@@ -61,9 +61,7 @@ class Picked:
 def usable(dances: Sequence[Upload], reference: Upload | None) -> Picked:
     """What can be handed in, and what is left out."""
     given = [one for one in (*dances, reference) if one is not None]
-    # All are asked, which is quick, before the first one is decoded.
-    refused = [one for one in given if checks.refusal(one)]
-    left_out = [one for one in given if one in refused or inspection.unusable(one)]
+    left_out = [one for one in given if inspection.refusal(one)]
     return Picked(
         [one for one in dances if one not in left_out],
         None if reference in left_out else reference,
@@ -89,16 +87,8 @@ def show_upload(service: Service, viewer: Viewer) -> None:
 
 def _checking(picked: Picked) -> bool:
     """Whether something may yet turn out about these files."""
-    refused = checks.refusals(picked.files)
-    others = [one for one in picked.files if one.uid not in refused]
-    return checks.unfinished(picked.dances, picked.reference) or inspection.unfinished(others)
-
-
-def _said(picked: Picked) -> dict[str, Mapping[str, Any]]:
-    """What stands beside each file."""
-    refused = checks.refusals(picked.files)
-    others = [one for one in picked.files if one.uid not in refused]
-    return {**inspection.facts_of(others), **refused}
+    compared = not checks.unfinished(picked.dances, picked.reference)
+    return not compared or inspection.unfinished(picked.files)
 
 
 def _key() -> str:
@@ -131,7 +121,7 @@ def _component_files(service: Service, viewer: Viewer) -> Picked:
 
 
 def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
-    known = _said(_component_files(service, viewer))
+    known = inspection.facts_of(_component_files(service, viewer).files)
     assert viewer.browser is not None  # noqa: S101 - asked for before
     visit = st.session_state.setdefault(_VISIT, uuid.uuid4().hex)
     result = _UPLOADER(
@@ -141,7 +131,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                 **{name: t(f"upload.{name}") for name in WORDS},
                 "too_many": t(
                     "upload.too_many",
-                    n=limits.MOST_UPLOADS,
+                    n=limits.MAX_UPLOADS,
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
@@ -230,11 +220,11 @@ def _missing(picked: Picked) -> str:
 
 def _ask(what: str) -> None:
     # Noted by a callback: a tick that redraws the page at this moment cannot swallow a click.
-    st.session_state[_ASKED] = what
+    st.session_state[_CLICKED] = what
 
 
 def _do_asked(service: Service, viewer: Viewer, picked: Picked) -> None:
-    asked = st.session_state.pop(_ASKED, None)
+    asked = st.session_state.pop(_CLICKED, None)
     # A place that is always there: what is below it keeps its position in every run.
     with st.container():
         if asked == "start" and picked.dances and picked.reference is not None:
@@ -268,8 +258,7 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
             st.error(t("text.says", who=name, what=why), icon=":material/warning:")
             return
     for one in picked.files:
-        one.path.unlink(missing_ok=True)
-        one.path.with_name(f"{one.path.name}.info").unlink(missing_ok=True)
+        uploads.remove_upload(one.path)
     _handed_in(service, last, len(picked.dances))
 
 
@@ -277,7 +266,7 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
     service.runner.wake()
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if task is not None:
-        actions.open_task(task.id, reach=True)
+        actions.open_task(task.id, scroll=True)
     toasts.toast(t("upload.handed_in", n=count), icon=":material/movie:")
     st.rerun()
 

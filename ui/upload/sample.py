@@ -12,7 +12,7 @@ from ui.service import Service
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 300.0
+TIMEOUT_SECONDS = 300.0
 _DRAWING = threading.Lock()
 """One viewer draws, the others wait for it."""
 
@@ -28,7 +28,7 @@ def _draw(service: Service, folder: Path) -> tuple[Path, Path] | None:
     # Drawn elsewhere and renamed, so that a file that stands there is whole.
     service.settings.outputs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=service.settings.outputs) as part:
-        result = call("sample", {"folder": part}, timeout=TIMEOUT)
+        result = call("sample", {"folder": part}, timeout=TIMEOUT_SECONDS)
         if result.outcome is None:
             log.error("cannot make the sample pair: %s\n%s", result.text, result.detail)
             return None

@@ -7,16 +7,15 @@ from datetime import datetime
 
 import pandas as pd
 
-from pipeline.tasks.record import as_time
 from ui.words.text import t
 
 CLOSEST_MS = 0.1
 """Below this a difference is shown as less than this."""
 
 
-def moments(values: Iterable[str | datetime | None]) -> pd.Series[pd.Timestamp]:
-    """Moments as a column of the table, in UTC; unreadable ones are empty."""
-    return pd.Series([as_time(value) for value in values], dtype="datetime64[us, UTC]")
+def moments(values: Iterable[datetime | None]) -> pd.Series[pd.Timestamp]:
+    """Moments as a column of the table, in UTC; missing ones are empty."""
+    return pd.Series(list(values), dtype="datetime64[us, UTC]")
 
 
 def size(count: float | None) -> str:

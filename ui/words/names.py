@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from store import Task
+from pipeline.model import VARIANTS
+from pipeline.tasks.record import TaskRecord
 
 _LONGEST = 120
 _EXTENDED = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
@@ -34,11 +35,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", _EXTENDED.sub("\u2060", text))
 
 
-def download_name(task: Task, kind: str, suffix: str) -> str:
+def download_name(task: TaskRecord, kind: str, suffix: str) -> str:
     """What a download is called: the dance's own name and what was done to it."""
     given = task.reference_name if kind == "reference" else task.dance_name
     stem = shown_name(given, longest=_LONGEST).rsplit(".", 1)[0]
     stem = _FORBIDDEN.sub("_", stem).strip(". ") or task.id[:8]
-    if kind in {"modular", "v2"}:
+    if kind in VARIANTS:
         return f"{stem}_{kind}{suffix}"
     return f"{stem}{suffix}"

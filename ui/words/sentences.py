@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from pipeline.tasks import answer, record
-from pipeline.tasks.answer import of_tracks
+from pipeline.model import VARIANTS
 from pipeline.tasks.queue import Queue
-from store import Task
+from pipeline.tasks.record import TaskRecord
 from ui.words.format import CLOSEST_MS, clock, duration, milliseconds
 from ui.words.text import has, t
 
@@ -18,22 +14,22 @@ AGREE_MS = 45.0
 """Above this the two results are shown as different answers (one and a half video frames)."""
 
 
-def status_text(task: Task) -> str:
+def status_text(task: TaskRecord) -> str:
     """Icon and word for the status; a cancelled task says so."""
     if task.status == "failed" and task.reason == "cancelled":
         return f"🚫 {t('status.cancelled')}"
     if task.status == "processing" and task.cancel_requested:
         return f"🚫 {t('status.cancelling')}"
-    if task.status == "success" and answer.ambiguous(task):
+    if task.status == "success" and task.answer.ambiguous:
         return f"❓ {t('status.ambiguous')}"
-    if record.waiting(task):
+    if task.waiting:
         return f"✋ {t('status.waiting')}"
     if task.status not in ICONS:
         return str(task.status)
     return f"{ICONS[task.status]} {t(f'status.{task.status}')}"
 
 
-def stage_text(task: Task, queue: Queue) -> str:
+def stage_text(task: TaskRecord, queue: Queue) -> str:
     """What is being done now, or the place in the queue, or why it failed."""
     if task.status == "pending":
         place = queue.places.get(task.id)
@@ -41,12 +37,12 @@ def stage_text(task: Task, queue: Queue) -> str:
     if task.status == "processing":
         stage = f"stage.{task.stage}"
         text = t(stage) if has(stage) else t("stage.start")
-        left = record.number(task.seconds_left)
+        left = task.seconds_left
         return t("stage.left", stage=text, left=duration(left)) if left is not None else text
     if task.status == "failed":
-        return t("stage.place") if record.waiting(task) else reason_text(task)
+        return t("stage.place") if task.waiting else reason_text(task)
     if task.status == "success":
-        return t("stage.adjust") if record.adjusting(task) else result_text(task)
+        return t("stage.adjust") if task.adjusting else result_text(task)
     return ""
 
 
@@ -64,19 +60,19 @@ def queue_text(queue: Queue) -> str:
     return " · ".join(parts) or t("queue.idle")
 
 
-def result_text(task: Task) -> str:
+def result_text(task: TaskRecord) -> str:
     """Which results there are."""
-    have = [name for name, path in _outputs(task).items() if path]
-    if len(have) == 1:
-        return t("result.only", name=t(f"variant.{have[0]}"))
-    return t("result.both")
+    if 0 < len(task.results) < len(VARIANTS):
+        return t("result.only", name=" + ".join(map(variant_name, task.results)))
+    return t("result.all")
 
 
-def _outputs(task: Task) -> Mapping[str, str | None]:
-    return {"modular": task.modular_output, "v2": task.v2_output}
+def variant_name(kind: str) -> str:
+    """What a result or an upload is called; a method that has no text yet by its own name."""
+    return t(f"variant.{kind}") if has(f"variant.{kind}") else kind
 
 
-def reason_text(task: Task) -> str:
+def reason_text(task: TaskRecord) -> str:
     """Why it failed, in the viewer's language, made from the code."""
     key = f"reason.{task.reason}"
     if has(key):
@@ -84,10 +80,9 @@ def reason_text(task: Task) -> str:
     return t("reason.unknown")
 
 
-def advice_text(task: Task) -> str:
+def advice_text(task: TaskRecord) -> str:
     """What to do about it; a song needs other advice than a film."""
-    role = task.extra.get("reason_role")
-    keys = (f"advice.{task.reason}.{role}", f"advice.{task.reason}", "advice.unknown")
+    keys = (f"advice.{task.reason}.{task.reason_role}", f"advice.{task.reason}", "advice.unknown")
     return t(next(key for key in keys if has(key)))
 
 
@@ -105,50 +100,46 @@ def then(first: str, *more: str) -> str:
     return first
 
 
-def verdict(task: Task) -> str:
+def verdict(task: TaskRecord) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
-    nudge = record.number(record.options_of(task).get("nudge_ms")) or 0.0
+    nudge, answer = task.made_with.nudge_ms, task.answer
     moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
-    if answer.placed(task):
-        key = "verdict.by_hand" if answer.by_hand(task) else "verdict.by_hand_refined"
-        return then(t("verdict.chosen" if answer.chosen(task) else key), moved)
-    if record.same_file(task):  # that they agree is no merit
+    if answer.placed:
+        key = "verdict.by_hand" if answer.by_hand else "verdict.by_hand_refined"
+        return then(t("verdict.chosen" if answer.placed_by_choice else key), moved)
+    if task.same_file:  # that they agree is no merit
         return t("verdict.same_file")
-    confidence = answer.confidence(task)
-    if confidence is None:
+    if answer.confidence is None:
         return ""
-    agreement = answer.agreement_ms(task)
-    if answer.ambiguous(task):
+    agreement = answer.agreement_ms
+    if answer.ambiguous:
         first = t("verdict.ambiguous")
     elif agreement is None:
-        have = [name for name, path in _outputs(task).items() if path]
-        first = t("verdict.one", name=t(f"variant.{have[0]}")) if have else t("verdict.none")
+        have = task.results
+        first = t("verdict.one", name=variant_name(have[0])) if have else t("verdict.none")
     elif agreement < CLOSEST_MS:
         first = t("verdict.agree_closely")
     elif agreement <= AGREE_MS:
         first = t("verdict.agree", ms=milliseconds(agreement))
     else:
         first = t("verdict.differ", ms=milliseconds(agreement))
-    return then(first, t("verdict.confidence", word=confidence_word(confidence)), moved)
+    return then(first, t("verdict.confidence", word=confidence_word(answer.confidence)), moved)
 
 
-def agreement_text(task: Task) -> str:
+def agreement_text(task: TaskRecord) -> str:
     """How far the two methods are apart, or who placed the song."""
-    return (
-        t("agreement.by_hand") if answer.placed(task) else milliseconds(answer.agreement_ms(task))
-    )
+    answer = task.answer
+    return t("agreement.by_hand") if answer.placed else milliseconds(answer.agreement_ms)
 
 
-def warning_texts(task: Task) -> list[str]:
+def warning_texts(task: TaskRecord) -> list[str]:
     """The task's warnings that the catalogue knows, in the viewer's language."""
     texts: list[str] = []
-    for warning in (*(task.warnings or ()), *of_tracks(answer.answer(task))):
-        code: Any = warning.get("code") if isinstance(warning, Mapping) else warning
-        key = f"warning.{code}"
-        given = warning if isinstance(warning, Mapping) else {}
-        at, semitones = (record.number(given.get(name)) or 0.0 for name in ("at", "semitones"))
-        said = {**given, "at": clock(at), "semitones": f"{semitones:+g}"}
-        text = t(key, **said) if has(key) else str(code)
+    for warning in (*task.warnings, *task.answer.notices):
+        key = f"warning.{warning['code']}"
+        at, semitones = warning.get("at", 0.0), warning.get("semitones", 0.0)
+        said = {**warning, "at": clock(at), "semitones": f"{semitones:+g}"}
+        text = t(key, **said) if has(key) else warning["code"]
         if text not in texts:
             texts.append(text)
     return texts

@@ -1,3 +1,3 @@
-"""The careful method: fused features, then the arrival by deconvolution."""
+"""The modular method: several features fused, then the first arrival by deconvolution."""
 
 __all__ = ["method"]

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import Array, Complex, read_warped, vertex, window
+from pipeline.align.shared.signal import (
+    Array,
+    Complex,
+    best_slant,
+    read_warped,
+    slant_stack,
+    vertex,
+    window,
+)
 from pipeline.model import Sound
 
 WINDOW = 2.0
@@ -96,13 +104,7 @@ def responses(
 
 def stacked(curves: Array, shifts: Array) -> Array:
     """The mean of curves moved by whole lags: row ``w`` is read ``shifts[w]`` lags later."""
-    count = curves.shape[1]
-    result = np.zeros(count, np.float32)
-    for curve, shift in zip(curves, np.rint(shifts).astype(int), strict=True):
-        low, high = max(-shift, 0), min(count - shift, count)
-        if high > low:
-            result[low:high] += curve[low + shift : high + shift]
-    return np.asarray(result / max(len(curves), 1), np.float32)
+    return slant_stack(curves, shifts) / np.float32(max(len(curves), 1))
 
 
 def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Array, float]:
@@ -120,14 +122,9 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
         reach = min(span, longest) * rate
         steps = min(int(np.ceil(slack * reach / 0.7)), 400)
         tries = slope + np.linspace(-slack, slack, 2 * steps + 1)
-        stacks = [stacked(curves[use], away[use] * s) for s in tries]
-        heights = [
-            float(np.abs(s).max()) - 1e-9 * abs(t) for s, t in zip(stacks, tries, strict=True)
-        ]
-        best = int(np.argmax(heights))
-        slope = float(tries[best])
+        stack, slope = best_slant(curves[use], away[use], tries)
         if span >= longest:
-            return stacks[best], slope
+            return stack / np.float32(len(curves[use])), slope
         slack, span = 3.0 / reach, span * 2
 
 
@@ -163,13 +160,10 @@ def first_arrival(
             continue
         first = place
         break
-    part = 0.0
-    if 0 < first < len(curve) - 1:
-        part = vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
     early = size[first : first + int(0.05 * rate)]
     weights = np.square(np.maximum(early - 2 * noise, 0))
     spread = float((weights * np.arange(len(early))).sum() / (weights.sum() + 1e-12)) / rate
-    lag = first + part - len(curve) // 2
+    lag = first + vertex(size, first) - len(curve) // 2
     return lag, float(size[top]) / noise, (top - first) / rate, spread
 
 
@@ -233,9 +227,7 @@ def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: in
     for part in np.array_split(np.arange(len(curves)), number):
         near = np.abs(stacked(curves[part], shifts[part])[centre - reach : centre + reach + 1])
         top = int(near.argmax())
-        inner = 0 < top < 2 * reach
-        bend = vertex(*(float(near[top + k]) for k in (-1, 0, 1))) if inner else 0.0
-        late.append((top - reach + bend - (lag - round(lag))) / rate)
+        late.append((top - reach + vertex(near, top) - (lag - round(lag))) / rate)
         times.append(float(middles[part].mean()))
     away = np.array(times) - np.mean(times)
     span = float(middles.max() - middles.mean()) + WINDOW / 2

@@ -1,6 +1,6 @@
 """Is all of the reference heard on a line, or only a loop that both places share?
 
-Through the room (H1, as in ``modular_limits``) every part of the reference is heard with the
+Through the room (H1, as in ``limits``) every part of the reference is heard with the
 same gain, whatever else is heard. On a line where only loops of one song agree, the gain is
 high where they play alone and nil where the reference has something else. The gain is measured
 second by second and band by band, and the share of cells in which the reference should be heard
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
@@ -33,8 +33,6 @@ SILENT = 1e-5
 """Power of a band of the dance, relative to all, below which nothing is recorded there."""
 SIGNIFICANT = 4.0
 """Deviations by which a band has to be heard at all."""
-HALF, DOUBLE = 0.5, 2.0
-"""Gains, relative to the usual one, beyond which a cell is not heard like the others."""
 KNOWN = 0.3
 """Relative variance of a gain from which it tells nothing."""
 FEWEST = 8
@@ -50,7 +48,7 @@ SAME_NOTES = (0.34, 0.6)
 Doubles = NDArray[np.float64]
 
 
-def trust(doubts: list[float | None], rho: float) -> float:
+def confidence_cap(doubts: list[float | None], rho: float) -> float:
     """The highest confidence that lines with these doubts allow: 1 to 0.5.
 
     Doubt weighs less where the notes agree (``rho``, the tonal match's coefficient): the same
@@ -78,7 +76,7 @@ def pieces(start: float, stop: float) -> list[tuple[float, float]]:
     return [(float(b), float(b) + length) for b in begins]
 
 
-def doubt(
+def missing_share(
     dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
 ) -> float | None:
     """The share of cells without the music that should be there, at least: 0 to 1.
@@ -106,10 +104,10 @@ def doubt(
     weight = 1 / (power + 0.05 * power.mean() + 1e-12)
     auto = (np.square(np.abs(other)) * weight).sum(axis=0)
     room = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
-    return missing(own, other * room, per, rate)
+    return share_of_cells_by_blocks(own, other * room, per, rate)
 
 
-def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
+def share_of_cells_by_blocks(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
     """The doubt, from spectra of the dance and of the reference as heard through the room."""
     cuts = np.searchsorted(np.arange(FRAME // 2 + 1) * rate / FRAME, [*EDGES])
     cuts = cuts[cuts < FRAME // 2]
@@ -134,13 +132,13 @@ def missing(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
             v[:rows].reshape(-1, number, v.shape[1]).sum(axis=1)[:, recorded]
             for v in (cross, expected, variance)
         ]
-        found = share(*merged) if merged[0].size else None
+        found = share_of_cells(*merged) if merged[0].size else None
         if found is not None:
             said.append(found)
     return max(said, default=None)
 
 
-def share(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
+def share_of_cells(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
     """The share of cells whose gain is not their band's usual one, less chance and one error."""
     expected = expected + 1e-12
     sums = cross.sum(axis=0)
@@ -151,11 +149,4 @@ def share(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
     known = heard & (expected > QUIET * expected.mean(axis=0)) & (error < KNOWN)
     if np.count_nonzero(known) < FEWEST:
         return None
-    spread = error[known] + 0.02
-    trust = 1 / (spread + 0.1)
-    deviation = np.sqrt(spread)
-    odd = (gain[known] < HALF).astype(np.float64) - ndtr(-HALF / deviation)
-    odd += (gain[known] > DOUBLE) - ndtr((1 - DOUBLE) / deviation)
-    mean = float((trust * odd).sum() / trust.sum())
-    doubtful = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
-    return max(mean - doubtful, 0.0)
+    return odd_share(gain[known], error[known])

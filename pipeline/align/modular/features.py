@@ -10,20 +10,12 @@ step alone makes the right place stand out two to three times as much.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared.signal import (
-    Array,
-    frame_count,
-    frame_size,
-    moving_mean,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 PER_SECOND = 100.0
@@ -41,62 +33,26 @@ FLOOR = 1e-2
 """Floor of the logarithm, relative to the band's mean power around."""
 QUIET = 1e-9
 """Absolute floor of a frame's mean power: below it there is digital silence."""
-STEP = 32.0
+STEPS = 32.0
 """Features are kept as 8-bit integers of 1/32 each: 12 MB an hour."""
 BLOCK = 6000
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of one sound on the reference's clock: frame ``i`` is at ``i / (100 * speed)``."""
-
-    values: NDArray[np.int8]
-    """``(frames, BANDS)``, in steps of ``1 / STEP``, about unit variance."""
-    level: Array
-    """Mean power of each frame in decibels."""
-    speed: float = 1.0
-    pitch: float = 1.0
-
-    @property
-    def stretched(self) -> bool:
-        """Whether the pitch did not move with the speed, so that waveforms do not match."""
-        return abs(self.speed - self.pitch) > 2e-3
-
-    @property
-    def semitones(self) -> float:
-        """How much higher the music sounds than its speed explains: in which other key it is."""
-        return round(12 * float(np.log2(self.pitch)), 2) if self.stretched else 0.0
-
-    @property
-    def count(self) -> int:
-        """How many frames."""
-        return len(self.values)
-
-    def part(self, start: int, stop: int) -> Array:
-        """Frames ``start`` to ``stop`` as float32; zeros outside."""
-        result = np.zeros((stop - start, self.values.shape[1]), np.float32)
-        low, high = max(start, 0), min(stop, self.count)
-        if high > low:
-            result[low - start : high - start] = self.values[low:high]
-            result /= STEP
-        return result
 
 
 def mel_bank(size: int, rate: int, pitch: float = 1.0) -> Array:
     """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
     low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    return triangles(edges * pitch, size, rate)
+    return signal.triangles(edges * pitch, size, rate)
 
 
 def flux(bands: Array) -> Array:
     """Normalised flux of band powers ``(frames, bands)``; same shape."""
-    floor = FLOOR * moving_mean(bands, LEVEL) + QUIET
+    floor = FLOOR * signal.moving_mean(bands, LEVEL) + QUIET
     logs = np.log(bands + floor)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= moving_mean(change, LOCAL)
-    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    change -= signal.moving_mean(change, LOCAL)
+    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
     return change
 
 
@@ -107,30 +63,28 @@ def whitener(covariance: NDArray[np.float64]) -> Array:
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T, np.float32)
 
 
-def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Features:
+def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFrames:
     """Features of a whole sound, block by block.
 
     ``speed`` puts a dance on the reference's clock; ``pitch`` is how much higher its music
     sounds than the reference's.
     """
     per_second = PER_SECOND * speed
-    count = frame_count(sound, per_second)
-    size = frame_size(sound.rate, WINDOW)
+    count = signal.frame_count(sound, per_second)
+    size = signal.frame_size(sound.rate, WINDOW)
     bank = mel_bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
-    level = np.zeros(count, np.float32)
     covariance = np.zeros((BANDS, BANDS))
     margin = LEVEL // 2 + LOCAL
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - margin, 0), min(stop + margin, count)
-        power = power_frames(sound, first, last - first, size, per_second)
+        power = signal.power_frames(sound, first, last - first, size, per_second)
         inner = slice(start - first, stop - first)
-        level[start:stop] = 10 * np.log10(power[inner].mean(axis=1) + QUIET)
         change = flux(power @ bank)[inner]
         covariance += change.T @ change
-        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEP - 1))
+        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS - 1))
     matrix = whitener(covariance / max(count, 1))
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
-    return Features(values, level, speed, pitch)
+    return FeatureFrames(values, speed, pitch, 1 / STEPS)

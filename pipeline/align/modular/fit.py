@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.modular.features import PER_SECOND, Features
+from pipeline.align.modular.features import PER_SECOND
 from pipeline.align.modular.search import DRIFT, SPREAD, Peak
-from pipeline.align.shared.signal import Array, robust_sigma, spans, vertex
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, best_slant, robust_sigma, spans, vertex
 
 REACH = 8
 """Frames on either side of the line that are looked at."""
@@ -40,7 +41,7 @@ class Line:
         """The reference's frame at a frame of the dance."""
         return frame * (1 + self.drift) + self.lag
 
-    def overlap(self, dance: Features, reference: Features) -> tuple[int, int]:
+    def overlap(self, dance: FeatureFrames, reference: FeatureFrames) -> tuple[int, int]:
         """First and last frame of the dance that lie within the reference."""
         low = int(np.ceil(-self.lag / (1 + self.drift)))
         high = int(np.floor((reference.count - self.lag) / (1 + self.drift)))
@@ -53,7 +54,7 @@ def line_of(peak: Peak) -> Line:
 
 
 def products(
-    dance: Features, reference: Features, line: Line, start: int, stop: int, reach: int
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int, reach: int
 ) -> Array:
     """How alike the two are near a line, frame by frame, ``(2 * reach + 1, frames)``."""
     result = np.zeros((2 * reach + 1, stop - start), np.float32)
@@ -69,7 +70,13 @@ def products(
 
 
 def block_sums(
-    dance: Features, reference: Features, line: Line, start: int, block: int, count: int, reach: int
+    dance: FeatureFrames,
+    reference: FeatureFrames,
+    line: Line,
+    start: int,
+    block: int,
+    count: int,
+    reach: int,
 ) -> Array:
     """``products`` of ``count`` blocks from ``start`` on, summed, ``(2 * reach + 1, count)``.
 
@@ -82,7 +89,7 @@ def block_sums(
     return result
 
 
-def chance(dance: Features, start: int, stop: int) -> Array:
+def chance(dance: FeatureFrames, start: int, stop: int) -> Array:
     """The standard deviation of chance products, frame by frame."""
     energy = np.zeros(stop - start, np.float32)
     for low, high in spans(stop - start, CHUNK):
@@ -92,7 +99,7 @@ def chance(dance: Features, start: int, stop: int) -> Array:
     return deviation
 
 
-def fit(dance: Features, reference: Features, line: Line, middle: float) -> Line:
+def fit(dance: FeatureFrames, reference: FeatureFrames, line: Line, middle: float) -> Line:
     """The line that fits best near a given one, from ``middle`` outwards.
 
     It grows on either side as long as the evidence there is like that around the middle:
@@ -117,7 +124,9 @@ def fit(dance: Features, reference: Features, line: Line, middle: float) -> Line
     return line
 
 
-def strength(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+def strength(
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
+) -> float:
     """Mean evidence of a frame between two frames; 0 for less than half a second."""
     if stop - start < SECOND // 2:
         return 0.0
@@ -125,7 +134,7 @@ def strength(dance: Features, reference: Features, line: Line, start: int, stop:
 
 
 def fit_stretch(
-    dance: Features, reference: Features, line: Line, start: int, stop: int, slack: float
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int, slack: float
 ) -> Line:
     """Grid of slopes within ``slack``, then a parabola over the lags of the best one."""
     block = max(SECOND // 2, (stop - start) // 400)
@@ -136,25 +145,15 @@ def fit_stretch(
     middle = (start + stop) / 2
     centres = start + (np.arange(count) + 0.5) * block - middle
     steps = int(np.ceil(slack * (stop - start) / 2 / 0.5))
-    best, best_score, best_curve = 0.0, -np.inf, np.zeros(2 * REACH + 1)
-    rows = np.arange(2 * REACH + 1)[:, None]
-    for slope in np.linspace(-slack, slack, 2 * steps + 1):
-        moved = np.rint(rows + slope * centres).astype(np.int64)
-        inside = (moved >= 0) & (moved <= 2 * REACH)
-        picked = np.take_along_axis(near, np.clip(moved, 0, 2 * REACH), axis=0) * inside
-        curve = picked.sum(axis=1)
-        score = float(curve.max()) - 1e-9 * abs(float(slope))
-        if score > best_score:
-            best, best_score, best_curve = float(slope), score, curve
-    top = int(best_curve.argmax())
-    part = 0.0
-    if 0 < top < 2 * REACH:
-        part = vertex(*(float(best_curve[top + k]) for k in (-1, 0, 1)))
-    shift = top - REACH + part
-    return replace(line, lag=line.lag + shift - best * middle, drift=line.drift + best)
+    curve, slope = best_slant(near.T, centres, np.linspace(-slack, slack, 2 * steps + 1))
+    top = int(curve.argmax())
+    shift = top - REACH + vertex(curve, top)
+    return replace(line, lag=line.lag + shift - slope * middle, drift=line.drift + slope)
 
 
-def regress(dance: Features, reference: Features, line: Line, start: int, stop: int) -> Line:
+def regress(
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
+) -> Line:
     """Robust weighted regression over the tops of blocks of two seconds and more.
 
     Iteratively reweighted least squares (Holland and Welsch, 1977) with Cauchy weights; a
@@ -178,7 +177,7 @@ def regress(dance: Features, reference: Features, line: Line, start: int, stop: 
 
 
 def tops(
-    dance: Features, reference: Features, line: Line, start: int, stop: int
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Middles of blocks of two seconds and more, by how much each is later than a line (both in
     frames), and their weights; none where there are fewer than two."""
@@ -197,7 +196,9 @@ def tops(
     return start + (index + 0.5) * block, lag.astype(np.float64), weight.astype(np.float64)
 
 
-def uncertainty(dance: Features, reference: Features, line: Line, start: int, stop: int) -> float:
+def uncertainty(
+    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
+) -> float:
     """Frames by which a fitted line may be off at its ends: ``STATED`` standard errors.
 
     From the scatter of the blocks' tops about it (median absolute deviation); blocks of few
@@ -212,7 +213,7 @@ def uncertainty(dance: Features, reference: Features, line: Line, start: int, st
     return STATED * sigma * float(np.sqrt(1 / len(time) + end))
 
 
-def evidence(dance: Features, reference: Features, line: Line) -> tuple[Array, Array]:
+def evidence(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> tuple[Array, Array]:
     """Frame by frame over the whole dance: products along a line, and chance deviations.
 
     The three lags nearest to the line count a third each; zeros outside the reference.

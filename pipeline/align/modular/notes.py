@@ -13,14 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import (
-    Array,
-    frame_count,
-    frame_size,
-    moving_mean,
-    power_frames,
-    spans,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 PER_SECOND = 12.5
@@ -68,25 +62,25 @@ def semitone_bank(size: int, rate: int, pitch: float) -> Array:
 def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
     """Semitone spectra of a whole sound, block by block."""
     per_second = PER_SECOND * speed
-    count = frame_count(sound, per_second)
-    size = frame_size(sound.rate, WINDOW)
+    count = signal.frame_count(sound, per_second)
+    size = signal.frame_size(sound.rate, WINDOW)
     bank = semitone_bank(size, sound.rate, pitch)
     values = np.zeros((count, SEMITONES), np.float32)
     margin = 4 * LOCAL
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - margin, 0), min(stop + margin, count)
-        power = power_frames(sound, first, last - first, size, per_second)
+        power = signal.power_frames(sound, first, last - first, size, per_second)
         values[start:stop] = notes(power @ bank)[start - first : stop - first]
     return Tones(values)
 
 
 def notes(bands: Array) -> Array:
     """Semitone powers without spectral envelope and long-time mean, about unit variance."""
-    floor = 1e-3 * moving_mean(bands.mean(axis=1, keepdims=True), 4 * LOCAL) + 1e-8
+    floor = 1e-3 * signal.moving_mean(bands.mean(axis=1, keepdims=True), 4 * LOCAL) + 1e-8
     logs = np.log(bands + floor)
-    logs -= moving_mean(logs.T, 2 * ENVELOPE + 1).T
-    logs -= moving_mean(logs, LOCAL)
-    power = moving_mean(np.square(logs).mean(axis=1, keepdims=True), LOCAL)
+    logs -= signal.moving_mean(logs.T, 2 * ENVELOPE + 1).T
+    logs -= signal.moving_mean(logs, LOCAL)
+    power = signal.moving_mean(np.square(logs).mean(axis=1, keepdims=True), LOCAL)
     return np.asarray(logs / np.sqrt(power + 1e-2), np.float32)
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.modular.features import Features
-from pipeline.align.shared.signal import Array, spans
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, highest_places, slant_stack, spans
 
 LENGTH = 800
 """Frames of one window (8 s)."""
@@ -52,7 +52,7 @@ class Peak:
     windows: int
 
 
-def correlate(windows: Array, reference: Features, later: Sequence[int] = ()) -> Array:
+def correlate(windows: Array, reference: FeatureFrames, later: Sequence[int] = ()) -> Array:
     """Correlation of windows ``(windows, frames, bands)`` with the reference at every lag.
 
     Returns ``(windows, reference.count + frames - 1)``; column ``k`` is the lag
@@ -90,35 +90,7 @@ def stack(curves: Array, positions: Array, drift: float) -> Array:
     ``positions`` are the windows' first frames relative to the middle of the stack; entry
     ``k`` of the result is the lag of column ``k`` at the middle.
     """
-    total = curves.shape[1]
-    result = np.zeros(total, np.float32)
-    for curve, position in zip(curves, positions, strict=True):
-        shift = round(float(position) * drift)
-        low, high = max(shift, 0), min(total + shift, total)
-        result[low - shift : high - shift] += curve[low:high]
-    return result / np.float32(np.sqrt(len(curves)))
-
-
-def best_two(curve: Array) -> tuple[int, float, float]:
-    """Place and height of the highest value, and the next height at another place."""
-    top = int(curve.argmax())
-    height = float(curve[top])
-    rest = np.concatenate([curve[: max(top - APART, 0)], curve[top + APART + 1 :]])
-    return top, height, float(rest.max(initial=0.0))
-
-
-def highest(curve: Array, number: int) -> list[int]:
-    """Places of the highest values that are ``APART`` from each other."""
-    blocks = np.array_split(np.arange(len(curve)), max(len(curve) // APART, 1))
-    tops = np.array([block[int(curve[block].argmax())] for block in blocks])
-    order = tops[np.argsort(curve[tops])[::-1]]
-    chosen: list[int] = []
-    for place in order[: number * 4]:
-        if all(abs(place - other) > APART for other in chosen):
-            chosen.append(int(place))
-        if len(chosen) == number:
-            break
-    return chosen
+    return slant_stack(curves, positions * drift) / np.float32(np.sqrt(len(curves)))
 
 
 def window_starts(count: int, length: int) -> list[int]:
@@ -130,7 +102,9 @@ def window_starts(count: int, length: int) -> list[int]:
     return starts
 
 
-def continued(dance: Features, reference: Features, last: Peak, run: list[int]) -> Peak | None:
+def continued(
+    dance: FeatureFrames, reference: FeatureFrames, last: Peak, run: list[int]
+) -> Peak | None:
     """The peak that goes on in a run of windows, where every one of them clearly fits it."""
     length = min(LENGTH, dance.count)
     reach = 25
@@ -151,7 +125,7 @@ def continued(dance: Features, reference: Features, last: Peak, run: list[int]) 
 
 
 def batches(
-    dance: Features, reference: Features, found: list[Peak]
+    dance: FeatureFrames, reference: FeatureFrames, found: list[Peak]
 ) -> Iterator[tuple[Array, Array]]:
     """Runs of windows: their curves on one axis, and their first frames.
 
@@ -187,7 +161,7 @@ def drifts(span: float) -> Array:
     return np.linspace(-DRIFT, DRIFT, 2 * steps + 1, dtype=np.float32)
 
 
-def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]:
+def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
     length = min(LENGTH, dance.count)
     found: list[Peak] = []
@@ -203,14 +177,12 @@ def search(dance: Features, reference: Features, *, keep: int = 4) -> list[Peak]
                 stacks = [stack(lined[low:high], starts - middle, float(d)) for d in tries]
                 highs = np.stack(stacks)
                 curve = highs.max(axis=0)
-                top = best_two(curve)
-                for place in highest(curve, keep):
-                    score = float(curve[place])
-                    other = top[1] if abs(place - top[0]) > APART else top[2]
+                places = highest_places(curve, keep + 1, APART)
+                heights = [*(float(curve[place]) for place in places), 0.0]
+                for rank, place in enumerate(places[:keep]):
                     drift = float(tries[int(highs[:, place].argmax())])
-                    found.append(
-                        Peak(place - zero, middle + length / 2, drift, score, other, high - low)
-                    )
+                    at, other = middle + length / 2, heights[1 if rank == 0 else 0]
+                    found.append(Peak(place - zero, at, drift, heights[rank], other, high - low))
                 del stacks, highs, curve
         del lined  # else these curves are still there while the next ones are made
     return sorted(found, key=lambda peak: -peak.score)

@@ -7,12 +7,12 @@ then placed to the frame where the evidence turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.align.modular.features import Features
+from pipeline.align.modular.features import PER_SECOND
 from pipeline.align.modular.fit import (
     SECOND,
     Line,
@@ -23,6 +23,8 @@ from pipeline.align.modular.fit import (
     strength,
 )
 from pipeline.align.modular.search import Peak
+from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
+from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.shared.signal import Array
 
 CHANGE = 8.0
@@ -33,19 +35,8 @@ SHORTEST = 250
 """Frames: shorter takes are left out."""
 NEAR = 12.0
 """Frames: a peak this near to a line is that line."""
-SNAP = 150
-"""Frames: a limit this near to an end of either file lies at that end."""
-
-
-ALIKE = 0.25
+ALIKE_SHARE = 0.25
 """Share of its usual evidence that a repeat's line has where another take is."""
-GAP = 50
-"""Frames without evidence that make a pause."""
-CERTAIN, CLEARED = 600, 100
-"""Frames of a take that tell whether all is heard, and frames between two takes that are more
-than rough limits are off."""
-PAUSE_DB = 10.0
-"""A drop of the level that ends the music."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +67,15 @@ class Track:
         return float(np.sort(smooth)[-8:].mean())
 
 
-def track(dance: Features, reference: Features, line: Line) -> Track:
+def track(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> Track:
     """Evidence along a line."""
     values, deviation = evidence(dance, reference, line)
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: int) -> list[Track]:
+def tracks_of(
+    dance: FeatureFrames, reference: FeatureFrames, peaks: list[Peak], *, most: int
+) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
     for peak in peaks:
@@ -101,7 +94,7 @@ def tracks_of(dance: Features, reference: Features, peaks: list[Peak], *, most: 
     return lines
 
 
-def best_sequence(gains: Array) -> list[int]:
+def viterbi(gains: Array) -> list[int]:
     """The state of each second, ``gains`` being ``(states, seconds)``."""
     states, count = gains.shape
     score = gains[:, 0].astype(np.float64)
@@ -147,11 +140,11 @@ def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> in
     return low + place + 1
 
 
-def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list[Take]:
+def find_takes(dance: FeatureFrames, reference: FeatureFrames, lines: list[Track]) -> list[Take]:
     """The takes in the order of the dance, echoes of a repetitive song among them."""
     if not lines:
         return []
-    path = best_sequence(gains_of(lines))
+    path = viterbi(gains_of(lines))
     takes: list[Take] = []
     second = 0
     while second < len(path):
@@ -165,52 +158,29 @@ def find_takes(dance: Features, reference: Features, lines: list[Track]) -> list
     return [take for take in takes if take.stop - take.start >= least]
 
 
-def genuine(
-    dance: Features, reference: Features, takes: list[Take], clean: Sequence[Take] = ()
-) -> list[Take]:
-    """The takes without the echoes of a repetitive song.
+def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ()) -> list[Take]:
+    """The takes that are no echoes of a repetitive song, in the order of the dance; in ``certain``
+    ones all of the reference is heard."""
+    frames = pair.dance_frames, pair.reference_frames
+    seconds = PER_SECOND * pair.speed
+    usual = [strength(*frames, take.line, take.start, take.stop) for take in takes]
 
-    Where the reference lacks a part of what was danced to, that part may fit another place
-    that sounds the same. Such a piece is short, its line also fits where a stronger take
-    is, and the music goes on without a pause in between; a real take starts after one. The
-    strongest take is no echo, but ``clean`` ones (all of the reference is heard) come first;
-    and a clean one apart from the others is none, since noise may hide the pause.
-    """
-    kept: list[Take] = []
-    for take in sorted(takes, key=lambda t: (t not in clean, -t.strength)):
-        own = strength(dance, reference, take.line, take.start, take.stop)
-        echo = False
-        whole = take in clean and take.stop - take.start >= CERTAIN
-        for other in kept:
-            between = max(take.start, other.start) - min(take.stop, other.stop)
-            if whole and between >= CLEARED:
-                continue
-            short = take.stop - take.start < 0.6 * (other.stop - other.start)
-            theirs = strength(dance, reference, other.line, other.start, other.stop)
-            short = short or own < 0.6 * theirs
-            low, high = take.line.overlap(dance, reference)
-            low, high = max(low, other.start), min(high, other.stop)
-            there = strength(dance, reference, take.line, low, high) if high > low else 0.0
-            same_place = there > ALIKE * own or repeats(reference, take, other) > ALIKE
-            beyond = outside(dance, reference, take, other)
-            if (beyond or (short and same_place)) and not paused(dance, take, other):
-                echo = True
-        if not echo:
-            kept.append(take)
-    return sorted(kept, key=lambda t: t.start)
+    def alike(index: int, other: int) -> bool:
+        one, two = takes[index], takes[other]
+        low, high = one.line.overlap(*frames)
+        there = strength(*frames, one.line, max(low, two.start), min(high, two.stop))
+        same = repeats(pair.reference_frames, one, two) > ALIKE_SHARE
+        return there > ALIKE_SHARE * usual[index] or same
+
+    rough = []
+    for take, own in zip(takes, usual, strict=True):
+        times = (take.start, take.stop, *take.line.overlap(*frames))
+        start, stop, low, high = (t / seconds for t in times)
+        rough.append(RoughTake(start, stop, low, high, take.strength, own, take in certain))
+    return [takes[index] for index in without_echoes(pair.dance, rough, alike)]
 
 
-def outside(dance: Features, reference: Features, take: Take, other: Take) -> bool:
-    """Whether another take ends at an end of the reference, and this one lies beyond that:
-    without a pause, the song just goes on where the reference does not."""
-    low, high = other.line.overlap(dance, reference)
-    middle = (take.start + take.stop) / 2
-    return (middle < low and other.start - low < SNAP) or (
-        middle > high and high - other.stop < SNAP
-    )
-
-
-def repeats(reference: Features, take: Take, other: Take) -> float:
+def repeats(reference: FeatureFrames, take: Take, other: Take) -> float:
     """How alike the reference is to itself at the distance of two lines, 1 for a copy."""
     distance = round(take.line.at(take.start) - other.line.at(take.start))
     start, stop = round(take.line.at(take.start)), round(take.line.at(take.stop))
@@ -225,7 +195,7 @@ def repeats(reference: Features, take: Take, other: Take) -> float:
     return float((one * two).sum() / (np.square(one).sum() + 1e-6))
 
 
-def repeats_anywhere(reference: Features, distance: int) -> float:
+def repeats_anywhere(reference: FeatureFrames, distance: int) -> float:
     """The same over all of the reference that has a counterpart at the distance."""
     span = min(abs(distance) + 60 * SECOND, reference.count)
     if span - abs(distance) < SECOND:
@@ -235,19 +205,9 @@ def repeats_anywhere(reference: Features, distance: int) -> float:
     return float((one * two).sum() / (np.square(one).sum() + 1e-6))
 
 
-def paused(dance: Features, take: Take, other: Take) -> bool:
-    """Whether the level drops for a moment between two takes."""
-    start, stop = sorted([(take.start, take.stop), (other.start, other.stop)])
-    if stop[0] - start[1] < GAP:
-        return False
-    low, high = start[1] - SECOND // 2, stop[0] + SECOND // 2
-    width = 25
-    level = np.convolve(dance.level[max(low, 0) : high], np.ones(width) / width, "valid")
-    usual = float(np.median(dance.level[take.start : take.stop]))
-    return bool(len(level) and level.min() < usual - PAUSE_DB)
-
-
-def placed(dance: Features, reference: Features, known: Track, second: int, end: int) -> Take:
+def placed(
+    dance: FeatureFrames, reference: FeatureFrames, known: Track, second: int, end: int
+) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
     first, last = known.line.overlap(dance, reference)
     start, stop = second * SECOND, min(end * SECOND, dance.count)
@@ -256,8 +216,8 @@ def placed(dance: Features, reference: Features, known: Track, second: int, end:
     start = sharpen(known, max(start, first), low, high, rising=True)
     low, high = max(stop - 2 * SECOND, middle), min(stop + 2 * SECOND, last)
     stop = sharpen(known, min(stop, last), low, high, rising=False)
-    start = first if start - first < SNAP else start
-    stop = last if last - stop < SNAP else stop
+    start = first if start - first < SNAP_SECONDS * SECOND else start
+    stop = last if last - stop < SNAP_SECONDS * SECOND else stop
     part = slice(start, stop)
     power = float(np.square(known.deviation[part]).sum())
     strength = float(known.values[part].sum()) / (np.sqrt(power) + 1e-3)

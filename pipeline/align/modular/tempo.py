@@ -11,24 +11,15 @@ key has its bands moved by semitones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.modular.features import FLOOR, QUIET, whitener
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    duration,
-    frame_count,
-    frame_size,
-    moving_mean,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array, Complex
+from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_spectra, distinct
 from pipeline.model import Sound
 
 SLOWEST, FASTEST = 0.68, 1.45
@@ -48,41 +39,25 @@ MARGIN = 150
 BLOCK = 4000
 FFT_SIZE = 2048
 SPREAD = 1.5
-SEMITONES = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
-"""Keys that are looked for, relative to the reference's: all there are."""
-
-
-@dataclass(frozen=True)
-class SpeedPeak:
-    """A speed at which the stretch fits somewhere in the reference."""
-
-    speed: float
-    moved: bool
-    """Whether the pitch moved with the speed."""
-    score: float
-    """Standard deviations of chance."""
-    next_score: float
-    """Best score of another place or of a clearly other speed."""
-    offset: float
-    """Seconds."""
-    middle: float
-    """Seconds of the dance in the middle of the stretch."""
+FRAME_SECONDS = 0.064
+NEIGHBOURS, MAX_PEAKS = 2.5, 6
+"""Steps of the grid within which two speeds are one, and speeds that are returned."""
 
 
 def changes(bands: Array) -> Array:
     """Normalised flux of band powers at 50 frames a second."""
-    logs = np.log(bands + FLOOR * moving_mean(bands, 150) + QUIET)
+    logs = np.log(bands + FLOOR * signal.moving_mean(bands, 150) + QUIET)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= moving_mean(change, LOCAL)
-    change /= np.sqrt(moving_mean(np.square(change), LOCAL) + 1e-2)
+    change -= signal.moving_mean(change, LOCAL)
+    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
     return change
 
 
 def decorrelated(change: Array) -> Array:
     """Flux whose bands are decorrelated, in place where it can be."""
     matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
-    for start, stop in spans(len(change), BLOCK):
+    for start, stop in signal.spans(len(change), BLOCK):
         change[start:stop] = np.clip(change[start:stop] @ matrix, -4, 4)
     return change
 
@@ -99,36 +74,28 @@ def mel_edges(pitch: float) -> NDArray[np.float64]:
     return edges * pitch
 
 
-def reference_blocks(reference: Sound) -> tuple[Complex, int, int]:
+def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
     """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
-    size = frame_size(reference.rate, 0.064)
-    bank = triangles(mel_edges(1.0), size, reference.rate)
-    count = frame_count(reference, PER_SECOND)
+    size = signal.frame_size(reference.rate, FRAME_SECONDS)
+    bank = signal.triangles(mel_edges(1.0), size, reference.rate)
+    count = signal.frame_count(reference, PER_SECOND)
     values = np.zeros((count, BANDS), np.float32)
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - MARGIN, 0), min(stop + MARGIN, count)
-        power = power_frames(reference, first, last - first, size, PER_SECOND)
+        power = signal.power_frames(reference, first, last - first, size, PER_SECOND)
         values[start:stop] = changes(power @ bank)[start - first : stop - first]
-    values = decorrelated(values)
-    step = FFT_SIZE - LENGTH + 1
-    starts = range(-(LENGTH - 1), count, step)
-    blocks = []
-    for start in starts:
-        block = np.zeros((FFT_SIZE, BANDS), np.float32)
-        low, high = max(start, 0), min(start + FFT_SIZE, count)
-        block[low - start : high - start] = values[low:high]
-        blocks.append(fft.rfft(block.T, axis=1))
-    return np.ascontiguousarray(np.stack(blocks).transpose(2, 1, 0)), step, count
+    spectra, step = block_spectra(decorrelated(values), LENGTH, FFT_SIZE)
+    return np.ascontiguousarray(spectra.transpose(2, 1, 0)), step, count
 
 
 def liveliest(dance: Sound) -> tuple[float, float]:
     """Start and stop (s) of the stretch with the most sound: the one with the highest mean
     of second-by-second levels in decibels, so that one clap does not decide."""
-    length = duration(dance)
+    length = signal.duration(dance)
     if length <= STRETCH:
         return 0.0, length
     levels = []
-    for start, stop in spans(dance.frames, dance.rate):
+    for start, stop in signal.spans(dance.frames, dance.rate):
         part = dance.read(start, stop)
         levels.append(10 * np.log10(float(np.mean(np.square(part))) + 1e-10))
     width = int(STRETCH)
@@ -145,62 +112,40 @@ def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
     """The best place at the best speeds, best first, each speed once."""
     steps = int(np.ceil(np.log(FASTEST / SLOWEST) / STEP))
     grid = SLOWEST * np.exp(np.arange(steps + 1) * STEP)
-    trials = [(float(s), pitch) for s in grid for pitch in (1.0, float(s))]
-    return ranked(places(dance, reference, trials))
+    trials = [(float(s), moved, 0) for s in grid for moved in (False, True)]
+    return distinct(places(dance, reference, trials), NEIGHBOURS * STEP, MAX_PEAKS)
 
 
-def search_key(dance: Sound, reference: Sound) -> tuple[int, SpeedPeak]:
-    """The key in which the dance fits best at the same speed, in semitones, and its best place."""
-    trials = [(1.0, 2 ** (key / 12)) for key in SEMITONES]
-    found = zip(SEMITONES, places(dance, reference, trials), strict=True)
-    return max(found, key=lambda item: item[1].score)
+def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
+    """The best place in the key in which the dance fits best at the same speed."""
+    trials = [(1.0, False, key) for key in SEMITONES]
+    return max(places(dance, reference, trials), key=lambda peak: peak.score)
 
 
 def places(
-    dance: Sound, reference: Sound, trials: Sequence[tuple[float, float]]
+    dance: Sound, reference: Sound, trials: Sequence[tuple[float, bool, int]]
 ) -> list[SpeedPeak]:
-    """The best place at each speed and pitch that is tried."""
+    """The best place at each speed that is tried, with whether the pitch moved, and the key."""
     start, stop = liveliest(dance)
     rate = dance.rate
-    size = frame_size(rate, 0.064)
+    size = signal.frame_size(rate, FRAME_SECONDS)
     fine = PER_SECOND * 2
-    first = round(start * fine)
     frames = max(int((stop - start) * fine), 8)
-    power = power_frames(dance, first, frames, size, fine)
-    spectra, step, count = reference_blocks(reference)
-    kept_bands = power @ triangles(mel_edges(1.0), size, rate)
-    middle = (start + stop) / 2
+    power = signal.power_frames(dance, round(start * fine), frames, size, fine)
+    spectra, step, count = reference_spectra(reference)
+    kept_bands = power @ signal.triangles(mel_edges(1.0), size, rate)
     found: list[SpeedPeak] = []
-    for speed, pitch in trials:
+    for speed, moved, key in trials:
+        pitch = (speed if moved else 1.0) * 2 ** (key / 12)
         bands = kept_bands
         if pitch != 1.0:
-            bands = power @ triangles(mel_edges(pitch), size, rate)
-        values = flux(warped(bands, speed))
+            bands = power @ signal.triangles(mel_edges(pitch), size, rate)
+        values = flux(at_speed(bands, speed))
         slope, lag, score, other = best_place(values, spectra, step, count)
         true_speed = speed * (1 + slope)
-        at = (len(values) / 2 + lag) / PER_SECOND
-        offset = at - true_speed * middle
-        found.append(SpeedPeak(true_speed, pitch == speed, score, other, offset, middle))
+        offset = (len(values) / 2 + lag) / PER_SECOND - true_speed * (start + stop) / 2
+        found.append(SpeedPeak(true_speed, moved, key, offset, start, stop, score, other))
     return found
-
-
-def ranked(found: list[SpeedPeak]) -> list[SpeedPeak]:
-    """Peaks best first, without the neighbours of better ones, each with its true rival."""
-    left = sorted(found, key=lambda p: -p.score)
-    chosen: list[SpeedPeak] = []
-    for peak in left:
-        if all(abs(np.log(peak.speed / c.speed)) > 2.5 * STEP for c in chosen):
-            chosen.append(peak)
-    return chosen[:6]
-
-
-def warped(bands: Array, speed: float) -> Array:
-    """Band powers at 100 frames a second put at 50 frames a second of the reference's clock."""
-    count = int(len(bands) * speed / 2)
-    position = np.arange(count) * (2 / speed)
-    low = np.minimum(position.astype(np.int64), len(bands) - 2)
-    part = (position - low).astype(np.float32)[:, None]
-    return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
 
 
 def window_curves(
@@ -245,11 +190,7 @@ def best_place(
     highest = np.full(total, -np.inf, np.float32)
     steepest = np.zeros(total, np.int8)
     for row, slope in enumerate(slopes):
-        line = np.zeros(total, np.float32)
-        for curve, distance in zip(lined, away, strict=True):
-            shift = round(float(distance * slope))
-            low, high = max(shift, 0), min(total + shift, total)
-            line[low - shift : high - shift] += curve[low:high]
+        line = signal.slant_stack(lined, away * slope)
         steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
         np.maximum(highest, line, out=highest)
     highest /= np.float32(np.sqrt(len(starts)))

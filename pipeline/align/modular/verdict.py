@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.align.modular.features import PER_SECOND, Features
+from pipeline.align.modular.features import PER_SECOND
 from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
-from pipeline.align.modular.search import APART, HOP, LENGTH, correlate, highest
+from pipeline.align.modular.search import APART, HOP, LENGTH, correlate
 from pipeline.align.modular.takes import Take
-from pipeline.align.shared.signal import Array, spans, spread_max
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, highest_places, spans, spread_max
+from pipeline.align.shared.whole_dance import curve_evidence
 from pipeline.model import Evidence
 
 CHANCE = 4.6
@@ -36,7 +38,6 @@ MOST = 24
 """Windows of a take that are looked at."""
 TOGETHER = 8
 """Windows that are correlated at once."""
-POINTS = 400
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Verdict:
     evidence: Evidence = field(default_factory=Evidence)
 
 
-def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, int]:
+def overall(dance: FeatureFrames, reference: FeatureFrames, take: Take) -> tuple[Array, int]:
     """The stack of a take's windows over all places, and the column of lag 0.
 
     Windows are spread evenly over the take and all lie along the take's drift.
@@ -76,30 +77,9 @@ def overall(dance: Features, reference: Features, take: Take) -> tuple[Array, in
     return total / np.float32(np.sqrt(number)), zero
 
 
-def spread_evidence(
-    curve: Array, zero: int, top: float, ratio: float, equals: int, tonal: TonalMatch
-) -> Evidence:
-    """The curve in a few hundred points for a plot."""
-    used = np.flatnonzero(curve)
-    low, high = int(used[0]), int(used[-1]) + 1
-    parts = np.array_split(np.arange(low, high), min(POINTS, high - low))
-    peak = float(curve.max()) + 1e-9
-    places = [int(part[int(curve[part].argmax())]) for part in parts]
-    return Evidence(
-        tuple((place - zero) / PER_SECOND for place in places),
-        tuple(float(curve[place]) / peak for place in places),
-        {
-            "score": top,
-            "next_ratio": ratio,
-            "equal_places": float(equals),
-            "tonal_rho": tonal.rho,
-            "tonal_sigmas": tonal.sigmas,
-            "tonal_next": tonal.better,
-        },
-    )
-
-
-def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMatch) -> Verdict:
+def judge_take(
+    dance: FeatureFrames, reference: FeatureFrames, take: Take, tonal: TonalMatch
+) -> Verdict:
     """The verdict on one take."""
     curve, zero = overall(dance, reference, take)
     lag = round(take.line.lag) + zero
@@ -109,7 +89,7 @@ def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMat
         return Verdict(False, False, 0.0, score, 1.0)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
-    for place in highest(curve, 12):
+    for place in highest_places(curve, 12, APART):
         if abs(place - lag) <= APART or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
@@ -129,6 +109,14 @@ def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMat
     notes = (tonal.sigmas >= TONAL and tonal.rho >= NOTES) or tonal.rho >= SAME_NOTES
     matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
     equals = sum(share >= CLEAR for _, share in places)
+    details = {
+        "score": score,
+        "next_ratio": ratio,
+        "equal_places": float(equals),
+        "tonal_rho": tonal.rho,
+        "tonal_sigmas": tonal.sigmas,
+        "tonal_next": tonal.better,
+    }
     return Verdict(
         matched,
         ambiguous,
@@ -136,5 +124,5 @@ def judge_take(dance: Features, reference: Features, take: Take, tonal: TonalMat
         score,
         ratio,
         tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
-        spread_evidence(curve, zero, score, ratio, equals, tonal),
+        curve_evidence(curve, zero, PER_SECOND, details),
     )

@@ -1,3 +1,16 @@
-"""What is true whatever the method: signals, a person's hint, sound of no use. No estimator."""
+"""What is true whatever the method: sounds, segments, pauses, a change point. No estimator of a
+place is in here: those are each method's own."""
 
-__all__ = ["hint", "joints", "signal", "usable"]
+__all__ = [
+    "change_point",
+    "echoes",
+    "feature_frames",
+    "hint",
+    "joints",
+    "pauses",
+    "segments",
+    "signal",
+    "speeds",
+    "usable",
+    "whole_dance",
+]

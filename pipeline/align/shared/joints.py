@@ -1,30 +1,45 @@
-"""Where a line surely does not go on: beyond the outer limits of an answer.
+"""Where the reference was joined: a line does not go on there.
 
-A result may show more than what was aligned, with the music carried on along the same line. That
-is wrong where the reference was put together: in an MP3 joined byte by byte, the encoder's padding
-moves all that follows by some 50 ms. So the stretch just outside a limit is compared with the
-reference around the line, by phase correlation summed over windows (GCC-PHAT; Knapp and Carter,
-IEEE Trans. ASSP 1976). When it is clearly heard there, but at another distance than inside the
-limit, the line ends. Where nothing clear is heard, nothing is known.
+In an MP3 joined byte by byte, the encoder's padding moves all that follows by some 50 ms. Dance and
+reference are compared around a line by phase correlation summed over windows (GCC-PHAT; Knapp and
+Carter, IEEE Trans. ASSP 1976).
+
+Within a segment: a method may have laid one slanted line over a joint, or kept the line of the
+longer side. Each window tells how late the reference is; a clock that runs differently moves them
+evenly, a joint moves all that follow at once (a change point: the split that two levels explain
+best, after the median of the slopes between neighbours; Sen, JASA 1968). Each side is then placed
+by the method itself.
+
+Beyond an outer limit: a result may show more than what was aligned, with the music carried on along
+the line. When the music is clear there, but at another lag than inside the limit, the line ends.
+Where nothing is clear, nothing is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.signal import read_warped, robust_sigma
-from pipeline.model import MethodAlignment, Segment, Sound
+from pipeline.align.shared.hint import Hint
+from pipeline.align.shared.signal import Part, read_warped, robust_sigma
+from pipeline.model import MethodAlignment, Samples, Segment, Sound
 
 WINDOW, HOP = 1.0, 0.5
 """Seconds."""
+SPACING, MOST = 2.0, 32
+"""Seconds at least between the windows that are looked at within a segment, and how many at most:
+what bounds the cost of a segment without a joint (0.8 ms a window)."""
 LOOK = 6.0
 """Seconds on either side of a limit that are compared."""
 LEAST, SHORT = 1.0, 2.0
 """Seconds outside a limit below which nothing is compared, and ``CLEAR_SHORT`` holds."""
+HIGH_WINDOW = 9.0
+"""Deviations of chance of a window's peak that is used: of those below 9, 48 % are off by more than
+5 ms at 7 to 8, 70 % at 6 to 7 (``python -m benchmarks.alignment.joints``)."""
 REACH = 0.5
 """Seconds around the line."""
 APART = 0.005
@@ -34,22 +49,137 @@ CLEAR, CLEAR_SHORT = 20.0, 35.0
 26 in shorter ones (``tests/pipeline/align/test_joints.py``)."""
 TWICE = 2.0
 """How much higher it is than what is heard outside at the distance of the inside."""
-LOW, HIGH = 150.0, 3400.0
-"""Hertz."""
+LOW, HIGH, MOMENT_HIGH = 150.0, 3400.0, 1000.0
+"""Hertz; the moment of a joint is looked for below ``MOMENT_HIGH``, where a line that is 0.2 ms off
+is still in phase."""
 
 Curve = NDArray[np.float64]
+Method = Callable[..., MethodAlignment]
+"""``method(dance, reference, *, hint)``."""
 
 
-def with_joints(answer: MethodAlignment, dance: Sound, reference: Sound) -> MethodAlignment:
-    """The answer, its first and last segment marked where their lines do not go on."""
+def with_joints(
+    answer: MethodAlignment, dance: Sound, reference: Sound, method: Method
+) -> MethodAlignment:
+    """The answer with a line for each side of a joint of the reference.
+
+    Segments are divided at the joints within them; the first and the last one are marked where
+    their lines do not go on. ``method`` is the one that answered: it places the sides.
+    """
     if not answer.matched or not answer.segments:
         return answer
-    segments = sorted(answer.segments, key=lambda segment: segment.dance_start)
+    waiting = sorted(answer.segments, key=lambda segment: segment.dance_start)
+    segments: list[Segment] = []
+    errors_ms = [answer.error_ms or 0.0] if len(waiting) > 1 else []
+    while waiting:
+        segment = waiting.pop(0)
+        low = segments[-1].dance_end if segments else 0.0
+        high = waiting[0].dance_start if waiting else dance.frames / dance.rate
+        sides = _sides(segment, dance, reference, method, (low, high))
+        waiting = [*(side for side, _ in sides), *waiting]
+        errors_ms += [error_ms for _, error_ms in sides]
+        segments += [] if sides else [segment]
     if _ends(segments[0], dance, reference, before=True):
         segments[0] = replace(segments[0], begins=True)
     if _ends(segments[-1], dance, reference, before=False):
         segments[-1] = replace(segments[-1], ends=True)
+    if len(segments) > len(answer.segments):
+        details = {**answer.evidence.details, "line_ms": max(errors_ms)}
+        evidence = replace(answer.evidence, details=details)
+        answer = replace(answer, error_ms=max(errors_ms), evidence=evidence)
     return replace(answer, segments=tuple(segments))
+
+
+def _sides(
+    segment: Segment, dance: Sound, reference: Sound, method: Method, free: tuple[float, float]
+) -> list[tuple[Segment, float]]:
+    """A segment's two sides of a joint with their errors (ms); empty where there is no joint.
+
+    A side may go on as far as the dance is ``free`` of other segments (seconds).
+    """
+    change = _change(segment, dance, reference)
+    if change is None:
+        return []
+    before, after = change
+    jumps = _ends(before, dance, reference, before=False)
+    if not jumps or not _ends(after, dance, reference, before=True):
+        return []
+    span = after.dance_start, before.dance_end
+    sides: list[tuple[Segment, float]] = []
+    for line, low, high in ((before, free[0], span[0]), (after, span[1], free[1])):
+        part = Part(dance, round(low * dance.rate), round((high - low) * dance.rate))
+        begin = part.first / dance.rate
+        found = method(part, reference, hint=Hint(line.offset + line.speed * begin, line.speed))
+        if len(found.segments) != 1 or found.evidence.details["refined"] != 1.0:
+            return []
+        side = found.segments[0]
+        placed = replace(
+            side,
+            dance_start=side.dance_start + begin,
+            dance_end=side.dance_end + begin,
+            offset=side.offset - side.speed * begin,
+        )
+        sides.append((placed, found.error_ms or 0.0))
+    (before, before_ms), (after, after_ms) = sides
+    joint = _moment(before, after, dance, reference, span)
+    before, after = replace(before, dance_end=joint), replace(after, dance_start=joint)
+    return [(before, before_ms), (after, after_ms)]
+
+
+def _change(line: Segment, dance: Sound, reference: Sound) -> tuple[Segment, Segment] | None:
+    """The lines before and after the largest jump of the lag to a line, each up to the first window
+    of the other; None where there is no jump."""
+    last = line.dance_end - WINDOW
+    count = min(int((last - line.dance_start) / SPACING) + 1, MOST)
+    times, lags = [], []
+    for start in np.linspace(line.dance_start, last, max(count, 0)):
+        curve = curve_around(line, dance, reference, start, start + WINDOW)
+        if curve.max() >= HIGH_WINDOW:
+            times.append(float(start) + WINDOW / 2)
+            lags.append((int(curve.argmax()) - len(curve) // 2) / dance.rate)
+    if len(lags) < 2 or np.ptp(lags) <= APART:
+        return None
+    slope = float(np.median(np.diff(lags) / np.diff(times)))
+    levels = lags - slope * np.array(times)
+    splits = range(1, len(levels))
+    first = min(splits, key=lambda k: _misfit(levels[:k]) + _misfit(levels[k:]))
+    speed = line.speed * (1 - slope)
+    places = (float(np.median(side)) for side in (levels[:first], levels[first:]))
+    before, after = (
+        replace(line, speed=speed, offset=line.offset - line.speed * place) for place in places
+    )
+    return replace(before, dance_end=times[first]), replace(after, dance_start=times[first - 1])
+
+
+def _misfit(levels: Curve) -> float:
+    """How badly one level explains windows (seconds), those far off counted as ``APART``."""
+    return float(np.minimum(np.abs(levels - np.median(levels)), APART).sum())
+
+
+def _moment(
+    before: Segment, after: Segment, dance: Sound, reference: Sound, span: tuple[float, float]
+) -> float:
+    """The time of the dance in ``span`` at which one line ends and the other begins (seconds).
+
+    Until then the dance is like the reference on the one line, from then on like that on the other:
+    the largest sum of the products of both, their spectra flattened (PHAT-beta, beta = 0.5;
+    Rabinkin et al., SPIE 2846, 1996).
+    """
+    rate = dance.rate
+    first, stop = (round(time * rate) for time in span)
+    frequencies = np.fft.rfftfreq(stop - first, 1 / rate)
+    band = (frequencies >= LOW) & (frequencies <= MOMENT_HIGH)
+
+    def flat(samples: Samples) -> Curve:
+        spectrum = fft.rfft(samples) * band
+        return np.asarray(fft.irfft(spectrum / np.sqrt(np.abs(spectrum) + 1e-12), stop - first))
+
+    def along(line: Segment) -> Curve:
+        begin = line.speed * first / rate + line.offset
+        return flat(read_warped(reference, begin, line.speed / rate, stop - first))
+
+    gain = flat(dance.read(first, stop)) * (along(before) - along(after))
+    return (first + int(np.argmax(np.cumsum(gain)))) / rate
 
 
 def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> bool:
@@ -63,7 +193,7 @@ def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> 
         inside = (max(start, stop - LOOK), stop)
     if min(outside[1] - outside[0], inside[1] - inside[0]) < LEAST:
         return False
-    beyond, own = (_curve(segment, dance, reference, *span) for span in (outside, inside))
+    beyond, own = (curve_around(segment, dance, reference, *span) for span in (outside, inside))
     there, here = int(np.argmax(beyond)), int(np.argmax(own))
     clear = CLEAR if outside[1] - outside[0] >= SHORT else CLEAR_SHORT
     if beyond[there] < clear or own[here] < CLEAR:
@@ -72,7 +202,9 @@ def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> 
     return bool(abs(there - here) > APART * dance.rate and beyond[there] > TWICE * same)
 
 
-def _curve(segment: Segment, dance: Sound, reference: Sound, start: float, stop: float) -> Curve:
+def curve_around(
+    segment: Segment, dance: Sound, reference: Sound, start: float, stop: float
+) -> Curve:
     """Phase correlation at lags of up to ``REACH`` seconds around the line, over the dance's time
     from ``start`` to ``stop`` (seconds), in deviations of chance."""
     rate = dance.rate

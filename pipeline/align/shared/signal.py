@@ -117,12 +117,24 @@ def moving_mean(values: Array, width: int) -> Array:
 
 
 def spread_max(values: Array, reach: int) -> Array:
-    """The largest value within ``reach`` places on either side, along the last axis."""
-    result = values.copy()
-    for shift in range(1, reach + 1):
-        np.maximum(result[..., shift:], values[..., :-shift], out=result[..., shift:])
-        np.maximum(result[..., :-shift], values[..., shift:], out=result[..., :-shift])
+    """The largest value within ``reach`` places on either side."""
+    padded = np.pad(values, reach, constant_values=-np.inf)
+    result: Array = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)
     return result
+
+
+def highest_places(curve: Array, number: int, apart: int) -> list[int]:
+    """Where a curve is highest, best first: at most so many places above 0, each more than
+    ``apart`` from the others."""
+    left = curve.copy()
+    places: list[int] = []
+    for _ in range(number):
+        place = int(left.argmax())
+        if left[place] <= 0:
+            break
+        places.append(place)
+        left[max(place - apart, 0) : place + apart + 1] = 0
+    return places
 
 
 def read_warped(sound: Sound, start: float, step: float, count: int) -> Samples:
@@ -147,10 +159,35 @@ def read_warped(sound: Sound, start: float, step: float, count: int) -> Samples:
     return result
 
 
-def vertex(left: float, middle: float, right: float) -> float:
-    """Where between -1 and 1 the parabola through three neighbouring values has its top."""
-    curve = left - 2 * middle + right
-    return 0.0 if curve >= 0 else float(np.clip(0.5 * (left - right) / curve, -1.0, 1.0))
+def slant_stack(curves: Array, shifts: NDArray[Any]) -> Array:
+    """The sum of curves ``(rows, columns)``, each read its shift (rounded) further on; zeros
+    outside."""
+    count = curves.shape[1]
+    result = np.zeros(count, np.float32)
+    for curve, shift in zip(curves, np.rint(shifts).astype(int), strict=True):
+        low, high = max(shift, 0), min(count + shift, count)
+        if high > low:
+            result[low - shift : high - shift] += curve[low:high]
+    return result
+
+
+def best_slant(curves: Array, positions: NDArray[Any], slopes: NDArray[Any]) -> tuple[Array, float]:
+    """The highest slant stack over slopes (columns a position), and its slope; of equal ones that
+    of the least slope."""
+    stacks = [slant_stack(curves, positions * slope) for slope in slopes]
+    heights = [float(np.abs(stack).max()) for stack in stacks]
+    best = int(np.argmax(np.array(heights) - 1e-9 * np.abs(slopes)))
+    return stacks[best], float(slopes[best])
+
+
+def vertex(curve: NDArray[Any], top: int) -> float:
+    """Where between -1 and 1 from ``top`` the parabola through a curve's values around it has its
+    top; 0 at the curve's ends."""
+    if not 0 < top < len(curve) - 1:
+        return 0.0
+    left, middle, right = (float(curve[top + k]) for k in (-1, 0, 1))
+    bend = left - 2 * middle + right
+    return 0.0 if bend >= 0 else float(np.clip(0.5 * (left - right) / bend, -1.0, 1.0))
 
 
 def robust_sigma(values: NDArray[Any], axis: int | None = None) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""From paths to an answer of the v2 method: takes, exact places, and whether they stand."""
+"""From lines to an answer of the v2 method: takes, exact places, and whether they stand."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline import reasons
-from pipeline.align.shared.signal import duration
-from pipeline.align.v2.coverage import MUCH, NOTHING, ceiling, unexplained
-from pipeline.align.v2.echoes import genuine
+from pipeline.align.shared.feature_frames import FramedPair
+from pipeline.align.shared.segments import coverable
+from pipeline.align.shared.signal import duration, highest_places, spread_max
+from pipeline.align.shared.whole_dance import UNLOCKED, curve_evidence, unmatched
+from pipeline.align.v2.coverage import NOTHING, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
-from pipeline.align.v2.limits import gone_on, limits, told_limits
-from pipeline.align.v2.onset_bits import PER_SECOND, Bits, extract
-from pipeline.align.v2.phase import Lock, lock
-from pipeline.align.v2.search import agreement, tops
-from pipeline.align.v2.takes import Path, Piece, path_of, peel
-from pipeline.model import Candidate, Evidence, MethodAlignment, Segment, Sound
+from pipeline.align.v2.limits import extended_outwards, limits
+from pipeline.align.v2.onset_bits import PER_SECOND, extract
+from pipeline.align.v2.phase import PhaseFit, fit_phase
+from pipeline.align.v2.search import APART, agreement
+from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
+from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
 
 NAME = "v2"
 LIMITS_MS = 60.0
@@ -28,8 +29,6 @@ CHANCE = 5.2
 CLEAR, EQUAL, BETTER = 0.82, 0.91, 1.1
 """The next place's share of the best: up to here a clear winner, from here as good, and
 from here so much better that this is not the place."""
-UNLOCKED = 0.85
-"""The most confidence in a line at the same pitch on which phases do not agree."""
 AS_GOOD, CLOSE = 0.95, 0.75
 """A next place with this share of the evidence of bits leaves this confidence at most."""
 SHARP, SMEARED, UNTOLD = 0.6, 10.0, 45.0
@@ -43,119 +42,90 @@ HEARD = 8.5
 """The score that chance, and two songs over the same drums, hardly come to."""
 
 
+Share = tuple[float, float]
+"""A place, as a lag in frames, and its evidence relative to that of the chosen one."""
+
+
 def placed(
-    dance: Sound, reference: Sound, heard: Bits, piece: Piece, between: tuple[float, float]
-) -> tuple[Segment, Lock, set[float]]:
-    """A piece as a segment of the dance's clock, locked over its whole length, and those of its
-    limits that the sound tells.
+    pair: FramedPair, take: Take, between: tuple[float, float]
+) -> tuple[Segment, PhaseFit, set[float]]:
+    """A take as a segment of the dance's clock, fitted over its whole length, and its sharp limits.
 
     ``between``: the dance times up to which its line may be followed.
     """
-    speed = heard.speed
-    start, stop = piece.start / speed, min(piece.stop / speed, duration(dance))
-    line = Lock(piece.path.lag / PER_SECOND, speed * (1 + piece.path.drift), 0.0)
-    exact = line
-    if not heard.stretched:
-        exact = lock(dance, reference, line.offset, line.speed, start, stop, slack=2e-4)
-    kept = exact if exact.height >= LOCKED else line
-    moved = heard.pitch != 1.0
-    low = max(-kept.offset / kept.speed, 0.0)
-    high = min((duration(reference) - kept.offset) / kept.speed, duration(dance))
-    start, stop = max(start, low), min(stop, high)
-    told: set[float] = set()
-    if exact.height >= LOCKED:
-        free = (max(low, between[0]), min(high, between[1]))
-        start, stop = gone_on(dance, reference, kept.offset, kept.speed, start, stop, free)
-        at = kept.offset, kept.speed
-        found = told_limits(dance, reference, *at, start, stop, (low, high), between)
-        (start, _), (stop, _) = found
-        told = {float(time) for time, sharp in found if sharp}
-    at = float(kept.offset), float(kept.speed)
-    return Segment(float(start), float(stop), *at, moved), exact, told
+    start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
+    rough = PhaseFit(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift), 0.0)
+    exact = rough
+    if not pair.stretched:
+        line = rough.offset, rough.speed
+        exact = fit_phase(pair.dance, pair.reference, *line, start, stop, slack=2e-4)
+    locked = exact.height >= LOCKED
+    kept = exact if locked else rough
+    on = pair.dance, pair.reference, kept.offset, kept.speed
+    low, high = coverable(*on)
+    span = max(start, low), min(stop, high)
+    sharp: set[float] = set()
+    if locked:
+        span = extended_outwards(*on, span, (max(low, between[0]), min(high, between[1])))
+        found = limits(*on, span, (low, high), between)
+        span = found[0].time, found[1].time
+        sharp = {limit.time for limit in found if limit.sharp}
+    start, stop, offset, speed = (float(x) for x in (*span, kept.offset, kept.speed))
+    moved = pair.dance_frames.pitch != 1.0
+    return Segment(start, stop, offset, speed, moved), exact, sharp
 
 
-def standing(
-    heard: Bits, listening: Bits, piece: Piece
-) -> tuple[float, list[tuple[float, float]], Evidence]:
-    """Score of a piece over chance, the other places' shares, and the curve."""
-    path = piece.path
-    low, high = round(piece.start * PER_SECOND), round(piece.stop * PER_SECOND)
+def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share], Evidence]:
+    """Score of a take over chance, the other places' shares, and the curve."""
+    dance, reference = pair.dance_frames, pair.reference_frames
+    low, high = round(take.start * PER_SECOND), round(take.stop * PER_SECOND)
     length = min(2000, high - low)
     starts = np.rint(np.linspace(low, max(high - length, low), min(-(-(high - low) // length), 8)))
-    total = np.zeros(listening.count + heard.count * 2 + length, np.float32)
-    zero = heard.count + heard.count // 2 + length
+    total = np.zeros(reference.count + dance.count * 2 + length, np.float32)
+    zero = dance.count + dance.count // 2 + length
     for start in starts.astype(int):
-        curve = agreement(heard.part(start, start + length), listening)
-        curve = np.maximum(curve, np.maximum(np.roll(curve, 1), np.roll(curve, -1)))
-        at = zero - (length - 1) - start - round(path.drift * (start + length / 2))
+        curve = spread_max(agreement(dance.part(start, start + length), reference), 1)
+        at = zero - (length - 1) - start - round(take.line.drift * (start + length / 2))
         total[at : at + len(curve)] += curve
     total /= np.float32(np.sqrt(len(starts)))
-    mine = round(path.lag) + zero
+    mine = round(take.line.lag) + zero
     score = float(total[max(mine - 2, 0) : mine + 3].max(initial=0.0))
     others = [
         (float(place - zero), float(total[place]) / max(score, 1e-6))
-        for place in tops(total, 8)
-        if abs(place - mine) > 12
+        for place in highest_places(total, 8, APART)
+        if abs(place - mine) > APART
     ]
-    used = np.flatnonzero(total)
-    parts = np.array_split(np.arange(used[0], used[-1] + 1), 400) if len(used) > 400 else []
-    best = [int(part[int(total[part].argmax())]) for part in parts]
-    peak = float(total.max()) + 1e-9
-    evidence = Evidence(
-        tuple((b - zero) / PER_SECOND for b in best),
-        tuple(float(total[b]) / peak for b in best),
-        {"score": score, "next_ratio": others[0][1] if others else 0.0},
-    )
+    details = {"score": score, "next_ratio": others[0][1] if others else 0.0}
+    evidence = curve_evidence(total, zero, PER_SECOND, details)
     return score, others, evidence
 
 
-def rivals(
-    dance: Sound,
-    reference: Sound,
-    heard: Bits,
-    listening: Bits,
-    piece: Piece,
-    others: list[tuple[float, float]],
-) -> list[tuple[float, float]]:
-    """Other places with their exact share of a piece's evidence over its whole overlap.
+def rivals(pair: FramedPair, take: Take, others: list[Share]) -> list[Share]:
+    """Other places with their exact share of a take's evidence over its whole overlap.
 
     Bits are coarse in time, so that a copy half a frame away looks worse than it is; the
     phase says where exactly it is.
     """
-    low, high = int(piece.start), max(int(piece.stop), int(piece.start) + 1)
-    mine = float(piece.path.seconds[low:high].sum())
-    exact: list[tuple[float, float]] = []
-    for rough, share in others:
-        lag = rough
-        if share < 0.55 or len(exact) >= 4:
+    low, high = int(take.start), max(int(take.stop), int(take.start) + 1)
+    mine = float(take.line.seconds[low:high].sum())
+    exact: list[Share] = []
+    for lag, share in others:
+        first = max(take.start, -lag / PER_SECOND)
+        last = min(take.stop, (pair.reference_frames.count - lag) / PER_SECOND)
+        if share < 0.55 or len(exact) >= 4 or last - first < 2 or pair.stretched:
             exact.append((lag, share))
             continue
-        first = max(piece.start, -lag / PER_SECOND)
-        last = min(piece.stop, (listening.count - lag) / PER_SECOND)
-        if last - first < 2 or heard.stretched:
-            exact.append((lag, share))
-            continue
-        line = lock(
-            dance,
-            reference,
-            lag / PER_SECOND,
-            heard.speed * (1 + piece.path.drift),
-            first / heard.speed,
-            last / heard.speed,
-            slack=1e-4,
-            most=24,
-        )
-        if line.height >= LOCKED:
-            lag = line.offset * PER_SECOND
-        drift = piece.path.drift
-        path = on_grid(dance, heard, listening, lag, drift, line.height)
-        theirs = float(path.seconds[low:high].sum())
-        exact.append((lag, max(theirs / max(mine, 1e-6), 0.0)))
+        drift, span = take.line.drift, (first / pair.speed, last / pair.speed)
+        on = pair.dance, pair.reference, lag / PER_SECOND, pair.speed * (1 + drift)
+        found = fit_phase(*on, *span, slack=1e-4, most=24)
+        there = found.offset * PER_SECOND if found.height >= LOCKED else lag
+        theirs = float(on_grid(pair, there, drift, found.height).seconds[low:high].sum())
+        exact.append((there, max(theirs / max(mine, 1e-6), 0.0)))
     return sorted(exact, key=lambda item: -item[1])
 
 
-def error_of(heard: Bits, listening: Bits, piece: Piece, exact: Lock) -> float:
-    """Milliseconds by which a piece's line may be off.
+def error_of(pair: FramedPair, take: Take, exact: PhaseFit) -> float:
+    """Milliseconds by which a take's line may be off.
 
     Where phases agree, ``SHARP``, what its windows scatter, and more the lower the peak: below
     ``HIGH`` it may be that of a reflection, or of one of many voices. Else ``SMEARED``, and what
@@ -164,109 +134,65 @@ def error_of(heard: Bits, listening: Bits, piece: Piece, exact: Lock) -> float:
     if exact.height >= LOCKED:
         low = float(np.interp(exact.height, [LOCKED, HIGH], [1.0, 0.0]))
         return SHARP + 1000 * exact.error + SMEARED * low
-    path = piece.path
-    low, high = (round(t * PER_SECOND) for t in (piece.start, piece.stop))
+    low, high = (round(t * PER_SECOND) for t in (take.start, take.stop))
     if high - low < 2 * PER_SECOND:
         return UNTOLD
-    frames = half_width(heard, listening, path.lag, path.drift, low, high)
+    line = take.line.lag, take.line.drift
+    frames = half_width(pair.dance_frames, pair.reference_frames, *line, low, high)
     return min(SMEARED + 1000 * frames / PER_SECOND, UNTOLD)
 
 
-def unmatched(evidence: Evidence | None = None) -> MethodAlignment:
-    """An answer without a match."""
-    return MethodAlignment(
-        NAME, False, False, 0.0, (), (), None, reasons.NO_SHARED_MUSIC, evidence or Evidence()
-    )
-
-
-def around(pieces: list[Piece], index: int, speed: float) -> tuple[float, float]:
-    """The dance times that the neighbours of a piece leave free."""
-    before = pieces[index - 1].stop / speed if index else 0.0
-    after = pieces[index + 1].start / speed if index + 1 < len(pieces) else np.inf
+def free_span(takes: list[Take], index: int, speed: float) -> tuple[float, float]:
+    """The dance times that the neighbours of a take leave free."""
+    before = takes[index - 1].stop / speed if index else 0.0
+    after = takes[index + 1].start / speed if index + 1 < len(takes) else np.inf
     return before, float(after)
 
 
-def lacking(dance: Sound, reference: Sound, segment: Segment) -> float | None:
-    """The share of the reference that a segment promises and the dance lacks."""
-    span = segment.dance_start, segment.dance_end
-    return unexplained(dance, reference, segment.offset, segment.speed, *span)
-
-
-def present(score: float, lack: float | None) -> bool:
+def surely_present(score: float, missing: float | None) -> bool:
     """Whether the music is surely there, wherever else it fits: bits agree as they hardly do by
-    chance or by the same drums, and nothing of the reference is lacking."""
-    return score >= HEARD and lack is not None and lack <= NOTHING
+    chance or by the same drums, and nothing of the reference is missing."""
+    return score >= HEARD and missing is not None and missing <= NOTHING
 
 
-def complete(
-    dance: Sound, reference: Sound, heard: Bits, pieces: list[Piece]
-) -> tuple[list[Piece], list[Piece]]:
-    """The pieces, and those of them that explain all of the reference.
-
-    Where there are such, pieces that lack much are left out: however long an echo of a
-    repetitive song is, a short piece that explains all is the place.
-    """
-    lacks: list[float | None] = []
-    for piece in pieces:
-        start = max(piece.start / heard.speed, 0.0)
-        stop = min(piece.stop / heard.speed, duration(dance))
-        offset, speed = piece.path.lag / PER_SECOND, heard.speed * (1 + piece.path.drift)
-        exact = lock(dance, reference, offset, speed, start, stop, slack=2e-4)
-        said = None
-        if exact.height >= LOCKED:
-            at = exact.offset, exact.speed
-            low = max(-exact.offset / exact.speed, 0.0)
-            high = min((duration(reference) - exact.offset) / exact.speed, duration(dance))
-            start, stop = max(start, low), min(stop, high)
-            start, stop = limits(dance, reference, *at, start, stop, (low, high))
-            said = unexplained(dance, reference, *at, start, stop)
-        lacks.append(said)
-    whole = [p for p, s in zip(pieces, lacks, strict=True) if s is not None and s <= NOTHING]
-    if not whole:
-        return pieces, []
-    return [p for p, s in zip(pieces, lacks, strict=True) if s is None or s < MUCH], whole
-
-
-def answer(
-    dance: Sound, reference: Sound, heard: Bits, listening: Bits, paths: list[Path]
-) -> MethodAlignment:
-    """Takes, verdicts and exact places of paths."""
-    locked = [p for p in paths if p.height >= LOCKED]
-    peeled = peel(heard, listening, paths)
-    clean: list[Piece] = []
-    if len(peeled) > 1 and not heard.stretched:
-        peeled, clean = complete(dance, reference, heard, peeled)
-    pieces = genuine(dance, heard, listening, peeled, clean)
-    if not pieces and locked:
-        path = locked[0]
-        pieces = [Piece(path, *path.limits(heard, listening), path.height)]
+def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
+    """Takes, verdicts and exact places of lines."""
+    frames = pair.dance_frames, pair.reference_frames
+    takes = genuine(pair, peel_takes(*frames, lines))
+    if not takes:
+        takes = [
+            Take(line, *line.limits(*frames), line.height)
+            for line in lines
+            if line.height >= LOCKED
+        ][:1]
     segments: list[Segment] = []
-    best: tuple[float, float, list[tuple[float, float]], Evidence] | None = None
+    best: tuple[float, float, list[Share], Evidence] | None = None
     errors: list[float] = []
-    lacks: list[float | None] = []
+    missing: list[float | None] = []
     total, told = 0.0, set[float]()
-    for index, piece in enumerate(pieces):
-        between = around(pieces, index, heard.speed)
-        segment, exact, sharp = placed(dance, reference, heard, piece, between)
-        score, others, evidence = standing(heard, listening, piece)
-        deep = score < CHANCE and exact.height >= LOCKED
+    for index, take in enumerate(takes):
+        segment, exact, sharp = placed(pair, take, free_span(takes, index, pair.speed))
+        locked = exact.height >= LOCKED
+        score, others, evidence = score_over_chance(pair, take)
+        deep = score < CHANCE and locked
         strength = 0.8 * exact.height if deep else score
-        others = others if deep else rivals(dance, reference, heard, listening, piece, others)
-        lack = lacking(dance, reference, segment) if exact.height >= LOCKED else None
+        others = others if deep else rivals(pair, take, others)
+        on = pair.dance, pair.reference, segment.offset, segment.speed
+        lack = missing_share(*on, segment.dance_start, segment.dance_end) if locked else None
         many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
-        if strength < CHANCE + 0.6 or (many and not present(score, lack)):
+        if strength < CHANCE + 0.6 or (many and not surely_present(score, lack)):
             continue
         if not deep and others and others[0][1] > BETTER:
             continue
         segments.append(segment)
         told |= sharp
-        lacks += [lack] if exact.height >= LOCKED else []
-        total += piece.score * float(np.sqrt(piece.stop - piece.start))
-        errors.append(error_of(heard, listening, piece, exact))
+        missing += [lack] if locked else []
+        total += take.score * float(np.sqrt(take.stop - take.start))
+        errors.append(error_of(pair, take, exact))
         if best is None or strength > best[0]:
             best = (strength, score, others, evidence)
     if best is None:
-        return unmatched()
+        return unmatched(NAME)
     strength, score, others, evidence = best
     ratio = others[0][1] if others and score >= CHANCE else 0.0
     ambiguous = ratio >= EQUAL
@@ -276,35 +202,35 @@ def answer(
         confidence = min(confidence, CLOSE)
     main = max(segments, key=lambda s: s.dance_end - s.dance_start)
     # At one speed phases agree, but for another key or player's version.
-    unlocked = not lacks and not heard.stretched
-    trust = UNLOCKED if unlocked else ceiling(lacks, strength, main.dance_end - main.dance_start)
-    confidence = min(confidence, trust)
-    lack = max((share for share in lacks if share is not None), default=None)
+    unlocked = not missing and not pair.stretched
+    cap = confidence_cap(missing, strength, main.dance_end - main.dance_start)
+    trust = UNLOCKED if unlocked else cap
+    confidence = min(confidence, trust, 0.5 if ambiguous else 1.0)
+    lack = max((share for share in missing if share is not None), default=None)
     details = {
         **evidence.details,
         "weight": total,
         "trust": trust,
         "line_ms": max(errors),
         "limits_ms": LIMITS_MS,
-        "present": float(present(score, lack)),
+        "present": float(surely_present(score, lack)),
         **({} if lack is None else {"missing": lack}),
     }
     candidates = candidates_of(main, others)
     return MethodAlignment(
         NAME,
-        True,
-        ambiguous,
-        min(confidence, 0.5) if ambiguous else confidence,
-        tuple(segments),
-        candidates if ambiguous else candidates[1:],
-        max(errors),
-        None,
-        replace(evidence, details=details),
-        frozenset(told),
+        matched=True,
+        ambiguous=ambiguous,
+        confidence=confidence,
+        segments=tuple(segments),
+        candidates=candidates if ambiguous else candidates[1:],
+        error_ms=max(errors),
+        evidence=replace(evidence, details=details),
+        told=frozenset(told),
     )
 
 
-def candidates_of(main: Segment, others: list[tuple[float, float]]) -> tuple[Candidate, ...]:
+def candidates_of(main: Segment, others: list[Share]) -> tuple[Candidate, ...]:
     """The chosen place and those that come near it, with their shares of the evidence."""
     places = [(main.offset, 1.0)] + [
         (lag / PER_SECOND, share) for lag, share in others if share >= CLEAR
@@ -312,11 +238,9 @@ def candidates_of(main: Segment, others: list[tuple[float, float]]) -> tuple[Can
     return tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
 
 
-def on_grid(
-    dance: Sound, heard: Bits, listening: Bits, lag: float, drift: float, height: float
-) -> Path:
-    """A path whose evidence is measured with the dance's frames on the reference's grid."""
+def on_grid(pair: FramedPair, lag: float, drift: float, height: float) -> EvidenceLine:
+    """A line whose evidence is measured with the dance's frames on the reference's grid."""
     shift = float(np.ceil(lag) - lag)
-    aligned = extract(dance, heard.speed, heard.pitch, shift)
-    path = path_of(aligned, listening, lag + shift, drift, height)
-    return replace(path, lag=lag)
+    aligned = extract(pair.dance, pair.speed, pair.dance_frames.pitch, shift)
+    line = evidence_line(aligned, pair.reference_frames, lag + shift, drift, height)
+    return replace(line, lag=lag)

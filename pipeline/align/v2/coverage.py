@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.special import ndtr
 
+from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
@@ -27,22 +27,20 @@ ROOM = (0.010, 0.100)
 """Seconds of the impulse response before and after the line that are the room's."""
 TOGETHER = (1, 4, 8)
 """Windows taken together."""
-LOW, HIGH = 0.5, 2.0
-"""Gains, relative to the band's usual one, beyond which a cell is not like the others."""
 SIGNIFICANT = 4.0
 """Deviations by which a band has to be heard."""
 UNKNOWN = 0.3
 """Relative variance of a gain that tells nothing."""
 LEAST = 8
-NOTHING, MUCH = 0.04, 0.15
-"""Up to the first a piece is beyond suspicion; from the second on another one then is an echo."""
+NOTHING = 0.04
+"""Up to this share nothing is missing."""
 FULL, NONE = 0.08, 0.15
 """Up to the first a line lacks nothing; from the second on it is as likely an echo."""
 
 Doubles = NDArray[np.float64]
 
 
-def ceiling(lacks: list[float | None], score: float, seconds: float) -> float:
+def confidence_cap(lacks: list[float | None], score: float, seconds: float) -> float:
     """The highest confidence that pieces which lack such shares allow: 1 to 0.5.
 
     Lacking weighs less where bits agree (``score``, deviations of chance over ``seconds``) as
@@ -84,7 +82,7 @@ def through_room(own: Complex, other: Complex, rate: int) -> Complex:
     return result
 
 
-def unexplained(
+def missing_share(
     dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
 ) -> float | None:
     """The share of the reference, 0 to 1, that a line promises and the dance surely lacks.
@@ -105,7 +103,7 @@ def unexplained(
     loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
     bands = loud > 1e-5 * loud.sum()
     said = [
-        odd_share([grouped(cell[:, bands], together) for cell in cells])
+        share_of_cells([grouped(cell[:, bands], together) for cell in cells])
         for together in TOGETHER
         if number >= together and bands.any()
     ]
@@ -118,7 +116,7 @@ def grouped(cells: Doubles, together: int) -> Doubles:
     return np.asarray(cells[:rows].reshape(-1, together, cells.shape[1]).sum(axis=1))
 
 
-def odd_share(cells: list[Doubles]) -> float | None:
+def share_of_cells(cells: list[Doubles]) -> float | None:
     """The share of cells that are not heard like the rest of their band, at least.
 
     ``cells``: sums, over the bins of each cell, of cross spectrum and power, of the former's
@@ -136,10 +134,4 @@ def odd_share(cells: list[Doubles]) -> float | None:
     known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < UNKNOWN)
     if np.count_nonzero(known) < LEAST:
         return None
-    gain, spread = (cross / power / usual)[known], error[known] + 0.02
-    trust, deviation = 1 / (spread + 0.1), np.sqrt(spread)
-    odd = (gain < LOW).astype(np.float64) - ndtr(-LOW / deviation)
-    odd += (gain > HIGH) - ndtr((1 - HIGH) / deviation)
-    mean = float((trust * odd).sum() / trust.sum())
-    doubtful = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
-    return max(mean - doubtful, 0.0)
+    return odd_share((cross / power / usual)[known], error[known])

@@ -7,15 +7,20 @@ speed, and what no take covers is searched by waveform through the whole referen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pipeline.align.shared.signal import Array, duration
-from pipeline.align.v2.coverage import NOTHING, unexplained
-from pipeline.align.v2.echoes import CERTAIN, CLEARED
-from pipeline.align.v2.gaps import shifted, sounding, stretch
-from pipeline.align.v2.limits import PER_VALUE, SPARSE, Line, foretold, limits, seconds_of
+from pipeline.align.shared.echoes import CERTAIN_SECONDS, CLEARED_SECONDS
+from pipeline.align.shared.pauses import sounding_gaps
+from pipeline.align.shared.segments import coverable, moved, part_of
+from pipeline.align.shared.signal import Array
+from pipeline.align.v2.coverage import NOTHING, missing_share
+from pipeline.align.v2.limits import (
+    limits,
+    seconds_of,
+)
 from pipeline.align.v2.phase import deep_search
 from pipeline.model import Segment, Sound
 
@@ -23,67 +28,47 @@ SAME_SPEED = 2e-3
 """Speeds nearer to 1 than this are those that waveforms are searched at."""
 WINDOW = 14.0
 """Seconds that are searched at once, half over each other: a gap may hold several takes."""
-LONGEST = 20.0
-"""Seconds of a take that tell how well it is heard."""
 MOST = 8
 """Windows that are searched."""
-BEGINNING, HIGH = 0.5, 16.0
-"""Seconds of the reference that are its beginning, and twice the height at which a line stands."""
-DEEP, MOST_LACKING = 0.3, 0.3
-"""Share of the dance's power from which on the music is heard well enough to tell whether it
-lacks something, and what it may seem to lack below that."""
 SAME = 0.05
 """Seconds: lines nearer than this are one."""
 
 
-def soft_takes(
-    dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
+def faint_takes(
+    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
 ) -> list[Segment]:
     """Takes at the same speed in what the segments leave open, with their limits.
 
-    One counts when all of the reference is heard in it (``v2_gain``) and it does not adjoin
-    another: music that just runs on repeats another place, and is no take. Where noise is too
-    deep to tell what is heard well, one that starts with the reference's beginning counts, the
-    likeliest place to start again, if its phases agree well.
+    One counts when all of the reference is heard in it and it does not adjoin
+    another: music that just runs on repeats another place, and is no take.
     """
     if not segments or any(abs(s.speed - 1) > SAME_SPEED for s in segments):
         return []
     known = list(segments)
     for low, high, window in windows(dance, reference, level, segments):
-        for line in deep_search(stretch(dance, *window), reference):
-            piece = shifted(Segment(0.0, 0.0, line.offset, line.speed), window[0])
+        for line in deep_search(part_of(dance, *window), reference):
+            piece = moved(Segment(0.0, 0.0, line.offset, line.speed), window[0])
             if any(abs(s.offset - piece.offset) < SAME for s in known[len(segments) :]):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
             span = take.dance_start, take.dance_end
-            if span[1] - span[0] < CERTAIN or any(
-                max(s.dance_start, span[0]) - min(s.dance_end, span[1]) < CLEARED for s in known
+            if span[1] - span[0] < CERTAIN_SECONDS or any(
+                max(s.dance_start, span[0]) - min(s.dance_end, span[1]) < CLEARED_SECONDS
+                for s in known
             ):
                 continue
-            lacks = unexplained(dance, reference, take.offset, take.speed, *span)
-            first = take.speed * span[0] + take.offset < BEGINNING
-            if first and line.height >= HIGH and (lacks or 0.0) <= MOST_LACKING:
-                lacks = 0.0 if heard(dance, reference, take) < DEEP else lacks
+            lacks = missing_share(dance, reference, take.offset, take.speed, *span)
             if lacks is not None and lacks <= NOTHING:
                 known.append(take)
     return known[len(segments) :]
 
 
-def heard(dance: Sound, reference: Sound, take: Segment) -> float:
-    """The share of the dance's power in a take that the reference foretells, all frequencies
-    weighing alike."""
-    line = Line(dance, reference, take.offset, take.speed)
-    own, other = line.whitened(take.dance_start, min(take.dance_end, take.dance_start + LONGEST))
-    told = foretold(own, other, slice(0, len(own)), dance.rate)
-    return float(np.vdot(told, told) / (np.vdot(own, own) + 1e-12))
-
-
 def windows(
-    dance: Sound, reference: Sound, level: Array, segments: tuple[Segment, ...]
+    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
 ) -> list[tuple[float, float, tuple[float, float]]]:
     """The gaps with sound (s), each with the windows that it is searched by."""
     found: list[tuple[float, float, tuple[float, float]]] = []
-    for low, high, _ in sounding(dance, reference, level, segments):
+    for low, high, _ in sounding_gaps(dance, reference, level, segments):
         number = max(round((high - low) / (WINDOW / 2)) - 1, 1)
         length = min(WINDOW, high - low)
         found += [(low, high, (t, t + length)) for t in np.linspace(low, high - length, number)]
@@ -92,28 +77,17 @@ def windows(
 
 def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     """The stretch of a line in which it is heard: the seconds whose balance is the best."""
-    low = max(-line.offset / line.speed, line.dance_start)
-    high = min((duration(reference) - line.offset) / line.speed, line.dance_end)
-    times = np.arange(low, high, SPARSE).astype(np.float32)
-    values = seconds_of(dance, reference, line.offset, line.speed, times)
-    if len(values) < CERTAIN:
-        return replace(line, dance_end=line.dance_start)
+    on = dance, reference, line.offset, line.speed
+    nothing = replace(line, dance_end=line.dance_start)
+    ends, free = coverable(*on), (line.dance_start, line.dance_end)
+    low, high = max(ends[0], free[0]), min(ends[1], free[1])
+    values = seconds_of(*on, np.arange(low, high - 1, 1.0))
+    if len(values) < CERTAIN_SECONDS:
+        return nothing
     balance = np.cumsum(np.concatenate([[0.0], values - np.quantile(values, 0.9) / 2]))
-    lowest = np.minimum.accumulate(balance)
-    stop = int((balance - lowest).argmax())
+    stop = int((balance - np.minimum.accumulate(balance)).argmax())
     start = int(balance[: stop + 1].argmin())
-    second = PER_VALUE * SPARSE
-    span = low + start * second, low + stop * second
-    if span[1] - span[0] < CERTAIN:
-        return replace(line, dance_end=line.dance_start)
-    ends = max(-line.offset / line.speed, 0.0), (duration(reference) - line.offset) / line.speed
-    ends = ends[0], min(ends[1], duration(dance))
-    free = line.dance_start, line.dance_end
-    first, last = limits(dance, reference, line.offset, line.speed, *span, ends, free)
-    return replace(
-        line,
-        dance_start=float(first),
-        dance_end=float(last),
-        offset=float(line.offset),
-        speed=float(line.speed),
-    )
+    if stop - start < CERTAIN_SECONDS:
+        return nothing
+    first, last = limits(*on, (low + start, low + stop), ends, free)
+    return replace(line, dance_start=first.time, dance_end=last.time)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.align.shared.signal import Array
-from pipeline.align.v2.onset_bits import PER_SECOND, Bits
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, vertex
+from pipeline.align.v2.onset_bits import PER_SECOND
 
 REACH = 8
 """Frames on either side of the line that are looked at."""
@@ -21,7 +22,7 @@ SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
 
 
 def lateness(
-    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+    dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
 ) -> tuple[Array, Array, Array]:
     """Middles of windows (frames), how many frames late each is, and how sure that is."""
     number = int(np.clip((stop - start - LENGTH) / (LENGTH / 2) + 1, 1, MOST))
@@ -36,17 +37,14 @@ def lateness(
         curve = np.array([float(np.vdot(own, block[at - at[0] + k])) for k in shifts])
         smooth = np.convolve(curve, [0.25, 0.5, 0.25], "same")
         top = int(smooth[1:-1].argmax()) + 1
-        left, middle, right = smooth[top - 1 : top + 2]
-        bend = left - 2 * middle + right
-        part = 0.5 * (left - right) / bend if bend < 0 else 0.0
         middles.append(float(frames.mean()))
-        late.append(top - REACH + float(np.clip(part, -1, 1)))
-        sure.append(float(middle / np.sqrt(np.count_nonzero(own) + 1.0)))
+        late.append(top - REACH + vertex(smooth, top))
+        sure.append(float(smooth[top] / np.sqrt(np.count_nonzero(own) + 1.0)))
     return np.array(middles, np.float32), np.array(late, np.float32), np.array(sure, np.float32)
 
 
 def half_width(
-    dance: Bits, reference: Bits, lag: float, drift: float, start: int, stop: int
+    dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
 ) -> float:
     """Frames by which a line may be off at its ends, from how its windows scatter about it.
 
@@ -77,8 +75,8 @@ def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:
 
 
 def fit_bits(
-    dance: Bits,
-    reference: Bits,
+    dance: FeatureFrames,
+    reference: FeatureFrames,
     lag: float,
     drift: float,
     start: int,

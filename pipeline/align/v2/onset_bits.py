@@ -8,19 +8,12 @@ subtracted, so a beat that all bands share does not match another beat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared.signal import (
-    Array,
-    frame_count,
-    frame_size,
-    power_frames,
-    spans,
-    triangles,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 PER_SECOND = 62.5
@@ -34,43 +27,10 @@ LAG = 2
 """Frames over which a rise is measured."""
 
 
-@dataclass(frozen=True)
-class Bits:
-    """Bits as -1 and 1 (0 where there is no sound): frame ``i`` is at ``i / (62.5 * speed)``."""
-
-    values: NDArray[np.int8]
-    """``(frames, BANDS)``."""
-    speed: float = 1.0
-    pitch: float = 1.0
-
-    @property
-    def stretched(self) -> bool:
-        """Whether the pitch did not move with the speed, so that waveforms do not match."""
-        return abs(self.speed - self.pitch) > 2e-3
-
-    @property
-    def semitones(self) -> float:
-        """How much higher the music sounds than its speed explains: in which other key it is."""
-        return round(12 * float(np.log2(self.pitch)), 2) if self.stretched else 0.0
-
-    @property
-    def count(self) -> int:
-        """How many frames."""
-        return len(self.values)
-
-    def part(self, start: int, stop: int) -> Array:
-        """Frames ``start`` to ``stop``, zeros outside."""
-        result = np.zeros((stop - start, self.values.shape[1]), np.float32)
-        low, high = max(start, 0), min(stop, self.count)
-        if high > low:
-            result[low - start : high - start] = self.values[low:high]
-        return result
-
-
 def bank(size: int, rate: int, pitch: float) -> Array:
     """Bands evenly spaced in pitch, moved in frequency by ``pitch``."""
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
-    return triangles(edges, size, rate)
+    return signal.triangles(edges, size, rate)
 
 
 def bits_of(power: Array) -> NDArray[np.int8]:
@@ -83,19 +43,22 @@ def bits_of(power: Array) -> NDArray[np.int8]:
     return np.asarray(np.sign(rise), np.int8)
 
 
-def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0, shift: float = 0.0) -> Bits:
-    """Bits of a whole sound, block by block; frames may be ``shift`` of a frame later.
+def extract(
+    sound: Sound, speed: float = 1.0, pitch: float = 1.0, shift: float = 0.0
+) -> FeatureFrames:
+    """Bits of a whole sound, -1 or 1, 0 where there is none; frames may be ``shift`` of a frame
+    later.
 
     Bits of two sounds agree best when their frames lie at the same place in the music,
     so that of two copies of a passage the one on the frames' grid would win.
     """
     per_second = PER_SECOND * speed
-    count = frame_count(sound, per_second)
-    size = frame_size(sound.rate, WINDOW)
+    count = signal.frame_count(sound, per_second)
+    size = signal.frame_size(sound.rate, WINDOW)
     filters = bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
-    for start, stop in spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - LAG, 0), min(stop + LAG, count)
-        power = power_frames(sound, first + shift, last - first, size, per_second)
+        power = signal.power_frames(sound, first + shift, last - first, size, per_second)
         values[start:stop] = bits_of(power @ filters)[start - first : stop - first]
-    return Bits(values, speed, pitch)
+    return FeatureFrames(values, speed, pitch)

@@ -13,17 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    duration,
-    read_warped,
-    robust_sigma,
-    spans,
-    spread_max,
-    vertex,
-    window,
-)
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array, Complex
 from pipeline.model import Sound
 
 STACKED_SIGMAS = 6.5
@@ -57,7 +48,7 @@ WHOLE_FFT = 262144
 
 
 @dataclass(frozen=True)
-class Lock:
+class PhaseFit:
     """A line on which phases agree: ``reference_time = speed * dance_time + offset``."""
 
     offset: float
@@ -100,34 +91,20 @@ def lag_curves(
     size = int(length * rate)
     half = min(int(REACH * rate), size // 2)
     room = fft.next_fast_len(size + half, real=True)
-    shape = window(size)
+    shape = signal.window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
     band = in_band(room // 2 + 1, room, rate)
     scale = room / np.sqrt(2.0 * float(band.sum()) * room / size)
     for row, time in enumerate(times):
         first = round(float(time) * rate)
         own = dance.read(first, first + size) * shape
-        other = read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        other = (
+            signal.read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        )
         cross = whiten(fft.rfft(own, room)) * np.conj(whiten(fft.rfft(other, room))) * band
         curve = fft.irfft(cross, room)
         result[row] = np.concatenate([curve[-half:], curve[: half + 1]]) * scale
     return result
-
-
-def lined_up(curves: Array, away: Array, slopes: Array) -> tuple[Array, float]:
-    """The mean curve for the slope (samples a second) that makes its peak highest."""
-    count = curves.shape[1]
-    columns = np.arange(count)
-    best: tuple[float, Array, float] = (-1.0, curves[0], 0.0)
-    for slope in slopes:
-        moved = columns + np.rint(away * slope).astype(np.int64)[:, None]
-        inside = (moved >= 0) & (moved < count)
-        picked = np.take_along_axis(curves, np.clip(moved, 0, count - 1), axis=1) * inside
-        mean = picked.sum(axis=0) / np.float32(np.sqrt(len(curves)))
-        height = float(np.abs(mean).max())
-        if height > best[0] + 1e-6:
-            best = (height, mean, float(slope))
-    return best[1], best[2]
 
 
 def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, float]:
@@ -155,13 +132,10 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
             continue
         first = place
         break
-    part = 0.0
-    if 0 < first < len(curve) - 1:
-        part = vertex(*(float(size[first + k]) for k in (-1, 0, 1)))
-    return first + part - len(curve) // 2, float(size[top]) / noise
+    return first + signal.vertex(size, first) - len(curve) // 2, float(size[top]) / noise
 
 
-def lock(
+def fit_phase(
     dance: Sound,
     reference: Sound,
     offset: float,
@@ -171,7 +145,7 @@ def lock(
     *,
     slack: float,
     most: int = 80,
-) -> Lock:
+) -> PhaseFit:
     """The line near a given one on which the phases of a stretch agree best.
 
     ``slack``: how far the speed may be off, as a fraction. Twice: wide first, then on the
@@ -184,19 +158,20 @@ def lock(
         times = (start + np.linspace(0, span, number)).astype(np.float32)
         curves = lag_curves(dance, reference, offset, speed, times)
         centre = float(times.mean())
-        away = (times - np.float32(centre))[:, None][:, 0]
+        away = times - np.float32(centre)
         limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
-        curve, slope = lined_up(curves, away, slopes)
+        stack, slope = signal.best_slant(curves, away, slopes)
+        curve = stack / np.float32(np.sqrt(number))
         lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
         error = disagreement(curves, away * np.float32(slope), lag, dance.rate) if turn else 0.0
         middle = centre + LENGTH / 2
         drift = slope / dance.rate
         offset += -speed * lag / dance.rate + speed * drift * middle
         speed *= 1 - drift
-    return Lock(offset, speed, height, error)
+    return PhaseFit(offset, speed, height, error)
 
 
 def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
@@ -217,7 +192,7 @@ def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
     for part in np.array_split(np.arange(len(curves)), count):
         mean = np.abs(near.sum(axis=0) - near[part].sum(axis=0))
         top = int(mean[1:-1].argmax()) + 1
-        tops.append(top + vertex(*(float(mean[top + k]) for k in (-1, 0, 1))))
+        tops.append(top + signal.vertex(mean, top))
     spread = np.array(tops) - np.mean(tops)
     return float(2 * ERRORS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
 
@@ -234,13 +209,13 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
     step = WHOLE_FFT - WHOLE + 1
     total = reference.frames + WHOLE
     result = np.empty(total, np.float32)
-    for low, high in spans(total, step):
+    for low, high in signal.spans(total, step):
         block = whiten(fft.rfft(reference.read(low - WHOLE, low - WHOLE + WHOLE_FFT)))
         result[low:high] = fft.irfft(block * own, WHOLE_FFT)[: high - low]
     return result / np.float32(result.std() + 1e-9)
 
 
-def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
+def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
     """Lines at the same speed that waveforms agree on, best first; often none.
 
     For music deep in noise: chunks of the dance are searched in the whole reference by waveform
@@ -254,24 +229,27 @@ def deep_search(dance: Sound, reference: Sound) -> list[Lock]:
     for start in starts:
         curve: Array = np.abs(whole_file(dance, reference, int(start)))
         at = span - int(start)
-        total[at : at + len(curve)] += spread_max(curve, 1)
-    scale = float(robust_sigma(total)) + 1e-6
+        total[at : at + len(curve)] += signal.spread_max(curve, 1)
+    scale = float(signal.robust_sigma(total)) + 1e-6
     total = np.asarray((total - np.median(total)) / scale, np.float32)
     top = int(total.argmax())
     rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
     if rest.max(initial=0.0) > SECOND_PEAK_SHARE * total[top]:
         return []  # shared drums match at every bar; the right place matches alone
-    locks: list[Lock] = []
+    found: list[PhaseFit] = []
     for _ in range(2):
         place = int(total.argmax())
         if total[place] < STACKED_SIGMAS:
             break
         offset = (place - WHOLE - span) / dance.rate
-        low, high = max(0.0, -offset), min(duration(dance), duration(reference) - offset)
+        low, high = (
+            max(0.0, -offset),
+            min(signal.duration(dance), signal.duration(reference) - offset),
+        )
         total[max(place - 800, 0) : place + 800] = 0
         if high - low < 2:
             continue
-        line = lock(dance, reference, offset, 1.0, low, high, slack=1e-4)
+        line = fit_phase(dance, reference, offset, 1.0, low, high, slack=1e-4)
         if line.height >= LOCKED_HEIGHT:
-            locks.append(line)
-    return locks
+            found.append(line)
+    return found

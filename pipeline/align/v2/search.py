@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import Array, spans
-from pipeline.align.v2.onset_bits import BANDS, PER_SECOND, Bits
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, highest_places, spans
+from pipeline.align.v2.onset_bits import BANDS, PER_SECOND
 
 CHUNKS = (2000, 500)
 """Frames of the chunks that are tried: 32 s and 8 s."""
@@ -31,7 +32,7 @@ class Guess:
     next_score: float
 
 
-def agreement(chunk: Array, reference: Bits) -> Array:
+def agreement(chunk: Array, reference: FeatureFrames) -> Array:
     """Sum of agreeing less disagreeing bits at every lag, in deviations of chance.
 
     Column ``k`` is the reference's frame ``k - (len(chunk) - 1)`` for the chunk's first.
@@ -51,19 +52,6 @@ def agreement(chunk: Array, reference: Bits) -> Array:
     return result / np.float32(WIDE * np.sqrt(np.count_nonzero(chunk) + 1.0))
 
 
-def tops(curve: Array, number: int) -> list[int]:
-    """Places of the highest values, each ``APART`` from the others."""
-    left = curve.copy()
-    chosen: list[int] = []
-    for _ in range(number):
-        place = int(left.argmax())
-        if left[place] <= 0:
-            break
-        chosen.append(place)
-        left[max(place - APART, 0) : place + APART + 1] = 0
-    return chosen
-
-
 def chunk_starts(count: int, length: int) -> list[int]:
     """First frames of chunks that cover ``count`` frames, half over each other when long."""
     hop = length // 2 if length > CHUNKS[-1] else length
@@ -73,7 +61,7 @@ def chunk_starts(count: int, length: int) -> list[int]:
     return starts
 
 
-def guesses(dance: Bits, reference: Bits, *, keep: int = 4) -> list[Guess]:
+def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Guess]:
     """Likely places of all chunks, best first."""
     found: list[Guess] = []
     for size in CHUNKS:
@@ -82,7 +70,7 @@ def guesses(dance: Bits, reference: Bits, *, keep: int = 4) -> list[Guess]:
             continue
         for start in chunk_starts(dance.count, length):
             curve = agreement(dance.part(start, start + length), reference)
-            places = tops(curve, keep + 1)
+            places = highest_places(curve, keep + 1, APART)
             heights = [float(curve[p]) for p in places]
             for rank, place in enumerate(places[:keep]):
                 other = heights[1 if rank == 0 else 0] if len(heights) > 1 else 0.0
@@ -91,7 +79,7 @@ def guesses(dance: Bits, reference: Bits, *, keep: int = 4) -> list[Guess]:
     return sorted(found, key=lambda g: -g.score)
 
 
-def along(dance: Bits, reference: Bits, lag: float, drift: float) -> Array:
+def along(dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float) -> Array:
     """Agreement of each frame along a line, in deviations of chance; zeros outside."""
     result = np.zeros(dance.count, np.float32)
     for start, stop in spans(dance.count, 8192):

@@ -10,22 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
+from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.shared.signal import Array
-from pipeline.align.v2.onset_bits import PER_SECOND, Bits
+from pipeline.align.v2.onset_bits import PER_SECOND
 from pipeline.align.v2.search import along, by_second
 
 SHORTEST = 3
 """Seconds of a take."""
 HOLDS = 0.25
 """Share of its usual evidence that a line needs to hold."""
-SNAP = 1.5
-"""Seconds: a limit this near to an end of either file lies at that end."""
+ALIKE_SHARE = 0.25
+"""Share of its usual evidence that a repeat's line has where another take is."""
 LEAST = 5.5
 """Evidence of a take in deviations of chance."""
 
 
-@dataclass(frozen=True)
-class Path:
+@dataclass(frozen=True, eq=False)
+class EvidenceLine:
     """A line in frames of bits, with what speaks for it."""
 
     lag: float
@@ -36,27 +38,29 @@ class Path:
     """Agreement of each frame."""
     seconds: Array
 
-    def limits(self, dance: Bits, reference: Bits) -> tuple[float, float]:
+    def limits(self, dance: FeatureFrames, reference: FeatureFrames) -> tuple[float, float]:
         """The seconds of the dance (on the reference's clock) that lie in the reference."""
         low = -self.lag / (1 + self.drift) / PER_SECOND
         high = (reference.count - 1 - self.lag) / (1 + self.drift) / PER_SECOND
         return max(low, 0.0), min(high, (dance.count - 1) / PER_SECOND)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A take: its path, limits (seconds on the reference's clock) and evidence."""
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A take: its line, limits (seconds on the reference's clock) and evidence."""
 
-    path: Path
+    line: EvidenceLine
     start: float
     stop: float
     score: float
 
 
-def path_of(dance: Bits, reference: Bits, lag: float, drift: float, height: float) -> Path:
-    """A path with its evidence."""
+def evidence_line(
+    dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, height: float
+) -> EvidenceLine:
+    """A line with its evidence."""
     values = along(dance, reference, lag, drift)
-    return Path(lag, drift, height, values, by_second(values))
+    return EvidenceLine(lag, drift, height, values, by_second(values))
 
 
 def smooth(seconds: Array, width: int = 3) -> Array:
@@ -67,22 +71,22 @@ def smooth(seconds: Array, width: int = 3) -> Array:
     return (sums / counts).astype(np.float32)
 
 
-def usual(path: Path) -> float:
-    """Evidence of a second where the path holds."""
-    return float(np.sort(smooth(path.seconds))[-6:].mean())
+def usual(line: EvidenceLine) -> float:
+    """Evidence of a second where the line holds."""
+    return float(np.sort(smooth(line.seconds))[-6:].mean())
 
 
 def held(
-    path: Path, free: np.ndarray[tuple[int], np.dtype[np.bool_]], most: Array
+    line: EvidenceLine, free: np.ndarray[tuple[int], np.dtype[np.bool_]], most: Array
 ) -> tuple[int, int] | None:
-    """First and last second in which a path holds, within its longest free stretch.
+    """First and last second in which a line holds, within its longest free stretch.
 
-    ``most``: the best of all paths in each second; where another is clearly better, this
+    ``most``: the best of all lines in each second; where another is clearly better, this
     one does not hold.
     """
-    level = max(HOLDS * usual(path), 0.5)
-    beaten = smooth(path.seconds) < 0.75 * most
-    gains = np.where(beaten, -level, np.clip(path.seconds, -level, 8 * level) - level)
+    level = max(HOLDS * usual(line), 0.5)
+    beaten = smooth(line.seconds) < 0.75 * most
+    gains = np.where(beaten, -level, np.clip(line.seconds, -level, 8 * level) - level)
     gains = np.where(free, gains, -np.inf)
     best, total, first = 0.0, 0.0, 0
     found: tuple[int, int] | None = None
@@ -97,64 +101,83 @@ def held(
     return found
 
 
-def edge(path: Path, second: int, *, rising: bool, reach: int = 2) -> float:
-    """The time about a second at which a path's agreement sets in or ends."""
+def edge(line: EvidenceLine, second: int, *, rising: bool, reach: int = 2) -> float:
+    """The time about a second at which a line's agreement sets in or ends."""
     low = max(int((second - reach) * PER_SECOND), 0)
-    high = min(int((second + reach) * PER_SECOND), len(path.values))
+    high = min(int((second + reach) * PER_SECOND), len(line.values))
     if high - low < 2:
         return float(second)
-    level = 0.4 * usual(path) / np.sqrt(PER_SECOND)
-    balance = np.cumsum(path.values[low:high] - level)
+    level = 0.4 * usual(line) / np.sqrt(PER_SECOND)
+    balance = np.cumsum(line.values[low:high] - level)
     place = int(balance.argmin()) if rising else int(balance.argmax())
     return (low + place + 1) / PER_SECOND
 
 
-def peel(dance: Bits, reference: Bits, paths: list[Path]) -> list[Piece]:
+def peel_takes(
+    dance: FeatureFrames, reference: FeatureFrames, lines: list[EvidenceLine]
+) -> list[Take]:
     """The takes in the order of the dance."""
     free = np.ones(len(by_second(np.zeros(dance.count, np.float32))), bool)
-    pieces: list[Piece] = []
-    left = list(paths)
-    most = np.max([smooth(path.seconds) for path in paths], axis=0) if paths else free
+    takes: list[Take] = []
+    left = list(lines)
+    most = np.max([smooth(line.seconds) for line in lines], axis=0) if lines else free
     while left:
-        spans_of = [(path, held(path, free, most)) for path in left]
+        spans_of = [(line, held(line, free, most)) for line in left]
         scored = [
-            (float(np.maximum(path.seconds[span[0] : span[1]], 0).sum()), path, span)
-            for path, span in spans_of
+            (float(np.maximum(line.seconds[span[0] : span[1]], 0).sum()), line, span)
+            for line, span in spans_of
             if span is not None and span[1] - span[0] >= min(SHORTEST, len(free))
         ]
         if not scored:
             break
-        _, path, (first, last) = max(scored, key=lambda item: item[0])
-        evidence = float(path.seconds[first:last].sum() / np.sqrt(last - first))
-        low, high = path.limits(dance, reference)
-        start = edge(path, first, rising=True)
-        stop = edge(path, last, rising=False)
-        start = low if start - low < SNAP else start
-        stop = high if high - stop < SNAP else stop
+        _, line, (first, last) = max(scored, key=lambda item: item[0])
+        evidence = float(line.seconds[first:last].sum() / np.sqrt(last - first))
+        low, high = line.limits(dance, reference)
+        start = edge(line, first, rising=True)
+        stop = edge(line, last, rising=False)
+        start = low if start - low < SNAP_SECONDS else start
+        stop = high if high - stop < SNAP_SECONDS else stop
         if evidence >= LEAST and stop > start:
-            pieces.append(Piece(path, start, stop, evidence))
+            takes.append(Take(line, start, stop, evidence))
             free[first:last] = False
-            left = [p for p in left if p is not path or free.sum() > SHORTEST]
-            if len(pieces) > 3 * len(paths):
+            left = [p for p in left if p is not line or free.sum() > SHORTEST]
+            if len(takes) > 3 * len(lines):
                 break
         else:
-            left = [p for p in left if p is not path]
-    return merged(sorted(pieces, key=lambda piece: piece.start))
+            left = [p for p in left if p is not line]
+    return merged(sorted(takes, key=lambda take: take.start))
 
 
-def merged(pieces: list[Piece]) -> list[Piece]:
-    """Neighbouring pieces of one path as one, and no two pieces over each other."""
-    result: list[Piece] = []
-    for piece in pieces:
-        if result and result[-1].path is piece.path:
+def merged(takes: list[Take]) -> list[Take]:
+    """Takes with neighbouring ones of one line as one."""
+    result: list[Take] = []
+    for take in takes:
+        if result and result[-1].line is take.line:
             old = result.pop()
-            score = float(np.hypot(old.score, piece.score))
-            result.append(Piece(old.path, old.start, max(old.stop, piece.stop), score))
-        elif result and result[-1].stop > piece.start:
-            old = result.pop()
-            middle = (old.stop + piece.start) / 2
-            result.append(Piece(old.path, old.start, middle, old.score))
-            result.append(Piece(piece.path, middle, piece.stop, piece.score))
+            score = float(np.hypot(old.score, take.score))
+            result.append(Take(old.line, old.start, max(old.stop, take.stop), score))
         else:
-            result.append(piece)
+            result.append(take)
     return result
+
+
+def genuine(pair: FramedPair, takes: list[Take]) -> list[Take]:
+    """The takes that are no echoes of a repetitive song, in the order of the dance."""
+
+    def evidence(one: Take, two: Take) -> float:
+        """Mean agreement of a take's line where another take is."""
+        span = (max(round(t * PER_SECOND), 0) for t in (two.start, two.stop))
+        part = one.line.values[slice(*span)]
+        return float(part.mean()) if len(part) else 0.0
+
+    def alike(index: int, other: int) -> bool:
+        one, two = takes[index], takes[other]
+        return max(evidence(one, two), evidence(two, one)) > ALIKE_SHARE * evidence(one, one)
+
+    rough = []
+    for take in takes:
+        limits = take.line.limits(pair.dance_frames, pair.reference_frames)
+        start, stop, low, high = (t / pair.speed for t in (take.start, take.stop, *limits))
+        own = evidence(take, take)
+        rough.append(RoughTake(start, stop, low, high, take.score, own))
+    return [takes[index] for index in without_echoes(pair.dance, rough, alike)]

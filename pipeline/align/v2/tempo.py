@@ -8,66 +8,50 @@ the line is fitted for afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    duration,
-    frame_count,
-    frame_size,
-    power_frames,
-    spans,
-    triangles,
+from pipeline.align.shared import signal
+from pipeline.align.shared.signal import Array
+from pipeline.align.shared.speeds import (
+    CLEAR_SHARE,
+    SEMITONES,
+    SpeedPeak,
+    at_speed,
+    block_spectra,
+    distinct,
 )
 from pipeline.model import Sound
 
-SLOWEST, FASTEST, STEP = 0.685, 1.44, 0.005
-PER_SECOND = 31.25
-BANDS = 24
-LOWEST, HIGHEST = 120.0, 3300.0
-CHUNK = 16.0
-"""Seconds of the dance."""
+SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
+FRAMES_PER_SECOND = 31.25
+FRAME_SECONDS = 0.128
+BANDS, LOWEST_HZ, HIGHEST_HZ = 24, 120.0, 3300.0
+CHUNK_SECONDS, LONGER = 16.0, 1.2
+"""Seconds of the dance that are tried, and how much longer a whole dance may be."""
 FFT_SIZE = 2048
 WIDE = 1.7
-SURE = 7.0
+"""How much wider chance agreement is than that of independent bits."""
+SURE_SIGMAS = 7.0
 """Deviations of chance from which no other chunk is tried."""
-KEYS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
-"""Semitones by which the dance may sound higher than the reference: karaoke machines have these."""
+SAME_PLACE_FRAMES = 10
+NEIGHBOURS = 4
+"""Steps of the grid within which two speeds are one."""
+BLOCK_FRAMES = 4000
+MAX_CHUNKS, MAX_PEAKS_A_CHUNK, MAX_PEAKS = 3, 4, 6
+
+Trial = tuple[float, bool, int]
+"""Speed, whether the pitch moved with it, and semitones beside that."""
 
 
-@dataclass(frozen=True)
-class Tempo:
-    """A speed and where the chunk lies at it: ``reference = speed * dance + offset``."""
-
-    speed: float
-    moved: bool
-    """Whether the pitch moved with the speed."""
-    offset: float
-    start: float
-    stop: float
-    """Seconds of the chunk in the dance."""
-    score: float
-    next_score: float
-    key: int = 0
-    """Semitones by which the pitch is higher whatever the speed."""
-
-
-def log_bands(sound: Sound, start: float, stop: float, per_second: float, pitch: float) -> Array:
-    """Logarithmic band powers of a stretch, ``(frames, BANDS + 1)``."""
-    size = frame_size(sound.rate, 0.128)
-    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
-    bank = triangles(edges, size, sound.rate)
-    first = round(start * per_second)
-    count = max(int((stop - start) * per_second), 4)
-    parts = [
-        power_frames(sound, first + a, b - a, size, per_second) @ bank
-        for a, b in spans(count, 4000)
-    ]
-    return np.log(np.concatenate(parts) + 1e-9)
+def log_bands(power: Array, rate: int, pitch: float = 1.0) -> Array:
+    """Logarithmic band powers, ``(frames, BANDS + 1)``, the bands moved by ``pitch``."""
+    edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 3) * pitch
+    logs: Array = np.log(
+        power @ signal.triangles(edges, signal.frame_size(rate, FRAME_SECONDS), rate) + 1e-9
+    )
+    return logs
 
 
 def bits(logs: Array) -> Array:
@@ -78,103 +62,72 @@ def bits(logs: Array) -> Array:
     return result
 
 
-def blocks_of(reference: Sound, longest: int) -> tuple[Complex, int, int]:
-    """Spectra ``(blocks, bands, bins)`` of the reference's bits; step; frames."""
-    count = frame_count(reference, PER_SECOND)
-    values = bits(log_bands(reference, 0.0, count / PER_SECOND + 1e-6, PER_SECOND, 1.0))
-    step = FFT_SIZE - longest + 1
-    blocks = []
-    for start in range(-(longest - 1), count, step):
-        block = np.zeros((FFT_SIZE, BANDS), np.float32)
-        low, high = max(start, 0), min(start + FFT_SIZE, len(values))
-        block[low - start : high - start] = values[low:high]
-        blocks.append(fft.rfft(block.T, axis=1))
-    return np.stack(blocks), step, count
-
-
 def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
     """Up to three chunks to try: middle, and the louder ones of the rest."""
-    length = duration(dance)
-    if length <= CHUNK * 1.2:
+    length = signal.duration(dance)
+    if length <= CHUNK_SECONDS * LONGER:
         return [(0.0, length)]
-    starts = np.linspace(0, length - CHUNK, max(3, min(int(length // CHUNK) + 1, 12)))
+    number = max(3, min(int(length // CHUNK_SECONDS) + 1, 12))
+    starts = np.linspace(0, length - CHUNK_SECONDS, number)
     levels = []
     for start in starts:
-        part = dance.read(round(start * dance.rate), round((start + CHUNK) * dance.rate))
+        part = dance.read(round(start * dance.rate), round((start + CHUNK_SECONDS) * dance.rate))
         tenths = np.array_split(np.square(part), 32)
         levels.append(float(np.mean([10 * np.log10(float(t.mean()) + 1e-10) for t in tenths])))
-    order = np.argsort(np.array(levels) - 3 * np.abs(np.linspace(-1, 1, len(starts))))[::-1]
-    return [(float(starts[i]), float(starts[i] + CHUNK)) for i in order[:3]]
+    order = np.argsort(np.array(levels) - 3 * np.abs(np.linspace(-1, 1, number)))[::-1]
+    return [(float(starts[i]), float(starts[i] + CHUNK_SECONDS)) for i in order[:MAX_CHUNKS]]
 
 
-def search_tempo(dance: Sound, reference: Sound) -> list[Tempo]:
+def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
     """The best places at the best speeds, best first."""
-    speeds = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), STEP))
+    speeds = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), SPEED_STEP))
     return _search(
         dance, reference, [(float(s), moved, 0) for s in speeds for moved in (False, True)]
     )
 
 
-def search_key(dance: Sound, reference: Sound) -> list[Tempo]:
-    """The best places in other keys at the same speed, best first; of each chunk its best key."""
-    return _search(dance, reference, [(1.0, False, key) for key in KEYS])
+def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
+    """The best place in the best other key at the same speed."""
+    return _search(dance, reference, [(1.0, False, key) for key in SEMITONES])[0]
 
 
-def _search(
-    dance: Sound, reference: Sound, trials: Sequence[tuple[float, bool, int]]
-) -> list[Tempo]:
-    """The best places at some speeds, best first: each with whether the pitch moved, and the
-    key."""
-    longest = int(CHUNK * 1.2 * FASTEST * PER_SECOND) + 2
-    blocks, step, count = blocks_of(reference, longest)
-    best: list[Tempo] = []
+def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
+    """The best places at some speeds and keys, best first."""
+    longest = int(CHUNK_SECONDS * LONGER * FASTEST * FRAMES_PER_SECOND) + 2
+    count, size = (
+        signal.frame_count(reference, FRAMES_PER_SECOND),
+        signal.frame_size(reference.rate, FRAME_SECONDS),
+    )
+    parts = [
+        log_bands(signal.power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
+        for a, b in signal.spans(count, BLOCK_FRAMES)
+    ]
+    blocks, step = block_spectra(bits(np.concatenate(parts)), longest, FFT_SIZE)
+    fine = 2 * FRAMES_PER_SECOND
+    best: list[SpeedPeak] = []
     for start, stop in loud_chunks(dance):
-        best += _try_chunk(dance, start, stop, trials, blocks, step, count, longest)
-        best.sort(key=lambda t: -t.score)
-        if best and best[0].score >= SURE and best[0].next_score < 0.9 * best[0].score:
+        first, frames = round(start * fine), max(int((stop - start) * fine), 4)
+        power = signal.power_frames(
+            dance, first, frames, signal.frame_size(dance.rate, FRAME_SECONDS), fine
+        )
+        kept = log_bands(power, dance.rate)
+        found = []
+        for speed, moved, key in trials:
+            pitch = (speed if moved else 1.0) * 2 ** (key / 12)
+            logs = kept if pitch == 1.0 else log_bands(power, dance.rate, pitch)
+            values = bits(at_speed(logs, speed))[:longest]
+            spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
+            curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
+            curve = curves.reshape(-1)[: count + longest - 1]
+            curve = curve / (WIDE * np.sqrt(np.count_nonzero(values) + 1.0))
+            top = int(curve.argmax())
+            height = float(curve[top])
+            curve[max(top - SAME_PLACE_FRAMES, 0) : top + SAME_PLACE_FRAMES + 1] = 0
+            offset = (top - (longest - 1)) / FRAMES_PER_SECOND - speed * first / fine
+            other = float(curve.max(initial=0.0))
+            found.append(SpeedPeak(speed, moved, key, offset, start, stop, height, other))
+        best += distinct(found, NEIGHBOURS * SPEED_STEP, MAX_PEAKS_A_CHUNK)
+        best.sort(key=lambda peak: -peak.score)
+        if best[0].score >= SURE_SIGMAS and best[0].next_score < CLEAR_SHARE * best[0].score:
             break
-    return best[:6]
-
-
-def _try_chunk(
-    dance: Sound,
-    start: float,
-    stop: float,
-    trials: Sequence[tuple[float, bool, int]],
-    blocks: Complex,
-    step: int,
-    count: int,
-    longest: int,
-) -> list[Tempo]:
-    """The best place of one chunk at each speed, the best of them without neighbours."""
-    fine = PER_SECOND * 2
-    kept = log_bands(dance, start, stop, fine, 1.0)
-    size = frame_size(dance.rate, 0.128)
-    first = round(start * fine)
-    power = power_frames(dance, first, len(kept), size, fine)
-    found: list[Tempo] = []
-    for speed, moved, key in trials:
-        pitch = (speed if moved else 1.0) * 2 ** (key / 12)
-        logs = kept
-        if pitch != 1.0:
-            edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
-            logs = np.log(power @ triangles(edges, size, dance.rate) + 1e-9)
-        position = np.arange(int(len(logs) * speed / 2)) * (2 / speed)
-        low = np.minimum(position.astype(np.int64), len(logs) - 2)
-        part = (position - low).astype(np.float32)[:, None]
-        values = bits(logs[low] * (1 - part) + logs[low + 1] * part)[:longest]
-        spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
-        curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
-        curve = curves.reshape(-1)[: count + longest - 1]
-        curve = curve / (WIDE * np.sqrt(np.count_nonzero(values) + 1.0))
-        top = int(curve.argmax())
-        rest = np.concatenate([curve[: max(top - 10, 0)], curve[top + 11 :]])
-        lag = (top - (longest - 1)) / PER_SECOND
-        height, other = float(curve[top]), float(rest.max(initial=0.0))
-        offset = lag - speed * first / fine
-        found.append(Tempo(speed, moved, offset, start, stop, height, other, key))
-    chosen: list[Tempo] = []
-    for tempo in sorted(found, key=lambda t: -t.score):
-        if all(abs(np.log(tempo.speed / c.speed)) > 4 * STEP for c in chosen):
-            chosen.append(tempo)
-    return chosen[:4]
+    return best[:MAX_PEAKS]

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from pipeline.align.shared.joints import CLEAR, CLEAR_SHORT, _curve, with_joints
+from pipeline.align import METHODS
+from pipeline.align.shared.joints import CLEAR, CLEAR_SHORT, curve_around, with_joints
+from pipeline.align.shared.signal import read_warped
 from pipeline.job.model import Job
 from pipeline.job.run import run
 from pipeline.model import MethodAlignment, Segment
@@ -45,11 +47,18 @@ def marked(
     dance: NDArray[np.float32], reference: NDArray[np.float32], segment: Segment
 ) -> tuple[bool, bool]:
     answer = MethodAlignment("v2", True, False, 0.99, (segment,))
-    found = with_joints(answer, Held(dance, LOW), Held(reference, LOW)).segments[0]
+    sounds = Held(dance, LOW), Held(reference, LOW)
+    (found,) = with_joints(answer, *sounds, METHODS["v2"]).segments
     return found.begins, found.ends
 
 
-@pytest.mark.parametrize(("number", "begin"), [(0, 27.0), (4, 25.5), (2, 28.5)])
+@pytest.mark.parametrize(
+    ("number", "begin"),
+    [
+        (0, 27.0), (4, 25.5), (2, 28.5),  # one side is short, and is left out
+        (0, 16.0), (3, 16.0), (4, 8.0),  # long sides: they got one slanted line
+    ],
+)  # fmt: skip
 def test_a_joined_mp3_is_not_played_out_of_step(
     songs: list[NDArray[np.float32]], tmp_path: Path, number: int, begin: float
 ) -> None:
@@ -76,6 +85,57 @@ def test_a_joined_mp3_is_not_played_out_of_step(
         for second in range(int(len(heard) / RATE) - 2):
             late = late_by(heard, clean, begins, at=second + 0.2, seconds=1.0)
             assert abs(late) < 0.005, f"{name}: {late * 1000:.1f} ms at {second} s"
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize(
+    ("number", "begin", "ppm", "lost"),
+    [(5, 16.0, 0, 0.024), (1, 16.0, 500, 0.05), (4, 14.0, -500, -0.012), (3, 0.0, 0, 0.024)],
+)
+def test_each_side_of_a_joint_gets_its_own_line(
+    songs: list[NDArray[np.float32]],
+    name: str,
+    number: int,
+    begin: float,
+    ppm: float,
+    lost: float,
+) -> None:
+    song, gap, at = low(songs[number]), round(abs(lost) * LOW), round(JOINT * LOW)
+    filler, skipped = (gap, 0) if lost > 0 else (0, gap)
+    reference = np.concatenate([song[:at], np.zeros(filler, np.float32), song[at + skipped :]])
+    speed = 1 + ppm / 1e6
+    dance = recorded(song, begin, speed)
+    sounds = Held(dance, LOW), Held(reference, LOW)
+    answer = with_joints(METHODS[name](*sounds), *sounds, METHODS[name])
+    assert answer.error_ms is not None and answer.error_ms < 3
+    # A side 50 ms away from the other may be left out, never put on the other's line.
+    covered = sum(s.dance_end - s.dance_start for s in answer.segments)
+    assert covered > (0.5 if abs(lost) == 0.05 else 0.9) * len(dance) / LOW
+    for segment in answer.segments:
+        for time in np.arange(segment.dance_start, segment.dance_end, 0.2):
+            true = begin + speed * time
+            if abs(true - JOINT) > 0.3:
+                true += lost if true > JOINT else 0.0
+                assert abs(segment.speed * time + segment.offset - true) < 0.002, time
+
+
+@pytest.mark.parametrize("ppm", [-4000, -500, 500, 1500])
+def test_a_drift_is_one_line(songs: list[NDArray[np.float32]], ppm: float) -> None:
+    """From whatever line it is looked at: the true one, or one of the same speed."""
+    speed = 1 + ppm / 1e6
+    for song in map(low, songs[:4]):
+        dance = recorded(song, 2.0, speed)
+        length = len(dance) / LOW
+        for line in (speed, 1.0):
+            marked(dance, song, Segment(0, length, 2.0 + (speed - line) * length / 2, line))
+
+
+def recorded(song: NDArray[np.float32], begin: float, speed: float) -> NDArray[np.float32]:
+    """A song from ``begin`` on, by a clock of which ``speed`` s of the song are 1 s."""
+    count = int((len(song) / LOW - begin - 0.1) / speed * LOW)
+    heard = read_warped(Held(song, LOW), begin, speed / LOW, count)
+    noise = 0.01 * np.random.default_rng(3).standard_normal(count)
+    return np.asarray(heard + noise, np.float32)
 
 
 @pytest.mark.parametrize("shift", [-0.3, -0.02, 0.012, 0.048, 0.07, 0.4])
@@ -118,7 +178,7 @@ def test_other_songs_are_never_clear(
 ) -> None:
     """What ``CLEAR`` goes by."""
     highest = max(
-        float(_curve(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
+        float(curve_around(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
         for a, b in permutations(map(low, songs), 2)
         for t in (5.0, 14.0, 23.0, 32.0)
         for length in lengths

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from pipeline.align import METHODS
-from pipeline.align.modular import features
-from pipeline.align.modular.gaps import unbridged
-from pipeline.align.modular.limits import posterior
-from pipeline.align.shared.signal import Array
-from pipeline.align.v2.echoes import STEP
-from pipeline.align.v2.gaps import without_filling
+from pipeline.align.shared.change_point import posterior
+from pipeline.align.shared.pauses import STEP_SECONDS, without_fillings
 from pipeline.model import MethodAlignment, Samples, Segment
 from tests.pipeline.align.sounds import RATE, Held, cut, filtered, noisy, silence, track
 
@@ -88,34 +84,17 @@ AGAIN = Segment(31.0, 44.0, 44.0)
 """Of the reference up to 88 s, where A stops and B starts."""
 
 
-def level_of(per_second: float, pauses: Sequence[tuple[float, float, float]]) -> Array:
-    """Levels of 76 s at -20 dB, with pauses: from, to, and how much softer they are; in each pause
-    there is half a second without any sound."""
-    level = np.full(round(76 * per_second), -20.0, np.float32)
+def clear(segments: Sequence[Segment], *pauses: tuple[float, float, float]) -> list[Segment]:
+    """What is left of segments over 76 s at -20 dB with pauses: from, to, and how much softer they
+    are; in each pause there is half a second without any sound."""
+    level = np.full(round(76 / STEP_SECONDS), -20.0, np.float32)
     for start, stop, softer in pauses:
-        level[round(start * per_second) : round(stop * per_second)] -= softer
+        level[round(start / STEP_SECONDS) : round(stop / STEP_SECONDS)] -= softer
         middle = (start + stop) / 2
-        level[round((middle - 0.25) * per_second) : round((middle + 0.25) * per_second)] = -60.0
-    return level
+        level[round((middle - 0.25) / STEP_SECONDS) : round((middle + 0.25) / STEP_SECONDS)] = -60.0
+    return list(without_fillings(level, segments))
 
 
-def modular_clears(
-    segments: Sequence[Segment], *pauses: tuple[float, float, float]
-) -> list[Segment]:
-    level = level_of(features.PER_SECOND, pauses)
-    heard = features.Features(np.zeros((len(level), 1), np.float32), level, 1.0, 1.0)
-    return list(unbridged(heard, segments))
-
-
-def v2_clears(segments: Sequence[Segment], *pauses: tuple[float, float, float]) -> list[Segment]:
-    return without_filling(level_of(1 / STEP, pauses), segments)
-
-
-CLEARS = pytest.mark.parametrize("clear", [modular_clears, v2_clears])
-Clears = Callable[..., list[Segment]]
-
-
-@CLEARS
 @pytest.mark.parametrize(
     "filling",
     [
@@ -126,9 +105,7 @@ Clears = Callable[..., list[Segment]]
         Segment(31.0, 44.0, 57.0),  # and one that begins there
     ],
 )
-def test_what_the_reference_lacks_is_not_filled_with_another_place(
-    clear: Clears, filling: Segment
-) -> None:
+def test_what_the_reference_lacks_is_not_filled_with_another_place(filling: Segment) -> None:
     assert clear([A, filling, B]) == [A, B]
     assert clear([A, filling, Segment(45.0, 46.0, 90.0), B]) == [A, B]
     # Soft moments are no pauses, and one pause makes no take.
@@ -136,19 +113,17 @@ def test_what_the_reference_lacks_is_not_filled_with_another_place(
     assert clear([A, filling, B], (28.0, 31.0, 30.0)) == [A, B]
 
 
-@CLEARS
 @pytest.mark.parametrize("softer", [30.0, 6.0])
-def test_a_take_with_a_pause_on_either_side_is_no_filling(clear: Clears, softer: float) -> None:
+def test_a_take_with_a_pause_on_either_side_is_no_filling(softer: float) -> None:
     """Though the teacher talks in the pauses."""
     pauses = ((28.0, 31.0, softer), (44.0, 48.0, softer))
     assert clear([A, AGAIN, B], *pauses) == [A, AGAIN, B]
 
 
-@CLEARS
 @pytest.mark.parametrize(
     "segments", [[A, Segment(28.0, 48.0, 10.0), Segment(48.0, 76.0, 0.0)], [A, B]]
 )
-def test_takes_are_left_alone(clear: Clears, segments: list[Segment]) -> None:
+def test_takes_are_left_alone(segments: list[Segment]) -> None:
     assert clear(segments) == segments
 
 

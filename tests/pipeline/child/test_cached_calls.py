@@ -42,7 +42,7 @@ def test_more_files_than_are_kept_are_each_looked_at_once(
 
     def look() -> list[str | None]:
         found = [
-            cached_calls.fetch("probe", {"path": str(p), "role": "dance"}, p, timeout=60.0)
+            cached_calls.fetch("facts", {"path": str(p), "role": "dance"}, p, timeout=60.0)
             for p in paths
         ]
         return [one.reason if one else None for one in found]
@@ -61,7 +61,7 @@ def test_a_child_that_cannot_be_started_is_an_answer(
     path.write_text("no video")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-python"))
     end = time.monotonic() + 60.0
-    while (done := cached_calls.fetch("probe", {}, path, timeout=60.0)) is None:
+    while (done := cached_calls.fetch("facts", {}, path, timeout=60.0)) is None:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert (done.outcome, done.reason) == (None, reasons.CRASHED)

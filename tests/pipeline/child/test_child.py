@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import pytest
 
 from pipeline import reasons
 from pipeline.child.supervise import ChildResult, call, run_child
-from pipeline.job.model import Job
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, VariantEvent
+from pipeline.job.model import Job, Outcome
 from pipeline.media.ffmpeg import executable
 from pipeline.reasons import reason_of
 from pipeline.settings import Settings
@@ -30,8 +30,8 @@ def request(pair: tuple[Path, Path], folder: Path) -> dict[str, Any]:
     return {"kind": "job", "job": job.to_json()}
 
 
-def run(work: dict[str, Any], **changes: Any) -> tuple[ChildResult, list[Mapping[str, Any]]]:
-    events: list[Mapping[str, Any]] = []
+def run(work: dict[str, Any], **changes: Any) -> tuple[ChildResult[Any], list[Event]]:
+    events: list[Event] = []
     options: dict[str, Any] = {"stop": lambda: None, "timeout": 120.0} | changes
     return run_child(work, events.append, **options), events
 
@@ -48,12 +48,14 @@ def test_events_come_in_order_and_progress_never_falls(
 ) -> None:
     result, events = run(request(sample_pair, tmp_path))
     assert result.reason is None and result.outcome is not None
-    steps = [event["progress"] for event in events if event["event"] == "progress"]
+    steps = [event.progress for event in events if isinstance(event, ProgressEvent)]
     assert steps == sorted(steps) and steps[0] < 0.1 and steps[-1] > 0.5
-    kinds = [event["event"] for event in events if event["event"] != "progress"]
-    assert kinds == ["alignment", "variant", "variant"]
-    variants = [event["variant"] for event in events if event["event"] == "variant"]
-    assert variants == ["v2", "modular"], "the fast one is ready first"
+    answered, *variants = [one for one in events if not isinstance(one, ProgressEvent)]
+    assert isinstance(answered, AlignmentEvent)
+    names = [one.variant for one in variants if isinstance(one, VariantEvent)]
+    assert names == ["v2", "modular"], "the fast one is ready first"
+    ended = {one.variant: one.outcome for one in variants if isinstance(one, VariantEvent)}
+    assert isinstance(result.outcome, Outcome) and result.outcome.variants == ended
 
 
 def test_a_timeout_has_its_reason(
@@ -122,7 +124,7 @@ def test_a_child_that_needs_too_much_memory_fails_alone(
 def test_an_exception_of_the_page_ends_the_child(
     sample_pair: tuple[Path, Path], settings: Settings, tmp_path: Path
 ) -> None:
-    def broken(event: Mapping[str, Any]) -> None:
+    def broken(event: Event) -> None:
         raise RuntimeError("the page broke")
 
     with pytest.raises(RuntimeError, match="the page broke"):
@@ -131,7 +133,7 @@ def test_an_exception_of_the_page_ends_the_child(
 
 
 def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Settings) -> None:
-    result = call("probe", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(sample_pair[0]), "role": "dance"}, timeout=60.0)
     assert result.outcome is not None
     assert result.outcome["video"]["codec"] == "h264"
 
@@ -139,7 +141,7 @@ def test_a_call_answers_with_json(sample_pair: tuple[Path, Path], settings: Sett
 def test_a_call_names_what_is_wrong(tmp_path: Path, settings: Settings) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    result = call("probe", {"path": str(bad), "role": "dance"}, timeout=60.0)
+    result = call("facts", {"path": str(bad), "role": "dance"}, timeout=60.0)
     assert (result.reason, result.role) == (reasons.NOT_MEDIA, "dance")
     assert result.text.startswith("the dance file")
 
@@ -185,6 +187,30 @@ def test_a_film_of_which_no_thumbnail_can_be_made_is_described(tmp_path: Path) -
     found = call("facts", {"path": str(path), "role": "dance"}, timeout=60)
     assert found.outcome is not None, found.text
     assert found.outcome["levels_db"][0] < 0 and found.outcome["thumbnail"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "needless"),
+    [("job", {"pydantic", "store"}), ("call", {"pydantic", "store", "scipy", "pipeline.align"})],
+)
+def test_a_child_imports_only_what_its_work_needs(
+    kind: str,
+    needless: set[str],
+    sample_pair: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Imports are a third of what a small task costs, and most of a look at a file."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    look: dict[str, Any] = {"kind": "call", "name": "facts"}
+    look |= {"arguments": {"path": str(sample_pair[0]), "role": "dance"}}
+    with caplog.at_level("INFO", logger="pipeline"):
+        result, _ = run(look if kind == "call" else request(sample_pair, tmp_path))
+    assert result.outcome is not None, result.text
+    imported = {line.rpartition("|")[2].strip() for line in caplog.messages}
+    assert "pipeline.media.probe" in imported
+    assert not needless & imported
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pipeline.media.ffmpeg import executable
-from pipeline.sample.pair import MUSIC_AT
+from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.settings import Settings
 from store import Store
 from tests.media import measure
@@ -49,7 +49,7 @@ def test_align_finds_the_sample(sample_pair: tuple[Path, Path]) -> None:
     found = answer(done)
     assert found["matched"] is True and found["ambiguous"] is False
     assert found["candidates"] == []
-    assert found["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    assert found["offset"] == pytest.approx(OFFSET_SECONDS, abs=0.010)
     assert found["speed"] == pytest.approx(1.0, abs=1e-3)
     assert 0.5 < found["confidence"] <= 1.0
     assert {"dance_start", "dance_end", "offset", "speed"} <= found["segments"][0].keys()
@@ -96,7 +96,7 @@ def test_align_takes_a_bare_sound_as_the_dance_and_run_says_that_a_film_is_neede
     )
     done = retrack("align", bare, reference)
     assert done.returncode == 0, done.stderr
-    assert answer(done)["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    assert answer(done)["offset"] == pytest.approx(OFFSET_SECONDS, abs=0.010)
     refused = retrack("run", bare, reference, "--out", tmp_path / "out")
     assert refused.returncode == 2
     assert "a film is needed" in refused.stderr
@@ -196,9 +196,9 @@ def test_help_explains_each_command_with_an_example() -> None:
 
 
 def test_a_hand_given_place_is_refined(sample_pair: tuple[Path, Path]) -> None:
-    done = retrack("align", *sample_pair, "--offset", str(MUSIC_AT + 0.2))
+    done = retrack("align", *sample_pair, "--offset", str(OFFSET_SECONDS + 0.2))
     assert done.returncode == 0, done.stderr
-    assert answer(done)["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    assert answer(done)["offset"] == pytest.approx(OFFSET_SECONDS, abs=0.010)
 
 
 def test_speed_without_offset_is_refused(sample_pair: tuple[Path, Path]) -> None:

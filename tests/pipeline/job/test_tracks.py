@@ -21,7 +21,7 @@ from pipeline.media.ffmpeg import executable
 from pipeline.media.probe import probe
 from pipeline.model import Evidence, MethodAlignment, Segment
 from pipeline.reasons import InputError
-from pipeline.sample.pair import MUSIC_AT
+from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.sound.decode import PcmSound, decode_tracks
 from pipeline.tasks.answer import of_tracks
 from tests.media import measure
@@ -109,7 +109,7 @@ def test_the_music_is_found_in_whatever_tracks_it_is(
 ) -> None:
     outcome = done(recording, music_video, tmp_path)
     assert outcome.matched
-    assert outcome.alignment["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    assert outcome.alignment["offset"] == pytest.approx(OFFSET_SECONDS, abs=0.010)
     told = outcome.alignment["tracks"]
     assert told == {
         "dance": {"track": 2, "of": 3, "why": "fits"},
@@ -125,9 +125,9 @@ def test_the_music_is_found_in_whatever_tracks_it_is(
 def test_a_place_by_hand_takes_the_track_that_fits_there(
     sample_pair: tuple[Path, Path], music_video: Path, tmp_path: Path
 ) -> None:
-    outcome = done(sample_pair[0], music_video, tmp_path, hint=(MUSIC_AT + 0.1, 1.0))
+    outcome = done(sample_pair[0], music_video, tmp_path, hint=(OFFSET_SECONDS + 0.1, 1.0))
     assert outcome.alignment["tracks"]["reference"]["track"] == 2
-    assert outcome.alignment["offset"] == pytest.approx(MUSIC_AT, abs=0.010)
+    assert outcome.alignment["offset"] == pytest.approx(OFFSET_SECONDS, abs=0.010)
     assert abs(heard(outcome, sample_pair[1])) < 0.005
 
 
@@ -141,13 +141,13 @@ def test_a_mute_dance_gets_the_track_that_players_take_and_says_so(
         *("-disposition:a:1", "default", marked),
     )
     for reference, number in ((music_video, 1), (marked, 2)):
-        found = done(mute, reference, tmp_path / f"out{number}", hint=(MUSIC_AT, 1.0))
+        found = done(mute, reference, tmp_path / f"out{number}", hint=(OFFSET_SECONDS, 1.0))
         assert found.alignment["tracks"] == {
             "reference": {"track": number, "of": 2, "why": "played"}
         }
         [notice] = of_tracks(found.alignment)
         assert f"track {number} was taken" in warnings.text(notice)
-    chosen = done(mute, music_video, tmp_path / "c", hint=(MUSIC_AT, 1.0), reference_track=2)
+    chosen = done(mute, music_video, tmp_path / "c", hint=(OFFSET_SECONDS, 1.0), reference_track=2)
     assert chosen.alignment["tracks"]["reference"]["why"] == "chosen"
     assert of_tracks(chosen.alignment) == []
     assert abs(heard(chosen, sample_pair[1])) < 0.005
@@ -232,6 +232,6 @@ def test_a_doubtful_pair_is_asked_of_both_and_a_beaten_one_is_not() -> None:
 
 def test_the_number_of_pairs_is_bounded_and_the_loudest_are_kept() -> None:
     many = tracks.pairs([sound(n) for n in range(15)], [sound(n) for n in range(16)])
-    assert len(many) == tracks.MOST_PAIRS
+    assert len(many) == tracks.MAX_PAIRS
     assert (many[0].dance.stream, many[0].reference.stream) == (0, 0)
     assert max(pair.dance.stream + pair.reference.stream for pair in many) < 6

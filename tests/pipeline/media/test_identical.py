@@ -12,13 +12,13 @@ from pipeline.child.supervise import call
 from pipeline.job import warnings
 from pipeline.job.model import Job
 from pipeline.job.run import run
-from pipeline.media.identical import PIECE, same_bytes
+from pipeline.media.identical import BLOCK_BYTES, same_bytes
 from pipeline.settings import Settings
 
 
 def test_files_are_the_same_by_their_bytes_alone(tmp_path: Path) -> None:
     one, copy, other, short = (tmp_path / name for name in ("a.mov", "b.mp4", "c.mov", "d.mov"))
-    data = os.urandom(2 * PIECE + 7)
+    data = os.urandom(2 * BLOCK_BYTES + 7)
     one.write_bytes(data)
     shutil.copyfile(one, copy)
     other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))

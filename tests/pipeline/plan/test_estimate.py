@@ -1,4 +1,4 @@
-"""The outline for the preview says what a revised plan does, without its frames."""
+"""The estimate for the preview says what a revised plan does, without its frames."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.media.info import NO_TRACK
 from pipeline.model import Segment, VariantName
-from pipeline.plan.estimate import kept, outline
+from pipeline.plan.estimate import estimate, kept_span
 from pipeline.plan.make import revise
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
-from tests.pipeline.plan.test_plan import frames, materials, plan
+from tests.pipeline.plan.test_plan import frames, measurements, plan
 
 SEGMENTS = (Segment(3.03, 9.0, 12.0), Segment(12.0, 17.4, 7.5))
 OPTIONS = [
@@ -25,7 +25,7 @@ OPTIONS = [
 
 def at(sounds: RenderPlan, time: float) -> tuple[str, float, float, float] | None:
     """Source, its time, speed and gain at a dance time; None outside."""
-    begin, _ = kept(sounds)
+    begin, _ = kept_span(sounds)
     for piece in sounds.sound.pieces:
         if piece.start + piece.fade_in < time - begin < piece.end - piece.fade_out:
             source_time = piece.source_start + piece.speed * (time - begin - piece.start)
@@ -38,16 +38,16 @@ def at(sounds: RenderPlan, time: float) -> tuple[str, float, float, float] | Non
 def test_an_outline_is_what_a_revision_makes(variant: VariantName, made: RenderOptions) -> None:
     finished = plan(*SEGMENTS, variant=variant, options=made)
     for wanted in OPTIONS:
-        told = outline(finished, wanted)
-        assert told is not None
+        estimated = estimate(finished, wanted)
+        assert estimated is not None
         real = revise(finished, wanted, frames=frames())
-        start, end = kept(real)
-        assert (told.start, told.end) == pytest.approx((start, end), abs=0.51)
-        if told.exact:
-            assert (told.start, told.end) == (start, end)
-        assert told.room_gain == real.sound.room_gain
+        start, end = kept_span(real)
+        assert (estimated.start, estimated.end) == pytest.approx((start, end), abs=0.51)
+        if estimated.exact:
+            assert (estimated.start, estimated.end) == (start, end)
+        assert estimated.room_gain == real.sound.room_gain
         compared = 0
-        for piece in told.pieces:
+        for piece in estimated.pieces:
             middle = (piece.start + piece.end) / 2
             found = at(real, middle)
             if found is None or piece.end - piece.start < 1.1:
@@ -62,19 +62,19 @@ def test_an_outline_is_what_a_revision_makes(variant: VariantName, made: RenderO
 
 def test_what_is_made_already_is_told_exactly() -> None:
     finished = plan(*SEGMENTS)
-    told = outline(finished, finished.options)
-    assert told is not None and told.exact
-    assert (told.start, told.end) == kept(finished)
+    estimated = estimate(finished, finished.options)
+    assert estimated is not None and estimated.exact
+    assert (estimated.start, estimated.end) == kept_span(finished)
 
 
 def test_a_mute_dance_has_no_sound_to_give() -> None:
-    finished = plan(*SEGMENTS, have=materials(dance_stream=NO_TRACK))
-    told = outline(finished, RenderOptions(keep_all=True, room_sound=0.5))
-    assert told is not None
-    assert {piece.source for piece in told.pieces} == {"reference"}
-    assert told.room_gain == 0.0
+    finished = plan(*SEGMENTS, have=measurements(dance_stream=NO_TRACK))
+    estimated = estimate(finished, RenderOptions(keep_all=True, room_sound=0.5))
+    assert estimated is not None
+    assert {piece.source for piece in estimated.pieces} == {"reference"}
+    assert estimated.room_gain == 0.0
 
 
 def test_music_that_a_nudge_moves_away_is_none() -> None:
     finished = plan(Segment(0.0, 20.0, 59.6))
-    assert outline(finished, RenderOptions(nudge_ms=-500)) is None
+    assert estimate(finished, RenderOptions(nudge_ms=-500)) is None

@@ -17,7 +17,7 @@ from pipeline.media.frame_times import FrameTimes, Stamps, build
 from pipeline.media.info import AudioInfo, Bounds, Loudness, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan, revise
-from pipeline.plan.measurements import Materials
+from pipeline.plan.measurements import Measurements
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import Music, pieces
 from pipeline.plan.render_plan import RenderPlan
@@ -64,8 +64,8 @@ def frames(count: int = 600, b_frames: int = 0, origin: int = 0) -> FrameTimes:
     return build(stamps, dance())
 
 
-def materials(times: FrameTimes | None = None, **changes: object) -> Materials:
-    base = Materials(
+def measurements(times: FrameTimes | None = None, **changes: object) -> Measurements:
+    base = Measurements(
         frames=times if times is not None else frames(),
         bounds=Bounds(60.0, 0.0, 60.0),
         loudness=Loudness(-9.0, -0.2),
@@ -80,7 +80,7 @@ def plan(
     *segments: Segment,
     variant: VariantName = "modular",
     options: RenderOptions | None = None,
-    have: Materials | None = None,
+    have: Measurements | None = None,
     info: MediaInfo | None = None,
 ) -> RenderPlan:
     made = make_plan(
@@ -89,7 +89,7 @@ def plan(
         REFERENCE,
         variant=variant,
         options=options or RenderOptions(),
-        materials=have or materials(),
+        measurements=have or measurements(),
     )
     assert RenderPlan.from_json(json.loads(json.dumps(made.to_json()))) == made
     return made
@@ -114,7 +114,7 @@ def test_v2_keeps_all_that_the_reference_covers_and_modular_what_both_have() -> 
 
 
 def test_modular_leaves_the_references_silence_out() -> None:
-    have = materials(bounds=Bounds(60.0, 2.7, 9.0))
+    have = measurements(bounds=Bounds(60.0, 2.7, 9.0))
     made = plan(Segment(0.0, 20.0, 0.0), have=have)
     assert begins(made) == pytest.approx(2.7)
     assert ends(made) == pytest.approx(9.0)
@@ -149,7 +149,7 @@ def test_where_the_reference_has_not_begun_the_original_sound_leads_in() -> None
 
 def test_music_is_whole_from_its_first_stroke() -> None:
     """Silence leads in the reference; its music begins within the kept picture."""
-    have = materials(bounds=Bounds(60.0, 0.5, 60.0))
+    have = measurements(bounds=Bounds(60.0, 0.5, 60.0))
     made = plan(
         Segment(0.0, 12.0, -3.0), have=have, options=RenderOptions(keep_all=True), variant="modular"
     )
@@ -184,7 +184,7 @@ def test_a_map_a_hair_late_is_no_lead_in() -> None:
 @pytest.mark.parametrize("end", [5.0, 7.77, 11.31, 19.999])
 def test_the_end_is_a_closed_point(b_frames: int, end: float) -> None:
     times = frames(b_frames=b_frames)
-    made = plan(Segment(2.0, end, 7.0), have=materials(times))
+    made = plan(Segment(2.0, end, 7.0), have=measurements(times))
     begin = int(np.flatnonzero((times.pts == made.picture.key) & times.key)[0])
     kept = times.pts[begin : begin + made.picture.packets]
     assert sorted(kept.tolist()) == list(range(int(kept.min()), int(kept.max()) + 1, FRAME))
@@ -216,7 +216,9 @@ def test_every_plan_holds_together(
     ]
     options = RenderOptions(keep_all=keep, nudge_ms=nudge)
     try:
-        made = plan(*segments, variant=variant, options=options, have=materials(times), info=info)
+        made = plan(
+            *segments, variant=variant, options=options, have=measurements(times), info=info
+        )
     except RenderError as error:
         assert error.reason == reasons.NO_SHARED_MUSIC
         return
@@ -260,7 +262,7 @@ def test_portable_copies_only_h264_from_a_key_frame() -> None:
 
 def test_loudness_is_bounded_by_level_and_by_peak() -> None:
     def gain(integrated: float, peak: float, **options: object) -> float:
-        have = materials(loudness=Loudness(integrated, peak))
+        have = measurements(loudness=Loudness(integrated, peak))
         made = plan(Segment(0, 20, 0), have=have, options=RenderOptions(**options))  # type: ignore[arg-type]
         return made.sound.pieces[0].gain_db
 

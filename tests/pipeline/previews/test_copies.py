@@ -17,9 +17,9 @@ import pytest
 from pipeline.media.ffmpeg import executable
 from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
-from pipeline.previews.copies import make_preview, make_thumbnail, needs_preview
+from pipeline.previews.copies import make_preview, make_thumbnail
 from pipeline.reasons import RenderError
-from pipeline.sample.pair import DANCE_LENGTH
+from pipeline.sample.pair import DANCE_SECONDS
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance
 from tests.media.fixtures import make_song
@@ -30,16 +30,14 @@ def test_thumbnail_and_preview(sample_pair: tuple[Path, Path], tmp_path: Path) -
     thumbnail, preview = tmp_path / "t.jpg", tmp_path / "p.mp4"
     make_thumbnail(sample_pair[0], thumbnail, at=5.0, settings=SETTINGS)
     assert thumbnail.read_bytes()[:3] == b"\xff\xd8\xff"
-    heard: list[float] = []
-    make_preview(sample_pair[0], preview, duration=DANCE_LENGTH, settings=SETTINGS,
-                 progress=heard.append)  # fmt: skip
+    reported: list[float] = []
+    make_preview(sample_pair[0], preview, duration=DANCE_SECONDS, settings=SETTINGS,
+                 progress=reported.append)  # fmt: skip
     info: MediaInfo = probe(preview, role="dance", settings=SETTINGS)
     assert info.video is not None
     assert info.video.codec == "h264"
-    assert not needs_preview(info.container, info.video.codec)
-    assert heard == sorted(heard)
-    assert needs_preview("mov,mp4", "hevc")
-    assert needs_preview("avi", "h264")
+    assert reported == sorted(reported)
+
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.mp4", "t.jpg"]
 
 
@@ -71,10 +69,10 @@ def test_a_preview_is_in_sync_and_has_its_index_in_front(tmp_path: Path) -> None
     shown = measure.pictures(preview)
     assert len(shown.times) == 180
     assert shown.times[0] == pytest.approx(0.0, abs=1e-3)
-    for heard in (measure.sound(preview), measure.sound_by_pyav(preview)):
+    for reported in (measure.sound(preview), measure.sound_by_pyav(preview)):
         wanted = song.mean(axis=1)[RATE : 5 * RATE]
-        assert abs(measure.lag(heard[RATE : 5 * RATE], wanted)) < 2e-3
-        assert np.abs(heard).max() > 0.05
+        assert abs(measure.lag(reported[RATE : 5 * RATE], wanted)) < 2e-3
+        assert np.abs(reported).max() > 0.05
 
 
 SERVICE = """

@@ -27,7 +27,7 @@ from pipeline.settings import Settings
     ],
 )
 def test_by_the_lengths(dance: float, reference: float, expected: bool) -> None:
-    assert ahead.worth_it(dance, reference) is expected
+    assert ahead.pays_off(dance, reference) is expected
 
 
 def listen(pair: tuple[Path, Path], scratch: Path, meanwhile: ExitStack) -> Sounds:
@@ -46,13 +46,13 @@ def test_a_short_pair_is_encoded_early_and_a_long_one_is_not(
 ) -> None:
     with ExitStack() as meanwhile:
         sounds = listen(sample_pair, tmp_path / "short", meanwhile)
-        assert sounds.early is not None
-        sounds.early.result()
+        assert sounds.reference_encode is not None
+        sounds.reference_encode.result()
         assert (tmp_path / "short" / "sound-early.m4a").stat().st_size > 100_000
-    monkeypatch.setattr(ahead, "LONGEST", 5.0)  # as if the pair were of two hours
+    monkeypatch.setattr(ahead, "MAX_SECONDS", 5.0)  # as if the pair were of two hours
     with ExitStack() as meanwhile:
         sounds = listen(sample_pair, tmp_path / "long", meanwhile)
-        assert sounds.early is None
+        assert sounds.reference_encode is None
         assert "encode-early" not in {thread.name for thread in threading.enumerate()}
     assert not list((tmp_path / "long").glob("sound-early*"))
 

@@ -33,7 +33,7 @@ def test_a_full_disk_is_a_clear_failure(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_result(pair, [WHOLE], tmp_path / "a.mp4").plan
-    monkeypatch.setattr(scratch, "FREE_MARGIN", 1 << 62)
+    monkeypatch.setattr(scratch, "FREE_MARGIN_BYTES", 1 << 62)
     with pytest.raises(JobError) as caught:
         render(plan, pair.dance, pair.reference, tmp_path / "b.mp4", settings=SETTINGS)
     assert caught.value.reason == reasons.DISK_FULL
@@ -92,7 +92,7 @@ def test_a_killed_render_leaves_no_process_and_nothing_under_the_final_name(
     ready = read_pair(dance, reference, tmp_path / "s")
 
     plan = make_plan([segment], ready.dance_info, ready.reference_info, variant="modular",
-                     options=options, materials=ready.materials)  # fmt: skip
+                     options=options, measurements=ready.measurements)  # fmt: skip
     assert plan.picture.action == ("encode" if portable else "copy")
     note, out = tmp_path / "plan.json", tmp_path / "out.mp4"
     note.write_text(json.dumps(plan.to_json()))

@@ -21,7 +21,7 @@ from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render import result as rendering
 from pipeline.render.result import render
-from pipeline.scratch import FREE_MARGIN
+from pipeline.scratch import FREE_MARGIN_BYTES
 from pipeline.settings import Settings
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
@@ -102,7 +102,7 @@ def fails_for_want_of_space(
 ) -> JobError:
     """The error of a render whose disk is filled at ``at`` (0 to 1) but for ``leave`` bytes."""
     plan = make_plan([WHOLE], pair.dance_info, pair.reference_info, variant="v2",
-                     options=options, materials=pair.materials)  # fmt: skip
+                     options=options, measurements=pair.measurements)  # fmt: skip
     out = disk / "results" / "out.mp4"
     out.parent.mkdir()
     scratch.mkdir(exist_ok=True)
@@ -127,7 +127,7 @@ def test_no_space_left_while_the_result_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The write itself fails: nobody has looked at the free space in time."""
-    monkeypatch.setattr(rendering, "CHECK_EVERY", 1 << 40)
+    monkeypatch.setattr(rendering, "BYTES_BETWEEN_CHECKS", 1 << 40)
     pair = large if encoded else copied
     error = fails_for_want_of_space(
         pair, disk, tmp_path / "s", leave=4 * MEBI, at=0.75, options=RenderOptions()
@@ -141,11 +141,11 @@ def test_the_free_space_is_looked_at_while_writing(
 ) -> None:
     """There is room for the whole result yet, but not for what is left alone besides."""
     leave = 60 * MEBI
-    assert leave < FREE_MARGIN
+    assert leave < FREE_MARGIN_BYTES
     error = fails_for_want_of_space(
         copied, disk, tmp_path / "s", leave=leave, at=0.75, options=RenderOptions()
     )
-    assert "no room for 8 MiB more" in str(error)
+    assert "no space for 8 MiB more" in str(error)
 
 
 @pytest.mark.parametrize("room", [0.0, 0.3])

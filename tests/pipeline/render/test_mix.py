@@ -22,7 +22,7 @@ from tests.pipeline.pairs import OFFSET, WHOLE, level, shares_of
 
 def test_loudness_is_one_static_gain(pair: Pair, song: NDArray[np.float32], tmp_path: Path) -> None:
     result = make_result(pair, [WHOLE], tmp_path / "loud.mp4")
-    loudness = pair.materials.loudness
+    loudness = pair.measurements.loudness
     assert loudness is not None
     wished = min(-14 - loudness.integrated, -1 - loudness.true_peak)
     assert result.plan.sound.pieces[0].gain_db == pytest.approx(wished)
@@ -62,7 +62,7 @@ def test_loudness_is_that_of_what_is_heard(pair: Pair, tmp_path: Path) -> None:
         path = tmp_path / f"{name}.flac"
         command = [ffmpeg.executable(), "-loglevel", "error", "-i", str(source), "-af", filters]
         subprocess.run([*command, str(path)], timeout=60, check=True)
-        measured.append(read_pair(pair.dance, path, tmp_path / name).materials.loudness)
+        measured.append(read_pair(pair.dance, path, tmp_path / name).measurements.loudness)
         source = path
     six, two = measured
     assert six is not None and two is not None

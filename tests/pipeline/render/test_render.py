@@ -69,8 +69,8 @@ def test_a_large_files_index_is_in_front_without_a_second_pass(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = make_result(pair, [WHOLE], tmp_path / "small.mp4")
-    monkeypatch.setattr(mp4, "LARGE", 0)
-    monkeypatch.setattr(mp4, "SPARE", 10.0)
+    monkeypatch.setattr(mp4, "RESERVE_FROM_BYTES", 0)
+    monkeypatch.setattr(mp4, "MAX_INDEX_SHARE", 10.0)
     large = make_result(pair, [WHOLE], tmp_path / "large.mp4")
     data = large.path.read_bytes()
     assert data.index(b"moov") < data.index(b"free") < data.index(b"mdat")

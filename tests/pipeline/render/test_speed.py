@@ -24,7 +24,7 @@ def test_a_nudge_moves_the_music_and_not_the_pictures(
 ) -> None:
     base = make_result(pair, [Segment(1.0, 6.0, OFFSET)], tmp_path / "base.mp4", variant="modular")
     options = RenderOptions(nudge_ms=nudge)
-    plan = revise(base.plan, options, frames=pair.materials.frames)
+    plan = revise(base.plan, options, frames=pair.measurements.frames)
     out = tmp_path / "nudged.mp4"
     render(plan, pair.dance, pair.reference, out, settings=SETTINGS)
     assert plan.picture == base.plan.picture

@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfilt
 
 from pipeline.media.probe import probe
 from pipeline.previews.waveform import peaks
-from pipeline.sample.pair import DANCE_LENGTH, MUSIC_AT, make_sample
+from pipeline.sample.pair import DANCE_SECONDS, OFFSET_SECONDS, make_sample
 from pipeline.settings import Settings
 from tests.media import measure
 from tests.media.clips import RATE
@@ -28,16 +28,16 @@ def test_it_has_the_promised_map(sample: tuple[Path, Path]) -> None:
     dance, reference = (measure.sound(path) for path in sample)
     band = butter(2, (300, 4000), "bandpass", fs=RATE, output="sos")
     heard = sosfilt(band, dance[: 15 * RATE]).astype(np.float32)
-    place = round(MUSIC_AT * RATE)
+    place = round(OFFSET_SECONDS * RATE)
     wanted = sosfilt(band, reference[place : place + 15 * RATE]).astype(np.float32)
     assert abs(measure.lag(heard, wanted)) < 1e-3
     info = probe(sample[0], role="dance", settings=SETTINGS)
-    assert info.duration == pytest.approx(DANCE_LENGTH, abs=0.05)
+    assert info.duration == pytest.approx(DANCE_SECONDS, abs=0.05)
 
 
 def test_its_sound_is_degraded(sample: tuple[Path, Path]) -> None:
     dance, reference = (measure.sound(path) for path in sample)
-    place = round(MUSIC_AT * RATE)
+    place = round(OFFSET_SECONDS * RATE)
     a, b = dance[: 15 * RATE], reference[place : place + 15 * RATE]
     assert float(np.corrcoef(a, b)[0, 1]) < 0.9
 

@@ -305,3 +305,11 @@ def test_a_damaged_stretch_does_not_move_the_rest(tmp_path: Path) -> None:
     found = places(decoded(path, tmp_path))
     assert found[0] == pytest.approx(CLICKS[0], abs=2e-3)
     assert found[2] == pytest.approx(CLICKS[2], abs=0.06)  # MP3 has no stamps to go by
+
+
+def test_a_sound_is_opened_once(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
+    sound = decoded(sample_pair[1], tmp_path)
+    first = sound.read(-5, 1000)
+    assert len(first) == 1005 and not first[:5].any() and first.any()
+    sound.path.unlink()
+    assert sound.read(500, 1000).tobytes() == first[505:].tobytes()

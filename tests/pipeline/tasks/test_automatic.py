@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult
+from pipeline.child.supervise import JobResult
+from pipeline.job.model import Outcome, VariantOutcome
 from pipeline.media import ffmpeg
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
@@ -116,25 +117,20 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
     claimed = store.claim_adjustment()
     assert claimed is not None
 
-    def work(job: Any, *_: Any, **__: Any) -> ChildResult:
+    def work(job: Any, *_: Any, **__: Any) -> JobResult:
         new = job.out / "new.mp4"
         new.write_text("new")
-        done: dict[str, Any] = {
-            "status": "success",
-            "output": str(new),
-            "plan": {},
-            "reason": None,
-            "text": "",
-        }
-        broken = {"status": "failed", "output": None, "reason": "render_failed", "text": ""}
-        variants = {"v2": done, "modular": broken}
-        outcome: dict[str, Any] = {
-            "variants": variants,
-            "reason": None,
-            "warnings": [],
-            "alignment": {"matched": 1},
-        }
-        return ChildResult(outcome=outcome)
+        outcome = Outcome(
+            matched=True,
+            reason=None,
+            alignment={"matched": 1},
+            variants={
+                "v2": VariantOutcome("success", str(new), plan={}),
+                "modular": VariantOutcome("failed", reason="render_failed"),
+            },
+            seconds={},
+        )
+        return JobResult(outcome=outcome)
 
     run_adjustment(store, claimed, settings, work, lambda: False)
     task = store.get(task_id)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.tasks import answer, details
-from pipeline.tasks import record as records
+from pipeline.tasks import details
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
 from store import Store
 from tests.browser.steps import records_in
@@ -71,20 +71,15 @@ def adjust(store: Store, settings: Settings, task_id: str, options: Mapping[str,
 
 def same_row(store: Store, task_id: str) -> None:
     """The row of the table says what the task's page says."""
-    [row] = [task for task in store.snapshot().tasks if task.id == task_id]
-    task = store.get(task_id)
-    assert task
-    assert sentences.verdict(row) == sentences.verdict(task)
-    assert sentences.status_text(row) == sentences.status_text(task)
-    for figure in (
-        answer.percent,
-        answer.agreement_ms,
-        answer.placed,
-        answer.chosen,
-        records.same_file,
-    ):
-        assert figure(row) == figure(task), figure
-    assert (row.reason, row.message) == (task.reason, task.message)
+    [row] = [read(task) for task in store.snapshot().tasks if task.id == task_id]
+    found = store.get(task_id)
+    assert found
+    task = read(found)
+    for text in (sentences.verdict, sentences.status_text):
+        assert text(row) == text(task)
+    for figure in ("confidence", "agreement_ms", "placed", "placed_by_choice"):
+        assert getattr(row.answer, figure) == getattr(task.answer, figure), figure
+    assert (row.reason, row.same_file) == (task.reason, task.same_file)
 
 
 def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(

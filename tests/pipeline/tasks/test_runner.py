@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from pipeline import reasons
-from pipeline.child.supervise import ChildResult
+from pipeline.child.supervise import JobResult
+from pipeline.job.events import ProgressEvent, Report
 from pipeline.job.model import Job
-from pipeline.model import Report
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
@@ -267,7 +267,7 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     assert refused is not None and refused.status == "success" and refused.revision == 1
 
 
-def breaks(job: Job, report: Report, **_: object) -> ChildResult:
+def breaks(job: Job, report: Report, **_: object) -> JobResult:
     """What starting a process does when there are too many, or no memory for one more."""
     raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
@@ -332,9 +332,9 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
         store.cancel_adjustment(task_id)  # between the runner's look and its note
         return note(*arguments, **changes)
 
-    def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> ChildResult:
-        report({"event": "progress", "stage": "probe", "progress": 0.1, "seconds_left": None})
-        return ChildResult(reason=stop())
+    def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> JobResult:
+        report(ProgressEvent(stage="probe", progress=0.1, seconds_left=None))
+        return JobResult(reason=stop())
 
     monkeypatch.setattr(store, "update_adjustment", taken_back)
     run_adjustment(store, task, settings, work, lambda: False)

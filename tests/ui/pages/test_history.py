@@ -10,15 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from store import Task
+from pipeline.tasks.record import TaskRecord
+from tests.tasks import task_of
 from ui.pages.history import csv_of, frame_of
 from ui.words import sentences
 
 
-def ended(number: int, **alignment: Any) -> Task:
+def ended(number: int, **alignment: Any) -> TaskRecord:
     at = datetime(2026, 1, 1, number, tzinfo=UTC)
     task_id = str(uuid.UUID(int=number, version=4))
-    return Task(task_id, "success", completed_at=at, alignment=alignment or None)
+    return task_of(task_id, "success", completed_at=at, alignment=alignment or None)
 
 
 TASKS = [

@@ -18,7 +18,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
-from store import Store, Task
+from pipeline.tasks.record import TaskRecord, read
+from store import Store
 from ui.routes import bundle, files, uploads
 from ui.routes.access import Access
 from ui.routes.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
@@ -80,7 +81,9 @@ def client(app: Starlette, key: str | None = MINE) -> TestClient:
     return TestClient(app, cookies=cookies)
 
 
-def finished(service: Service, visitor: str = MINE, kinds: tuple[str, ...] = ("modular",)) -> Task:
+def finished(
+    service: Service, visitor: str = MINE, kinds: tuple[str, ...] = ("modular",)
+) -> TaskRecord:
     task = service.store.create({"dance_name": "my dance.mov", "visitor": visitor_name(visitor)})
     folder = service.settings.outputs / "results" / task.id
     folder.mkdir(parents=True)
@@ -91,7 +94,7 @@ def finished(service: Service, visitor: str = MINE, kinds: tuple[str, ...] = ("m
         relative = path.relative_to(service.settings.outputs.parent).as_posix()
         outputs[f"{kind}_output"] = relative
     service.store.update(task.id, {"status": "processing"})
-    return service.store.update(task.id, {"status": "success", **outputs})
+    return read(service.store.update(task.id, {"status": "success", **outputs}))
 
 
 def headers(service: Service, key: str = MINE, **more: str) -> dict[str, str]:

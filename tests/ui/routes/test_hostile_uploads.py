@@ -27,6 +27,7 @@ from ui.service import Service
 
 ODD_IDS = (
     *(".locks", "a", "0" * 31, "0" * 33, "0" * 32, "G" * 32, "x.info", "%00", "%0a"),
+    *("0" * 32 + ".facts", "0" * 32 + ".info"),
     *("%2e%2e", "..%2f..%2f.secret", "%ff%fe", "файл", "a" * 5000, "0" * 32 + "%0a", ".locks/x"),
 )
 ODD_HEADERS: dict[str, tuple[str | bytes, ...]] = {
@@ -70,7 +71,7 @@ def test_a_length_is_told_once_and_never_later(service: Service, app: Starlette)
 def test_a_body_without_a_length_is_counted_as_it_comes(
     service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LOOK_EVERY", 1000)
+    monkeypatch.setattr(limits, "BYTES_BETWEEN_CHECKS", 1000)
     uid = uid_of(announce(service, app, 10_000))
     path = uploads.folder_of(service, visitor_name(MINE)) / uid
     piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
@@ -96,8 +97,8 @@ def test_a_body_without_a_length_is_counted_as_it_comes(
 def test_the_number_of_uploads_is_limited(
     service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_UPLOADS", 3)
-    monkeypatch.setattr(limits, "MOST_UPLOADS_IN_ALL", 4)
+    monkeypatch.setattr(limits, "MAX_UPLOADS", 3)
+    monkeypatch.setattr(limits, "MAX_UPLOADS_IN_ALL", 4)
     uids = [uid_of(announce(service, app, 0)) for _ in range(3)]
     assert announce(service, app, 0).status_code == 429, "empty ones count"
     other = headers(service, THEIRS, **{"Upload-Length": "0", "Upload-Metadata": "filename YQ=="})

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from pipeline.media import facts_note
 from pipeline.tasks.submit import EXTENSIONS, stored_name
 from tests.ui.routes.routed import (
     LIMIT_MB,
@@ -127,8 +128,9 @@ def test_an_upload_in_pieces_is_whole_on_the_disk(service: Service, app: Starlet
     assert found.name == "我的 dance.mp4"
     assert uploads.find_upload(service, visitor_name(THEIRS), uid) is None
     assert uploads.find_upload(service, me, "../" + uid) is None
-    uploads.remove_upload(service, me, uid)
-    assert not found.path.exists()
+    facts_note.write(found.path, {}, {})
+    client(app).delete(f"{uploads.URL}/{uid}", headers=headers(service))
+    assert not list(uploads.folder_of(service, me).glob(f"{uid}*")), "its notes too"
 
 
 def test_an_upload_under_way_is_told_with_what_has_arrived(
@@ -229,7 +231,8 @@ def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
     visitor, uid = visitor_name(MINE), "0" * 32
     theirs = [f"holiday/{uid}", f"{visitor}/1.mp4", f"{visitor}/{uid}.mp4", "everyone/notes.txt"]
     old = time.time() - uploads.KEPT_SECONDS - 60
-    for name in [*theirs, f"{visitor}/{uid}", f"{visitor}/{uid}.info", f"everyone/{uid}"]:
+    parts = [f"{visitor}/{uid}{part}" for part in ("", ".info", ".facts", ".facts.tmp")]
+    for name in [*theirs, *parts, f"everyone/{uid}"]:
         path = incoming / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 
 from pipeline.tasks.queue import queue_of
-from store import Snapshot, Task
+from tests.tasks import task_of
 from ui.service import Service
 from ui.table import grid
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-FAILED = Task(
+FAILED = task_of(
     "00000000-0000-4000-8000-000000000001",
     "failed",
     dance_name="dance.mp4",
@@ -26,7 +26,7 @@ FAILED = Task(
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_the_reason_and_the_reference_are_in_sight(narrow: bool) -> None:
-    look = grid.Look(Snapshot((FAILED,)), queue_of([FAILED], 1, NOW), NOW, narrow)
+    look = grid.Look((), queue_of([FAILED], 1, NOW), NOW, narrow)
     service = cast(Service, SimpleNamespace(store=SimpleNamespace(safe_path=lambda path: None)))
     frame = grid.frame_of(service, [FAILED], look)
     given = grid.columns("act", lambda: None, narrow=narrow)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.tasks import answer, record
 from pipeline.tasks.queue import queue_of
-from store import Adjustment, Task
+from pipeline.tasks.record import TaskRecord
+from tests.tasks import task_of
 from ui.table import grid, rows
 from ui.words import sentences
 from ui.words.names import download_name, plain, shown_name
@@ -17,12 +17,10 @@ from ui.words.names import download_name, plain, shown_name
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def task(number: int, status: str = "success", **fields: Any) -> Task:
+def task(number: int, status: str = "success", **fields: Any) -> TaskRecord:
     created = NOW - timedelta(hours=10) + timedelta(minutes=number)
     fields.setdefault("dance_name", f"dance {number}.mp4")
-    return Task(
-        id=f"00000000-0000-4000-8000-{number:012d}", status=status, created_at=created, **fields
-    )
+    return task_of(f"00000000-0000-4000-8000-{number:012d}", status, created_at=created, **fields)
 
 
 TASKS = [task(1), task(2, "failed"), task(3, "pending"), task(4, "processing"), task(5)]
@@ -62,13 +60,13 @@ def test_sort_by_confidence_and_status() -> None:
 
 @pytest.mark.parametrize("odd", [None, "0.9", True, [], {}, 1e300])
 def test_a_persons_edit_of_a_figure_breaks_nothing(odd: Any) -> None:
-    assert answer.confidence(task(1, alignment={"confidence": odd})) is None
+    assert task(1, alignment={"confidence": odd}).answer.confidence is None
 
 
 def test_a_failure_has_no_confidence() -> None:
     said = {"confidence": 0.0, "agreement_ms": None, "matched": False}
-    assert answer.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
-    assert answer.percent(task(1, alignment=said)) == 0.0
+    assert grid.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
+    assert grid.percent(task(1, alignment=said)) == 0.0
 
 
 def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
@@ -88,12 +86,12 @@ def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
 
 
 def test_an_adjustment_counts_as_work_and_stands_in_its_row() -> None:
-    half = Adjustment(number=1, status="processing", progress=0.5)
-    over = Adjustment(number=1, status="failed", reason="crashed")
+    half = {"number": 1, "status": "processing", "progress": 0.5}
+    over = {"number": 1, "status": "failed", "reason": "crashed"}
     tasks = [task(1, adjust=half), task(2, adjust=over), task(3)]
     queue = queue_of(tasks, 1, NOW)
     assert (queue.adjusting, queue.running, queue.seconds_left) == (1, 0, None)
-    assert [record.adjusting(one) for one in tasks] == [True, False, False]
+    assert [one.adjusting for one in tasks] == [True, False, False]
     assert [grid.progress(one) for one in tasks] == [50, 100, 100]
     told = [sentences.stage_text(one, queue) for one in tasks]
     assert told[0] == "Making your adjustment" and told[0] not in told[1:]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.tasks import answer
-from store import Task
+from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
 from ui.task import candidates
 from ui.task.place import unmoved
@@ -94,31 +93,31 @@ def test_the_places_stay_after_a_choice_and_there_is_a_way_back(
 
 def test_a_refined_place_claims_no_agreement_either() -> None:
     placed = {**CHOSEN, "automatic": {**FOUND, "ambiguous": False}}
-    task = Task(DONE, "success", alignment=placed, options={"nudge_ms": 20.0})
+    task = task_of(DONE, "success", alignment=placed, options={"nudge_ms": 20.0})
     assert words_of.verdict(task) == (
         "Placed by hand; the best match of the sound within 0.3 s of it was taken."
         " You moved the music by +20 ms."
     )
     assert words_of.agreement_text(task) == "By hand"
-    assert answer.confidence(task) is None
+    assert task.answer.confidence is None
     of_before = {key: value for key, value in FOUND.items() if key != "ambiguous"}
-    older = Task(DONE, "success", alignment=of_before, options={"hint": {"offset": 24.0}})
-    assert answer.placed(older), "a record from before the alignment said so"
-    assert not answer.placed(Task(DONE, "success", alignment=of_before))
+    older = task_of(DONE, "success", alignment=of_before, options={"hint": {"offset": 24.0}})
+    assert older.answer.placed, "a record from before the alignment said so"
+    assert not task_of(DONE, "success", alignment=of_before).answer.placed
 
 
 def test_only_another_place_is_worth_saving() -> None:
-    decided = Task(DONE, "success", alignment={**FOUND, "ambiguous": False})
+    decided = task_of(DONE, "success", alignment={**FOUND, "ambiguous": False})
     assert unmoved(decided, {"offset": 24.00004, "speed": 1.0})
     assert not unmoved(decided, {"offset": 24.01, "speed": 1.0})
     assert not unmoved(decided, {"offset": 24.0, "speed": 1.001})
-    failed = Task(DONE, "failed", alignment=FOUND)
+    failed = task_of(DONE, "failed", alignment=FOUND)
     assert not unmoved(failed, {"offset": 24.0, "speed": 1.0}), "it has no results"
 
 
 def test_the_present_place_is_the_nearest_candidate() -> None:
     def marked(offset: float) -> int | None:
-        task = Task(DONE, "success", alignment={**FOUND, "offset": offset})
-        return candidates.present(task, answer.candidates_of(task))
+        task = task_of(DONE, "success", alignment={**FOUND, "offset": offset})
+        return candidates.present(task, task.answer.candidates)
 
     assert [marked(offset) for offset in (24.1, 36.0, 0.0, 30.0)] == [0, 1, 2, None]

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.model import Segment, VariantName
 from pipeline.plan.options import RenderOptions
-from store import Task
 from tests.pipeline.plan.test_plan import plan
+from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
 from ui.task.left_out import sentences
 
@@ -30,22 +30,22 @@ def planned(start: float, end: float, **options: Any) -> dict[str, Any]:
 
 def test_what_is_left_out_is_told_by_result() -> None:
     apart = planned(3.0, 14.0) | {"v2": planned(3.0, 20.0)["v2"]}
-    told = sentences(Task(DONE, "success", plans=apart), BOTH)
+    told = sentences(task_of(DONE, "success", plans=apart), BOTH)
     assert len(told) == 2
     assert "3 s at the start and 6 s at the end" in told[0]
     assert told[1].startswith("V2: 3 s at the start of")
 
 
 def test_a_result_that_misses_nothing_says_nothing() -> None:
-    assert sentences(Task(DONE, "success", plans=planned(0.3, 19.7)), BOTH) == []
-    assert sentences(Task(DONE, "success", plans=planned(3.0, 14.0, keep_all=True)), BOTH) == []
-    assert sentences(Task(DONE, "success", plans={"v2": {"picture": 3}}), BOTH) == []
+    assert sentences(task_of(DONE, "success", plans=planned(0.3, 19.7)), BOTH) == []
+    assert sentences(task_of(DONE, "success", plans=planned(3.0, 14.0, keep_all=True)), BOTH) == []
+    assert sentences(task_of(DONE, "success", plans={"v2": {"picture": 3}}), BOTH) == []
 
 
 def test_what_a_cut_off_file_never_held_is_not_left_out() -> None:
     plans = planned(3.0, 14.0)
-    warnings = ({"code": "dance_cut_off", "at": 14.1}, 7)
-    told = sentences(Task(DONE, "success", plans=plans, warnings=warnings), BOTH)
+    warnings = [{"code": "dance_cut_off", "at": 14.1}, 7]
+    told = sentences(task_of(DONE, "success", plans=plans, warnings=warnings), BOTH)
     assert told and not any("end" in text for text in told)
 
 

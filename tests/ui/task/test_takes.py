@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.tasks import answer
-from store import Task
+from pipeline.tasks.answer import Take, read_answer
 from ui.task import charts, takes
 
 
@@ -19,15 +18,14 @@ TWICE = [segment(5, 45, 15), segment(57, 97, -37.02)]
 DRIFTING = [segment(0, 30, 3.2), segment(30, 60, 3.2 - 30e-3, 1.001)]
 
 
-def played(segments: Any) -> list[list[answer.Segment]]:
-    task = Task("1", "success", alignment={"matched": True, "segments": segments})
-    return answer.takes_of(answer.segments_of(task))
+def played(segments: Any) -> tuple[Take, ...]:
+    return read_answer({"matched": True, "segments": segments}).takes
 
 
 def test_a_take_is_what_the_song_goes_on_in() -> None:
     assert [len(take) for take in played(TWICE)] == [1, 1]
     assert [len(take) for take in played([*DRIFTING, segment(70, 90, -60)])] == [2, 1]
-    assert played([{**TWICE[0], "speed": 0}, "odd", {"offset": 3}]) == []
+    assert played([{**TWICE[0], "speed": 0}, "odd", {"offset": 3}]) == ()
 
 
 def test_the_takes_are_listed_in_words() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from pipeline import reasons
 from pipeline.media.ffmpeg import executable
-from store import Task
+from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
 from ui.routes.uploads import Upload
-from ui.upload import checks
+from ui.upload import checks, inspection
 from ui.upload.panel import usable
 from ui.words import sentences as words_of
 
@@ -51,15 +51,15 @@ def test_what_the_probe_refuses_is_not_handed_in(
     dances = [waiting(sample_pair[0]), waiting(text), waiting(cut)]
     song = waiting(sample_pair[1], "reference")
     assert usable(dances, song).dances == dances, "nobody has to wait for the answer"
-    answered(lambda: checks.unfinished(dances, song))
+    answered(lambda: inspection.unfinished([*dances, song]))
     picked = usable(dances, song)
     assert picked.dances == [dances[0]] and picked.reference == song
-    assert [checks.refusal(one) for one in picked.left_out] == [
+    assert [inspection.refusal(one) for one in picked.left_out] == [
         reasons.NOT_MEDIA,
         reasons.UNREADABLE,
     ]
-    said = checks.refusals(picked.files)
-    assert set(said) == {"notes.mp4", "cut.mov"}
+    said = inspection.facts_of(picked.files)
+    assert said[dances[0].uid]["warning"] == said[song.uid]["warning"] == ""
     assert said["cut.mov"]["warning"] == "The file is damaged or incomplete."
 
 
@@ -70,9 +70,9 @@ def test_a_mute_dance_may_be_handed_in_and_a_mute_song_not(
     command = [executable(), "-loglevel", "error", "-i", str(sample_pair[0]), "-an", "-c", "copy"]
     subprocess.run([*command, str(mute)], check=True)
     dance, song = waiting(mute), waiting(mute, "reference")
-    answered(lambda: checks.unfinished([dance], song))
-    assert checks.refusal(dance) is None
-    assert checks.refusal(song) == reasons.NO_SOUND
+    answered(lambda: inspection.unfinished([dance, song]))
+    assert inspection.refusal(dance) is None
+    assert inspection.refusal(song) == reasons.NO_SOUND
 
 
 def test_a_renamed_copy_is_the_same_file(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_same_recording_twice_is_warned_of_and_not_praised(
     monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], "warnings": [{"code": "same_file"}, None]})
     said = words(opened(outputs, DONE, locale))
     assert told in said and praise not in said
-    assert words_of.verdict(Task(DONE, "success", warnings=({"code": "same_file"},)))
+    assert words_of.verdict(task_of(DONE, "success", warnings=[{"code": "same_file"}]))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline import reasons
-from store import Task
+from pipeline.tasks.record import TaskRecord
+from tests.tasks import task_of
 from tests.ui.test_page import FAILED, RECORDS, opened, outputs, words
 from ui.table import actions
 from ui.upload import inspection
@@ -18,8 +19,8 @@ from ui.words.text import say
 __all__ = ["outputs"]
 
 
-def failed(reason: str, role: str | None = None) -> Task:
-    return Task(id=FAILED, status="failed", reason=reason, extra={"reason_role": role})
+def failed(reason: str, role: str | None = None) -> TaskRecord:
+    return task_of(FAILED, "failed", reason=reason, reason_role=role)
 
 
 @pytest.mark.parametrize("reason", ["no_sound", "silent"])

@@ -64,7 +64,7 @@ function create(root) {
   }
 
   function steer() {
-    // Followers are kept on the audible one's time; muted, so that nobody hears the steering.
+    // Followers are kept on the audible one's time; muted, so that the steering is inaudible.
     const at = place();
     for (const track of tracks) {
       if (track === active || track.failed) continue;
@@ -88,7 +88,7 @@ function create(root) {
     }
   }
 
-  function hear(track, said) {
+  function select(track, announced) {
     if (!track || track.failed) return;
     const at = place();
     wanted = at;
@@ -106,8 +106,8 @@ function create(root) {
     active.video.playbackRate = 1;
     root.dataset.active = track.id;
     if (playing && active.video.paused) active.video.play().catch(() => {});
-    if (said && tracks.length > 1) chosen = true;  // of one there is no choice
-    if (said) live.textContent = words.hearing.replace("{name}", track.label);
+    if (announced && tracks.length > 1) chosen = true;  // of one there is no choice
+    if (announced) live.textContent = words.hearing.replace("{name}", track.label);
     steer();
     remember();
   }
@@ -169,7 +169,7 @@ function create(root) {
     window.history.replaceState(window.history.state, "", address);
   }
 
-  function tell(at) {
+  function announce(at) {
     live.textContent = words.at.replace("{time}", clock(at, 2));
   }
 
@@ -177,7 +177,7 @@ function create(root) {
     setPlaying(false).then(() => {
       const at = clamp(place() + frames * frame, 0, length());
       go(at);
-      tell(at);
+      announce(at);
       setTimeout(remember, 200);
     });
   }
@@ -188,13 +188,13 @@ function create(root) {
     const inside = event.composedPath().includes(root);
     if (!inside && target !== document.body) return;
     const number = Number(event.key);
-    if (number >= 1 && number <= tracks.length) hear(tracks[number - 1], true);
-    else if (event.key === " " && target.tagName !== "BUTTON") setPlaying(!playing).then(() => playing || tell(place()));
+    if (number >= 1 && number <= tracks.length) select(tracks[number - 1], true);
+    else if (event.key === " " && target.tagName !== "BUTTON") setPlaying(!playing).then(() => playing || announce(place()));
     else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && target !== seek) {
       const on = event.key === "ArrowRight" ? 1 : -1;
       if (target.getAttribute && target.getAttribute("role") === "radio") {
         const next = tracks[(tracks.indexOf(active) + on + tracks.length) % tracks.length];
-        hear(next, true);
+        select(next, true);
         next.button.focus();
       } else step(on);
     } else return;
@@ -214,13 +214,13 @@ function create(root) {
       track.caption = document.createElement("figcaption");
       track.caption.textContent = given.label;
       track.figure.append(track.video, track.caption);
-      track.figure.onclick = () => (active === track ? setPlaying(!playing) : hear(track, true));
+      track.figure.onclick = () => (active === track ? setPlaying(!playing) : select(track, true));
       track.button = document.createElement("button");
       Object.assign(track.button, { type: "button", textContent: `${index + 1} · ${given.label}` });
       track.button.setAttribute("role", "radio");
       track.button.setAttribute("aria-keyshortcuts", String(index + 1));
       track.button.dataset.track = given.id;
-      track.button.onclick = () => hear(track, true);
+      track.button.onclick = () => select(track, true);
       track.video.onloadedmetadata = () => {
         // Chromium plays the sound of an HEVC film without a word about the missing picture.
         if (!track.video.videoWidth) { fail(track); return; }
@@ -244,7 +244,7 @@ function create(root) {
     track.failed = true;
     track.button.disabled = true;
     track.caption.textContent = `${track.label}: ${words.undecodable}`;
-    if (track === active) hear(tracks.find((x) => !x.failed), false);
+    if (track === active) select(tracks.find((x) => !x.failed), false);
     emit(tracks.filter((x) => x.failed).map((x) => x.id));
   }
 
@@ -283,7 +283,7 @@ function create(root) {
         wanted = at;
         build(data.tracks);
         active = null;
-        hear(tracks.find((x) => x.id === was) || tracks[tracks.length - 1], false);
+        select(tracks.find((x) => x.id === was) || tracks[tracks.length - 1], false);
       }
       paint();
     },

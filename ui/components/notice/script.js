@@ -1,9 +1,9 @@
-// Puts the progress into the page's title and tells the browser what has ended.
-// As the one component that always stands beside the table it also tells when the window is a phone's.
+// Puts the progress into the page's title and notifies the browser of what has ended.
+// As the one component that always stands beside the table it also reports whether the window is a phone's.
 // data: { title, ended: [{ id, title, body }], words: { allow }, busy, narrow }
-// State sent back: "narrow": whether the table has a phone's room
+// State sent back: "narrow": whether the table is as narrow as on a phone
 
-const told = new Set();
+const notified = new Set();
 const slim = window.matchMedia("(max-width: 640px)");
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -14,7 +14,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const allow = parentElement.querySelector(".allow");
   const can = "Notification" in window;
   allow.textContent = data.words.allow;
-  // While it may yet be offered it keeps its room: nothing moves when work begins or ends.
+  // While it may yet be offered it keeps its space: nothing moves when work begins or ends.
   // Phones are not asked: there only service workers may notify.
   const phone = window.matchMedia("(pointer: coarse)").matches;
   const open = can && !phone && Notification.permission === "default";
@@ -22,8 +22,8 @@ export default function ({ data, parentElement, setStateValue }) {
   allow.style.visibility = open && data.busy ? "visible" : "hidden";
   allow.onclick = () => Notification.requestPermission().then(() => allow.classList.add("hidden"));
   for (const note of data.ended) {
-    if (told.has(note.id)) continue;
-    told.add(note.id);
+    if (notified.has(note.id)) continue;
+    notified.add(note.id);
     if (!can || Notification.permission !== "granted" || document.visibilityState === "visible") continue;
     try {
       const shown = new Notification(note.title, { body: note.body, tag: note.id });

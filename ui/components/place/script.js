@@ -14,7 +14,7 @@ export default (component) => show(component, create);
 function create(root) {
   const find = (name) => root.querySelector(`.${name}`);
   const dance = find("dance"), reference = find("reference"), song = find("song");
-  const hear = find("hear"), tempo = find("speed");
+  const audible = find("hear"), tempo = find("speed");
   let data = null, offset = 0, speed = 1, placed = false, given, shown = null, soundless = false;
   let stretches = [];
   let marks = {}, failed = new Set(), timer = null, sending = null, unsent = false, send = () => {};
@@ -93,17 +93,17 @@ function create(root) {
     reference.playbackRate = Math.abs(off) > 0.005 ? pace * (1 + clamp(off * 0.5, -0.04, 0.04)) : pace;
     line.follow(dance.currentTime);
     line.draw();
-    if (dance.ended) listen(false);
+    if (dance.ended) playTogether(false);
   }
 
   function balance() {
     const on = Boolean(timer);
-    dance.muted = on && hear.value === "song";
-    reference.muted = on && hear.value === "video";
-    dance.volume = on && hear.value === "both" ? 0.6 : 1;
+    dance.muted = on && audible.value === "song";
+    reference.muted = on && audible.value === "video";
+    dance.volume = on && audible.value === "both" ? 0.6 : 1;
   }
 
-  function listen(on) {
+  function playTogether(on) {
     clearInterval(timer);
     timer = null;
     if (on) {
@@ -153,14 +153,14 @@ function create(root) {
   }
   tempo.onchange = () => {
     const now = clamp(Number(tempo.value) || speed, Number(tempo.min), Number(tempo.max));
-    // What is heard at the dance's present moment stays under it.
+    // The song's moment that plays at the dance's present moment stays under it.
     set(offset + (speed - now) * dance.currentTime, now, false);
     tempo.value = now.toFixed(3);
   };
-  hear.onchange = balance;
+  audible.onchange = balance;
   // Who goes for the Save button takes the last step along.
   for (const event of ["focusout", "pointerleave"]) root.addEventListener(event, () => { if (unsent) emit(); });
-  find("listen").onclick = () => listen(!timer);
+  find("listen").onclick = () => playTogether(!timer);
   find("closer").onclick = () => line.zoom(0.5);
   find("wider").onclick = () => line.zoom(2);
   find("whole").onclick = () => line.whole();
@@ -194,14 +194,14 @@ function create(root) {
     }
     find("steps").setAttribute("aria-label", words.drag);
     for (const button of root.querySelectorAll("[data-by]")) {
-      // A larger offset is a song that is heard earlier.
+      // A larger offset is a song that plays earlier.
       const later = -Math.round(Number(button.dataset.by) * 1000);
       button.textContent = `${later > 0 ? "+" : "−"}${Math.abs(later)} ms`;
       button.setAttribute("aria-label", (later > 0 ? words.later : words.earlier).replace("{ms}", Math.abs(later)));
     }
-    const kept = hear.value || "song";
-    hear.replaceChildren(...["song", "both", "video"].map((name) => new Option(words[`hear_${name}`], name)));
-    hear.value = kept;
+    const kept = audible.value || "song";
+    audible.replaceChildren(...["song", "both", "video"].map((name) => new Option(words[`hear_${name}`], name)));
+    audible.value = kept;
   }
 
   return {

@@ -1,0 +1,195 @@
+"""From a method's answers at single speeds to its answer for the whole dance.
+
+What is tried, and in which order, is the same for every method: the same speed, every other speed
+where that explains too little, every key where waveforms do not agree, and the gaps. How a
+place is estimated is the method's own (``Estimator``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline import reasons
+from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
+from pipeline.align.shared.hint import Hint, as_given, refined
+from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
+from pipeline.align.shared.segments import in_key, incomplete, moved, part_of, separated
+from pipeline.align.shared.signal import Array
+from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
+from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
+
+FASTER = 1.25
+"""How much more evidence another speed or key needs to replace the same one."""
+SURE = 0.9
+"""Confidence that a take in a gap needs, or trust where it is surely heard."""
+MAX_GAPS, MAX_SPEEDS = 3, 3
+"""Gaps that are searched, and speeds that are looked at in each."""
+HINT_SIGMAS = 5.5
+"""Score from which there is something to refine a hint by."""
+MAX_POINTS = 400
+"""Points of a plotted curve."""
+UNLOCKED = 0.85
+"""The most confidence in a line at the same pitch on which waveforms do not agree."""
+
+Segments = Sequence[Segment]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What a method does at one speed, and how it finds the speeds to try."""
+
+    name: str
+    extract: Callable[[Sound, float, float], FeatureFrames]
+    """Features of a sound at a speed and a pitch."""
+    at_speed: Callable[[FramedPair], MethodAlignment]
+    """The answer at one speed."""
+    search_speed: Callable[[Sound, Sound], list[SpeedPeak]]
+    """The best places at the best other speeds, best first."""
+    search_key: Callable[[Sound, Sound], SpeedPeak]
+    """The best place at the same speed in another key."""
+    speed_sigmas: float
+    """Score of a speed or key from which it is looked at."""
+    heard_sigmas: float
+    """Score that chance, and other songs, hardly come to."""
+    near: Callable[[FramedPair, float], tuple[float, float]]
+    """How far above chance the best offset within ``hint.REACH`` of one is, and that offset."""
+    at_place: Callable[[FramedPair, float, float], MethodAlignment]
+    """The answer at such an offset, which stands so many sigmas above chance."""
+    finer_speed: Callable[[Sound, FeatureFrames, SpeedPeak], float] = lambda _d, _r, peak: (
+        peak.speed
+    )
+    """The speed of a peak, fitted more closely."""
+    in_noise: Callable[[FramedPair], MethodAlignment] | None = None
+    """The answer where no speed gave one: music deep in noise."""
+    faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] | None = None
+    """Takes deep in noise beside others that were found."""
+
+    def align(
+        self, dance: Sound, reference: Sound, hint: Hint | None, progress: Progress | None
+    ) -> MethodAlignment:
+        """The answer for a whole dance, near a person's placing if there is one."""
+        report = progress or (lambda _: None)
+        reference_frames = self.extract(reference, 1.0, 1.0)
+        report(0.4)
+        if hint is not None:
+            return self.at_hint(dance, reference, reference_frames, hint)
+        pair = FramedPair(dance, reference, self.extract(dance, 1.0, 1.0), reference_frames)
+        answer = self.at_speed(pair)
+        report(0.7)
+        level = levels(dance)
+        left = gaps(dance, reference, level, answer.segments)
+        if not answer.matched or incomplete(answer.segments, left):
+            answer = better_of(answer, self.at_other_speed(pair))
+        if not answer.matched and self.in_noise is not None:
+            answer = self.in_noise(pair)
+        # Waveforms that do not agree at the same speed are another key's, or another player's.
+        if not answer.matched or answer.evidence.details["trust"] <= UNLOCKED:
+            answer = better_of(answer, self.in_other_key(pair))
+        report(0.9)
+        if answer.matched:
+            answer = self.with_gaps_filled(answer, pair, level)
+            faint = self.faint_takes or (lambda *_: ())
+            segments = (*answer.segments, *faint(dance, reference, level, answer.segments))
+            answer = replace(answer, segments=separated(without_fillings(level, segments)))
+        report(1.0)
+        return answer
+
+    def at_hint(
+        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+    ) -> MethodAlignment:
+        """The best answer near a person's placing; other keys are tried when nothing fits."""
+        pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
+        for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
+            found = []
+            for pitch in tries:
+                frames = self.extract(dance, hint.speed, pitch)
+                pair = FramedPair(dance, reference, frames, reference_frames)
+                found.append((*self.near(pair, hint.offset), pair))
+            score, offset, pair = max(found, key=lambda item: item[0])
+            if score >= HINT_SIGMAS:
+                return refined(self.at_place(pair, offset, score))
+        return as_given(self.name, dance, reference, hint)
+
+    def at_other_speed(self, pair: FramedPair) -> MethodAlignment:
+        """The answer at the best other speed at which there is one."""
+        for peak in self.search_speed(pair.dance, pair.reference)[:MAX_SPEEDS]:
+            if peak.stands_out(self.speed_sigmas):
+                speed = self.finer_speed(pair.dance, pair.reference_frames, peak)
+                frames = self.extract(pair.dance, speed, speed if peak.moved else 1.0)
+                answer = self.at_speed(replace(pair, dance_frames=frames))
+                if answer.matched:
+                    return answer
+        return unmatched(self.name)
+
+    def in_other_key(self, pair: FramedPair) -> MethodAlignment:
+        """The answer at the same speed in the best other key, whose segments say which."""
+        peak = self.search_key(pair.dance, pair.reference)
+        if not peak.stands_out(self.speed_sigmas):
+            return unmatched(self.name)
+        frames = self.extract(pair.dance, 1.0, 2 ** (peak.key / 12))
+        answer = self.at_speed(replace(pair, dance_frames=frames))
+        return replace(answer, segments=in_key(answer.segments, frames))
+
+    def with_gaps_filled(
+        self, answer: MethodAlignment, pair: FramedPair, level: Array
+    ) -> MethodAlignment:
+        """An answer with the takes at other speeds in its gaps; it is no surer than any of them."""
+        for low, high in gaps(pair.dance, pair.reference, level, answer.segments)[:MAX_GAPS]:
+            piece = self.at_other_speed(replace(pair, dance=part_of(pair.dance, low, high)))
+            found = [moved(segment, low) for segment in piece.segments]
+            found = [s for s in found if is_own_take(level, s, answer.segments)]
+            if found and self.worth_adding(piece):
+                answer = replace(
+                    answer,
+                    segments=(*answer.segments, *found),
+                    confidence=min(answer.confidence, piece.confidence),
+                    told=answer.told | {time + low for time in piece.told},
+                )
+        return answer
+
+    def worth_adding(self, piece: MethodAlignment) -> bool:
+        """Whether a take in a gap is one.
+
+        It may be surely heard and have a rival, where the song comes back nearly alike: to leave
+        it out would say that nothing is there. What lacks a part of the reference is only a loop.
+        """
+        details = piece.evidence.details
+        surely_heard = details["score"] >= self.heard_sigmas and details["trust"] >= SURE
+        return piece.confidence >= SURE or surely_heard
+
+
+def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
+    """An answer without a match."""
+    return MethodAlignment(
+        method, matched=False, ambiguous=False, confidence=0.0, segments=(),
+        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
+    )  # fmt: skip
+
+
+def weight(answer: MethodAlignment) -> float:
+    """All the evidence for an answer, to compare answers at different speeds."""
+    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+
+
+def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
+    """The answer at another speed or key where it has clearly more evidence, else the one."""
+    return other if other.matched and weight(other) > FASTER * weight(answer) else answer
+
+
+def curve_evidence(
+    curve: Array, zero: int, per_second: float, details: Mapping[str, float]
+) -> Evidence:
+    """A curve over lags (frames, column ``zero`` is lag 0) in a few hundred points for a plot."""
+    used = np.flatnonzero(curve)
+    points = np.arange(used[0], used[-1] + 1) if len(used) else np.zeros(1, np.int64)
+    parts = np.array_split(points, min(MAX_POINTS, len(points)))
+    places = [int(part[int(curve[part].argmax())]) for part in parts]
+    peak = float(curve.max()) + 1e-9
+    return Evidence(
+        tuple((place - zero) / per_second for place in places),
+        tuple(float(curve[place]) / peak for place in places),
+        details,
+    )

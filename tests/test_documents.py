@@ -1,0 +1,48 @@
+"""The table *Where to change what* names files that exist and symbols that stand in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE = re.compile(r"[\w./-]+\.(py|toml|css|js)")
+
+
+def rows(text: str) -> list[str]:
+    table = text.partition("## Where to change what")[2].partition("\n## ")[0]
+    return [line.split(" | ", 1)[1] for line in table.splitlines() if " | " in line]
+
+
+def named(cell: str) -> tuple[list[Path], list[str]]:
+    """The files of a cell, a bare name beside the file before it, and what else is code in it."""
+    files: list[Path] = []
+    symbols = []
+    for span in re.findall(r"`([^`]+)`", cell):
+        if span == "style.css":
+            files += ROOT.glob("ui/components/*/style.css")
+        elif FILE.fullmatch(span):
+            beside = files[-1].parent if files and "/" not in span else ROOT
+            files.append(beside / span)
+        else:
+            symbols.append(span)
+    return files, symbols
+
+
+CELLS = [cell for cell in rows((ROOT / "docs/architecture.md").read_text("utf-8")) if "`" in cell]
+
+
+def test_the_table_is_found() -> None:
+    assert len(CELLS) > 10
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_named_is_there(cell: str) -> None:
+    files, symbols = named(cell)
+    assert files and [file for file in files if not file.is_file()] == []
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    for symbol in symbols:
+        if not symbol.startswith("RETRACK_"):
+            assert re.search(rf"\b{re.escape(symbol)}\b", text), symbol
