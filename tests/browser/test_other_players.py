@@ -32,7 +32,6 @@ Object.defineProperty(HTMLMediaElement.prototype, 'currentTime', {
     clearTimeout(this.held);
     this.dispatchEvent(new Event('seeking'));
     this.held = setTimeout(() => { this.held = 0; time.set.call(this, value); }, 450); } });
-"""
 const begin = HTMLMediaElement.prototype.play;
 HTMLMediaElement.prototype.play = async function () {
   if (this.muted) await new Promise(good => setTimeout(good, 600));
