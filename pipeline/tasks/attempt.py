@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +23,8 @@ from pipeline.model import VARIANTS
 from pipeline.settings import Settings
 from pipeline.tasks.automatic import NOT_RENDERED
 from pipeline.tasks.details import Details, chosen
-from pipeline.tasks.record import VariantRecord, read
+from pipeline.tasks.record import VariantRecord, read, value_of
+from pipeline.tasks.values import mapping
 from store import make_task_folder
 
 if TYPE_CHECKING:
@@ -80,15 +81,20 @@ class _Attempt:
     details: Details
     last_progress: float = 0.0
     lost: bool = False
+    unsaved: dict[str, Any] = field(default_factory=dict)
+    """Changes that could not be saved when they were made: the next ones take them along."""
 
     def patch(self, changes: Mapping[str, Any], *, durable: bool = True) -> None:
-        """Writes changes under this attempt's owner; a failure to save is the store's to retry."""
+        """Writes changes under this attempt's owner; no failure to save them ends the attempt, and
+        the store tries its end again."""
         from store import Fenced, NoSuchTask, NotSaved
 
+        if durable:
+            self.unsaved |= changes
         try:
             self.store.update(
                 self.task.id,
-                changes,
+                self.unsaved if durable else changes,
                 owner=self.task.owner,
                 attempt=self.task.attempts,
                 durable=durable,
@@ -100,6 +106,7 @@ class _Attempt:
             log.warning("[%s] not saved, tried again later: %s", self.task.id, error)
         else:
             if durable:
+                self.unsaved = {}
                 self.details.saved()
 
     def stop(self) -> str | None:
@@ -152,8 +159,8 @@ def published(outcome: VariantOutcome, final: Path, settings: Settings) -> Varia
 def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
     """The job of a task's record; raises ``FileNotFoundError`` when an upload is gone."""
     paths = {}
-    for role, relative in (("dance", task.dance_file), ("reference", task.reference_file)):
-        path = store.safe_path(relative)
+    for role in ("dance", "reference"):
+        path = store.safe_path(value_of(task, f"{role}_file"))
         if path is None or not path.is_file():
             raise FileNotFoundError(role)
         paths[role] = path
@@ -188,7 +195,7 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
             **{key: value for keys in absent for key, value in keys.items()},
         )
         if done:
-            options = chosen(attempt.task.options or {})
+            options = chosen(mapping(value_of(attempt.task, "options")))
             changes |= {"status": "success", "reason": None, "options": options}
         else:
             reason = outcome.reason or reasons.RENDER_FAILED
@@ -263,7 +270,7 @@ def run_task(
         make_task_folder(settings.outputs, "results", task.id)
         remove_attempts(results)
         work.mkdir()
-        job = job_of(store, task, work, task.options or {})
+        job = job_of(store, task, work, mapping(value_of(task, "options")))
     except FileNotFoundError as error:
         role = str(error)
         result = JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")

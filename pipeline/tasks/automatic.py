@@ -17,6 +17,8 @@ from pipeline import reasons
 from pipeline.job.answer_json import segment_from_json, segment_to_json
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import JobError
+from pipeline.tasks.record import value_of
+from pipeline.tasks.values import mapping
 
 if TYPE_CHECKING:
     from store import Task
@@ -30,7 +32,7 @@ EVIDENCE, WAITING = "evidence.json", "evidence-automatic.json"
 
 def kept(task: Task) -> Mapping[str, Any] | None:
     """The automatic answer that a place by hand has replaced; None without one."""
-    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
+    alignment = mapping(value_of(task, "alignment"))
     answer = alignment.get(KEPT)
     return answer if isinstance(answer, Mapping) else None
 
@@ -40,10 +42,10 @@ def replaced(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
 
     The other candidates stay: whoever chose one may choose again.
     """
-    before = task.alignment if isinstance(task.alignment, Mapping) else {}
+    before = mapping(value_of(task, "alignment"))
     answer = kept(task)
     if answer is None and before.get("matched") and not _by_a_person(task):
-        answer = {**before, "nudge_ms": (task.options or {}).get("nudge_ms", 0.0)}
+        answer = {**before, "nudge_ms": mapping(value_of(task, "options")).get("nudge_ms", 0.0)}
     if answer is None:
         return dict(new)
     return {**new, "candidates": new.get("candidates") or answer.get("candidates"), KEPT: answer}
@@ -51,10 +53,9 @@ def replaced(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_a_person(task: Task) -> bool:
     """Whether the present answer came from a hint already."""
-    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
-    return bool(
-        alignment.get("hint") or alignment.get("by_hand") or (task.options or {}).get("hint")
-    )
+    alignment = mapping(value_of(task, "alignment"))
+    given = mapping(value_of(task, "options")).get("hint")
+    return bool(alignment.get("hint") or alignment.get("by_hand") or given)
 
 
 def restored(task: Task) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:
     for a record that somebody spoilt.
     """
     variants = restored(task)["variants"]
-    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    plans = mapping(value_of(task, "plans"))
     made: dict[VariantName, Mapping[str, Any]] = {}
     for name in VARIANTS:
         answer = variants.get(name) or {}

@@ -179,9 +179,8 @@ def request(service: Service, viewer: Viewer, task_id: str, options: Mapping[str
         return
     planned = any(one.plan for one in task.variants.values())
     try:
-        service.store.request_adjustment(
-            task_id, dict(options) if planned else {**task.options, **options}
-        )
+        asked = dict(options) if planned else {**task.options, **options}
+        service.store.request(task_id, {"options": asked})
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return
