@@ -1,13 +1,12 @@
-"""What the rooms of the pipeline hand to each other: frozen dataclasses, no logic.
+"""What the parts of the pipeline hand to each other: frozen dataclasses.
 
-Times are seconds, levels decibels, rates hertz. The map between the two files is
-always ``reference_time = speed * dance_time + offset``.
+Times are seconds, levels decibels, rates hertz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # a small work's process does without NumPy, and so does what reads a record
@@ -46,6 +45,33 @@ class Sound(Protocol):
 
 
 @dataclass(frozen=True)
+class LineMap:
+    """The map between the two files: ``reference_time = speed * dance_time + offset``."""
+
+    offset: float
+    """Seconds."""
+    speed: float = 1.0
+    """How much faster the reference runs than the dance's clock; 1.0 is the same speed."""
+
+    def reference_time(self, dance_time: float) -> float:
+        """The reference's time at a time of the dance (seconds)."""
+        return self.speed * dance_time + self.offset
+
+    def dance_time(self, reference_time: float) -> float:
+        """The dance's time at a time of the reference (seconds)."""
+        return (reference_time - self.offset) / self.speed
+
+    def overlap(self, dance: float, reference: float) -> tuple[float, float]:
+        """From when to when of the dance both files last, by their durations (seconds); the end
+        is not after the start where they share no time."""
+        return max(self.dance_time(0.0), 0.0), min(self.dance_time(reference), dance)
+
+    def shifted(self, later: float) -> LineMap:
+        """The map by which the same music is heard ``later`` seconds later in the dance."""
+        return LineMap(self.offset - self.speed * later, self.speed)
+
+
+@dataclass(frozen=True)
 class Segment:
     """A stretch of the dance whose music is one continuous stretch of the reference."""
 
@@ -54,9 +80,10 @@ class Segment:
     dance_end: float
     """Seconds on the dance's time line."""
     offset: float
-    """Seconds; ``reference_time = speed * dance_time + offset``."""
+    """Seconds; see ``LineMap``."""
     speed: float = 1.0
-    """How much faster the reference runs than the dance's clock; 1.0 is the same speed."""
+    """See ``LineMap``."""
+    _: KW_ONLY
     pitch_moved: bool = False
     """Whether the pitch moved with the speed (resampled), or was kept (time-stretched)."""
     semitones: float = 0.0
@@ -67,6 +94,30 @@ class Segment:
     ends: bool = False
     """The same of what is after ``dance_end``."""
 
+    @property
+    def line(self) -> LineMap:
+        """Its map."""
+        return LineMap(self.offset, self.speed)
+
+    @property
+    def length(self) -> float:
+        """Seconds of the dance."""
+        return self.dance_end - self.dance_start
+
+    def on(self, line: LineMap) -> Segment:
+        """The same stretch on another map."""
+        return replace(self, offset=line.offset, speed=line.speed)
+
+    def shifted(self, later: float) -> Segment:
+        """The same music in a dance in which everything comes ``later`` seconds later."""
+        start, end = self.dance_start + later, self.dance_end + later
+        return replace(self.on(self.line.shifted(later)), dance_start=start, dance_end=end)
+
+
+def longest(segments: Iterable[Segment]) -> Segment | None:
+    """The segment whose map stands for all; None without any."""
+    return max(segments, key=lambda segment: segment.length, default=None)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -75,6 +126,11 @@ class Candidate:
     offset: float
     speed: float
     confidence: float
+
+    @property
+    def line(self) -> LineMap:
+        """Its map."""
+        return LineMap(self.offset, self.speed)
 
 
 @dataclass(frozen=True)
@@ -86,19 +142,20 @@ class Evidence:
     scores: tuple[float, ...] = ()
     """The curve's value at each offset, scaled to a peak of 1."""
     details: Mapping[str, float] = field(default_factory=dict)
-    """Named figures: peak ratio, share of windows that agree, and the like."""
+    """Named figures for a person to read: peak ratio, share of windows that agree, and the like;
+    nothing is decided by them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MethodAlignment:
     """One method's answer."""
 
     method: str
-    matched: bool
-    ambiguous: bool
-    confidence: float
+    matched: bool = False
+    ambiguous: bool = False
+    confidence: float = 0.0
     """0 to 1: how likely it is that the answer is right; 0.5 or less when ambiguous."""
-    segments: tuple[Segment, ...]
+    segments: tuple[Segment, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     error_ms: float | None = None
     """Estimated error in milliseconds."""
@@ -108,24 +165,33 @@ class MethodAlignment:
     told: frozenset[float] = frozenset()
     """Those starts and ends of segments (seconds of the dance) that the sound tells sharply, as
     far as the method knows."""
+    score: float = 0.0
+    """The best take's correlation in deviations of chance."""
+    weight: float = 0.0
+    """All the evidence for the answer, to compare a method's answers at different speeds."""
+    confidence_cap: float = 1.0
+    """The highest confidence that the check for missing music allows."""
+    present: bool = False
+    """Whether the music is surely there, wherever else it fits."""
+    line_ms: float | None = None
+    """Milliseconds by which the lines may be off if the arrival that was found is the right one."""
+    limits_ms: float | None = None
+    """Milliseconds within which the limits usually are."""
+    refined: bool | None = None
+    """Whether a place given by a person was refined by the sound; None without such a place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alignment:
     """The task's answer, made from the answers of all methods."""
 
     matched: bool
-    ambiguous: bool
+    ambiguous: bool = False
     confidence: float
-    segments: tuple[Segment, ...]
-    candidates: tuple[Candidate, ...]
-    agreement_ms: float | None
+    segments: tuple[Segment, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    agreement_ms: float | None = None
     """The largest difference of the two maps over their common stretch; None with one answer."""
-    error_ms: float | None
-    reason: str | None
+    error_ms: float | None = None
+    reason: str | None = None
     variants: Mapping[str, MethodAlignment]
-
-    @property
-    def longest(self) -> Segment | None:
-        """The segment whose offset and speed stand for the whole."""
-        return max(self.segments, key=lambda s: s.dance_end - s.dance_start, default=None)

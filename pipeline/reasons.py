@@ -125,7 +125,7 @@ def reason_of(error: BaseException) -> str:
     return UNREADABLE if isinstance(error, FFmpegError) else CRASHED
 
 
-def told(error: BaseException) -> str:
-    """What a person is told of the error: our own words. Those of libraries, which name paths of
+def public_text(error: BaseException) -> str:
+    """The error's text for a person: our own words only. Those of libraries, which name paths of
     this machine, are for the log."""
     return str(error) if isinstance(error, JobError) else f"the work broke off ({reason_of(error)})"

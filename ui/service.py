@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _KEY = "service"
+SECRET_BYTES = 32
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -160,11 +161,11 @@ def _secret(outputs: Path) -> bytes:
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
-        if path.stat().st_size < 32:  # another server is writing it, or one died at it
+                file.write(secrets.token_bytes(SECRET_BYTES))
+        if path.stat().st_size < SECRET_BYTES:  # another server is writing it, or one died at it
             time.sleep(0.5)
-        if path.stat().st_size < 32:
-            path.write_bytes(secrets.token_bytes(32))
+        if path.stat().st_size < SECRET_BYTES:
+            path.write_bytes(secrets.token_bytes(SECRET_BYTES))
         with contextlib.suppress(OSError):
             path.chmod(0o600)
         return path.read_bytes()

@@ -27,7 +27,7 @@ from scipy import signal
 
 from benchmarks.alignment import tables
 from benchmarks.alignment.rules import RULES, Rule, Watch, recorded, without
-from benchmarks.alignment.scoring import Score, score
+from benchmarks.alignment.scoring import SURE_CONFIDENCE, Score, score
 from benchmarks.alignment.workers import RATE, from_method
 from benchmarks.cases.case import Case, Draw
 from benchmarks.cases.generate import KINDS
@@ -149,7 +149,7 @@ def _with_scores(
         details = {"score": max((result[0] for _, result in standings), default=0.0)}
     for (lacks, strength, seconds), cap in caps:
         lack = max((share for share in lacks if share is not None), default=None)
-        if (cap, lack) == (details.get("trust"), details.get("missing")):
+        if (cap, lack) == (answer.confidence_cap, details.get("missing")):
             details |= {"strength": strength, "seconds": seconds}
     return replace(answer, evidence=replace(answer.evidence, details=details))
 
@@ -183,7 +183,7 @@ def goals(s: Score) -> dict[str, bool]:
 
 
 def _sure(s: Score) -> bool:
-    return (s.confidence or 0.0) >= 0.9
+    return (s.confidence or 0.0) >= SURE_CONFIDENCE
 
 
 def worse(one: Score, two: Score) -> list[str]:

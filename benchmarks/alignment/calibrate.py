@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from benchmarks.alignment.ablate import JUDGE, read, scores_of
-from benchmarks.alignment.scoring import Score
+from benchmarks.alignment.scoring import SURE_CONFIDENCE, WRONG_MS, Score
 from benchmarks.alignment.tables import _table
 from pipeline.align.modular import coverage as modular_coverage
 from pipeline.align.modular import verdict
@@ -37,6 +37,8 @@ Doubles = NDArray[np.float64]
 RESAMPLES = 200
 """Of the bootstrap, by cases."""
 MAX_STATED = 0.9999
+MIN_ANSWERS = 4
+"""Nothing is fitted to fewer."""
 INTERVAL = (0.05, 0.95)
 """Quantiles of the bootstrap that are printed."""
 
@@ -77,15 +79,17 @@ class Constant:
 
 def _verdict_score(s: Score) -> float | None:
     """Modular's score, where no rival and no doubt decides instead."""
-    near = s.details.get("next_ratio", 0.0) > verdict.CLEAR
-    return None if near or s.details.get("trust", 1.0) < 1.0 else s.details.get("score")
+    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR
+    decided = rival or s.details.get("trust", 1.0) < 1.0
+    return None if decided else s.details.get("score") or None
 
 
 def _strength(s: Score) -> float | None:
     """V2's strength, or the score of what it refused, where nothing else decides."""
-    if s.ambiguous or s.details.get("trust", 1.0) < 1.0:
-        return None
-    return s.details.get("strength", s.details.get("score"))
+    if not s.matched:
+        return s.details.get("score") or None
+    decided = s.ambiguous or s.details.get("trust", 1.0) < 1.0
+    return None if decided else s.details.get("strength")
 
 
 def _usual_score(s: Score) -> float | None:
@@ -97,7 +101,7 @@ def _usual_score(s: Score) -> float | None:
 
 def _notes(s: Score) -> float | None:
     """Modular's match of notes, where a part of the reference is missing."""
-    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.CLEAN
+    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.CLEAN_SHARE
     return s.details.get("tonal_rho") if doubted else None
 
 
@@ -121,7 +125,7 @@ CONSTANTS = (
 
 def right(s: Score) -> bool:
     """Whether the place is the right one; never where nothing is shared."""
-    return s.shares_music and s.error_ms is not None and s.error_ms <= 100
+    return s.shares_music and s.error_ms is not None and s.error_ms <= WRONG_MS
 
 
 def observations(scores: Sequence[Score], constant: Constant) -> tuple[Doubles, Doubles, list[str]]:
@@ -141,7 +145,7 @@ def observations(scores: Sequence[Score], constant: Constant) -> tuple[Doubles, 
 
 def fit(evidence: Doubles, truth: Doubles) -> Curve | None:
     """The likeliest curve under Jeffreys' prior; None without both right and wrong answers."""
-    if len(evidence) < 4 or truth.min() == truth.max():
+    if len(evidence) < MIN_ANSWERS or truth.min() == truth.max():
         return None
     centre, scale = float(evidence.mean()), float(evidence.std()) + 1e-9
     x = np.stack([np.ones(len(evidence)), (evidence - centre) / scale])
@@ -189,7 +193,7 @@ def constants_table(scores: Sequence[Score], test: Sequence[Score]) -> str:
     for constant in CONSTANTS:
         evidence, truth, cases = observations(scores, constant)
         curve = fit(evidence, truth)
-        count = f"{int(truth.sum())} / {int((1 - truth).sum())}"
+        count = f"{_counted(evidence[truth > 0], min)} / {_counted(evidence[truth == 0], max)}"
         if curve is None:
             rows.append([constant.name, count, _named(constant.today), *["–"] * 4])
             continue
@@ -202,19 +206,25 @@ def constants_table(scores: Sequence[Score], test: Sequence[Score]) -> str:
             unseen.append((log_loss(learnt or curve, evidence[left], truth[left]),
                            log_loss(constant.today, evidence[left], truth[left])))  # fmt: skip
         fresh_evidence, fresh_truth, _ = observations(test, constant)
+        fitted, today = (float(np.mean(losses)) for losses in zip(*unseen, strict=True))
         losses = [
-            f"{fitted:.3f}, {now:.3f}"
-            for fitted, now in (
-                tuple(np.mean(unseen, axis=0)),
-                (log_loss(curve, fresh_evidence, fresh_truth),
-                 log_loss(constant.today, fresh_evidence, fresh_truth)),
-            )
-        ]  # fmt: skip
+            f"{fitted:.3f}, {today:.3f}",
+            f"{log_loss(curve, fresh_evidence, fresh_truth):.3f}, "
+            f"{log_loss(constant.today, fresh_evidence, fresh_truth):.3f}"
+            if len(fresh_truth)
+            else "–",
+        ]
         spread = f"{_spread([c.middle for c in curves])}; {_spread([c.slope for c in curves])}"
         rows.append([constant.name, count, _named(constant.today), _named(curve), spread, *losses])
-    head = ["constant", "right / wrong", "today: middle; slope", "fitted", "5 % to 95 %",
+    head = ["constant", "right (lowest) / wrong (highest)", "today: middle; slope", "fitted",
+            "5 % to 95 %",
             "log loss on the other half: fitted, today's", "on the test split"]  # fmt: skip
     return _table(head, rows)
+
+
+def _counted(evidence: Doubles, extreme: Callable[[Doubles], float]) -> str:
+    """How many answers, and the evidence of the extreme one."""
+    return f"{len(evidence)} ({extreme(evidence):.2f})" if len(evidence) else "0"
 
 
 def _named(curve: Curve) -> str:
@@ -229,7 +239,11 @@ def cap_table(scores: Sequence[Score]) -> str:
     """
     rows = []
     for method in dict.fromkeys(s.method for s in scores):
-        own = [s for s in scores if s.method == method and s.matched and (s.confidence or 0) >= 0.9]
+        own = [
+            s
+            for s in scores
+            if s.method == method and s.matched and (s.confidence or 0) >= SURE_CONFIDENCE
+        ]
         wrong = sum(not right(s) for s in own)
         laplace = (len(own) - wrong + 1) / (len(own) + 2)
         least = (

@@ -22,11 +22,12 @@ from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
-from pipeline.align.modular.features import extract
+from pipeline.align.modular.features import extract, flux
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import frame_size, power_frames, triangles
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import frame_size, power_frames
 from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
@@ -39,6 +40,10 @@ WIDTH, PANEL, LEFT, RIGHT, TOP, GAP = 900, 170, 60, 20, 34, 52
 INK, GREY, GRID = (30, 30, 40), (110, 110, 120), (228, 228, 234)
 RED, BLUE, GREEN = (214, 73, 51), (46, 98, 176), (44, 140, 80)
 RATE = 8000
+SHOWN_MS = (-40, 60)
+"""Around the direct sound."""
+RUNNER_UP_SECONDS = 0.5
+"""A peak farther than this from the chosen one is another place."""
 
 
 class Picture:
@@ -192,8 +197,9 @@ def all_speeds(target: Path) -> None:
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
         for moved in (0, 1):
-            bank = triangles(speeds.mel_edges(float(speed) if moved else 1.0), size, dance.rate)
-            values = speeds.flux(at_speed(power @ bank, float(speed)))
+            bank = speeds.bank(dance.rate, float(speed) if moved else 1.0)
+            values = at_speed(power @ bank, float(speed))
+            values = speeds.decorrelated(flux(values, speeds.LEVEL, speeds.LOCAL))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",
@@ -240,9 +246,8 @@ def arrivals(target: Path) -> None:
     case, dance, reference = sounds("strong_reflection-1")
     assert case.truth is not None  # noqa: S101
     truth = case.truth[0]
-    curves, middles = fine.responses(
-        dance, reference, truth.offset, truth.speed, truth.dance_start, truth.dance_end
-    )
+    pair = Pair(dance, reference, truth.line)
+    curves, middles = fine.responses(pair, truth.dance_start, truth.dance_end)
     curve, _ = fine.line_up(curves, middles.astype(np.float32), RATE, 4e-4)
     none = np.zeros(len(curves), np.float32)
     halves = (fine.stacked(curves[::2], none[::2]), fine.stacked(curves[1::2], none[1::2]))
@@ -251,9 +256,9 @@ def arrivals(target: Path) -> None:
     picture = Picture(1)
     size = np.abs(curve) / np.abs(curve).max()
     picture.panel(
-        "impulse response of the room, by size", (-40, 60), (0, 1.1), "milliseconds after the truth"
+        "impulse response of the room, by size", SHOWN_MS, (0, 1.1), "milliseconds after the truth"
     )
-    inside = (times > -40) & (times < 60)
+    inside = (times > SHOWN_MS[0]) & (times < SHOWN_MS[1])
     picture.curve(times[inside], size[inside], BLUE)
     picture.mark(lag * 1000 / RATE, f"first arrival, {abs(lag) * 1000 / RATE:.1f} ms", GREEN, 1)
     strongest = (lag / RATE + early) * 1000
@@ -312,7 +317,7 @@ def verdict(target: Path) -> None:
         picture.curve(xs, np.maximum(ys, 0), BLUE)
         best = max(answer.segments, key=lambda s: s.dance_end - s.dance_start).offset
         picture.mark(best, f"chosen, {best:.2f} s", RED)
-        away = np.where(np.abs(xs - best) > 0.5, ys, -1)
+        away = np.where(np.abs(xs - best) > RUNNER_UP_SECONDS, ys, -1)
         picture.mark(float(xs[int(away.argmax())]), "runner-up", GREY, 1)
     picture.save(target)
 

@@ -21,18 +21,19 @@ from typing import Any
 import numpy as np
 
 import pipeline.align
+from benchmarks.alignment.scoring import SURE_CONFIDENCE
 from pipeline.align import METHODS
 from pipeline.align.modular import takes
 from pipeline.align.modular.arrival import first_arrival, refine
 from pipeline.align.modular.coverage import confidence_cap as modular_cap
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.placing import error_of
+from pipeline.align.shared.change_point import Limit, posterior
 from pipeline.align.shared.segments import in_order
 from pipeline.align.shared.signal import vertex
 from pipeline.align.shared.whole_dance import unmatched
 from pipeline.align.v2 import answer, phase
 from pipeline.align.v2.coverage import confidence_cap
-from pipeline.align.v2.takes import evidence_line
 from pipeline.model import Segment
 
 Without = Callable[..., Any]
@@ -86,9 +87,8 @@ def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, floa
     """The strongest peak instead of the first arrival (v2)."""
     size = np.abs(curve)
     top = int(size.argmax())
-    bend = vertex(size, top)
     noise = 1.4826 * float(np.median(size)) + 1e-9
-    return top + bend - len(curve) // 2, float(size[top]) / noise
+    return top + vertex(size, top) - len(curve) // 2, float(size[top]) / noise
 
 
 def _weak_arrival(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, float]:
@@ -125,7 +125,6 @@ RULES: tuple[Rule, ...] = (
     Rule("judge", "echo", lambda *_: False),
     Rule("judge", "contrary", lambda *_: False),
     Rule("judge", "heard_somewhere", lambda *_: False),
-    Rule("judge", "trust", lambda *_: 1.0),
     Rule("judge", "surest", lambda a: (-a.confidence, 0.0), "by error"),
     Rule("judge", "ONE_EAR", 1.0),
     Rule("judge", "ALONE", 0.0),
@@ -146,22 +145,28 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.echoes", "without_echoes", lambda _, found, __: _in_time(found)),
     Rule("shared.whole_dance", "Estimator.in_other_key", lambda own, _: unmatched(own.name)),
     Rule("shared.whole_dance", "Estimator.worth_adding",
-         lambda _, piece: piece.confidence >= 0.9, "with a rival"),
+         lambda _, piece: piece.confidence >= SURE_CONFIDENCE, "with a rival"),
     Rule("shared.whole_dance", "FASTER", 1.0),
     Rule("shared.whole_dance", "UNLOCKED", 1.0),
+    # both methods: limits
+    Rule("shared.change_point", "find_limits", lambda _, span, *__: tuple(
+        Limit(float(time), sharp=False) for time in span)),
+    Rule("shared.change_point", "posterior",
+         lambda nats, other=None, *, at_end: posterior(nats, None, at_end=at_end), "other music"),
+    Rule("shared.change_point", "posterior",
+         lambda nats, other=None, *, at_end: posterior(nats, other, at_end=False), "file ends"),
+    Rule("shared.change_point", "followed_outwards", lambda _, span, *__, **___: span),
+    Rule("shared.change_point", "AGAIN_SECONDS", float("inf")),
+    Rule("shared.change_point", "FARTHEST_SECONDS", 3.0),
     # modular: candidates and lines
     Rule("modular.takes", "gains_of", _plain_gains, "lines against each other"),
     Rule("modular.takes", "sharpen", lambda known, near, *_, **__: near),
-    Rule("modular.takes", "repeats", lambda *_: 0.0),
-    Rule("modular.takes", "repeats_anywhere", lambda *_: 0.0),
     Rule("modular.fit", "regress", lambda dance, reference, line, *_: line),
-    Rule("modular.placing", "broken_off", lambda *_: False),
     Rule("modular.placing", "sharpened", lambda pair, lines, _: lines),
     Rule("modular.placing", "drop_takes_missing_music", lambda pair, found: (found, [])),
     # modular: exact lines and their errors
     Rule("modular.placing", "placed", lambda pair, rough: refine(
-        pair.dance, pair.reference, rough.offset, rough.speed, rough.dance_start, rough.dance_end,
-        slack=4e-4), "short takes"),
+        pair.on(rough.line), rough.dance_start, rough.dance_end, slack=4e-4), "short takes"),
     Rule("modular.arrival", "first_arrival", _strongest_of),
     Rule("modular.arrival", "_steady", lambda *_: True),
     Rule("modular.placing", "error_of", lambda *a: (error_of(*a)[0],) * 2, "side lobe"),
@@ -175,11 +180,7 @@ RULES: tuple[Rule, ...] = (
     Rule("modular.verdict", "SAME_NOTES", 9.0),
     Rule("modular.verdict", "fit_stretch", lambda d, r, line, *_: line, "rivals", here=True),
     # v2: candidates and takes
-    Rule("v2.answer", "on_grid", lambda pair, *line: evidence_line(
-        pair.dance_frames, pair.reference_frames, *line)),
     Rule("v2.method", "CLOSE_LINES", 0),
-    Rule("v2.takes", "merged", lambda found: found),
-    Rule("v2.answer", "drop_takes_missing_music", lambda pair, found: (found, [])),
     # v2: exact lines and their errors
     Rule("v2.phase", "arrival", _strongest),
     Rule("v2.phase", "arrival", _weak_arrival, "weak ones"),
@@ -200,7 +201,6 @@ RULES: tuple[Rule, ...] = (
     # v2: deep noise
     Rule("v2.phase", "deep_search", lambda *_: []),
     Rule("v2.faint_takes", "faint_takes", lambda *_: ()),
-    Rule("v2.faint_takes", "predicted_share", lambda *_: 1.0, "from the beginning"),
 )  # fmt: skip
 """One a line where it can be; what is only a matter of speed is not among them."""
 

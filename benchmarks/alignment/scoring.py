@@ -47,11 +47,20 @@ GROUP_ORDER = (SAME_SPEED, *dict.fromkeys(GROUPS.values()))
 
 LIMIT_MS = 100.0
 """How exact a take's limits have to be."""
+WRONG_MS = 100.0
+"""An answer that is further off names another place."""
+SURE_CONFIDENCE = 0.9
+"""From here on an answer counts as sure."""
+MAX_AMBIGUOUS_CONFIDENCE = 0.5
+MIN_COMMON_SECONDS = 0.1
+SAME_LINE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 0.3
+"""Segments of one line with a shorter pause between them are one take."""
+SAME_PLACE_SECONDS = 0.1
 RIGHT_MS = 45.0
 """An answer is right, for the table of confidence, when it is nowhere further off."""
-MOST_LISTED = 8
+MAX_LISTED = 8
 """Of more equally good places than this, so many have to be listed."""
-LEAST_COVER = 0.5
+MIN_COVER = 0.5
 """The share of the overlap that an answer's segments have to cover."""
 
 
@@ -83,7 +92,7 @@ class Score:
     reason: str | None
     failure: str | None
     details: Mapping[str, float] = field(default_factory=dict)
-    """What a method's answer says of itself (``Evidence.details``); empty for the judge's."""
+    """What a method's answer says of itself; empty for the judge's."""
 
     @property
     def group(self) -> str:
@@ -98,11 +107,11 @@ class Score:
     @property
     def wrong(self) -> bool:
         """Whether it was accepted and is somewhere more than 100 ms off, or shares no music."""
-        return self.matched and (self.error_ms is None or self.error_ms > 100)
+        return self.matched and (self.error_ms is None or self.error_ms > WRONG_MS)
 
     def within(self, limit_ms: float) -> bool:
         """Whether it was accepted, covers enough, and is nowhere further off than that."""
-        enough = self.matched and self.cover >= LEAST_COVER
+        enough = self.matched and self.cover >= MIN_COVER
         return enough and self.error_ms is not None and self.error_ms <= limit_ms
 
 
@@ -119,9 +128,9 @@ def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
             ]
             found = [largest_error(place, answer.segments) for place in places]
             error, cover = min(found)
-            handled = answer.ambiguous and (answer.confidence or 0.0) <= 0.5
+            handled = answer.ambiguous and (answer.confidence or 0.0) <= MAX_AMBIGUOUS_CONFIDENCE
             listed = sum(_listed(place, answer) for place in places)
-            handled = handled and listed >= min(len(places), MOST_LISTED)
+            handled = handled and listed >= min(len(places), MAX_LISTED)
         else:
             found = [largest_error(truth, answer.segments) for truth in case.truth]
             error, cover = max(e for e, _ in found), min(c for _, c in found)
@@ -133,8 +142,16 @@ def score(case: Case, method: str, answer: Answer, seconds: float) -> Score:
         case.name, case.kind, method, answer.matched, answer.ambiguous, answer.confidence,
         case.truth is not None, error, answer.error_ms, cover, limits, handled, answer.cpu,
         seconds, answer.rss, answer.reason, answer.failure,
-        answer.full.evidence.details if answer.full else {},
+        _details(answer),
     )  # fmt: skip
+
+
+def _details(answer: Answer) -> dict[str, float]:
+    """What a method's answer says of itself."""
+    full = answer.full
+    if full is None:
+        return {}
+    return {"score": full.score, **full.evidence.details, "trust": full.confidence_cap}
 
 
 def largest_error(truth: Segment, found: tuple[Segment, ...]) -> tuple[float, float]:
@@ -156,7 +173,7 @@ def largest_error(truth: Segment, found: tuple[Segment, ...]) -> tuple[float, fl
     for segment in found:
         start = max(truth.dance_start, segment.dance_start)
         end = min(truth.dance_end, segment.dance_end)
-        if end - start > 0.1:
+        if end - start > MIN_COMMON_SECONDS:
             covered += end - start
             gap = np.abs(_difference(truth, segment, np.array([start, end])))
             worst = max(worst, float(gap.max()) * 1000)
@@ -182,8 +199,8 @@ def _joined(found: tuple[Segment, ...]) -> list[Segment]:
         if out:
             last = out[-1]
             at = np.array([segment.dance_start])
-            same_line = abs(float(_difference(last, segment, at)[0])) < 0.02
-            if same_line and segment.dance_start - last.dance_end < 0.3:
+            same_line = abs(float(_difference(last, segment, at)[0])) < SAME_LINE_SECONDS
+            if same_line and segment.dance_start - last.dance_end < MAX_PAUSE_SECONDS:
                 out[-1] = Segment(last.dance_start, segment.dance_end, last.offset, last.speed)
                 continue
         out.append(segment)
@@ -202,4 +219,6 @@ def _listed(place: Segment, answer: Answer) -> bool:
     middle = (place.dance_start + place.dance_end) / 2
     said = [(s.offset, s.speed) for s in answer.segments] + list(answer.candidates)
     wanted = place.speed * middle + place.offset
-    return any(abs(speed * middle + offset - wanted) <= 0.1 for offset, speed in said)
+    return any(
+        abs(speed * middle + offset - wanted) <= SAME_PLACE_SECONDS for offset, speed in said
+    )

@@ -7,7 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.alignment.scoring import GROUP_ORDER, LEAST_COVER, LIMIT_MS, Score
+from benchmarks.alignment.scoring import (
+    GROUP_ORDER,
+    LIMIT_MS,
+    MIN_COVER,
+    SURE_CONFIDENCE,
+    WRONG_MS,
+    Score,
+)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -41,7 +48,7 @@ def by_method(scores: Sequence[Score]) -> str:
         reject = [s for s in own if s.group == "to reject"]
         accepted = [s for s in own if s.matched and s.group != "another part"]
         wrong = [s for s in accepted if s.wrong]
-        sure = [s for s in wrong if (s.confidence is None or s.confidence >= 0.9)]
+        sure = [s for s in wrong if (s.confidence is None or s.confidence >= SURE_CONFIDENCE)]
         count = len(one_answer)
         rows.append([
             method,
@@ -128,7 +135,7 @@ def reliability(scores: Sequence[Score], method: str) -> str:
             right = sum(s.right for s in inside)
             rows.append([f"{low:.2f}–{min(1, high):.2f}", str(len(inside)), f"{mean:.2f}",
                          _share(right, len(inside))])  # fmt: skip
-    sure = [s for s in own if (s.confidence or 0) >= 0.9]
+    sure = [s for s in own if (s.confidence or 0) >= SURE_CONFIDENCE]
     rows.append(
         ["0.90 and more", str(len(sure)), "", _share(sum(s.right for s in sure), len(sure))]
     )
@@ -141,7 +148,7 @@ def estimates(scores: Sequence[Score], method: str) -> str:
         (s.estimated_ms, s.error_ms)
         for s in scores
         if s.method == method and s.estimated_ms is not None
-        if s.matched and s.error_ms is not None and s.error_ms <= 100
+        if s.matched and s.error_ms is not None and s.error_ms <= WRONG_MS
     ]
     rows = []
     edges = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0, np.inf)
@@ -180,7 +187,7 @@ def failures(scores: Sequence[Score], method: str) -> str:
 
 def fault_of(s: Score) -> str | None:  # noqa: PLR0911  (one line a fault reads best)
     """What is wrong with an answer, or ``None`` when it meets its goal."""
-    sure = " (sure)" if (s.confidence or 0) >= 0.9 else ""
+    sure = " (sure)" if (s.confidence or 0) >= SURE_CONFIDENCE else ""
     if s.failure:
         return "0 crashed"
     if not s.shares_music:
@@ -191,7 +198,7 @@ def fault_of(s: Score) -> str | None:  # noqa: PLR0911  (one line a fault reads 
         return "3 missed"
     if s.handled is not None:
         return None if s.handled else "4 not said to be ambiguous"
-    if s.cover < LEAST_COVER:
+    if s.cover < MIN_COVER:
         return "5 covers too little"
     if s.group == "takes" and not takes_right(s):
         return "5 takes"

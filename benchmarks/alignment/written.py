@@ -44,6 +44,8 @@ PART_SECONDS = 0.5
 """Length of a part that is the music or is not."""
 MIN_CORRELATION = 0.5
 """Correlation from which a part is the music."""
+MAX_DRIFT_RATIO = 2e-3
+"""Speeds this near to 1 are clocks that drift."""
 MIN_LEVEL = 0.003
 """Level of the clean track below which nothing is known."""
 
@@ -121,7 +123,7 @@ def measure_video(path: Path, case: Case) -> Written:
         own = piece(sound, part.result_start, part.seconds)
         segment = part.segment
         start = segment.speed * part.dance_start + segment.offset
-        kept = abs(segment.speed - 1) > 2e-3 and not segment.pitch_moved
+        kept = abs(segment.speed - 1) > MAX_DRIFT_RATIO and not segment.pitch_moved
         length = STRETCHED_WINDOW_SECONDS if kept else WINDOW_SECONDS
         if kept:
             source = song[round(start * clips.RATE) :]

@@ -209,7 +209,8 @@ def record(
         music = warp.stretch(reference, RATE, at, length, speed, engine, semitones)
     dance = np.zeros(count, dtype=np.float32)
     dance[first : first + len(music)] = music[: count - first]
-    return dance, Segment(begin, end, offset, speed, speed != 1 and engine is None, semitones)
+    pitch_moved = speed != 1 and engine is None
+    return dance, Segment(begin, end, offset, speed, pitch_moved=pitch_moved, semitones=semitones)
 
 
 def room_tone(count: int, seed: int, level: float = 0.001) -> Samples:

@@ -101,7 +101,9 @@ def _assemble(
         pieces.append(take * edge * edge[::-1])
         begin = now / RATE
         now += len(take)
-        truth.append(Segment(begin, now / RATE, start - speed * begin, speed, speed != 1))
+        truth.append(
+            Segment(begin, now / RATE, start - speed * begin, speed, pitch_moved=speed != 1)
+        )
     pieces.append(np.zeros(2 * RATE, dtype=np.float32))
     dance = np.concatenate(pieces)
     music = phone(dance, draw)

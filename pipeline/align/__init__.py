@@ -17,12 +17,11 @@ import importlib
 from collections.abc import Callable
 
 from pipeline.align.judge import judge
-from pipeline.align.shared.hint import Hint
 from pipeline.align.shared.joints import with_joints
 from pipeline.align.shared.usable import SoundReport, describe_sound
-from pipeline.model import VARIANTS, MethodAlignment, Progress, Sound
+from pipeline.model import VARIANTS, LineMap, MethodAlignment, Progress, Sound
 
-__all__ = ["METHODS", "Hint", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
+__all__ = ["METHODS", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
 
 Method = Callable[..., MethodAlignment]
 """``method(dance, reference, *, hint=None, progress=None)``."""
@@ -35,7 +34,7 @@ def _method(module: str, name: str) -> Method:
         dance: Sound,
         reference: Sound,
         *,
-        hint: Hint | None = None,
+        hint: LineMap | None = None,
         progress: Progress | None = None,
     ) -> MethodAlignment:
         function: Method = getattr(importlib.import_module(module), name)

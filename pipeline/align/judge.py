@@ -37,10 +37,6 @@ TAKE, APART = 6.0, 1.0
 INDEPENDENCE = 0.66
 """How much a second method's word counts: 1 less the correlation of both methods' mistakes, 0.34
 on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/alignment/independence.py``)."""
-LIMITS_MS = "limits_ms"
-"""What a method's details call the milliseconds within which its limits usually are."""
-PRESENT = "present"
-"""What they call it, 1 or 0, that the music is surely there, wherever else it fits."""
 SAME_PLACE = 0.1
 """Seconds: candidates nearer than this are one."""
 
@@ -126,7 +122,7 @@ def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
     return [
         two
         for two in other
-        if two.dance_end - two.dance_start >= TAKE
+        if two.length >= TAKE
         and all(
             max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end) >= APART
             for one in mine
@@ -147,20 +143,15 @@ def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[C
     for candidate in sorted(
         (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
     ):
-        place = candidate.speed * middle + candidate.offset
-        if all(abs(place - (c.speed * middle + c.offset)) > SAME_PLACE for c in chosen):
+        place = candidate.line.reference_time(middle)
+        if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE for c in chosen):
             chosen.append(candidate)
     return tuple(chosen[:8])
 
 
-def trust(answer: MethodAlignment) -> float:
-    """The highest confidence that a method's look at what should be heard allows."""
-    return float(answer.evidence.details.get("trust", 1.0))
-
-
 def limits_ms(answer: MethodAlignment) -> float:
     """Milliseconds within which a method's limits usually are."""
-    return float(answer.evidence.details.get(LIMITS_MS, float("inf")))
+    return float("inf") if answer.limits_ms is None else answer.limits_ms
 
 
 def surest(answer: MethodAlignment) -> tuple[float, float]:
@@ -170,12 +161,12 @@ def surest(answer: MethodAlignment) -> tuple[float, float]:
 
 def heard_somewhere(answer: MethodAlignment) -> bool:
     """Whether a method is sure that the music is there, and only not where of several places."""
-    return answer.ambiguous and answer.evidence.details.get(PRESENT) == 1.0
+    return answer.ambiguous and answer.present
 
 
 def echo(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
-    return trust(answer) <= ECHO
+    return answer.confidence_cap <= ECHO
 
 
 def contrary(matched: Sequence[MethodAlignment]) -> bool:
@@ -205,7 +196,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5
-        return Alignment(False, False, confidence, (), (), None, None, reason, dict(answers))
+        return Alignment(
+            matched=False, confidence=confidence, reason=reason, variants=dict(answers)
+        )
     first = matched[0]
     segments, told = first.segments, first.told
     for second in matched[1:]:
@@ -220,7 +213,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):
         segments = bounded(segments, careful.segments, told, told_on(first, careful))
-    main = max(first.segments, key=lambda s: s.dance_end - s.dance_start)
+    main = max(first.segments, key=lambda s: s.length)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     exact = most_exact(matched, agreement)
     segments = on_lines(segments, exact.segments)
@@ -238,7 +231,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = 1 - (1 - matched[0].confidence) * (1 - INDEPENDENCE * matched[1].confidence)
         if agreement is None or agreement > VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
-            other = max(matched[1].segments, key=lambda s: s.dance_end - s.dance_start)
+            other = max(matched[1].segments, key=lambda s: s.length)
             candidates = (
                 Candidate(main.offset, main.speed, first.confidence),
                 Candidate(other.offset, other.speed, matched[1].confidence),
@@ -248,17 +241,16 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = min(confidence, ONE_EAR)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
-    confidence = min(confidence, *(trust(a) for a in matched))
+    confidence = min(confidence, *(a.confidence_cap for a in matched))
     if ambiguous:
         confidence = min(confidence, 0.5)
     return Alignment(
-        True,
-        ambiguous,
-        confidence,
-        segments,
-        candidates,
-        agreement,
-        error,
-        None,
-        {name: exacter(a, exact, agreement) for name, a in answers.items()},
+        matched=True,
+        ambiguous=ambiguous,
+        confidence=confidence,
+        segments=segments,
+        candidates=candidates,
+        agreement_ms=agreement,
+        error_ms=error,
+        variants={name: exacter(a, exact, agreement) for name, a in answers.items()},
     )

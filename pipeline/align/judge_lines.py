@@ -30,7 +30,7 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
             for two in second
         ]
         length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
-        if length <= min(1.0, 0.25 * (one.dance_end - one.dance_start)):
+        if length <= min(1.0, 0.25 * one.length):
             continue
         for time in (
             max(one.dance_start, two.dance_start),
@@ -60,7 +60,7 @@ def own_error(answer: MethodAlignment, agreement: float) -> float:
     said = float("inf") if answer.error_ms is None else answer.error_ms
     if agreement > CONFIRMED:
         return said
-    return min(said, float(answer.evidence.details.get("line_ms", said)))
+    return said if answer.line_ms is None else min(said, answer.line_ms)
 
 
 def most_exact(matched: Sequence[MethodAlignment], agreement: float | None) -> MethodAlignment:
@@ -79,7 +79,7 @@ def on_lines(segments: Sequence[Segment], exact: Sequence[Segment]) -> tuple[Seg
         same = paired(segment, exact)
         mutual = len(same) == 1 and paired(same[0], segments) == [segment]
         line = same[0] if mutual else segment
-        result.append(replace(segment, offset=line.offset, speed=line.speed))
+        result.append(segment.on(line.line))
     return tuple(result)
 
 

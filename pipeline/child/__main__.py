@@ -1,9 +1,9 @@
 """The child process of one task: ``python -m pipeline.child``.
 
 Standard input: one line of JSON (the job and its limits), then kept open for as long as the parent
-lives. Standard output: one JSON object a line (``pipeline.job.events``, of which the last one
-tells the end). Standard error: the log. When standard input ends, the parent is
-gone (also by SIGKILL) or wants an end: the whole process group, ffmpeg included, is killed.
+lives. Standard output: one JSON object a line (``pipeline.job.events``), the last one for the end.
+Standard error: the log. When standard input ends, the parent is gone (also by SIGKILL) or wants an
+end: the whole process group, ffmpeg included, is killed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipeline.limits import GivenLimits
+
 if TYPE_CHECKING:
     from pipeline.job.events import End, Event
-
-from pipeline.limits import GivenLimits
 
 NICENESS = 10
 """Media work yields to the page."""
@@ -52,7 +52,7 @@ def _end_with_parent(source: BinaryIO) -> None:
 
 
 def main() -> int:
-    """Runs the job of standard input; exit code 0 when an outcome or an error was told."""
+    """Runs the job of standard input; exit code 0 when an outcome or an error was reported."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)  # so that ending this process's group ends nobody else
     # Libraries that print must not break the line protocol.
@@ -80,14 +80,14 @@ def main() -> int:
         _load(request["kind"])
         _limit(limits.task_memory_mb, limits.task_timeout)
         report(_do(request, report, limits))
-    except Exception as error:  # noqa: BLE001 - the process boundary: told to the parent as data
-        from pipeline.reasons import reason_of, told
+    except Exception as error:  # noqa: BLE001 - the process boundary: the parent gets it as data
+        from pipeline.reasons import public_text, reason_of
 
         report(
             ErrorEvent(
                 reason=reason_of(error),
                 role=getattr(error, "role", None),
-                text=told(error),
+                text=public_text(error),
                 detail=getattr(error, "detail", "") or traceback.format_exc(),
             )
         )

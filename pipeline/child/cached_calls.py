@@ -19,8 +19,8 @@ from pipeline.child.supervise import CallResult, broken, call
 log = logging.getLogger(__name__)
 
 _PLACE = "_retrack_background"
-_KEPT = 200
-"""Answers that are remembered at least; more only for as long as others are being made."""
+_MAX_ANSWERS = 200
+"""How many answers are remembered; more only for as long as others are being made."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def fetch(
         if answer is None:
             # What is still being made stays: asked for again, it would push out the next.
             done = [k for k, future in calls.asked.items() if future.done()]
-            for old in done[: max(0, len(calls.asked) - _KEPT + 1)]:
+            for old in done[: max(0, len(calls.asked) - _MAX_ANSWERS + 1)]:
                 del calls.asked[old]
             asked = _Asked(name, arguments, timeout)
             answer = calls.asked[key] = asked.answer

@@ -26,7 +26,7 @@ from pipeline import reasons
 from pipeline.job.events import End, ErrorEvent, Report, ValueEvent, from_json
 from pipeline.job.model import Outcome
 from pipeline.limits import limits_to_json
-from pipeline.reasons import UNMAPPED, reason_of, told
+from pipeline.reasons import UNMAPPED, public_text, reason_of
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def _supervise(
 
 
 def _ended(end: End) -> ChildResult[Any]:
-    """The result that the child's last event tells."""
+    """The result from the child's last event."""
     if isinstance(end, ErrorEvent):
         return ChildResult(**asdict(end))
     return ChildResult(outcome=end.value if isinstance(end, ValueEvent) else end)
@@ -195,4 +195,4 @@ def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResu
 
 def broken(error: Exception) -> ChildResult[Any]:
     """The result of work that could not be begun, or whose supervision broke."""
-    return ChildResult(reason=reason_of(error), text=told(error))
+    return ChildResult(reason=reason_of(error), text=public_text(error))

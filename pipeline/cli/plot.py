@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from pipeline.job.model import Outcome
+from pipeline.model import LineMap
 
 WIDTH_PIXELS, PANEL_PIXELS, MARGIN_PIXELS, LEFT_PIXELS = 1200, 190, 42, 70
 WHITE, INK, GREY, GRID = (255, 255, 255), (30, 30, 40), (120, 120, 130), (226, 226, 232)
@@ -50,18 +51,16 @@ class _Panel:
         self,
         wave: Mapping[str, Any],
         colour: tuple[int, int, int],
-        offset: float,
-        speed: float,
+        line: LineMap,
         middle: float,
         within: tuple[float, float] = (-inf, inf),
     ) -> None:
-        """One waveform; column i stands at (time - offset) / speed on the dance's line, of which
-        only ``within`` (seconds) is drawn."""
+        """One waveform; on the dance's time line, of which only ``within`` (seconds) is drawn."""
         low, high = wave["low"], wave["high"]
         scale = max((*map(abs, low), *high, 1e-6))
         for index, (bottom, top) in enumerate(zip(low, high, strict=True)):
             time = (index + 0.5) / len(low) * wave["duration"]
-            at = (time - offset) / speed
+            at = line.dance_time(time)
             x = self.x(at)
             if within[0] <= at <= within[1] and LEFT_PIXELS <= x <= WIDTH_PIXELS - 20:
                 ends = [(x, self.y(middle + top / scale * 0.22))]
@@ -97,10 +96,9 @@ def draw(outcome: Outcome, target: Path) -> None:
     canvas = ImageDraw.Draw(image)
     answer = outcome.alignment
     several = len(answer["segments"]) > 1  # each has a line of its own
-    offset = answer["offset"] if answer["matched"] else 0.0
-    speed = answer["speed"] if answer["matched"] else 1.0
-    first = min(0.0, -offset / speed)
-    last = max(waves["dance"]["duration"], (waves["reference"]["duration"] - offset) / speed)
+    line = LineMap(answer["offset"], answer["speed"]) if answer["matched"] else LineMap(0.0)
+    first = min(0.0, line.dance_time(0.0))
+    last = max(waves["dance"]["duration"], line.dance_time(waves["reference"]["duration"]))
     if several:
         first, last = 0.0, waves["dance"]["duration"]
     panel = _Panel(canvas, 0, first, last)
@@ -110,20 +108,20 @@ def draw(outcome: Outcome, target: Path) -> None:
         canvas.rectangle(box, fill=MATCHED)
     of_which = f"{len(answer['segments'])} parts, the longest: " if several else ""
     says = (
-        f"{of_which}reference_time = {speed:.6f} * dance_time {offset:+.4f} s, "
+        f"{of_which}reference_time = {line.speed:.6f} * dance_time {line.offset:+.4f} s, "
         f"confidence {answer['confidence']:.2f}"
         if answer["matched"]
         else f"not matched ({answer['reason']})"
     )
     panel.frame(f"dance (top) and reference (bottom) on the dance's time line, seconds: {says}")
-    panel.wave(waves["dance"], COLOURS["dance"], 0.0, 1.0, 0.75)
+    panel.wave(waves["dance"], COLOURS["dance"], LineMap(0.0), 0.75)
     song, colour = waves["reference"], COLOURS["reference"]
     if several:
         for one in answer["segments"]:
             stretch = (one["dance_start"], one["dance_end"])
-            panel.wave(song, colour, one["offset"], one["speed"], 0.25, stretch)
+            panel.wave(song, colour, LineMap(one["offset"], one["speed"]), 0.25, stretch)
     else:
-        panel.wave(song, colour, offset, speed, 0.25)
+        panel.wave(song, colour, line, 0.25)
     for row, (name, curve) in enumerate(curves.items(), start=1):
         xs, ys = curve["offsets"], curve["scores"]
         panel = _Panel(canvas, row, min(xs), max(xs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.model import Alignment, Candidate, Evidence, MethodAlignment, Segment
+from pipeline.model import Alignment, Candidate, MethodAlignment, Segment, longest
 
 DIGITS = 6
 """Microseconds: far below what is measured, and short enough for a person to read."""
@@ -50,18 +50,14 @@ def _candidate_to_json(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _longest(segments: tuple[Segment, ...]) -> Segment | None:
-    return max(segments, key=lambda s: s.dance_end - s.dance_start, default=None)
-
-
 def _answer_to_json(answer: MethodAlignment | Alignment) -> dict[str, Any]:
     """What one method's answer and the task's answer have in common."""
-    longest = _longest(answer.segments)
+    main = longest(answer.segments)
     return {
         "matched": answer.matched,
         "ambiguous": answer.ambiguous,
-        "offset": _round(longest.offset) if longest else None,
-        "speed": _round(longest.speed, 8) if longest else None,
+        "offset": _round(main.offset) if main else None,
+        "speed": _round(main.speed, 8) if main else None,
         "confidence": _round(answer.confidence, 4),
         "error_ms": _round(answer.error_ms, 3),
         "reason": answer.reason,
@@ -73,7 +69,7 @@ def _answer_to_json(answer: MethodAlignment | Alignment) -> dict[str, Any]:
 def by_hand(alignment: Alignment) -> bool:
     """Whether the answer is a person's place alone: no method found anything to refine it by."""
     matched = [answer for answer in alignment.variants.values() if answer.matched]
-    return bool(matched) and all(a.evidence.details.get("refined") == 0 for a in matched)
+    return bool(matched) and all(answer.refined is False for answer in matched)
 
 
 def alignment_to_json(
@@ -93,10 +89,15 @@ def alignment_to_json(
     }
 
 
-def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
-    """What the plots show for one method."""
+def evidence_to_json(answer: MethodAlignment) -> dict[str, Any]:
+    """What the plots show for one method, and the figures behind its answer."""
+    evidence = answer.evidence
+    names = ("score", "weight", "confidence_cap", "line_ms", "limits_ms", "refined")
     return {
         "offsets": [_round(x, 4) for x in evidence.offsets],
         "scores": [_round(x, 4) for x in evidence.scores],
-        "details": {name: _round(x) for name, x in evidence.details.items()},
+        "details": {
+            **{name: _round(getattr(answer, name)) for name in names},
+            **{name: _round(x) for name, x in evidence.details.items()},
+        },
     }

@@ -20,7 +20,7 @@ class Job:
     """Folder for the results ``<stem>_<variant>.mp4``; made when missing."""
     stem: str
     scratch: Path
-    """Folder for what is needed only meanwhile; the caller removes it."""
+    """Scratch folder; the caller removes it."""
     variants: tuple[VariantName, ...] = VARIANTS
     options: Mapping[str, Any] = field(default_factory=dict)
     """``pipeline.plan.options.RenderOptions`` as JSON."""

@@ -19,6 +19,8 @@ WEIGHTS: Mapping[str, float] = {
 
 REPORT_SECONDS = 0.25
 """Between two reports within a stage; a stage's start is always reported."""
+MIN_SHARE = 0.05
+"""Below this an extrapolation says more about chance than about the time left."""
 
 
 class StageClock:
@@ -66,8 +68,7 @@ class StageClock:
         now = self._last_report = self._clock()
         done = (self._done + self._weights.get(self._stage, 0.0) * fraction) / self._total
         elapsed = now - self._begin
-        # Before 5 % an extrapolation says more about chance than about the time left.
-        left = elapsed * (1.0 - done) / done if done > 0.05 else None
+        left = elapsed * (1.0 - done) / done if done > MIN_SHARE else None
         self._report(
             ProgressEvent(
                 stage=self._stage,

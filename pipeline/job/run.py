@@ -1,8 +1,8 @@
 """One job from two files to results: an ordinary function of its inputs.
 
 Called directly by the command line, by the child process of a task (``pipeline.child``),
-and by any other engine's worker. It knows no store and no page. What happens meanwhile goes to
-``report`` (``pipeline.job.events``).
+and by any other engine's worker. It knows no store and no page. While it runs it calls ``report``
+with events (``pipeline.job.events``).
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ def run(job: Job, report: Report, settings: Limits) -> Outcome:
     The two methods answer first and are judged together, since that costs little beside
     the rendering and keeps a result that one of them would reject from being shown.
     """
-    with ExitStack() as meanwhile:
-        return _run(job, report, settings, meanwhile)
+    with ExitStack() as background:
+        return _run(job, report, settings, background)
 
 
-def _run(job: Job, report: Report, settings: Limits, meanwhile: ExitStack) -> Outcome:
-    """``run``; what goes on beside it ends with ``meanwhile``."""
+def _run(job: Job, report: Report, settings: Limits, background: ExitStack) -> Outcome:
+    """Body of ``run``. Background work is registered on ``background`` and cancelled when that
+    closes."""
     from pipeline.job import warnings as warning
     from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
     from pipeline.media.transport import one_clock
@@ -59,11 +60,11 @@ def _run(job: Job, report: Report, settings: Limits, meanwhile: ExitStack) -> Ou
     job = replace(job, dance=dance.path, reference=reference.path)
     warnings += warning.joined("dance", dance.joints)
     warnings += warning.joined("reference", reference.joints)
-    files = inspect(job, settings, meanwhile)
+    files = inspect(job, settings, background)
 
     evidence: dict[str, Any] = {}
     if job.plans is None:
-        found = find_alignment(job, files, clock, settings, meanwhile)
+        found = find_alignment(job, files, clock, settings, background)
         alignment, sounds, evidence = found.alignment, found.sounds, found.evidence
         summary: Mapping[str, Any] = {**alignment_to_json(alignment, job.hint), **found.tracks}
         matched, reason = alignment.matched, alignment.reason

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
-from pipeline.job.answers import answer_by_hand, no_answer
+from pipeline.job.answers import answer_by_hand
 from pipeline.job.background import BackgroundWork, run_in_background
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
@@ -21,12 +21,13 @@ from pipeline.media.probe import probe
 from pipeline.model import (
     VARIANTS,
     Alignment,
+    LineMap,
     MethodAlignment,
     Progress,
     VariantName,
 )
 from pipeline.previews.waveform import peaks
-from pipeline.reasons import InputError, RenderError, reason_of, told
+from pipeline.reasons import InputError, RenderError, public_text, reason_of
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def placed(job: Job) -> bool:
     return job.hint is not None or job.plans is not None
 
 
-def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
-    """Probes both files; raises ``InputError``. The reference comes first, since decoding it is
-    the longest of what the rest waits for: that begins at once, and ends with ``meanwhile``."""
+def inspect(job: Job, settings: Limits, background: ExitStack) -> Files:
+    """Probes both files; raises ``InputError``. The reference comes first, since decoding it takes
+    longest: that begins at once, and is cancelled when ``background`` closes."""
     reference = _described(job, "reference", settings)
 
-    def listen(progress: Progress) -> tuple[PcmSound, ...]:
+    def decode_reference(progress: Progress) -> tuple[PcmSound, ...]:
         return decode_tracks(
             job.reference,
             reference,
@@ -96,7 +97,9 @@ def inspect(job: Job, settings: Limits, meanwhile: ExitStack) -> Files:
 
     reference_decode = None
     if job.plans is None:
-        reference_decode = meanwhile.enter_context(run_in_background("decode-reference", listen))
+        reference_decode = background.enter_context(
+            run_in_background("decode-reference", decode_reference)
+        )
     # A dance that a person places by hand may be mute.
     dance = _described(
         job, "dance", settings, need_sound=not placed(job), need_picture=not job.align_only
@@ -118,13 +121,13 @@ def _described(
 
 
 def find_alignment(
-    job: Job, files: Files, clock: StageClock, settings: Limits, meanwhile: ExitStack
+    job: Job, files: Files, clock: StageClock, settings: Limits, background: ExitStack
 ) -> Found:
     """Decodes the sounds once, asks both methods, and lets the judge make one answer.
 
-    Where a file has several sound tracks, the pair that fits best is the answer. What goes on
-    beside it ends with ``meanwhile``. A method that breaks counts as not matched, so that the
-    other still answers; when all break, the first error is raised.
+    Where a file has several sound tracks, the pair that fits best is the answer. Background work is
+    registered on ``background``. A method that breaks counts as not matched, so that the other
+    still answers; when all break, the first error is raised.
     """
     clock.start("decode")
     dances, references = _all_sounds(job, files, clock, settings)
@@ -144,12 +147,12 @@ def find_alignment(
                 job.scratch,
                 settings=settings,
             )
-            early_sound = meanwhile.enter_context(run_in_background("encode-early", work))
+            early_sound = background.enter_context(run_in_background("encode-early", work))
     # SciPy, which takes a while: the encoder is at work already.
     from pipeline import align
     from pipeline.job import tracks
 
-    hint = align.Hint(*job.hint) if job.hint else None
+    hint = LineMap(*job.hint) if job.hint else None
     if hint is None:
         dances = _with_music(dances)
     else:  # where nothing fits nearby, the first pair stays
@@ -168,7 +171,7 @@ def find_alignment(
         except Exception as error:
             log.exception("the method %s broke", name)
             broken.append(error)
-            return no_answer(name, reason_of(error))
+            return MethodAlignment(method=name, reason=reason_of(error))
 
     def begin(name: str) -> Progress:
         clock.start(f"align_{name}")
@@ -186,23 +189,23 @@ def find_alignment(
     }
     alignment = align.judge(answers)
     evidence: dict[str, Any] = {
-        "variants": {name: evidence_to_json(a.evidence) for name, a in answers.items()},
+        "variants": {name: evidence_to_json(a) for name, a in answers.items()},
         "waveforms": {
             "dance": _waveform(best.dance),
             "reference": _waveform(best.reference),
         },
     }
-    told = tracks.said(
+    track_facts = tracks.said(
         alignment,
         (files.dance, best.dance, job.dance_track is not None),
         (files.reference, best.reference, job.reference_track is not None),
         len(dances) * len(references) - len(candidates),
     )
-    return Found(alignment, Sounds(best.dance, best.reference, early_sound), evidence, told)
+    return Found(alignment, Sounds(best.dance, best.reference, early_sound), evidence, track_facts)
 
 
 def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
-    """The tracks in which anything can be heard; raises ``InputError`` without any."""
+    """The tracks that are not silent; raises ``InputError`` without any."""
     from pipeline import align
 
     reports = [align.describe_sound(sound) for sound in dances]
@@ -331,6 +334,6 @@ def render_variant(
         )
     except Exception as error:  # the other variant goes on
         log.exception("rendering %s failed", name)
-        return VariantOutcome("failed", reason=reason_of(error), text=told(error))
+        return VariantOutcome("failed", reason=reason_of(error), text=public_text(error))
     log.info("%s: picture %s; sound %s", name, report.picture, report.sound)
     return VariantOutcome("success", str(out), plan=plan.to_json(), notes=plan.notes)

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.media.identical import same_bytes
 from pipeline.media.info import MediaInfo, Role
 from pipeline.media.truncation import ends_early
-from pipeline.model import Alignment
+from pipeline.model import Alignment, longest
 
 Notice = dict[str, Any]
 """``code``, and what its text needs: ``at`` is a time in seconds, ``semitones`` a distance."""
@@ -59,10 +59,10 @@ def same_file(dance: Path, reference: Path) -> list[Notice]:
 
 def other_key(alignment: Alignment) -> list[Notice]:
     """The warning that the dance's music is in another key than what is put under it."""
-    longest = alignment.longest
-    if longest is None or not longest.semitones:
+    main = longest(alignment.segments)
+    if main is None or not main.semitones:
         return []
-    return [{"code": "other_key", "semitones": longest.semitones}]
+    return [{"code": "other_key", "semitones": main.semitones}]
 
 
 def of_results(notes: Iterable[str]) -> list[Notice]:

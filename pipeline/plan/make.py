@@ -17,7 +17,6 @@ whose pictures are exactly the first ones to be shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -129,7 +128,7 @@ def revise(
 
 def nudged(segment: Segment, later: float) -> Segment:
     """The segment with its music played ``later`` seconds later."""
-    return replace(segment, offset=segment.offset - segment.speed * later)
+    return segment.on(segment.line.shifted(later))
 
 
 def _extent(frames: FrameTimes) -> tuple[float, float]:
@@ -160,8 +159,8 @@ def music_stretches(
             end = last if number == len(ordered) - 1 and not segment.ends else end
         else:
             low, high = bounds.music_start, bounds.music_end
-        start = max(start, first, (low - segment.offset) / segment.speed)
-        end = min(end, last, (high - segment.offset) / segment.speed)
+        start = max(start, first, segment.line.dance_time(low))
+        end = min(end, last, segment.line.dance_time(high))
         if found:
             start = max(start, found[-1].end)
         if end - start >= MIN_PIECE_SECONDS:
@@ -260,8 +259,7 @@ def follow_the_frames(stretches: list[Music], begin: float, finish: float) -> li
         start, end = max(music.start, begin), min(music.end, finish)
         near = 0 < music.start - begin <= KEY_FRAME_SECONDS + ROUNDING_SECONDS
         if number == 0 and near and not music.segment.begins:
-            reach = -music.segment.offset / music.segment.speed
-            start = max(begin, reach)
+            start = max(begin, music.segment.line.dance_time(0.0))
         if end > start:
             kept.append(Music(start, end, music.segment))
     return kept

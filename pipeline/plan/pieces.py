@@ -41,10 +41,6 @@ class Music:
     end: float
     segment: Segment
 
-    def reference_time(self, dance_time: float) -> float:
-        """Seconds on the reference's line."""
-        return self.segment.speed * dance_time + self.segment.offset
-
 
 def static_gain(loudness: Loudness | None, options: RenderOptions, dance_peak: float) -> float:
     """The music's one static gain (decibels): min(-14 LUFS - integrated, -1 dB - true peak), less
@@ -108,11 +104,11 @@ def _piece(
 ) -> Piece:
     if music is None:
         return Piece("dance", low - begin, high - begin, low, fade_in=fade_in, fade_out=fade_out)
-    speed = music.segment.speed
-    source_start = music.reference_time(low)
+    line, speed = music.segment.line, music.segment.speed
+    source_start = line.reference_time(low)
     if abs(speed - 1.0) * length < SAME_SPEED_SECONDS:
         middle = (low + high) / 2
-        source_start = music.reference_time(middle) - (middle - low)
+        source_start = line.reference_time(middle) - (middle - low)
         speed, stretch = 1.0, "none"
     elif music.segment.pitch_moved or abs(speed - 1.0) < MAX_DRIFT_RATIO:
         stretch = "resample"

@@ -24,9 +24,9 @@ from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import is_reference_only, sound_action, static_gain
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.render.mix import (
-    BLOCK,
+    BLOCK_SAMPLES,
     CHANNELS,
-    RATE,
+    RATE_HZ,
     Block,
     Place,
     Sources,
@@ -36,18 +36,19 @@ from pipeline.render.mix import (
 from pipeline.scratch import check_free
 from pipeline.sound.decode import PcmSound
 
-BIT_RATE = 320_000
-"""Bits a second."""
+BIT_RATE_BPS = 320_000
 ENCODER = (
     *("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-aac_ms", "0"),
-    *("-b:a", str(BIT_RATE)),
+    *("-b:a", str(BIT_RATE_BPS)),
 )
 """ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
 takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo. Its search for
 mid/side stereo takes half of its time, and what it saves is 64 kb/s of sound beside the picture's
 megabits: ``python -m benchmarks.render.encoder`` measures them all."""
-MARGIN = 0.25
-"""How much of the reference is encoded beyond a result's ends, for the other one (seconds)."""
+MARGIN_SECONDS = 0.25
+"""How much of the reference is encoded beyond a result's ends, for the other one."""
+MAX_MISSING_SECONDS = 1e-3
+"""An encoding that ends this much too early still covers a result."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def sound_file(
     wide, zero = _widened(plan)
     key = hashlib.sha256(recipe.to_json().encode()).hexdigest()[:16]
     target = scratch / f"sound-{key}.m4a"
-    total = max(1, round(wide.duration * RATE))
-    check_free(scratch, round(wide.duration * BIT_RATE / 8))
+    total = max(1, round(wide.duration * RATE_HZ))
+    check_free(scratch, round(wide.duration * BIT_RATE_BPS / 8))
     sources = Sources(wide, dance, reference, settings)
     plain = _plain(wide)
     with _removed_on_failure(target):
@@ -149,11 +150,11 @@ def encode_early(
     copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
     if copied or track.edits or options.room_sound > 0 or options.portable or options.keep_all:
         return False
-    check_free(scratch, round(sound.duration * BIT_RATE / 8))
+    check_free(scratch, round(sound.duration * BIT_RATE_BPS / 8))
     target = scratch / "sound-early.m4a"
     place = (reference, info, sound.stream)
     with _removed_on_failure(target):
-        _encode_piece(piece, place, settings, target, round(sound.duration * RATE), progress)
+        _encode_piece(piece, place, settings, target, round(sound.duration * RATE_HZ), progress)
     recipe = Recipe(
         reference=str(reference.absolute()),
         stream=sound.stream,
@@ -181,14 +182,14 @@ def encode(
     """Writes ``samples`` (48 kHz stereo) as AAC-LC into ``target`` (MP4). ``total`` is how many
     there are, for the progress. Raises ``FfmpegError``."""
     arguments = [
-        *("-f", "f32le", "-ar", str(RATE), "-ac", str(CHANNELS), "-i", "pipe:0"),
+        *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", str(CHANNELS), "-i", "pipe:0"),
         *(*ENCODER, "-f", "mp4", "-y", ffmpeg.file_url(target)),
     ]
     with ffmpeg.process(arguments, write=True) as pipe:
         for number, block in enumerate(samples):
             pipe.write(block.astype("<f4").tobytes())
             if progress is not None:
-                progress(min(1.0, (number + 1) * BLOCK / total))
+                progress(min(1.0, (number + 1) * BLOCK_SAMPLES / total))
 
 
 def _encode_piece(
@@ -208,11 +209,11 @@ def _encode_piece(
         *decode_arguments(
             piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
         ),
-        *("-ar", str(RATE), *ENCODER),
+        *("-ar", str(RATE_HZ), *ENCODER),
         *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
         *("-f", "mp4", "pipe:1"),
     ]
-    expected = max(1.0, total / RATE * BIT_RATE / 8)
+    expected = max(1.0, total / RATE_HZ * BIT_RATE_BPS / 8)
     size = 0
     with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
         while data := os.read(pipe.fileno(), 1 << 16):
@@ -266,7 +267,7 @@ def _covered(wanted: Recipe, there: Recipe) -> float | None:
         return None
     begin = mine.source_start - other.source_start
     rest = other.end - begin - mine.end
-    return begin if begin >= 0 and rest >= -1e-3 else None
+    return begin if begin >= 0 and rest >= -MAX_MISSING_SECONDS else None
 
 
 def _widened(plan: RenderPlan) -> tuple[RenderPlan, float]:
@@ -275,8 +276,8 @@ def _widened(plan: RenderPlan) -> tuple[RenderPlan, float]:
     piece = _plain(plan)
     if piece is None or piece.start != 0:
         return plan, 0.0
-    before = min(MARGIN, piece.source_start)
-    after = min(MARGIN, max(0.0, plan.bounds.end - piece.source_start - piece.end))
+    before = min(MARGIN_SECONDS, piece.source_start)
+    after = min(MARGIN_SECONDS, max(0.0, plan.bounds.end - piece.source_start - piece.end))
     end = piece.end + before + after
     wide = replace(piece, source_start=piece.source_start - before, end=end)
     extra = round((before + after) / float(plan.picture.time_base))

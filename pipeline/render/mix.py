@@ -23,30 +23,30 @@ from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.sound.timestamps import STEREO, timeline
 
-RATE = 48000
-"""Hertz, of every result."""
+RATE_HZ = 48000
+"""Of every result."""
 CHANNELS = 2
-BLOCK = RATE
-"""Samples mixed at a time."""
-HOP = RATE // 100
-"""Samples between two values of the ducking gain (10 ms)."""
-DUCK_THRESHOLD = -36.0
+BLOCK_SAMPLES = RATE_HZ
+"""How much is mixed at a time."""
+DUCK_STEP_SAMPLES = RATE_HZ // 100
+"""From one value of the ducking gain to the next (10 ms)."""
+DUCK_THRESHOLD_DB = -36.0
 """Music louder than this pushes the room sound down (decibels, root mean square)."""
 DUCK_SLOPE = 0.5
 """Decibels of ducking for each decibel above the threshold."""
-DUCK_DEPTH = 9.0
+DUCK_DEPTH_DB = 9.0
 """The most that the room sound is lowered (decibels)."""
-ATTACK = 0.02
-RELEASE = 0.3
-"""Time constants of the ducking (seconds)."""
+ATTACK_SECONDS = 0.02
+RELEASE_SECONDS = 0.3
+"""Time constants of the ducking."""
 RUBBERBAND = "transients=crisp:detector=compound:phase=laminar:pitchq=quality:channels=together"
 
-STRETCH_LEAD = 0.027
+STRETCH_LEAD_SECONDS = 0.027
 """Half of the stretcher's window (seconds). It places each window by its beginning, so what is in
 the window's middle comes this much times (1 - 1/speed) late; measured on clicks (0.017 to
 0.034, speeds 0.75 to 1.25) and on music (0.022 to 0.027)."""
 
-RAW = ("-ar", str(RATE), "-f", "f32le", "pipe:1")
+RAW = ("-ar", str(RATE_HZ), "-f", "f32le", "pipe:1")
 """ffmpeg's output for 32-bit samples into our pipe."""
 
 Block = NDArray[np.float32]
@@ -122,22 +122,22 @@ def _filters(piece: Piece, info: MediaInfo, stream: int) -> str:
         # whole numbers for ffmpeg, so both are scaled until the ratio is exact to 1e-9.
         own = _track(info, stream).rate
         first, last = _samples(info, piece, own, length)
-        source, target = _ratio(piece.speed * own / RATE)
+        source, target = _ratio(piece.speed * own / RATE_HZ)
         chain = timeline(info.start_time, own, STEREO, steady=steady)
         return (
             f"{chain},atrim=start_pts={first}:end_pts={last},asetpts=N,asetrate={source},"
-            f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE}"
+            f"aresample={target}:filter_size=64:phase_shift=12:linear_interp=1,asetrate={RATE_HZ}"
         )
-    chain = timeline(info.start_time, RATE, STEREO, steady=steady)
+    chain = timeline(info.start_time, RATE_HZ, STEREO, steady=steady)
     if piece.stretch == "pitch_kept":
-        begin = piece.source_start + STRETCH_LEAD * (piece.speed - 1.0)
-        missing = max(0, round(-begin * RATE))  # before the file's first sample
-        first, last = _samples(info, replace(piece, source_start=max(0.0, begin)), RATE, length)
+        begin = piece.source_start + STRETCH_LEAD_SECONDS * (piece.speed - 1.0)
+        missing = max(0, round(-begin * RATE_HZ))  # before the file's first sample
+        first, last = _samples(info, replace(piece, source_start=max(0.0, begin)), RATE_HZ, length)
         return (
             f"{chain},atrim=start_pts={first}:end_pts={last},asetpts=N,"
             f"adelay=delays={missing}S:all=1,rubberband=tempo={piece.speed!r}:{RUBBERBAND}"
         )
-    first, last = _samples(info, piece, RATE, length)
+    first, last = _samples(info, piece, RATE_HZ, length)
     return f"{chain},atrim=start_pts={first}:end_pts={last}"
 
 
@@ -149,14 +149,14 @@ def _samples(info: MediaInfo, piece: Piece, rate: int, length: float) -> tuple[i
 
 def _ratio(value: float) -> tuple[int, int]:
     """Two whole rates near 48 kHz·n whose quotient is ``value`` to about 1e-9."""
-    target = RATE * 1000
+    target = RATE_HZ * 1000
     return round(value * target), target
 
 
 def blocks(sources: Sources) -> Iterator[Block]:
     """The whole result, block by block (the last one shorter). Raises ``FfmpegError``."""
     plan = sources.plan
-    total = round(plan.duration * RATE)
+    total = round(plan.duration * RATE_HZ)
     room = plan.sound.room_gain
     lift = 1.0
     with ExitStack() as stack:
@@ -166,8 +166,8 @@ def blocks(sources: Sources) -> Iterator[Block]:
             begin = float(plan.picture.start * plan.picture.time_base) - plan.dance.start_time
             whole = Piece("dance", 0.0, plan.duration, begin)
             original = _tracks([whole], sources, stack)
-        for start in range(0, total, BLOCK):
-            size = min(BLOCK, total - start)
+        for start in range(0, total, BLOCK_SAMPLES):
+            size = min(BLOCK_SAMPLES, total - start)
             music = np.zeros((size, CHANNELS), dtype=np.float32)
             other = np.zeros((size, CHANNELS), dtype=np.float32)
             share = np.zeros(size, dtype=np.float32)
@@ -203,8 +203,8 @@ class _Track:
         self._sources = sources
         self._stack = stack
         self._pipe: IO[bytes] | None = None
-        self._first = round(piece.start * RATE)
-        self._last = round(piece.end * RATE)
+        self._first = round(piece.start * RATE_HZ)
+        self._last = round(piece.end * RATE_HZ)
 
     def add(self, start: int, into: Block) -> NDArray[np.float32] | None:
         """Adds what sounds from sample ``start`` on to ``into``; gives its fades, or None."""
@@ -220,7 +220,7 @@ class _Track:
             self._own = own
         raw = self._pipe.read((high - low) * CHANNELS * 4)
         samples = np.frombuffer(raw, dtype="<f4").reshape(-1, CHANNELS)
-        begin, end = round(self._whole.start * RATE), round(self._whole.end * RATE)
+        begin, end = round(self._whole.start * RATE_HZ), round(self._whole.end * RATE_HZ)
         place = np.arange(low, low + len(samples)) - begin
         fades = _fades(place, end - begin, self._whole)
         gain = 10 ** (self.piece.gain_db / 20)
@@ -237,7 +237,7 @@ def _fades(place: NDArray[np.int64], length: int, piece: Piece) -> NDArray[np.fl
     weight = np.ones(len(place), dtype=np.float32)
     for seconds, distance in ((piece.fade_in, place), (piece.fade_out, length - 1 - place)):
         if seconds > 0:
-            ramp = np.clip((distance + 0.5) / (seconds * RATE), 0.0, 1.0)
+            ramp = np.clip((distance + 0.5) / (seconds * RATE_HZ), 0.0, 1.0)
             weight *= np.sin(ramp * (math.pi / 2)).astype(np.float32)
     return weight
 
@@ -248,17 +248,17 @@ def _ducking(music: Block, state: float) -> tuple[NDArray[np.float32], float]:
     A downward compressor keyed by the music: its level in steps of 10 ms gives the wished
     reduction, which is followed quickly down and slowly up.
     """
-    count = math.ceil(len(music) / HOP)
-    padded = np.zeros((count * HOP, CHANNELS), dtype=np.float32)
+    count = math.ceil(len(music) / DUCK_STEP_SAMPLES)
+    padded = np.zeros((count * DUCK_STEP_SAMPLES, CHANNELS), dtype=np.float32)
     padded[: len(music)] = music
     level = np.sqrt(np.mean(padded.reshape(count, -1) ** 2, axis=1)) + 1e-9
-    wished = np.clip(DUCK_SLOPE * (20 * np.log10(level) - DUCK_THRESHOLD), 0, DUCK_DEPTH)
+    wished = np.clip(DUCK_SLOPE * (20 * np.log10(level) - DUCK_THRESHOLD_DB), 0, DUCK_DEPTH_DB)
     targets = 10 ** (-wished / 20)
     values = np.empty(count + 1)
     values[0] = state
-    step = HOP / RATE
+    step = DUCK_STEP_SAMPLES / RATE_HZ
     for i, target in enumerate(targets):
-        constant = ATTACK if target < values[i] else RELEASE
+        constant = ATTACK_SECONDS if target < values[i] else RELEASE_SECONDS
         values[i + 1] = target + (values[i] - target) * math.exp(-step / constant)
-    at = np.arange(len(music)) / HOP
+    at = np.arange(len(music)) / DUCK_STEP_SAMPLES
     return np.interp(at, np.arange(count + 1), values).astype(np.float32), float(values[-1])

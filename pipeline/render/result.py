@@ -1,4 +1,4 @@
-"""From a plan to a file: the sound first, then both into an MP4 that appears only when whole.
+"""Renders a plan: the sound first, then both into an MP4 that appears only when it is whole.
 
 The result is written in a folder beside its final name, flushed to the disk and renamed; whoever
 kills this process leaves at most that folder behind, never a part under the final name, and the
@@ -26,13 +26,13 @@ from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import JobError, RenderError
-from pipeline.render.aac import BIT_RATE, SoundFile, sound_file
+from pipeline.render.aac import BIT_RATE_BPS, SoundFile, sound_file
 from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import pictures
 from pipeline.render.verify import verify
 from pipeline.scratch import check_free, scratch_folder
 
-SOUND_BYTES_PER_SECOND = BIT_RATE / 8 * 1.25
+SOUND_BYTES_PER_SECOND = BIT_RATE_BPS / 8 * 1.25
 """With what its packets take in the index."""
 BYTES_BETWEEN_CHECKS = 8 * 2**20
 """The free space is looked at again after so many bytes."""
@@ -74,7 +74,7 @@ def render(
     """Makes the result ``out`` (an MP4) from ``plan``, verified before it gets its name.
 
     ``scratch`` is a folder for the encoded sound; when both variants are given the same one,
-    they share it (default: the folder of ``out``). ``progress`` hears 0 to 1. Raises
+    they share it (default: the folder of ``out``). ``progress`` gets 0 to 1. Raises
     ``RenderError`` (``render_failed``, ``verify_failed``, ``disk_full``) and ``InputError``.
     """
     started = time.monotonic()

@@ -1,7 +1,8 @@
-"""Looks at a finished result with fresh eyes before it is called one.
+"""Checks a result before it gets its final name.
 
-The file is opened anew: its picture and sound must be there, last as long as the plan says,
-and be heard; the pictures must be as many as planned, copied ones in the dance's codec and size.
+The file is opened anew: its picture and sound must be there and last as long as the plan says, and
+the sound must not be silent; the pictures must be as many as planned, copied ones in the dance's
+codec and size.
 Only headers and a few seconds of sound are read, so that this stays quick for long files.
 """
 
@@ -24,21 +25,31 @@ from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import RenderError
 from pipeline.sound.decode import SILENT_PEAK
 
-WINDOWS = 24
-"""Places at which the sound is listened to."""
+WINDOW_COUNT = 24
+"""At how many places the sound is decoded."""
 WINDOW_SECONDS = 1.0
-"""How long at each (seconds)."""
+"""How much at each."""
 
 
 def verify(out: Path, plan: RenderPlan, *, settings: Limits) -> None:
     """Raises ``RenderError`` (``verify_failed``) when ``out`` is not what ``plan`` says."""
     try:
-        with ffmpeg.open_input(out, max_streams=settings.max_streams) as container:
+        with _opened(out, settings) as container:
             if beyond_index(container, out.stat().st_size):
                 raise failed("it is cut off")
             _check(container, plan)
     except (av.error.FFmpegError, MemoryError, ValueError, IndexError) as error:
         raise failed("it cannot be read", detail=repr(error)) from error
+
+
+def _opened(out: Path, settings: Limits) -> InputContainer:
+    """Our own MP4: its header tells all, so no picture is decoded to find out what is in it."""
+    return av.open(
+        ffmpeg.file_url(out),
+        options={**ffmpeg.open_options(max_streams=settings.max_streams), "probesize": "32"},
+        # One for each stream, as PyAV's documentation has it, and not as its type does.
+        stream_options=[{"skip_frame": "all"}, {}],  # type: ignore[list-item]
+    )
 
 
 def failed(what: str, detail: str = "") -> RenderError:
@@ -89,7 +100,7 @@ def _check_lengths(video: VideoStream, sound: AudioStream, plan: RenderPlan) -> 
 
 def _is_audible(container: InputContainer, sound: AudioStream, plan: RenderPlan) -> bool:
     assert sound.time_base is not None  # noqa: S101
-    for place in np.linspace(0, max(0.0, plan.duration - WINDOW_SECONDS), WINDOWS):
+    for place in np.linspace(0, max(0.0, plan.duration - WINDOW_SECONDS), WINDOW_COUNT):
         container.seek(round(float(place) / float(sound.time_base)), stream=sound)
         decoded = 0.0
         for frame in container.decode(sound):

@@ -1,6 +1,6 @@
-"""About how loud the tracks of a file are, from short windows spread over it.
+"""Estimates the level of a file's sound tracks from short windows spread over it.
 
-Whoever hands a file in sees it at once, however long the file is; the task decodes all of it.
+So it is shown at once, however long the file is; the task decodes all of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
 log = logging.getLogger(__name__)
 
-WINDOWS = 12
+WINDOW_COUNT = 12
 WINDOW_SECONDS = 2.5
 
 _UNDECODABLE = (av.error.FFmpegError, FormChanged, NotASound, TooLate)
@@ -34,10 +34,10 @@ Windows = NDArray[np.int16]
 
 
 def levels(path: Path, info: MediaInfo, scratch: Path, *, settings: Limits) -> list[float | None]:
-    """The root mean square of each sound track (decibels of full scale); None for one in which
-    nothing is heard, or that is the same as an earlier one.
+    """The level of each sound track (root mean square, decibels of full scale); None for a silent
+    one, and for one that is the same as an earlier one.
 
-    Where nothing is heard in any window, all is decoded, into the folder ``scratch``: raises what
+    Where all windows are silent, all is decoded, into the folder ``scratch``: raises what
     ``decode_tracks`` raises.
     """
     found = [_windows(path, info, track, settings) for track in info.sounds]
@@ -61,7 +61,7 @@ def _windows(path: Path, info: MediaInfo, track: AudioInfo, settings: Limits) ->
     found = [np.zeros(0, dtype=np.int16)]
     try:
         with opened(path, role=info.role, settings=settings) as container:
-            for place in np.linspace(0.0, max(0.0, info.duration - WINDOW_SECONDS), WINDOWS):
+            for place in np.linspace(0.0, max(0.0, info.duration - WINDOW_SECONDS), WINDOW_COUNT):
                 begin = info.start_time + float(place)
                 container.seek(round(begin * av.time_base))
                 window = replace(info, start_time=begin)

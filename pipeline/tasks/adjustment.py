@@ -20,7 +20,7 @@ from pipeline.child.supervise import JobResult, broken
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job
 from pipeline.model import VARIANTS, VariantName
-from pipeline.reasons import reason_of, told
+from pipeline.reasons import public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
@@ -134,7 +134,7 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         log.warning("[%s] the new result did not get its place: %r", task.id, error)
         with suppress(Fenced, NoSuchTask, NotSaved):
-            store.fail(task.id, _failed(reason_of(error), told(error)), **run.fence)
+            store.fail(task.id, _failed(reason_of(error), public_text(error)), **run.fence)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

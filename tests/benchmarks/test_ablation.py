@@ -120,7 +120,7 @@ def test_a_rule_is_left_out_where_it_fired(tmp_path: Path) -> None:
     truth = Segment(4.0, 18.0, 8.0)
     case = Case("develop-part-0", "part", dance, song, sounds.RATE, (truth,))
     rules = [
-        rule("modular.arrival.first_arrival"),
+        rule("modular.placing.placed[short takes]"),
         rule("judge.missed"),
         rule("shared.whole_dance.FASTER"),
     ]
@@ -171,7 +171,8 @@ def _answers() -> list[Score]:
     found = []
     for number in range(40):
         wrong = number < 4
-        details = {"score": 5.5 + 0.05 * number if wrong else 7.0 + number, "trust": 1.0}
+        strength = 5.5 + 0.05 * number if wrong else 7.0 + number
+        details = {"strength": strength, "trust": 1.0}
         for method in ("v2", "modular", "judge"):
             found.append(replace(
                 SCORE, case=f"case-{number}", method=method, details=details,
@@ -194,4 +195,6 @@ def test_constants_are_judged_by_what_was_not_seen(
                               "scores": own}), file=out)  # fmt: skip
     calibrate.main(["--read", str(file), "--test", str(file)])
     rows = [line for line in capsys.readouterr().out.splitlines() if "v2.answer: height" in line]
-    assert rows[0].startswith("| v2.answer: height of the strength | 36 / 4 | 7.00; 1.50 |")
+    assert rows[0].startswith(
+        "| v2.answer: height of the strength | 36 (11.00) / 4 (5.65) | 7.00; 1.50 |"
+    )

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.sample.pair import make_sample
 from tests.browser.serving import Server
 from tests.browser.steps import settled
 
@@ -39,8 +38,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_sample(tmp_path_factory.mktemp("pair"))
+def pair(sample_pair: tuple[Path, Path]) -> tuple[Path, Path]:
+    return sample_pair
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +80,12 @@ def serve(
 @pytest.fixture(scope="session")
 def server(serve: Callable[..., Server]) -> Server:
     return serve()
+
+
+@pytest.fixture(scope="session")
+def private(serve: Callable[..., Server]) -> Server:
+    """Each visitor sees only what is their own: whoever comes finds an empty page."""
+    return serve(visibility="private")
 
 
 @pytest.fixture

@@ -26,13 +26,12 @@ def top_of(page: Any, selector: str) -> float:
 
 
 def test_who_starts_a_task_on_a_phone_sees_it(
-    serve: Callable[..., Server],
+    private: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
     pair: tuple[Path, Path],
 ) -> None:
-    server = serve()
-    page = visit(server.url, width=390, height=844, locale="zh-CN")
+    page = visit(private.url, width=390, height=844, locale="zh-CN")
     page.locator("text=还没有任务").wait_for()
     start = page.get_by_role("button", name="开始对齐")
     inputs = page.locator(".uploader input[type=file]")

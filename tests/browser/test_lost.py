@@ -42,27 +42,33 @@ def wait_lost(page: Any) -> None:
     page.wait_for_timeout(500)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_a_lost_connection_is_said_in_the_visitors_language(
-    mortal: Server, visit: Callable[..., Any], shot: Callable[..., None], host: str, locale: str
+    mortal: Server, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
-    page = visit(mortal.url.replace("localhost", host), locale=locale)
-    line = page.locator(".lost .line")
-    line.wait_for(state="attached")
-    assert line.text_content() == ""
+    pages = {
+        (host, locale): visit(mortal.url.replace("localhost", host), locale=locale)
+        for host in ("localhost", "127.0.0.1")
+        for locale in ("en-US", "zh-CN")
+    }
+    for page in pages.values():
+        line = page.locator(".lost .line")
+        line.wait_for(state="attached")
+        assert line.text_content() == ""
     mortal.kill()
-    wait_lost(page)
-    texts = en.TEXT if locale == "en-US" else zh.TEXT
-    line.filter(has_text=texts["lost.text"]).wait_for()
-    said = page.locator("body").inner_text()
-    assert "treamlit" not in said and "onnecti" not in said.replace(texts["lost.text"], "")
-    assert page.locator(DIALOGS).count() == 0
-    assert page.locator("[inert] h1, [inert] .lost").count() == 0
-    shot(page, f"lost-{locale}")
+    for (host, locale), page in pages.items():
+        texts = en.TEXT if locale == "en-US" else zh.TEXT
+        wait_lost(page)
+        page.locator(".lost .line").filter(has_text=texts["lost.text"]).wait_for()
+        said = page.locator("body").inner_text()
+        assert "treamlit" not in said and "onnecti" not in said.replace(texts["lost.text"], "")
+        assert page.locator(DIALOGS).count() == 0
+        assert page.locator("[inert] h1, [inert] .lost").count() == 0
+        shot(page, f"lost-{host}-{locale}")
     mortal.start()
-    line.wait_for(state="hidden")
-    assert line.text_content() == ""
+    for page in pages.values():
+        line = page.locator(".lost .line")
+        line.wait_for(state="hidden")
+        assert line.text_content() == ""
 
 
 def test_what_goes_on_without_the_server_goes_on(

@@ -50,9 +50,8 @@ def test_refresh_and_restart_in_the_middle(
 
 
 def test_cancel_retry_delete(
-    serve: Callable[..., Server], visit: Callable[..., Any], pair: tuple[Path, Path]
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
-    server = serve()
     page = visit(server.url)
     ids = [put_in(server, pair, f"dance {n}.mp4") for n in range(3)]
     detail = page.locator(".st-key-detail")
@@ -199,10 +198,9 @@ def finished(name: str, minute: int) -> dict[str, Any]:
 
 
 def test_a_private_visitor_cannot_reach_anothers_task(
-    serve: Callable[..., Server], visit: Callable[..., Any]
+    private: Server, visit: Callable[..., Any]
 ) -> None:
-    server = serve(visibility="private")
-    mine, theirs = visit(server.url), visit(server.url)
+    mine, theirs = visit(private.url), visit(private.url)
     mine.get_by_role("button", name="Try the sample pair").click()
     wait_done(mine)
     link = mine.url
@@ -210,14 +208,14 @@ def test_a_private_visitor_cannot_reach_anothers_task(
     theirs.goto(link)
     theirs.locator("text=This task is not here").wait_for()
     assert theirs.locator("text=No tasks yet").count() == 1
-    address = f"{server.url}/files/{task_id}/modular"
+    address = f"{private.url}/files/{task_id}/modular"
     assert mine.request.get(address).status == 200
     assert theirs.request.get(address).status == 404
-    bundle = f"{server.url}/files/bundle?ids={task_id}"
+    bundle = f"{private.url}/files/bundle?ids={task_id}"
     assert mine.request.get(bundle).status == 200
     assert theirs.request.get(bundle).status == 404
-    theirs.goto(f"{server.url}/history")
+    theirs.goto(f"{private.url}/history")
     theirs.locator("text=Nothing was finished").wait_for()
     cookie = mine.context.cookies()[0]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
-    assert cookie["value"] not in (server.outputs / "task_status.json").read_text()
+    assert cookie["value"] not in (private.outputs / "task_status.json").read_text()

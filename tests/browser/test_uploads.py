@@ -169,16 +169,15 @@ def test_the_limit_of_all_files_that_wait(
 
 
 def test_a_reload_loses_no_uploaded_file(
-    serve: Callable[..., Server],
+    private: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
     pair: tuple[Path, Path],
     tmp_path: Path,
 ) -> None:
-    server = serve(visibility="private")
     other = tmp_path / "a second dance.mp4"
     other.write_bytes(pair[0].read_bytes())
-    page = visit(server.url)
+    page = visit(private.url)
     choose_files(page, [pair[0], other], pair[1])
     page.reload()
     whole = page.locator(".uploader li[data-state=done]")
@@ -192,7 +191,7 @@ def test_a_reload_loses_no_uploaded_file(
     page.reload()
     whole.nth(1).wait_for()
     assert whole.count() == 2, "what was removed does not come back"
-    stranger = visit(server.url)
+    stranger = visit(private.url)
     stranger.locator(".uploader h4").first.wait_for()
     assert stranger.locator(".uploader li").count() == 0
     page.get_by_role("button", name="Put the music under it").click()

@@ -34,7 +34,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         (
             dance,
             [
-                *("-f", "lavfi", "-i", "testsrc2=s=960x540:r=30", "-ss", "3", "-i", reference),
+                *("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30", "-ss", "3", "-i", reference),
                 *("-t", "30", "-c:v", "mpeg4", "-q:v", "5"),
             ],
         ),

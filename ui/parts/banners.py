@@ -1,4 +1,4 @@
-"""What is wrong with the service, where everybody sees it, and what to do about it."""
+"""Banners above the page: what is wrong with the service, and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ui.service import Service
 from ui.words.format import size
 from ui.words.text import has, t
 
-LOW_DISK = 2_000_000_000
-"""Free bytes below which the page warns."""
+LOW_DISK_BYTES = 2_000_000_000
+"""With less free space the page warns."""
 
 
 def show_banners(service: Service, snapshot: Snapshot) -> None:
@@ -23,7 +23,7 @@ def show_banners(service: Service, snapshot: Snapshot) -> None:
     if snapshot.unsaved and "not_saved" not in snapshot.problems:
         st.warning(t("problem.unsaved", n=len(snapshot.unsaved)), icon=":material/save:")
     free = free_space(service)
-    if free is not None and free < LOW_DISK:
+    if free is not None and free < LOW_DISK_BYTES:
         st.warning(t("problem.disk", free=size(free)), icon=":material/hard_drive:")
     if not running_well(service):
         st.error(t("problem.workers"), icon=":material/warning:")

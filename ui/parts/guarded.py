@@ -1,4 +1,4 @@
-"""One part of the page at a time: an error in one leaves the others standing."""
+"""Shows a part of the page so that an error in it leaves the other parts standing."""
 
 from __future__ import annotations
 

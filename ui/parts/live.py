@@ -1,10 +1,10 @@
-"""Parts of the page that redraw themselves, each in a place that no other part can take.
+"""Fragments: parts of the page that rerun by themselves, each in a container of its own.
 
-Streamlit (1.67) drops what a full run said of a fragment when the fragment runs again before
-those messages were sent, as on a busy machine. The browser, told that the full run is over,
-then takes the fragment's old block away, all that stands behind it moves up by one, and the
-fragment's next messages overwrite its neighbour, or break the page ("Cannot set a node at a
-delta path"). A container of the full run around each fragment keeps its place.
+Streamlit (1.67) drops a full run's messages for a fragment when the fragment runs again before
+they were sent, as on a busy machine. When the full run is over the browser takes the fragment's old
+block away, everything behind it moves up by one, and the fragment's next messages overwrite its
+neighbour, or break the page ("Cannot set a node at a delta path"). A container of the full run
+around each fragment keeps its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REDRAW = "live.redraw"
 def live(
     every: float | None, show: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Show a part that is drawn by itself after a click in it and ``every`` so many seconds."""
+    """Show a fragment that reruns on its own clicks and, if given, ``every`` so many seconds."""
     with st.container():
         st.fragment(show, run_every=every)(*args, **kwargs)
 

@@ -1,8 +1,8 @@
-"""A selectbox that keeps its choice, and not its words, when the language is switched.
+"""A selectbox that keeps its choice when the language is switched.
 
-Streamlit's selectbox (1.67) stands in the browser by the words of the chosen option and goes on
-showing them when the options have others. Each language therefore has a box of its own, which
-begins at what was chosen in the other.
+Streamlit's selectbox (1.67) keeps the text of the chosen option in the browser and goes on showing
+it when the options' texts change. Each language therefore has a box of its own, which begins at
+what was chosen in the other.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ import streamlit as st
 
 _WAITING = "toasts.waiting"
 _SHOWN = "toasts.shown"
-AGAIN = 2.0
-"""Seconds for which a toast keeps its place: runs that follow each other come within these."""
+KEPT_SECONDS = 2.0
+"""How long a toast keeps its place: runs that follow each other come within this time."""
 
 
 def toast(text: str, icon: str | None = None, *, long: bool = False) -> None:
@@ -39,7 +39,7 @@ def show_toasts() -> None:
     if not texts:
         return  # what is on the screen stays there
     now = time.monotonic()
-    shown = [one for one in st.session_state.get(_SHOWN, []) if now - one[0] < AGAIN]
+    shown = [one for one in st.session_state.get(_SHOWN, []) if now - one[0] < KEPT_SECONDS]
     shown += [(now, *one) for one in texts]
     for _, text, icon, duration in shown:
         st.toast(text, icon=icon, duration=duration)

@@ -67,10 +67,10 @@ def from_this_machine() -> bool:
 
 
 def _is_operators(service: Service) -> bool:
-    """Whether this session, by where it comes from, is that of the server's keeper.
+    """Whether this session is the operator's, by where it comes from.
 
-    Once others have come, the session's own look counts, unless a setting tells of a proxy: one
-    that gives no sign of itself would let strangers look like this machine.
+    Once there were visitors from elsewhere, the session's own request decides, unless a setting
+    says that there is a proxy: behind one that adds no headers strangers look like this machine.
     """
     if not service.exposed.is_set():
         return True
@@ -92,7 +92,13 @@ def current_viewer(service: Service) -> Viewer:
         if login is not None:
             named = {name.strip() for name in service.settings.operators.split(",")}
             operator = here or not named.isdisjoint(login.ids)
-            return Viewer(login.name, "login", browser, login.earlier, operator)
+            return Viewer(
+                name=login.name,
+                by="login",
+                browser=browser,
+                earlier=login.earlier,
+                operator=operator,
+            )
     if browser is not None:
         return Viewer(browser, "cookie", browser, operator=here)
     key = checked_key(st.query_params.get(_KEY) or st.session_state.get(_KEY), service)

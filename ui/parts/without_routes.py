@@ -1,6 +1,7 @@
-"""What Streamlit has to show on a host that serves no routes of ours, and the switch to it.
+"""Streamlit's own uploader, players and download button, for a host without our routes.
 
 There files pass through memory: players keep what they play, and an upload cannot be resumed.
+``without_routes`` is the one place that asks which host it is.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ R = TypeVar("R")
 _Part = Callable[Concatenate[Service, P], R]
 _Place = Mapping[str, float]
 
-LIMIT_MB = 1024
-"""The stock uploader's limit, stated on the page (see .streamlit/config.toml)."""
+MAX_UPLOAD_MB = 1024
+"""The stock uploader's largest file, stated on the page (see .streamlit/config.toml)."""
 
 
 def without_routes(instead: _Part[P, R]) -> Callable[[_Part[P, R]], _Part[P, R]]:
@@ -57,7 +58,7 @@ def uploaders(service: Service, viewer: Viewer) -> tuple[list[Upload], Upload | 
     They also serve a browser without a cookie, which our upload route would not know.
     """
     _open_route(service, viewer.name or "everyone")
-    limit = min(LIMIT_MB, service.settings.max_upload_mb)
+    limit = min(MAX_UPLOAD_MB, service.settings.max_upload_mb)
     round_ = st.session_state.get("upload.round", 0)
 
     def given(column: DeltaGenerator, role: str, endings: Sequence[str]) -> list[Upload]:
@@ -94,7 +95,7 @@ def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) ->
     if not path.is_file() or path.stat().st_size != given.size:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(given.getbuffer())
-    return Upload(uid, path, given.name, given.size, role)
+    return Upload(uid=uid, path=path, name=given.name, size=given.size, role=role)
 
 
 def player(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:

@@ -19,8 +19,9 @@ from ui.routes.visitor import sign, signed
 from ui.service import Service, get_service
 from ui.words.names import download_name
 
-MOST = 200
-_CHUNK = 256 * 1024
+MAX_TASKS = 200
+"""So many fit into an address."""
+_CHUNK_BYTES = 256 * 1024
 
 
 class _Outlet(io.RawIOBase):
@@ -50,7 +51,7 @@ def stream_zip(files: list[tuple[str, Path]]) -> Iterator[bytes]:
         for name, path in files:
             info = zipfile.ZipInfo.from_file(path, name)
             with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
-                while chunk := source.read(_CHUNK):
+                while chunk := source.read(_CHUNK_BYTES):
                     target.write(chunk)
                     yield outlet.take()
     yield outlet.take()
@@ -68,7 +69,7 @@ async def serve_bundle(request: Request) -> Response:
     """``GET /files/bundle?ids=a,b``: all results of each task that the visitor may see."""
     service = get_service()
     given = request.query_params.get("ids", "")
-    ids = list(dict.fromkeys(given.split(",")))[:MOST]
+    ids = list(dict.fromkeys(given.split(",")))[:MAX_TASKS]
     linked = signed(service.secret, request.query_params.get("t", ""), "bundle", given)
 
     def find() -> list[tuple[str, Path]]:

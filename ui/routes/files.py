@@ -1,4 +1,5 @@
-"""Originals, results and small copies from disk, with range requests, for who may see them."""
+"""Serves originals, results and small copies from disk: to players with range requests, and as
+downloads under the dance's name; only to viewers who may see the task."""
 
 from __future__ import annotations
 

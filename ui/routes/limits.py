@@ -68,7 +68,7 @@ def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] 
 
 
 def has_space(service: Service, length: int) -> bool:
-    """Whether the disk has room for a piece (bytes): tuspyserver answers a write that failed as
+    """Whether the disk has space for a piece (bytes): tuspyserver answers a write that failed as
     one that went well and wrote nothing, which the page would send again and again."""
     return free_bytes(service) >= length + SPARE_BYTES
 

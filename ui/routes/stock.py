@@ -33,7 +33,7 @@ async def pass_upload(
     receive: Receive,
     send: Send,
 ) -> None:
-    """Pass a request of a known session on to Streamlit, if there is room for it."""
+    """Pass a request of a known session on to Streamlit, if there is memory for it."""
     held = service.stock_uploads[session]
     if scope["method"] == "DELETE":
         held.sizes.pop(file, None)

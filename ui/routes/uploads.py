@@ -1,9 +1,9 @@
 """Resumable uploads to disk: tus (https://tus.io) by tuspyserver, behind a guard.
 
 tuspyserver stores the bytes as they come. The guard in front checks what it does not:
-origin, the page's token and the visitor; that an id is one; that an upload's length is told when
-it is announced, once and for all, and that there is room for it (``limits.py``); that nothing is
-sent with the announcement (it would be read into memory whole); that the disk has room while a
+origin, the page's token and the visitor; that an id is one; that an upload's length is given when
+it is announced, once and for all, and that there is space for it (``limits.py``); that nothing is
+sent with the announcement (it would be read into memory whole); that the disk has space while a
 piece is written; that only one request at a time writes a file (its lock would block the event
 loop); and that bytes written by a request that died or was refused are taken back.
 Each visitor has a folder of their own, so an id of somebody else's is simply not found.
@@ -46,6 +46,7 @@ KEPT_SECONDS = 24 * 3600.0
 ROLES = frozenset({"dance", "reference"})
 _MAX_METADATA_BYTES = 8 * 1024
 """Bytes of an announcement's metadata: a file's name, and two words."""
+_MAX_NAME_LETTERS = 1000
 _UID = re.compile(r"[0-9a-f]{32}")
 _PARTS = ("", ".info", ".info.tmp", NOTE_SUFFIX, f"{NOTE_SUFFIX}.tmp")
 """What an upload's files have behind its id."""
@@ -303,7 +304,7 @@ def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:
 
 def _before_create(request: Request) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     def check(metadata: dict[str, Any], info: dict[str, Any]) -> None:
-        if len(str(metadata.get("filename", ""))) > 1000:
+        if len(str(metadata.get("filename", ""))) > _MAX_NAME_LETTERS:
             raise HTTPException(400, "the file's name is too long")
 
     return check

@@ -28,7 +28,7 @@ _ICONS = {
     "failed": ":material/error:",
 }
 _MAX_NOTES = 10
-"""That stay in the component's data, which tells each once: a rerun of the page follows
+"""That stay in the component's data, which shows each once: a rerun of the page follows
 at once when a task ends, and the browser may never see what stood in one run alone."""
 
 

@@ -30,6 +30,8 @@ IDLE_SECONDS = 12.0
 """Between two looks at the file's stamp when nothing runs."""
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
+MAX_REMEMBERED = 20
+"""Of how many drawn tables it is known which tasks they showed."""
 
 _SHOWN = "table.shown"
 
@@ -133,7 +135,7 @@ def _grid(
     key = f"tasks-{digest}"
     shown = st.session_state.setdefault(_SHOWN, {})
     shown[key] = ids
-    while len(shown) > 20:
+    while len(shown) > MAX_REMEMBERED:
         shown.pop(next(iter(shown)))
     frame = grid.frame_of(service, tasks, look)
     chosen = set(selection.ids())

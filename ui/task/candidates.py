@@ -1,4 +1,4 @@
-"""Other answers than the present one: candidates to hear, and the automatic answer again."""
+"""Other answers than the present one: candidates to try, and the automatic answer again."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def version(task: TaskRecord) -> str:
     return f"{task.id}-{task.status}-{task.revision}"
 
 
-def listened(task: TaskRecord) -> Place | None:
-    """The candidate that the person wants to hear, if they chose one."""
+def tried(task: TaskRecord) -> Place | None:
+    """The candidate that the person is trying, if they chose one."""
     place: Place | None = st.session_state.get(f"place-{version(task)}")
     return place
 
@@ -68,9 +68,9 @@ def show_choices(service: Service, viewer: Viewer, task: TaskRecord) -> None:
 
 
 def show_candidates(task: TaskRecord) -> None:
-    """A button for each candidate, which leads to hearing it; the present one is marked."""
+    """A button for each candidate, which opens it in the player; the present one is marked."""
     candidates = task.answer.candidates
-    if len(candidates) < 2:
+    if len(candidates) <= 1:
         return
     st.markdown(t("place.candidates"))
     used = present(task, candidates)

@@ -24,13 +24,13 @@ from ui.words.text import t
 
 _LEGEND = alt.Legend(orient="top")
 _COLOURS = ["#c83349", "#2a78d6"]
-"""Told apart by people who confuse red and green, on light and on dark."""
-RUNNER_UP_APART = 0.5
-"""Seconds from the peak beyond which another one is the runner-up."""
-CLEAR = 1.3
-"""How many times the runner-up's height a peak has that stands out to the eye."""
-SMALLEST_DRIFT = 10.0
-"""Milliseconds that the drift's axis shows at least: less is nothing to worry about."""
+"""Distinct also for people who confuse red and green, on light and on dark."""
+RUNNER_UP_SECONDS = 0.5
+"""A peak farther than this from the highest one is the runner-up."""
+CLEAR_RATIO = 1.3
+"""A peak that is so many times as high as the runner-up stands out to the eye."""
+MIN_DRIFT_MS = 10.0
+"""What the drift's axis shows at least: less is nothing to worry about."""
 
 
 def show_plots(service: Service, task: TaskRecord) -> None:
@@ -194,7 +194,7 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[Take]) 
     peak = frame.iloc[int(frame["score"].to_numpy().argmax())]
     others = frame
     for offset in (peak["offset"], *(take[0].offset for take in played)):
-        others = others[(others["offset"] - offset).abs() > RUNNER_UP_APART]
+        others = others[(others["offset"] - offset).abs() > RUNNER_UP_SECONDS]
     marks = [{"offset": peak["offset"], "score": peak["score"], "what": t("plot.peak")}]
     ratio = 0.0
     if not others.empty:
@@ -221,7 +221,7 @@ def _correlation(method: str, curve: Mapping[str, Any], played: Sequence[Take]) 
     st.altair_chart(alt.layer(line, points).properties(height=260), alt=title)
     said = ""
     if ratio:
-        key = "plot.peak_clear" if ratio >= CLEAR else "plot.peak_close"
+        key = "plot.peak_clear" if ratio >= CLEAR_RATIO else "plot.peak_close"
         said = t(key, n=f"{ratio:.1f}")
     if len(played) > 1:
         own = min(played, key=lambda take: abs(take[0].offset - float(peak["offset"])))
@@ -234,7 +234,7 @@ def _drift(played: Sequence[Take]) -> None:
     """How far the reference runs away from the dance's clock (milliseconds), take by take."""
     points = takes.drift(played)
     far: float = max(abs(point["drift"]) for point in points)
-    scale = alt.Scale(domain=[-SMALLEST_DRIFT, SMALLEST_DRIFT]) if far < SMALLEST_DRIFT else None
+    scale = alt.Scale(domain=[-MIN_DRIFT_MS, MIN_DRIFT_MS]) if far < MIN_DRIFT_MS else None
     title = t("plot.drift" if len(played) == 1 else "plot.drift_takes")
     _title(title)
     st.altair_chart(
@@ -248,5 +248,5 @@ def _drift(played: Sequence[Take]) -> None:
         .properties(height=220),
         alt=title,
     )
-    key = "plot.drift_small" if far < SMALLEST_DRIFT else "plot.drift_large"
+    key = "plot.drift_small" if far < MIN_DRIFT_MS else "plot.drift_large"
     st.caption(t(key, ms=f"{far:.1f}"))

@@ -1,4 +1,4 @@
-"""Original, modular and v2 beside each other, in step, one of them heard."""
+"""Plays original, modular and v2 beside each other, in step, one of them audible."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ui.words.sentences import variant_name
 from ui.words.text import t
 
 _COMPARE = load("compare")
+MAX_SECONDS = 1e6
+"""A place in the address beyond this is none."""
 ALIKE_MS = 2.0
-"""Milliseconds between two results below which nobody hears which is which."""
+"""Two results nearer than this cannot be distinguished."""
 TRACKS = ("original", *BEST_FIRST)
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
@@ -90,7 +92,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
 
 def alike(task: TaskRecord) -> bool:
     """Whether it is no matter which result is taken: the same pictures, with the same sound or
-    with one that nobody can tell from it."""
+    with one that cannot be distinguished from it."""
     first, *others = (task.variant(name).plan for name in BEST_FIRST)
     distance_ms = task.answer.distance_ms
     near = distance_ms is not None and distance_ms < ALIKE_MS
@@ -105,4 +107,4 @@ def _seconds(text: str | None) -> float:
         value = float(text or 0.0)
     except ValueError:
         return 0.0
-    return value if 0.0 <= value < 1e6 else 0.0
+    return value if 0.0 <= value < MAX_SECONDS else 0.0

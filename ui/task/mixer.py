@@ -1,7 +1,7 @@
 """What the player under "adjust" mixes: the dance's own sound and the song, piece by piece.
 
-The song comes from the result's file, whose timing is what will be heard in the end. Where
-that file has the room's sound in it already, or was made at another place, the reference
+The song comes from the result's file, whose timing is that of the saved result. Where that file has
+room sound in it already, or was made at another place, the reference
 itself is played by the plan instead.
 """
 
@@ -13,15 +13,15 @@ from typing import Any, Literal
 from pipeline.plan.estimate import Estimate, estimate, kept_span
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import Piece, RenderPlan
-from pipeline.render.mix import DUCK_DEPTH, DUCK_SLOPE, DUCK_THRESHOLD
+from pipeline.render.mix import DUCK_DEPTH_DB, DUCK_SLOPE, DUCK_THRESHOLD_DB
 
 Song = Literal["result", "reference"]
-DUCKING = {"threshold": DUCK_THRESHOLD, "slope": DUCK_SLOPE, "depth": DUCK_DEPTH}
+DUCKING = {"threshold": DUCK_THRESHOLD_DB, "slope": DUCK_SLOPE, "depth": DUCK_DEPTH_DB}
 
 
 @dataclass(frozen=True)
 class Preview:
-    """How a result would be heard with other options."""
+    """What a result would sound like with other options."""
 
     song: Song
     """Which file the song is played from."""

@@ -71,7 +71,7 @@ def show_place(service: Service, viewer: Viewer, task: TaskRecord) -> None:
 
 def _figures(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The same moment of both in figures, and Save."""
-    begin = candidates.listened(task) or _answer(task) or {"offset": 0.0, "speed": 1.0}
+    begin = candidates.tried(task) or _answer(task) or {"offset": 0.0, "speed": 1.0}
     about = f"{version(task)}-{begin['offset']:.3f}"  # each candidate has figures of its own
     now = moments(service, task, about, begin, MAX_OFFSET_SECONDS, (MIN_SPEED, MAX_SPEED))
     _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
@@ -80,8 +80,8 @@ def _figures(service: Service, viewer: Viewer, task: TaskRecord, played: Sequenc
 @without_routes(_figures)
 def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The time line, and Save."""
-    listened = candidates.listened(task)
-    begin = listened or _answer(task)
+    tried = candidates.tried(task)
+    begin = tried or _answer(task)
     chosen = tracks.choose(service, task, version(task))
     kinds = tracks.kinds(service, task, chosen)
     waves = WAVEFORMS
@@ -90,7 +90,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     known = tracks.known(service, task)
     drawn = known and file_path(service, task, waves) is not None
     key = f"place-component-{version(task)}"
-    several = len(played) > 1 and not listened
+    several = len(played) > 1 and not tried
     result = _PLACE(
         key=key,
         data={
@@ -128,7 +128,7 @@ def unmoved(task: TaskRecord, place: Place) -> bool:
     answer = _answer(task)
     if task.status != "success" or answer is None:
         return False
-    if task.answer.ambiguous and candidates.listened(task):
+    if task.answer.ambiguous and candidates.tried(task):
         return False
     return (
         abs(place["offset"] - answer["offset"]) < SAME_SECONDS

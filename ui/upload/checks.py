@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
-TIMEOUT = 300.0
+TIMEOUT_SECONDS = 300.0
 
 
 def same_files(dances: Sequence[Upload], reference: Upload | None) -> list[Upload]:
@@ -34,7 +34,7 @@ def _comparable(dance: Upload, reference: Upload) -> bool:
 
 
 def _compared(dance: Upload, reference: Upload) -> CallResult | None:
-    if not _comparable(dance, reference):  # most pairs: no process is needed to tell them apart
+    if not _comparable(dance, reference):  # most pairs differ in size: no process is needed
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}
-    return cached_calls.fetch("same", arguments, dance.path, timeout=TIMEOUT, quick=True)
+    return cached_calls.fetch("same", arguments, dance.path, timeout=TIMEOUT_SECONDS, quick=True)

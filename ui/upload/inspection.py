@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
 
-TIMEOUT = 300.0
+TIMEOUT_SECONDS = 300.0
+QUIET_DB = -60
+"""Of sound below this level the page says that it is almost silent."""
 
 
 def look(file: Upload) -> CallResult | None:
     """What a child found out about the file; None while it looks, or once the file is gone."""
     arguments = {"path": str(file.path), "role": file.role}
-    return cached_calls.fetch("facts", arguments, file.path, timeout=TIMEOUT, quick=True)
+    return cached_calls.fetch("facts", arguments, file.path, timeout=TIMEOUT_SECONDS, quick=True)
 
 
 def unfinished(files: Iterable[Upload]) -> bool:
@@ -89,7 +91,7 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
     warning = ""
     if not info.get("sounds"):
         warning = t("facts.place_by_hand" if role == "dance" else "facts.no_sound")
-    elif levels and max(levels) < -60:
+    elif levels and max(levels) < QUIET_DB:
         warning = t("facts.quiet")
     elif info.get("cut_off"):
         warning = t("facts.cut_off")
@@ -97,7 +99,7 @@ def _describe(info: Mapping[str, Any], count: int, role: str) -> dict[str, Any]:
 
 
 def _levels(info: Mapping[str, Any]) -> list[float]:
-    """Of the sound tracks in which something is to be heard, in the file's order."""
+    """Of the sound tracks that are not silent, in the file's order."""
     given = info.get("levels_db")
     found = (number(level) for level in (given if isinstance(given, list) else ()))
     return [level for level in found if level is not None]

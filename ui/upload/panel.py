@@ -29,7 +29,7 @@ from ui.words.text import has, t
 log = logging.getLogger(__name__)
 
 _UPLOADER = load("uploader")
-WHILE_CHECKING = 1.0
+CHECKING_SECONDS = 1.0
 _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _UNFINISHED = "upload.unfinished"
@@ -82,7 +82,7 @@ def show_upload(service: Service, viewer: Viewer) -> None:
         _show_stock(service, viewer)
         return
     checking = _checking(_component_files(service, viewer))
-    live(WHILE_CHECKING if checking else None, _routed, service, viewer, checking)
+    live(CHECKING_SECONDS if checking else None, _routed, service, viewer, checking)
 
 
 def _checking(picked: Picked) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats sizes, durations, times and dates for people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import pandas as pd
 
 from ui.words.text import t
 
-CLOSEST_MS = 0.1
-"""Below this a difference is shown as less than this."""
+LEAST_MS = 0.1
+"""A smaller difference is shown as less than this."""
+KILO = 1000
+MINUTE_SECONDS, HOUR_SECONDS = 60, 3600
+WHOLE_MS = 9.95
+"""From here on milliseconds are shown without a decimal."""
 
 
 def moments(values: Iterable[datetime | None]) -> pd.Series[pd.Timestamp]:
@@ -23,9 +27,9 @@ def size(count: float | None) -> str:
     if count is None:
         return ""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
+        if count < KILO or unit == "GB":
             return f"{count:.0f} {unit}" if unit in {"B", "kB"} else f"{count:.1f} {unit}"
-        count /= 1000
+        count /= KILO
     raise AssertionError("unreachable")
 
 
@@ -34,9 +38,9 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     whole = round(seconds)
-    if whole < 60:
+    if whole < MINUTE_SECONDS:
         return t("time.s", s=whole)
-    if whole < 3600:
+    if whole < HOUR_SECONDS:
         return t("time.min", m=whole // 60, s=f"{whole % 60:02d}")
     return t("time.h", h=whole // 3600, m=f"{whole % 3600 // 60:02d}")
 
@@ -52,6 +56,6 @@ def milliseconds(value: float | None) -> str:
     """Milliseconds without false precision."""
     if value is None:
         return ""
-    if abs(value) < CLOSEST_MS:
-        return t("time.ms", ms=f"< {CLOSEST_MS:g}")
-    return t("time.ms", ms=f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}")
+    if abs(value) < LEAST_MS:
+        return t("time.ms", ms=f"< {LEAST_MS:g}")
+    return t("time.ms", ms=f"{value:.1f}" if abs(value) < WHOLE_MS else f"{value:.0f}")

@@ -1,4 +1,4 @@
-"""Names that people gave to files: shown as text, used in downloads, never as paths."""
+"""File names that people gave: shown as text, used for a download's name, never as paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from pipeline.model import VARIANTS
 from pipeline.tasks.record import TaskRecord
 
-_LONGEST = 120
+_MAX_STEM_LETTERS = 120
 _EXTENDED = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
 """Places inside what the page's Markdown extensions replace."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 def download_name(task: TaskRecord, kind: str, suffix: str) -> str:
     """What a download is called: the dance's own name and what was done to it."""
     given = task.reference_name if kind == "reference" else task.dance_name
-    stem = shown_name(given, longest=_LONGEST).rsplit(".", 1)[0]
+    stem = shown_name(given, longest=_MAX_STEM_LETTERS).rsplit(".", 1)[0]
     stem = _FORBIDDEN.sub("_", stem).strip(". ") or task.id[:8]
     if kind in VARIANTS:
         return f"{stem}_{kind}{suffix}"

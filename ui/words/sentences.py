@@ -1,15 +1,16 @@
-"""A task's state in the viewer's words: status, stage, reason, verdict."""
+"""Sentences about a task in the viewer's language: status, stage, reason, verdict."""
 
 from __future__ import annotations
 
 from pipeline.model import VARIANTS
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
-from ui.words.format import CLOSEST_MS, clock, duration, milliseconds
+from ui.words.format import LEAST_MS, clock, duration, milliseconds
 from ui.words.text import has, t
 
 ICONS = {"pending": "⏳", "processing": "⚙️", "success": "✅", "failed": "❌"}
-HIGH = 0.8
+HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.8, 0.5
+"""Above these a confidence is called high, medium; an ambiguous answer has at most the second."""
 AGREE_MS = 45.0
 """Above this the two results are shown as different answers (one and a half video frames)."""
 
@@ -88,9 +89,9 @@ def advice_text(task: TaskRecord) -> str:
 
 def confidence_word(value: float) -> str:
     """high, medium or low, in words."""
-    if value >= HIGH:
+    if value >= HIGH_CONFIDENCE:
         return t("confidence.high")
-    return t("confidence.medium") if value > 0.5 else t("confidence.low")
+    return t("confidence.medium") if value > MEDIUM_CONFIDENCE else t("confidence.low")
 
 
 def then(first: str, *more: str) -> str:
@@ -117,7 +118,7 @@ def verdict(task: TaskRecord) -> str:
     elif agreement is None:
         have = task.results
         first = t("verdict.one", name=variant_name(have[0])) if have else t("verdict.none")
-    elif agreement < CLOSEST_MS:
+    elif agreement < LEAST_MS:
         first = t("verdict.agree_closely")
     elif agreement <= AGREE_MS:
         first = t("verdict.agree", ms=milliseconds(agreement))

@@ -1,4 +1,4 @@
-"""Every word on the page, by key, in the viewer's language."""
+"""Every text of the page by its key, in the viewer's language."""
 
 from __future__ import annotations
 

@@ -14,16 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.signal import (
-    Array,
-    Complex,
-    best_slant,
-    read_warped,
-    slant_stack,
-    vertex,
-    window,
-)
-from pipeline.model import Sound
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Array, Complex, best_slant, slant_stack, vertex, window
+from pipeline.model import LineMap
 
 WINDOW = 2.0
 """Seconds of one window."""
@@ -53,10 +46,9 @@ BAND = (120.0, 3400.0)
 
 @dataclass(frozen=True)
 class Exact:
-    """A refined line ``reference_time = speed * dance_time + offset`` and how well it stands."""
+    """A refined line and how well it stands."""
 
-    offset: float
-    speed: float
+    line: LineMap
     height: float
     """The strongest arrival in standard deviations of the response's noise."""
     early: float
@@ -67,15 +59,13 @@ class Exact:
     """Seconds by which the line may be off at its ends, as far as its parts scatter about it."""
 
 
-def responses(
-    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
-) -> tuple[Array, Array]:
+def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
     """Impulse responses of the windows of a take, ``(windows, lags)``, and their middles (s).
 
     Column ``k`` is the lag ``k - columns // 2`` in samples of the dance: how much later the
     dance is than the line says.
     """
-    rate = dance.rate
+    rate = pair.rate
     size = int(WINDOW * rate)
     room = fft.next_fast_len(size + int(2 * REACH * rate), real=True)
     half = int(REACH * rate)
@@ -86,9 +76,7 @@ def responses(
     cross = np.empty((number, room // 2 + 1), np.complex64)
     auto = np.zeros(room // 2 + 1, np.float32)
     for row, begin in enumerate(starts):
-        first = round(float(begin) * rate)
-        own = dance.read(first, first + size) * shape
-        other = read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
+        own, other = (x * shape for x in pair.read(round(float(begin) * rate), size))
         weight = 1.0 / (float(np.sqrt(np.square(own).sum() * np.square(other).sum())) + 1e-6)
         here: Complex = fft.rfft(own, room)
         there: Complex = fft.rfft(other, room)
@@ -181,34 +169,30 @@ def _steady(curve: Array, quarters: list[Array], place: int, top: int) -> bool:
     return not ratios or float(np.median(ratios)) * np.sign(whole) >= STEADY * abs(whole)
 
 
-def refine(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
-    start: float,
-    stop: float,
-    *,
-    slack: float,
-) -> Exact | None:
+def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | None:
     """The exact line of a take, or None where waveforms do not match.
 
     ``slack`` is how far the speed may be off, as a fraction.
     """
-    curves, middles = responses(dance, reference, offset, speed, start, stop)
-    stack, slope = line_up(curves, middles.astype(np.float32), dance.rate, slack)
+    rate, line = pair.rate, pair.line
+    curves, middles = responses(pair, start, stop)
+    stack, slope = line_up(curves, middles.astype(np.float32), rate, slack)
     centre = float(middles.mean())
-    away = ((middles - centre) * dance.rate * slope).astype(np.float32)
+    away = ((middles - centre) * rate * slope).astype(np.float32)
     halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
-    lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), dance.rate)
+    lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), rate)
     if height < SIGMAS:
         return None
-    late = lag / dance.rate
+    late = lag / rate
     # The dance is later than the line by late + slope * (t - centre).
-    new_speed = speed * (1 - slope)
-    new_offset = offset - speed * late + speed * slope * centre
-    error = scattered(curves, away, middles, lag, dance.rate)
-    return Exact(new_offset, new_speed, height, early, spread, error)
+    offset = line.offset - line.speed * late + line.speed * slope * centre
+    return Exact(
+        line=LineMap(offset, line.speed * (1 - slope)),
+        height=height,
+        early=early,
+        spread=spread,
+        error=scattered(curves, away, middles, lag, rate),
+    )
 
 
 def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: int) -> float:

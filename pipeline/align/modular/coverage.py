@@ -1,9 +1,9 @@
-"""Is all of the reference heard on a line, or only a loop that both places share?
+"""Is all of the reference present on a line, or only a loop that both places share?
 
-Through the room (H1, as in ``limits``) every part of the reference is heard with the
-same gain, whatever else is heard. On a line where only loops of one song agree, the gain is
+Through one room response (H1, as in ``limits``) every part of the reference has the same gain in
+the dance, whatever else is recorded. On a line where only loops of one song agree, the gain is
 high where they play alone and nil where the reference has something else. The gain is measured
-second by second and band by band, and the share of cells in which the reference should be heard
+second by second and band by band, and the share of cells in which the reference should be present
 and is not, less the share that noise alone explains, is the doubt about the line.
 """
 
@@ -13,33 +13,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.align.shared.echoes import odd_share
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
-FRAME = 2048
-HOP = 1024
-"""Samples: frames half over each other."""
-EDGES = (150.0, 250.0, 350.0, 500.0, 700.0, 1000.0, 1400.0, 2000.0, 2800.0, 3500.0)
-"""Hertz."""
-BLOCK = 1.0
-"""Seconds of a cell."""
-MOST = 60
-"""Seconds that are looked at, spread evenly."""
+FRAME_SAMPLES = 2048
+HOP_SAMPLES = 1024
+"""Frames overlap by half."""
+BAND_EDGES_HZ = (150.0, 250.0, 350.0, 500.0, 700.0, 1000.0, 1400.0, 2000.0, 2800.0, 3500.0)
+BLOCK_SECONDS = 1.0
+"""Length of a cell."""
+MAX_SECONDS = 60
+"""How much of a take is measured, spread evenly."""
 MERGED = (1, 2, 4)
 """Blocks taken together: the deeper in noise, the more of them are needed."""
-QUIET = 0.05
+QUIET_RATIO = 0.05
 """Power of the reference in a band, relative to its mean, below which a cell says nothing."""
-SILENT = 1e-5
+SILENT_RATIO = 1e-5
 """Power of a band of the dance, relative to all, below which nothing is recorded there."""
-SIGNIFICANT = 4.0
-"""Deviations by which a band has to be heard at all."""
-KNOWN = 0.3
-"""Relative variance of a gain from which it tells nothing."""
-FEWEST = 8
+MIN_SIGMAS = 4.0
+"""Standard deviations by which a band has to be present at all."""
+MAX_GAIN_VARIANCE = 0.3
+"""A gain with a larger relative variance is unknown."""
+MIN_CELLS = 8
 
 WHOLE, LACKING = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
-CLEAN, DOUBTFUL = 0.05, 0.1
+CLEAN_SHARE, DOUBTFUL_SHARE = 0.05, 0.1
 """Doubt up to which nothing is missing, and from which the line is as likely an echo."""
 
 SAME_NOTES = (0.34, 0.6)
@@ -55,74 +55,74 @@ def confidence_cap(doubts: list[float | None], rho: float) -> float:
     notes in another arrangement, or in a moving room, are no echo.
     """
     worst = max((d for d in doubts if d is not None), default=0.0)
-    allowed = float(np.interp(worst, [CLEAN, DOUBTFUL], [1.0, 0.5]))
+    allowed = float(np.interp(worst, [CLEAN_SHARE, DOUBTFUL_SHARE], [1.0, 0.5]))
     return max(allowed, float(np.interp(rho, SAME_NOTES, [0.5, 0.85])))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
     """Short-time spectra of ``count`` samples at times ``start + n * step``."""
     samples = read_warped(sound, start, step, count)
-    views = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
-    result: Complex = np.fft.rfft(views * window(FRAME), axis=1).astype(np.complex64)
+    views = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)[::HOP_SAMPLES]
+    result: Complex = np.fft.rfft(views * window(FRAME_SAMPLES), axis=1).astype(np.complex64)
     return result
 
 
 def pieces(start: float, stop: float) -> list[tuple[float, float]]:
-    """Stretches of four blocks, spread evenly, that hold at most ``MOST`` seconds."""
-    length = BLOCK * MERGED[-1]
-    if stop - start <= MOST:
+    """Stretches of four blocks, spread evenly, that hold at most ``MAX_SECONDS`` seconds."""
+    length = BLOCK_SECONDS * MERGED[-1]
+    if stop - start <= MAX_SECONDS:
         return [(start, stop)]
-    begins = np.linspace(start, stop - length, int(MOST / length))
+    begins = np.linspace(start, stop - length, int(MAX_SECONDS / length))
     return [(float(b), float(b) + length) for b in begins]
 
 
-def missing_share(
-    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
-) -> float | None:
+def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     """The share of cells without the music that should be there, at least: 0 to 1.
 
-    One standard error is taken off, so that what cannot be told raises no doubt. None where
-    too few cells tell anything: a very short stretch, or deep noise.
+    One standard error is taken off, so that what is unknown raises no doubt. None where too few
+    cells are known: a very short stretch, or deep noise.
     """
-    rate = dance.rate
-    heard: list[Complex] = []
+    rate, line = pair.rate, pair.line
+    recorded: list[Complex] = []
     played: list[Complex] = []
-    per = int(BLOCK * rate / HOP)
+    per = int(BLOCK_SECONDS * rate / HOP_SAMPLES)
     for low, high in pieces(start, stop):
         count = int((high - low) * rate)
-        if count < FRAME + HOP * per:
+        if count < FRAME_SAMPLES + HOP_SAMPLES * per:
             continue
-        here = spectra(dance, low, 1 / rate, count)
-        there = spectra(reference, speed * low + offset, speed / rate, count)
+        here = spectra(pair.dance, low, 1 / rate, count)
+        there = spectra(pair.reference, line.reference_time(low), line.speed / rate, count)
         whole = len(here) // per * per
-        heard.append(here[:whole])
+        recorded.append(here[:whole])
         played.append(there[:whole])
-    if not heard:
+    if not recorded:
         return None
-    own, other = np.concatenate(heard), np.concatenate(played)
+    own, other = np.concatenate(recorded), np.concatenate(played)
     power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
     weight = 1 / (power + 0.05 * power.mean() + 1e-12)
     auto = (np.square(np.abs(other)) * weight).sum(axis=0)
-    room = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
-    return share_of_cells_by_blocks(own, other * room, per, rate)
+    response = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
+    return share_of_cells_by_blocks(own, other * response, per, rate)
 
 
-def share_of_cells_by_blocks(own: Complex, heard: Complex, per: int, rate: int) -> float | None:
-    """The doubt, from spectra of the dance and of the reference as heard through the room."""
-    cuts = np.searchsorted(np.arange(FRAME // 2 + 1) * rate / FRAME, [*EDGES])
-    cuts = cuts[cuts < FRAME // 2]
+def share_of_cells_by_blocks(own: Complex, predicted: Complex, per: int, rate: int) -> float | None:
+    """The doubt, from spectra of the dance and of the reference through the room response."""
+    cuts = np.searchsorted(
+        np.arange(FRAME_SAMPLES // 2 + 1) * rate / FRAME_SAMPLES, [*BAND_EDGES_HZ]
+    )
+    cuts = cuts[cuts < FRAME_SAMPLES // 2]
 
     def cells(values: Array) -> Doubles:
         bands = np.add.reduceat(values, cuts, axis=1)[:, :-1]
         rows: Doubles = bands.reshape(-1, per, bands.shape[1]).sum(axis=1).astype(np.float64)
         return rows
 
-    power, mine = np.square(np.abs(heard)), np.square(np.abs(own))
-    cross = cells(np.real(own * np.conj(heard)))
+    power, mine = np.square(np.abs(predicted)), np.square(np.abs(own))
+    cross = cells(np.real(own * np.conj(predicted)))
     expected, total = cells(power), cells(mine)
     # Frames half over each other are nearly independent; neighbouring bins are not.
     variance = 0.75 * cells(power * mine)
-    recorded = total.sum(axis=0) > SILENT * total.sum()
+    recorded = total.sum(axis=0) > SILENT_RATIO * total.sum()
     if not recorded.any():
         return None
     said: list[float] = []
@@ -142,11 +142,11 @@ def share_of_cells(cross: Doubles, expected: Doubles, variance: Doubles) -> floa
     """The share of cells whose gain is not their band's usual one, less chance and one error."""
     expected = expected + 1e-12
     sums = cross.sum(axis=0)
-    heard = sums > SIGNIFICANT * np.sqrt(variance.sum(axis=0))
+    present = sums > MIN_SIGMAS * np.sqrt(variance.sum(axis=0))
     # By H1 the gain of a band is 1 on the whole, but for what was added to the auto spectrum.
-    usual = np.where(heard, sums / expected.sum(axis=0), 1.0)
+    usual = np.where(present, sums / expected.sum(axis=0), 1.0)
     gain, error = cross / expected / usual, variance / np.square(expected * usual)
-    known = heard & (expected > QUIET * expected.mean(axis=0)) & (error < KNOWN)
-    if np.count_nonzero(known) < FEWEST:
+    known = present & (expected > QUIET_RATIO * expected.mean(axis=0)) & (error < MAX_GAIN_VARIANCE)
+    if np.count_nonzero(known) < MIN_CELLS:
         return None
     return odd_share(gain[known], error[known])

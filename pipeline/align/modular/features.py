@@ -38,21 +38,23 @@ STEPS = 32.0
 BLOCK = 6000
 
 
-def mel_bank(size: int, rate: int, pitch: float = 1.0) -> Array:
+def mel_bank(
+    size: int, rate: int, pitch: float = 1.0, bands: int = BANDS, highest: float = HIGHEST
+) -> Array:
     """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, highest))
+    edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
     return signal.triangles(edges * pitch, size, rate)
 
 
-def flux(bands: Array) -> Array:
-    """Normalised flux of band powers ``(frames, bands)``; same shape."""
-    floor = FLOOR * signal.moving_mean(bands, LEVEL) + QUIET
-    logs = np.log(bands + floor)
+def flux(bands: Array, level: int = LEVEL, local: int = LOCAL) -> Array:
+    """Normalised flux of band powers ``(frames, bands)``; same shape. ``level`` and ``local``:
+    frames over which the floor and the flux are measured."""
+    logs = np.log(bands + FLOOR * signal.moving_mean(bands, level) + QUIET)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
-    change -= signal.moving_mean(change, LOCAL)
-    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
+    change -= signal.moving_mean(change, local)
+    change /= np.sqrt(signal.moving_mean(np.square(change), local) + 1e-2)
     return change
 
 

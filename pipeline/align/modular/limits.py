@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared.change_point import AROUND_SECONDS, Balance, Look, followed_outwards
-from pipeline.align.shared.signal import Array, frame_size, read_warped, window
-from pipeline.model import Sound
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Array, frame_size, window
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 LOW_HZ, HIGH_HZ = 150, 3400
@@ -44,25 +44,19 @@ from which there is sound, and coherence up to which it is another."""
 class RoomModel:
     """The two sounds on one line, and the room between them."""
 
-    dance: Sound
-    reference: Sound
-    offset: float
-    speed: float
+    pair: Pair
 
     def spectra(self, start: float, count: int, step: float = HOP_SECONDS) -> tuple[Array, Array]:
         """Short-time spectra of both, ``(frames, bins)``, frames centred from ``start`` on."""
-        rate = self.dance.rate
+        rate = self.pair.rate
         size, hop = frame_size(rate, FRAME_SECONDS), round(step * rate)
         first, length = round(start * rate) - size // 2, size + hop * (count - 1)
-        own = self.dance.read(first, first + length)
-        begin = self.speed * first / rate + self.offset
-        other = read_warped(self.reference, begin, self.speed / rate, length)
         low, high = (int(hertz * size / rate) for hertz in (LOW_HZ, min(HIGH_HZ, 0.45 * rate)))
         here, there = (
             fft.rfft(
                 np.lib.stride_tricks.sliding_window_view(x, size)[::hop] * window(size), axis=1
             )
-            for x in (own, other)
+            for x in self.pair.read(first, length)
         )
         return here[:, low:high], there[:, low:high]
 

@@ -22,10 +22,10 @@ from pipeline.align.modular.takes import Take, find_takes, genuine, track, track
 from pipeline.align.modular.tempo import search_key, search_speed
 from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
 from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.hint import REACH, Hint
+from pipeline.align.shared.hint import REACH
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, unmatched
-from pipeline.model import Candidate, MethodAlignment, Progress, Segment, Sound
+from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
 LIMITS_MS = 50.0
@@ -91,36 +91,33 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
             if said is not None and said <= WHOLE:
                 told |= sharp
         errors.append(placing.error_of(pair, take, exact))
-    rho = float(main.evidence.details.get("tonal_rho", 0.0))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    trust = UNLOCKED if unlocked else confidence_cap(missing, rho)
+    cap = UNLOCKED if unlocked else confidence_cap(missing, main.tonal_rho)
     seconds = np.array([take.stop - take.start for take in kept]) / PER_SECOND
     total = sum(take.strength * float(np.sqrt(s)) for take, s in zip(kept, seconds, strict=True))
     known = [share for share in missing if share is not None]
-    details = {
-        **main.evidence.details,
-        "weight": float(total),
-        "trust": trust,
-        "line_ms": max(line for line, _ in errors),
-        "limits_ms": LIMITS_MS,
-    }
-    if known:
-        details["missing"] = max(known)
-        details["present"] = float(max(known) <= WHOLE and rho >= SAME_NOTES)
+    details = {**main.evidence.details, **({"missing": max(known)} if known else {})}
+    whole = bool(known) and max(known) <= WHOLE
     candidates = tuple(
         Candidate(float(lag) / PER_SECOND, float(pair.speed), share) for lag, share in main.places
     )
     return MethodAlignment(
-        NAME,
+        method=NAME,
         matched=True,
         ambiguous=main.ambiguous,
-        confidence=min(main.confidence, trust),
+        confidence=min(main.confidence, cap),
         segments=in_key(segments, pair.dance_frames),
         candidates=candidates if main.ambiguous else candidates[1:],
         error_ms=max(stated for _, stated in errors),
         evidence=replace(main.evidence, details=details),
         told=told,
+        score=main.score,
+        weight=float(total),
+        confidence_cap=cap,
+        present=whole and main.tonal_rho >= SAME_NOTES,
+        line_ms=max(line for line, _ in errors),
+        limits_ms=LIMITS_MS,
     )
 
 
@@ -144,13 +141,13 @@ def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     line = fit_stretch(*frames, line, low, high, 5e-4)
     takes = genuine(pair, find_takes(*frames, [track(*frames, line)]))
     takes = takes or [Take(line, low, high, score)]
-    sure = Verdict(True, False, 0.95, max(take.strength for take in takes), 0.0)
+    sure = Verdict(matched=True, confidence=0.95, score=max(take.strength for take in takes))
     answer = assemble(pair, takes, [sure] * len(takes))
     return replace(answer, segments=separated(answer.segments))
 
 
 def modular(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+    dance: Sound, reference: Sound, *, hint: LineMap | None = None, progress: Progress | None = None
 ) -> MethodAlignment:
     """Aligns by features; see ``docs/alignment.md``."""
     tones = cache(partial(notes.extract, reference))

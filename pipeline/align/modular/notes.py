@@ -17,17 +17,17 @@ from pipeline.align.shared import signal
 from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
-PER_SECOND = 12.5
+FRAMES_PER_SECOND = 12.5
 SEMITONES = 48
-LOWEST = 110.0
-"""Hertz of the lowest semitone."""
-ENVELOPE = 4
-"""Semitones on either side whose mean is taken off."""
-LOCAL = 50
-"""Frames (4 s) whose mean is taken off."""
-WINDOW = 0.256
-CHUNK = 4096
-BLOCK = 1000
+LOW_HZ = 110.0
+"""The lowest semitone."""
+ENVELOPE_SEMITONES = 4
+"""The mean of so many semitones on either side is taken off."""
+MEAN_FRAMES = 50
+"""The mean of so many frames (4 s) is taken off."""
+FRAME_SECONDS = 0.256
+MAX_FRAMES = 4096
+BLOCK_FRAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TonalMatch:
 
 def semitone_bank(size: int, rate: int, pitch: float) -> Array:
     """Triangles one semitone wide on either side, ``(bins, SEMITONES)``, each of sum 1."""
-    centres = LOWEST * pitch * 2 ** (np.arange(SEMITONES) / 12)
+    centres = LOW_HZ * pitch * 2 ** (np.arange(SEMITONES) / 12)
     frequency = np.maximum(np.arange(size // 2 + 1) * rate / size, 1.0)[:, None]
     bank = np.maximum(0.0, 1.0 - np.abs(12 * np.log2(frequency / centres)))
     total = bank.sum(axis=0)
@@ -61,13 +61,13 @@ def semitone_bank(size: int, rate: int, pitch: float) -> Array:
 
 def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
     """Semitone spectra of a whole sound, block by block."""
-    per_second = PER_SECOND * speed
+    per_second = FRAMES_PER_SECOND * speed
     count = signal.frame_count(sound, per_second)
-    size = signal.frame_size(sound.rate, WINDOW)
+    size = signal.frame_size(sound.rate, FRAME_SECONDS)
     bank = semitone_bank(size, sound.rate, pitch)
     values = np.zeros((count, SEMITONES), np.float32)
-    margin = 4 * LOCAL
-    for start, stop in signal.spans(count, BLOCK):
+    margin = 4 * MEAN_FRAMES
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         first, last = max(start - margin, 0), min(stop + margin, count)
         power = signal.power_frames(sound, first, last - first, size, per_second)
         values[start:stop] = notes(power @ bank)[start - first : stop - first]
@@ -76,11 +76,11 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
 
 def notes(bands: Array) -> Array:
     """Semitone powers without spectral envelope and long-time mean, about unit variance."""
-    floor = 1e-3 * signal.moving_mean(bands.mean(axis=1, keepdims=True), 4 * LOCAL) + 1e-8
+    floor = 1e-3 * signal.moving_mean(bands.mean(axis=1, keepdims=True), 4 * MEAN_FRAMES) + 1e-8
     logs = np.log(bands + floor)
-    logs -= signal.moving_mean(logs.T, 2 * ENVELOPE + 1).T
-    logs -= signal.moving_mean(logs, LOCAL)
-    power = signal.moving_mean(np.square(logs).mean(axis=1, keepdims=True), LOCAL)
+    logs -= signal.moving_mean(logs.T, 2 * ENVELOPE_SEMITONES + 1).T
+    logs -= signal.moving_mean(logs, MEAN_FRAMES)
+    power = signal.moving_mean(np.square(logs).mean(axis=1, keepdims=True), MEAN_FRAMES)
     return np.asarray(logs / np.sqrt(power + 1e-2), np.float32)
 
 
@@ -91,9 +91,9 @@ def match(
 
     Times are seconds on the reference's clock. Long takes are sampled.
     """
-    first, last = round(start * PER_SECOND), round(stop * PER_SECOND)
+    first, last = round(start * FRAMES_PER_SECOND), round(stop * FRAMES_PER_SECOND)
     last = min(last, len(dance.values))
-    length = min(last - first, CHUNK)
+    length = min(last - first, MAX_FRAMES)
     if length < 4:
         return TonalMatch(0.0, 0.0, 1.0)
     middle = (first + last) / 2
@@ -107,7 +107,7 @@ def match(
     curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference.values)]])
     norm = np.sqrt(np.square(own).sum() * np.square(reference.values).mean() * own.size) + 1e-6
     curve /= norm
-    place = round(middle * drift + lag * PER_SECOND) + low + length - 1
+    place = round(middle * drift + lag * FRAMES_PER_SECOND) + low + length - 1
     near = curve[max(place - 1, 0) : max(place + 2, 0)]
     rho = float(near.max(initial=-1.0))
     rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])

@@ -12,8 +12,7 @@ from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
 from pipeline.align.modular.takes import Take, Track, track
 from pipeline.align.shared.change_point import EVERYWHERE, find_limits
 from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.segments import coverable
-from pipeline.model import Segment
+from pipeline.model import LineMap, Segment
 
 SHARPEST, STRETCHED = 0.6, 8.0
 """Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
@@ -29,24 +28,25 @@ SHORT_TAKE = 20.0
 def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
     per_second = PER_SECOND * speed
-    offset, rate = float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift))
+    line = LineMap(float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift)))
     if exact is not None:
-        offset, rate = exact.offset, exact.speed
-    return Segment(take.start / per_second, take.stop / per_second, offset, rate, pitch_moved)
+        line = exact.line
+    start, stop = take.start / per_second, take.stop / per_second
+    return Segment(start, stop, line.offset, line.speed, pitch_moved=pitch_moved)
 
 
 def placed(pair: FramedPair, rough: Segment) -> Exact | None:
     """The exact line of a take. A short one tells its drift badly: there the line without
     drift through its middle is taken unless another is clearly better."""
     start, stop = rough.dance_start, rough.dance_end
-    dance, reference = pair.dance, pair.reference
-    exact = refine(dance, reference, rough.offset, rough.speed, start, stop, slack=4e-4)
+    exact = refine(pair.on(rough.line), start, stop, slack=4e-4)
     if stop - start >= SHORT_TAKE:
         return exact
     middle = (start + stop) / 2
     offset = rough.offset + (rough.speed - pair.speed) * middle
-    plain = refine(dance, reference, offset, pair.speed, start, stop, slack=6e-4)
-    steady = refine(dance, reference, offset, pair.speed, start, stop, slack=0.0)
+    level = pair.on(LineMap(offset, pair.speed))
+    plain = refine(level, start, stop, slack=6e-4)
+    steady = refine(level, start, stop, slack=0.0)
     found = [(e.height * w, e) for e, w in ((steady, 1.25), (plain, 1.0), (exact, 1.0)) if e]
     return max(found, key=lambda item: item[0])[1] if found else None
 
@@ -71,7 +71,7 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
 
 def clipped(pair: FramedPair, segment: Segment) -> Segment:
     """A segment within what its line can cover."""
-    floor, ceiling = coverable(pair.dance, pair.reference, segment.offset, segment.speed)
+    floor, ceiling = pair.on(segment.line).overlap()
     start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
     return replace(segment, dance_start=float(start), dance_end=float(stop))
 
@@ -84,19 +84,18 @@ def followed(
 
     ``between``: the dance times that other segments leave free.
     """
-    dance, reference = pair.dance, pair.reference
-    floor, ceiling = coverable(dance, reference, segment.offset, segment.speed)
+    floor, ceiling = pair.on(segment.line).overlap()
     low, high = max(floor, between[0]), min(ceiling, between[1])
     start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
     for _ in range(MOST_TURNS):
-        room = RoomModel(dance, reference, segment.offset, segment.speed)
-        first, last = room.extended_outwards((start, stop), (low, high))
+        on = pair.on(segment.line)
+        first, last = RoomModel(on).extended_outwards((start, stop), (low, high))
         if (first, last) == (start, stop):
             break
         start, stop = first, last
-        exact = refine(dance, reference, segment.offset, segment.speed, start, stop, slack=2e-5)
+        exact = refine(on, start, stop, slack=2e-5)
         if exact is not None:
-            segment = replace(segment, offset=exact.offset, speed=exact.speed)
+            segment = segment.on(exact.line)
     return limited(pair, replace(segment, dance_start=start, dance_end=stop), between)
 
 
@@ -104,9 +103,9 @@ def limited(
     pair: FramedPair, segment: Segment, between: tuple[float, float] = EVERYWHERE
 ) -> tuple[Segment, frozenset[float]]:
     """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones."""
-    on = pair.dance, pair.reference, segment.offset, segment.speed
+    on = pair.on(segment.line)
     span = segment.dance_start, segment.dance_end
-    found = find_limits(RoomModel(*on).learn, span, INSIDE_SECONDS, coverable(*on), between)
+    found = find_limits(RoomModel(on).learn, span, INSIDE_SECONDS, on.overlap(), between)
     start, stop = (limit.time for limit in found)
     sharp = frozenset(limit.time for limit in found if limit.sharp)
     return replace(segment, dance_start=start, dance_end=stop), sharp
@@ -126,7 +125,7 @@ def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[T
             continue
         exact = placed(pair, segment_of(take, None, pair.speed, pitch_moved=False))
         if exact is not None:
-            drift = exact.speed / pair.speed - 1
+            drift = exact.line.speed / pair.speed - 1
             lag = known.line.lag + (known.line.drift - drift) * (take.start + take.stop) / 2
             result[index] = track(pair.dance_frames, pair.reference_frames, Line(lag, drift))
     return result
@@ -144,7 +143,7 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
         exact = placed(pair, rough)
         said = None
         if exact is not None:
-            at = clipped(pair, replace(rough, offset=exact.offset, speed=exact.speed))
+            at = clipped(pair, rough.on(exact.line))
             said = missing_in(pair, limited(pair, at)[0])
         missing.append(said)
     said_of = list(zip(takes, missing, strict=True))
@@ -156,5 +155,4 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
 
 def missing_in(pair: FramedPair, segment: Segment) -> float | None:
     """The share of the music that is missing in a segment, at least; None if nothing tells."""
-    line, span = (segment.offset, segment.speed), (segment.dance_start, segment.dance_end)
-    return missing_share(pair.dance, pair.reference, *line, *span)
+    return missing_share(pair.on(segment.line), segment.dance_start, segment.dance_end)

@@ -163,14 +163,17 @@ def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ())
     ones all of the reference is heard."""
     frames = pair.dance_frames, pair.reference_frames
     seconds = PER_SECOND * pair.speed
-    usual = [strength(*frames, take.line, take.start, take.stop) for take in takes]
+
+    def evidence_at(one: Take, two: Take) -> float:
+        """Mean evidence of a take's line where another take is."""
+        low, high = one.line.overlap(*frames)
+        return strength(*frames, one.line, max(low, two.start), min(high, two.stop))
+
+    usual = [evidence_at(take, take) for take in takes]
 
     def alike(index: int, other: int) -> bool:
         one, two = takes[index], takes[other]
-        low, high = one.line.overlap(*frames)
-        there = strength(*frames, one.line, max(low, two.start), min(high, two.stop))
-        same = repeats(pair.reference_frames, one, two) > ALIKE_SHARE
-        return there > ALIKE_SHARE * usual[index] or same
+        return max(evidence_at(one, two), evidence_at(two, one)) > ALIKE_SHARE * usual[index]
 
     rough = []
     for take, own in zip(takes, usual, strict=True):
@@ -178,31 +181,6 @@ def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ())
         start, stop, low, high = (t / seconds for t in times)
         rough.append(RoughTake(start, stop, low, high, take.strength, own, take in certain))
     return [takes[index] for index in without_echoes(pair.dance, rough, alike)]
-
-
-def repeats(reference: FeatureFrames, take: Take, other: Take) -> float:
-    """How alike the reference is to itself at the distance of two lines, 1 for a copy."""
-    distance = round(take.line.at(take.start) - other.line.at(take.start))
-    start, stop = round(take.line.at(take.start)), round(take.line.at(take.stop))
-    moved = (start - distance, stop - distance)
-    if moved[0] < 0 or moved[1] > reference.count:
-        # Only the part that both places have in the reference tells.
-        start, stop = max(start, distance, 0), min(stop, reference.count + min(distance, 0))
-    if stop - start < SECOND:
-        return repeats_anywhere(reference, distance)
-    one = reference.part(start, stop)
-    two = reference.part(start - distance, stop - distance)
-    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
-
-
-def repeats_anywhere(reference: FeatureFrames, distance: int) -> float:
-    """The same over all of the reference that has a counterpart at the distance."""
-    span = min(abs(distance) + 60 * SECOND, reference.count)
-    if span - abs(distance) < SECOND:
-        return 0.0
-    one = reference.part(abs(distance), span)
-    two = reference.part(0, span - abs(distance))
-    return float((one * two).sum() / (np.square(one).sum() + 1e-6))
 
 
 def placed(

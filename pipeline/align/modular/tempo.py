@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.modular.features import FLOOR, QUIET, whitener
+from pipeline.align.modular.features import flux, mel_bank, whitener
 from pipeline.align.shared import signal
 from pipeline.align.shared.signal import Array, Complex
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_spectra, distinct
@@ -27,13 +27,13 @@ STEP = 0.012
 """Relative distance of two speeds of the grid."""
 PER_SECOND = 50.0
 BANDS = 20
-LOWEST, HIGHEST = 80.0, 3400.0
+HIGHEST = 3400.0
 STRETCH = 42.0
 """Seconds of the dance that are looked at."""
 LENGTH = 300
 """Frames of a window (6 s)."""
 HOP = 200
-LOCAL = 75
+LEVEL, LOCAL = 150, 75
 MARGIN = 150
 """Frames beyond a block that its normalisation sees."""
 BLOCK = 4000
@@ -44,16 +44,6 @@ NEIGHBOURS, MAX_PEAKS = 2.5, 6
 """Steps of the grid within which two speeds are one, and speeds that are returned."""
 
 
-def changes(bands: Array) -> Array:
-    """Normalised flux of band powers at 50 frames a second."""
-    logs = np.log(bands + FLOOR * signal.moving_mean(bands, 150) + QUIET)
-    change = np.zeros_like(logs)
-    change[1:-1] = logs[2:] - logs[:-2]
-    change -= signal.moving_mean(change, LOCAL)
-    change /= np.sqrt(signal.moving_mean(np.square(change), LOCAL) + 1e-2)
-    return change
-
-
 def decorrelated(change: Array) -> Array:
     """Flux whose bands are decorrelated, in place where it can be."""
     matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
@@ -62,28 +52,21 @@ def decorrelated(change: Array) -> Array:
     return change
 
 
-def flux(bands: Array) -> Array:
-    """Normalised, decorrelated flux of band powers at 50 frames a second."""
-    return decorrelated(changes(bands))
-
-
-def mel_edges(pitch: float) -> NDArray[np.float64]:
-    """Edges of the bands in hertz, moved in frequency by ``pitch``."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
-    edges: NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    return edges * pitch
+def bank(rate: int, pitch: float = 1.0) -> Array:
+    """The filters of ``features`` in fewer bands."""
+    return mel_bank(signal.frame_size(rate, FRAME_SECONDS), rate, pitch, BANDS, HIGHEST)
 
 
 def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
     """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
     size = signal.frame_size(reference.rate, FRAME_SECONDS)
-    bank = signal.triangles(mel_edges(1.0), size, reference.rate)
+    filters = bank(reference.rate)
     count = signal.frame_count(reference, PER_SECOND)
     values = np.zeros((count, BANDS), np.float32)
     for start, stop in signal.spans(count, BLOCK):
         first, last = max(start - MARGIN, 0), min(stop + MARGIN, count)
         power = signal.power_frames(reference, first, last - first, size, PER_SECOND)
-        values[start:stop] = changes(power @ bank)[start - first : stop - first]
+        values[start:stop] = flux(power @ filters, LEVEL, LOCAL)[start - first : stop - first]
     spectra, step = block_spectra(decorrelated(values), LENGTH, FFT_SIZE)
     return np.ascontiguousarray(spectra.transpose(2, 1, 0)), step, count
 
@@ -133,14 +116,14 @@ def places(
     frames = max(int((stop - start) * fine), 8)
     power = signal.power_frames(dance, round(start * fine), frames, size, fine)
     spectra, step, count = reference_spectra(reference)
-    kept_bands = power @ signal.triangles(mel_edges(1.0), size, rate)
+    kept_bands = power @ bank(rate)
     found: list[SpeedPeak] = []
     for speed, moved, key in trials:
         pitch = (speed if moved else 1.0) * 2 ** (key / 12)
         bands = kept_bands
         if pitch != 1.0:
-            bands = power @ signal.triangles(mel_edges(pitch), size, rate)
-        values = flux(at_speed(bands, speed))
+            bands = power @ bank(rate, pitch)
+        values = decorrelated(flux(at_speed(bands, speed), LEVEL, LOCAL))
         slope, lag, score, other = best_place(values, spectra, step, count)
         true_speed = speed * (1 + slope)
         offset = (len(values) / 2 + lag) / PER_SECOND - true_speed * (start + stop) / 2

@@ -40,19 +40,19 @@ TOGETHER = 8
 """Windows that are correlated at once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What is to be thought of one take."""
 
-    matched: bool
-    ambiguous: bool
-    confidence: float
+    matched: bool = False
+    ambiguous: bool = False
+    confidence: float = 0.0
     score: float
     """Standard deviations of chance."""
-    ratio: float
-    """The next best place's evidence relative to the best's."""
     places: tuple[tuple[float, float], ...] = ()
     """Lags of the best places in frames, with their evidence relative to the best's."""
+    tonal_rho: float = 0.0
+    """The tonal match's coefficient."""
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -86,7 +86,7 @@ def judge_take(
     near = slice(max(lag - 3, 0), lag + 4)
     score = float(curve[near].max(initial=0.0))
     if score < CHANCE:
-        return Verdict(False, False, 0.0, score, 1.0)
+        return Verdict(score=score)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
     for place in highest_places(curve, 12, APART):
@@ -118,11 +118,11 @@ def judge_take(
         "tonal_next": tonal.better,
     }
     return Verdict(
-        matched,
-        ambiguous,
-        min(confidence, 0.5) if ambiguous else confidence,
-        score,
-        ratio,
-        tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
-        curve_evidence(curve, zero, PER_SECOND, details),
+        matched=matched,
+        ambiguous=ambiguous,
+        confidence=min(confidence, 0.5) if ambiguous else confidence,
+        score=score,
+        places=tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
+        tonal_rho=tonal.rho,
+        evidence=curve_evidence(curve, zero, PER_SECOND, details),
     )

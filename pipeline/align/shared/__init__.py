@@ -7,6 +7,7 @@ __all__ = [
     "feature_frames",
     "hint",
     "joints",
+    "pair",
     "pauses",
     "segments",
     "signal",

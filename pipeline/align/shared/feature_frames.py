@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array
-from pipeline.model import Sound
+from pipeline.model import LineMap, Sound
 
 SAME_PITCH = 2e-3
 """Relative difference of two speeds or pitches up to which they are one."""
@@ -66,6 +67,10 @@ class FramedPair:
     def speed(self) -> float:
         """How much faster the reference runs than the dance's clock."""
         return self.dance_frames.speed
+
+    def on(self, line: LineMap) -> Pair:
+        """The two sounds on a map."""
+        return Pair(self.dance, self.reference, line)
 
     @property
     def stretched(self) -> bool:

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.hint import Hint
-from pipeline.align.shared.signal import Part, read_warped, robust_sigma
-from pipeline.model import MethodAlignment, Samples, Segment, Sound
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Part, robust_sigma
+from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
 
 WINDOW, HOP = 1.0, 0.5
 """Seconds."""
@@ -84,9 +84,7 @@ def with_joints(
     if _ends(segments[-1], dance, reference, before=False):
         segments[-1] = replace(segments[-1], ends=True)
     if len(segments) > len(answer.segments):
-        details = {**answer.evidence.details, "line_ms": max(errors_ms)}
-        evidence = replace(answer.evidence, details=details)
-        answer = replace(answer, error_ms=max(errors_ms), evidence=evidence)
+        answer = replace(answer, error_ms=max(errors_ms), line_ms=max(errors_ms))
     return replace(answer, segments=tuple(segments))
 
 
@@ -109,17 +107,10 @@ def _sides(
     for line, low, high in ((before, free[0], span[0]), (after, span[1], free[1])):
         part = Part(dance, round(low * dance.rate), round((high - low) * dance.rate))
         begin = part.first / dance.rate
-        found = method(part, reference, hint=Hint(line.offset + line.speed * begin, line.speed))
-        if len(found.segments) != 1 or found.evidence.details["refined"] != 1.0:
+        found = method(part, reference, hint=line.line.shifted(-begin))
+        if len(found.segments) != 1 or not found.refined:
             return []
-        side = found.segments[0]
-        placed = replace(
-            side,
-            dance_start=side.dance_start + begin,
-            dance_end=side.dance_end + begin,
-            offset=side.offset - side.speed * begin,
-        )
-        sides.append((placed, found.error_ms or 0.0))
+        sides.append((found.segments[0].shifted(begin), found.error_ms or 0.0))
     (before, before_ms), (after, after_ms) = sides
     joint = _moment(before, after, dance, reference, span)
     before, after = replace(before, dance_end=joint), replace(after, dance_start=joint)
@@ -143,11 +134,9 @@ def _change(line: Segment, dance: Sound, reference: Sound) -> tuple[Segment, Seg
     levels = lags - slope * np.array(times)
     splits = range(1, len(levels))
     first = min(splits, key=lambda k: _misfit(levels[:k]) + _misfit(levels[k:]))
-    speed = line.speed * (1 - slope)
-    places = (float(np.median(side)) for side in (levels[:first], levels[first:]))
-    before, after = (
-        replace(line, speed=speed, offset=line.offset - line.speed * place) for place in places
-    )
+    sides = levels[:first], levels[first:]
+    places = (line.line.shifted(float(np.median(side))).offset for side in sides)
+    before, after = (line.on(LineMap(place, line.speed * (1 - slope))) for place in places)
     return replace(before, dance_end=times[first]), replace(after, dance_start=times[first - 1])
 
 
@@ -174,11 +163,9 @@ def _moment(
         spectrum = fft.rfft(samples) * band
         return np.asarray(fft.irfft(spectrum / np.sqrt(np.abs(spectrum) + 1e-12), stop - first))
 
-    def along(line: Segment) -> Curve:
-        begin = line.speed * first / rate + line.offset
-        return flat(read_warped(reference, begin, line.speed / rate, stop - first))
-
-    gain = flat(dance.read(first, stop)) * (along(before) - along(after))
+    own, one = Pair(dance, reference, before.line).read(first, stop - first)
+    _, two = Pair(dance, reference, after.line).read(first, stop - first)
+    gain = flat(own) * (flat(one) - flat(two))
     return (first + int(np.argmax(np.cumsum(gain)))) / rate
 
 
@@ -215,9 +202,7 @@ def curve_around(
     shape = np.hanning(size)
     total: Curve = np.zeros(2 * half + 1)
     for first in np.arange(start, stop - WINDOW + 1e-9, HOP):
-        own = dance.read(round(first * rate), round(first * rate) + size)
-        begin = segment.speed * round(first * rate) / rate + segment.offset
-        other = read_warped(reference, begin, segment.speed / rate, size)
+        own, other = Pair(dance, reference, segment.line).read(round(first * rate), size)
         cross = fft.rfft(own * shape, room) * np.conj(fft.rfft(other * shape, room))
         curve = fft.irfft(cross / (np.abs(cross) + 1e-12) * band, room)
         total += np.concatenate([curve[-half:], curve[: half + 1]])

@@ -16,24 +16,23 @@ from pipeline.align.shared.signal import Array, duration, spans
 from pipeline.model import Segment, Sound
 
 STEP_SECONDS = 0.05
-"""Seconds between two values of the level, each over five times that."""
+"""Time between two values of the level, each measured over five times that."""
 PAUSE_DB, SOFTER_DB = 10.0, 2.0
 """How far the level drops in a pause, and how much softer it is there in the median."""
 PAUSE_SECONDS = 0.5
-"""Seconds of a pause at least."""
+"""The least length of a pause."""
 ROUGH_SECONDS, AROUND_SECONDS = 0.5, 0.6
-"""Seconds by which rough limits may be off, and about an exact one in which a pause is looked
-for."""
+"""By how much rough limits may be off, and how near to an exact one a pause is looked for."""
 GAP_SECONDS = 8.0
-"""Seconds of a gap that is worth a search."""
+"""The least length of a gap that is worth a search."""
 NO_MUSIC_DB = 15.0
-"""Decibels below the segments' level at which there is no music."""
+"""So far below the segments' level there is no music."""
 AT_END_SECONDS = 1.6
-"""Seconds: a segment that ends this near to an end of the reference ends because of it."""
+"""A segment that ends this near to an end of the reference ends because of it."""
 SAME_SPEED = 0.004
 """Relative difference of two speeds up to which they are one."""
 SEAM_SECONDS = 0.3
-"""Seconds within which one segment goes on in the reference where another ended."""
+"""Within this one segment goes on in the reference where another ended."""
 
 
 def levels(dance: Sound) -> Array:
@@ -105,15 +104,15 @@ def without_fillings(level: Array, segments: Sequence[Segment]) -> tuple[Segment
     Where one ends in the reference just where a later one begins, nothing of the reference is left
     for what lies between them: it was cut there, and what is found for the missing part only
     resembles it. A loop may do so just up to the cut, or from it on, so that only a pause on
-    either side tells a take of its own.
+    either side proves a take of its own.
     """
     ordered = in_order(segments)
     fillings: set[Segment] = set()
     for index, before in enumerate(ordered):
         for far in range(index + 2, len(ordered)):
             after = ordered[far]
-            end = before.speed * before.dance_end + before.offset
-            if abs(after.speed * after.dance_start + after.offset - end) < SEAM_SECONDS:
+            end = before.line.reference_time(before.dance_end)
+            if abs(after.line.reference_time(after.dance_start) - end) < SEAM_SECONDS:
                 group = ordered[index : far + 1]
                 pauses = [silent(level, one, two) for one, two in pairwise(group)]
                 beside = zip(group[1:-1], pauses, pauses[1:], strict=False)
@@ -145,7 +144,8 @@ def sounding_gaps(
         part = between(level, low, high)
         if high - low < GAP_SECONDS or np.mean(part > usual - NO_MUSIC_DB) < 0.5:
             continue
-        ended = before and before.speed * low + before.offset > duration(reference) - AT_END_SECONDS
-        begun = after and after.speed * high + after.offset < AT_END_SECONDS
+        last = duration(reference) - AT_END_SECONDS
+        ended = before and before.line.reference_time(low) > last
+        begun = after and after.line.reference_time(high) < AT_END_SECONDS
         found.append((low, high, bool((ended and not after) or (begun and not before))))
     return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Part, duration
+from pipeline.align.shared.signal import Part
 from pipeline.model import Segment, Sound
 
 SHORTEST_SECONDS = 0.5
@@ -25,27 +25,11 @@ def part_of(dance: Sound, low: float, high: float) -> Part:
     return Part(dance, first, round(high * dance.rate) - first)
 
 
-def moved(segment: Segment, by: float) -> Segment:
-    """A segment of a part that starts at ``by`` seconds, as one of the whole."""
-    return replace(
-        segment,
-        dance_start=segment.dance_start + by,
-        dance_end=segment.dance_end + by,
-        offset=segment.offset - segment.speed * by,
-    )
-
-
 def in_key(segments: Sequence[Segment], frames: FeatureFrames) -> tuple[Segment, ...]:
     """Segments that say in which key their music is; the reference keeps its own pitch."""
     if not frames.semitones:
         return tuple(segments)
     return tuple(replace(s, pitch_moved=False, semitones=frames.semitones) for s in segments)
-
-
-def coverable(dance: Sound, reference: Sound, offset: float, speed: float) -> tuple[float, float]:
-    """The dance times (seconds) between which both files have sound on a line."""
-    low, high = -offset / speed, (duration(reference) - offset) / speed
-    return max(low, 0.0), min(high, duration(dance))
 
 
 def in_order(segments: Sequence[Segment]) -> list[Segment]:
@@ -56,7 +40,7 @@ def in_order(segments: Sequence[Segment]) -> list[Segment]:
 def incomplete(segments: Sequence[Segment], gaps: Sequence[tuple[float, float]]) -> bool:
     """Whether segments at one speed explain too little of what sounds, or creep along in steps:
     neighbours that nearly meet in the reference are one take at another speed."""
-    explained = sum(s.dance_end - s.dance_start for s in segments)
+    explained = sum(segment.length for segment in segments)
     left = sum(high - low for low, high in gaps)
     if explained < ENOUGH_SHARE * (explained + left):
         return True

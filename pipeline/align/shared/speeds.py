@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared.signal import Array, Complex
@@ -59,10 +61,10 @@ def at_speed(bands: Array, speed: float) -> Array:
     return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
 
 
-def block_spectra(values: Array, longest: int, size: int) -> tuple[Complex, int]:
+def block_spectra(values: NDArray[Any], longest: int, size: int) -> tuple[Complex, int]:
     """Spectra ``(blocks, features, bins)`` of overlapping blocks of ``size`` frames, and their
     step: for windows of at most ``longest`` frames, by overlap-save."""
     step = size - longest + 1
-    padded = np.pad(values, ((longest - 1, size), (0, 0)))
+    padded = np.pad(values.astype(np.float32), ((longest - 1, size), (0, 0)))
     starts = range(0, len(values) + longest - 1, step)
     return np.stack([fft.rfft(padded[s : s + size].T, axis=1) for s in starts]), step

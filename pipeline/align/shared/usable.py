@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.shared.signal import duration, power_frames, spans
+from pipeline.align.shared.signal import duration, spans
 from pipeline.model import Sound
 
 SHORTEST = 1.5
 """Seconds of sound below which there is nothing to align."""
 SILENT_DB = -78.0
 """Mean level below which a second is silent (16-bit noise lies near -98 dB)."""
-WIND_SHARE = 0.97
-"""The share of the power below 120 Hz from which a second is wind or rumble."""
+RUMBLE_HZ, WIND_SHARE = 120.0, 0.97
+"""The share of the power below a frequency from which a second is wind or rumble."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,8 @@ def describe_sound(dance: Sound) -> SoundReport:
     if length < SHORTEST:
         text = f"only {length:.1f} s of sound; at least {SHORTEST:.1f} s of music are needed"
         return SoundReport(reasons.TOO_SHORT, text, 0.0, length, -120.0)
-    size = dance.rate // 4
     levels: list[float] = []
     rumbling: list[bool] = []
-    clipped = 0
     for start, stop in spans(dance.frames, dance.rate * 30):
         samples = dance.read(start, stop)
         for low, high in spans(stop - start, dance.rate):
@@ -52,11 +50,9 @@ def describe_sound(dance: Sound) -> SoundReport:
                 continue
             part = part - part.mean()
             levels.append(float(10 * np.log10(np.mean(np.square(part)) + 1e-12)))
-            block = _Held(part, dance.rate)
-            power = power_frames(block, 0, 4, 1 << (size - 1).bit_length(), 4.0).sum(axis=0)
-            edge = int(120 * (len(power) - 1) * 2 / dance.rate)
-            rumbling.append(bool(power[: edge + 1].sum() > WIND_SHARE * power.sum()))
-            clipped += bool(np.mean(np.abs(part) > 0.99) > 0.3)
+            power = np.square(np.abs(np.fft.rfft(part * np.hanning(len(part)))))
+            deep = power[: int(RUMBLE_HZ * len(part) / dance.rate) + 1]
+            rumbling.append(bool(deep.sum() > WIND_SHARE * power.sum()))
     level = np.array(levels)
     loud = np.flatnonzero(level > SILENT_DB)
     if len(loud) == 0:
@@ -79,24 +75,3 @@ def describe_sound(dance: Sound) -> SoundReport:
         return SoundReport(reasons.NO_SHARED_MUSIC, text, first, last, mean)
     text = f"sound from {first:.0f} s to {last:.0f} s at {mean:.0f} dB of full scale"
     return SoundReport(None, text, first, last, mean)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """Samples in memory, as a ``Sound``."""
-
-    samples: np.ndarray[tuple[int], np.dtype[np.float32]]
-    rate: int
-
-    @property
-    def frames(self) -> int:
-        """How many samples."""
-        return len(self.samples)
-
-    def read(self, start: int, stop: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """Samples, with zeros outside."""
-        result = np.zeros(stop - start, np.float32)
-        low, high = max(start, 0), min(stop, self.frames)
-        if high > low:
-            result[low - start : high - start] = self.samples[low:high]
-        return result

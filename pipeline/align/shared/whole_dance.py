@@ -14,12 +14,12 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import Hint, as_given, refined
+from pipeline.align.shared.hint import as_given, refined
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
-from pipeline.align.shared.segments import in_key, incomplete, moved, part_of, separated
+from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
 from pipeline.align.shared.signal import Array
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
-from pipeline.model import Evidence, MethodAlignment, Progress, Segment, Sound
+from pipeline.model import Evidence, LineMap, MethodAlignment, Progress, Segment, Sound
 
 FASTER = 1.25
 """How much more evidence another speed or key needs to replace the same one."""
@@ -68,7 +68,7 @@ class Estimator:
     """Takes deep in noise beside others that were found."""
 
     def align(
-        self, dance: Sound, reference: Sound, hint: Hint | None, progress: Progress | None
+        self, dance: Sound, reference: Sound, hint: LineMap | None, progress: Progress | None
     ) -> MethodAlignment:
         """The answer for a whole dance, near a person's placing if there is one."""
         report = progress or (lambda _: None)
@@ -86,7 +86,7 @@ class Estimator:
         if not answer.matched and self.in_noise is not None:
             answer = self.in_noise(pair)
         # Waveforms that do not agree at the same speed are another key's, or another player's.
-        if not answer.matched or answer.evidence.details["trust"] <= UNLOCKED:
+        if not answer.matched or answer.confidence_cap <= UNLOCKED:
             answer = better_of(answer, self.in_other_key(pair))
         report(0.9)
         if answer.matched:
@@ -98,18 +98,20 @@ class Estimator:
         return answer
 
     def at_hint(
-        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: Hint
+        self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: LineMap
     ) -> MethodAlignment:
         """The best answer near a person's placing; other keys are tried when nothing fits."""
         pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
         for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
-            found = []
+            best: tuple[float, float, FramedPair] | None = None
             for pitch in tries:
                 frames = self.extract(dance, hint.speed, pitch)
                 pair = FramedPair(dance, reference, frames, reference_frames)
-                found.append((*self.near(pair, hint.offset), pair))
-            score, offset, pair = max(found, key=lambda item: item[0])
-            if score >= HINT_SIGMAS:
+                score, offset = self.near(pair, hint.offset)
+                if score >= (best[0] if best else HINT_SIGMAS):
+                    best = score, offset, pair
+            if best:
+                score, offset, pair = best
                 return refined(self.at_place(pair, offset, score))
         return as_given(self.name, dance, reference, hint)
 
@@ -139,7 +141,7 @@ class Estimator:
         """An answer with the takes at other speeds in its gaps; it is no surer than any of them."""
         for low, high in gaps(pair.dance, pair.reference, level, answer.segments)[:MAX_GAPS]:
             piece = self.at_other_speed(replace(pair, dance=part_of(pair.dance, low, high)))
-            found = [moved(segment, low) for segment in piece.segments]
+            found = [segment.shifted(low) for segment in piece.segments]
             found = [s for s in found if is_own_take(level, s, answer.segments)]
             if found and self.worth_adding(piece):
                 answer = replace(
@@ -156,27 +158,19 @@ class Estimator:
         It may be surely heard and have a rival, where the song comes back nearly alike: to leave
         it out would say that nothing is there. What lacks a part of the reference is only a loop.
         """
-        details = piece.evidence.details
-        surely_heard = details["score"] >= self.heard_sigmas and details["trust"] >= SURE
+        surely_heard = piece.score >= self.heard_sigmas and piece.confidence_cap >= SURE
         return piece.confidence >= SURE or surely_heard
 
 
 def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
     """An answer without a match."""
-    return MethodAlignment(
-        method, matched=False, ambiguous=False, confidence=0.0, segments=(),
-        reason=reasons.NO_SHARED_MUSIC, evidence=evidence or Evidence(),
-    )  # fmt: skip
-
-
-def weight(answer: MethodAlignment) -> float:
-    """All the evidence for an answer, to compare answers at different speeds."""
-    return float(answer.evidence.details.get("weight", 0.0)) if answer.matched else 0.0
+    evidence = evidence or Evidence()
+    return MethodAlignment(method=method, reason=reasons.NO_SHARED_MUSIC, evidence=evidence)
 
 
 def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
     """The answer at another speed or key where it has clearly more evidence, else the one."""
-    return other if other.matched and weight(other) > FASTER * weight(answer) else answer
+    return other if other.matched and other.weight > FASTER * answer.weight else answer
 
 
 def curve_evidence(

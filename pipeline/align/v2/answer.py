@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.segments import coverable
 from pipeline.align.shared.signal import duration, highest_places, spread_max
 from pipeline.align.shared.whole_dance import UNLOCKED, curve_evidence, unmatched
 from pipeline.align.v2.coverage import NOTHING, confidence_cap, missing_share
@@ -17,7 +16,7 @@ from pipeline.align.v2.onset_bits import PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
 from pipeline.align.v2.search import APART, agreement
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
-from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
+from pipeline.model import Candidate, Evidence, LineMap, MethodAlignment, Segment
 
 NAME = "v2"
 LIMITS_MS = 60.0
@@ -54,25 +53,24 @@ def placed(
     ``between``: the dance times up to which its line may be followed.
     """
     start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
-    rough = PhaseFit(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift), 0.0)
-    exact = rough
+    rough = LineMap(take.line.lag / PER_SECOND, pair.speed * (1 + take.line.drift))
+    exact = PhaseFit(rough, 0.0)
     if not pair.stretched:
-        line = rough.offset, rough.speed
-        exact = fit_phase(pair.dance, pair.reference, *line, start, stop, slack=2e-4)
+        exact = fit_phase(pair.on(rough), start, stop, slack=2e-4)
     locked = exact.height >= LOCKED
-    kept = exact if locked else rough
-    on = pair.dance, pair.reference, kept.offset, kept.speed
-    low, high = coverable(*on)
+    line = exact.line if locked else rough
+    on = pair.on(line)
+    low, high = on.overlap()
     span = max(start, low), min(stop, high)
     sharp: set[float] = set()
     if locked:
-        span = extended_outwards(*on, span, (max(low, between[0]), min(high, between[1])))
-        found = limits(*on, span, (low, high), between)
+        span = extended_outwards(on, span, (max(low, between[0]), min(high, between[1])))
+        found = limits(on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}
-    start, stop, offset, speed = (float(x) for x in (*span, kept.offset, kept.speed))
+    start, stop, offset, speed = (float(x) for x in (*span, line.offset, line.speed))
     moved = pair.dance_frames.pitch != 1.0
-    return Segment(start, stop, offset, speed, moved), exact, sharp
+    return Segment(start, stop, offset, speed, pitch_moved=moved), exact, sharp
 
 
 def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share], Evidence]:
@@ -116,9 +114,9 @@ def rivals(pair: FramedPair, take: Take, others: list[Share]) -> list[Share]:
             exact.append((lag, share))
             continue
         drift, span = take.line.drift, (first / pair.speed, last / pair.speed)
-        on = pair.dance, pair.reference, lag / PER_SECOND, pair.speed * (1 + drift)
-        found = fit_phase(*on, *span, slack=1e-4, most=24)
-        there = found.offset * PER_SECOND if found.height >= LOCKED else lag
+        on = pair.on(LineMap(lag / PER_SECOND, pair.speed * (1 + drift)))
+        found = fit_phase(on, *span, slack=1e-4, most=24)
+        there = found.line.offset * PER_SECOND if found.height >= LOCKED else lag
         theirs = float(on_grid(pair, there, drift, found.height).seconds[low:high].sum())
         exact.append((there, max(theirs / max(mine, 1e-6), 0.0)))
     return sorted(exact, key=lambda item: -item[1])
@@ -166,7 +164,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
             if line.height >= LOCKED
         ][:1]
     segments: list[Segment] = []
-    best: tuple[float, float, list[Share], Evidence] | None = None
+    best: tuple[float, float, float, list[Share], Evidence] | None = None
     errors: list[float] = []
     missing: list[float | None] = []
     total, told = 0.0, set[float]()
@@ -174,11 +172,12 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         segment, exact, sharp = placed(pair, take, free_span(takes, index, pair.speed))
         locked = exact.height >= LOCKED
         score, others, evidence = score_over_chance(pair, take)
+        nearest = others[0][1] if others else 0.0
         deep = score < CHANCE and locked
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(pair, take, others)
-        on = pair.dance, pair.reference, segment.offset, segment.speed
-        lack = missing_share(*on, segment.dance_start, segment.dance_end) if locked else None
+        span = segment.dance_start, segment.dance_end
+        lack = missing_share(pair.on(segment.line), *span) if locked else None
         many = sum(share >= EQUAL for _, share in others) >= SAME and not deep
         if strength < CHANCE + 0.6 or (many and not surely_present(score, lack)):
             continue
@@ -190,35 +189,26 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         total += take.score * float(np.sqrt(take.stop - take.start))
         errors.append(error_of(pair, take, exact))
         if best is None or strength > best[0]:
-            best = (strength, score, others, evidence)
+            best = (strength, score, nearest, others, evidence)
     if best is None:
         return unmatched(NAME)
-    strength, score, others, evidence = best
+    strength, score, nearest, others, evidence = best
     ratio = others[0][1] if others and score >= CHANCE else 0.0
     ambiguous = ratio >= EQUAL
     height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
     confidence = float(min(height, np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))) * 0.995
-    if evidence.details["next_ratio"] >= AS_GOOD and score >= CHANCE:
+    if nearest >= AS_GOOD and score >= CHANCE:
         confidence = min(confidence, CLOSE)
-    main = max(segments, key=lambda s: s.dance_end - s.dance_start)
+    main = max(segments, key=lambda s: s.length)
     # At one speed phases agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    cap = confidence_cap(missing, strength, main.dance_end - main.dance_start)
-    trust = UNLOCKED if unlocked else cap
-    confidence = min(confidence, trust, 0.5 if ambiguous else 1.0)
+    cap = UNLOCKED if unlocked else confidence_cap(missing, strength, main.length)
+    confidence = min(confidence, cap, 0.5 if ambiguous else 1.0)
     lack = max((share for share in missing if share is not None), default=None)
-    details = {
-        **evidence.details,
-        "weight": total,
-        "trust": trust,
-        "line_ms": max(errors),
-        "limits_ms": LIMITS_MS,
-        "present": float(surely_present(score, lack)),
-        **({} if lack is None else {"missing": lack}),
-    }
+    details = {**evidence.details, **({} if lack is None else {"missing": lack})}
     candidates = candidates_of(main, others)
     return MethodAlignment(
-        NAME,
+        method=NAME,
         matched=True,
         ambiguous=ambiguous,
         confidence=confidence,
@@ -227,6 +217,12 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
         told=frozenset(told),
+        score=score,
+        weight=total,
+        confidence_cap=cap,
+        present=surely_present(score, lack),
+        line_ms=max(errors),
+        limits_ms=LIMITS_MS,
     )
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared.echoes import odd_share
-from pipeline.align.shared.signal import Array, Complex, read_warped, window
-from pipeline.model import Sound
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Array, Complex, window
 
 LENGTH = 1.0
 """Seconds of a window; windows follow each other at half of that."""
@@ -52,20 +52,15 @@ def confidence_cap(lacks: list[float | None], score: float, seconds: float) -> f
     return max(allowed, float(np.interp(usual, [22.0, 52.0], [0.5, 0.85])))
 
 
-def cross_and_auto(
-    dance: Sound, reference: Sound, offset: float, speed: float, times: Array
-) -> tuple[Complex, Complex]:
+def cross_and_auto(pair: Pair, times: Array) -> tuple[Complex, Complex]:
     """Spectra of the windows of both, ``(windows, bins)``."""
-    rate = dance.rate
-    size = int(LENGTH * rate)
+    size = int(LENGTH * pair.rate)
     shape = window(size)
     own = np.empty((len(times), size // 2 + 1), np.complex64)
     other = np.empty_like(own)
     for row, time in enumerate(times):
-        first = round(float(time) * rate)
-        own[row] = fft.rfft(dance.read(first, first + size) * shape)
-        start = speed * first / rate + offset
-        other[row] = fft.rfft(read_warped(reference, start, speed / rate, size) * shape)
+        here, there = pair.read(round(float(time) * pair.rate), size)
+        own[row], other[row] = fft.rfft(here * shape), fft.rfft(there * shape)
     return own, other
 
 
@@ -82,9 +77,7 @@ def through_room(own: Complex, other: Complex, rate: int) -> Complex:
     return result
 
 
-def missing_share(
-    dance: Sound, reference: Sound, offset: float, speed: float, start: float, stop: float
-) -> float | None:
+def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     """The share of the reference, 0 to 1, that a line promises and the dance surely lacks.
 
     None where that cannot be told: a very short stretch, or deep noise.
@@ -94,8 +87,8 @@ def missing_share(
         return None
     number = int(min(span / (LENGTH / 2) + 1, MOST))
     times = (start + np.linspace(0, span, number)).astype(np.float32)
-    own, other = cross_and_auto(dance, reference, offset, speed, times)
-    heard = through_room(own, other, dance.rate)
+    own, other = cross_and_auto(pair, times)
+    heard = through_room(own, other, pair.rate)
     edges = np.rint(BANDS * LENGTH).astype(int)
     product, power = np.real(own * np.conj(heard)), np.square(np.abs(heard))
     values = (product, power, product * product, product * power, power * power)

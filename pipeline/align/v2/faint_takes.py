@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.echoes import CERTAIN_SECONDS, CLEARED_SECONDS
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.pauses import sounding_gaps
-from pipeline.align.shared.segments import coverable, moved, part_of
+from pipeline.align.shared.segments import part_of
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.coverage import NOTHING, missing_share
 from pipeline.align.v2.limits import (
@@ -47,7 +48,7 @@ def faint_takes(
     known = list(segments)
     for low, high, window in windows(dance, reference, level, segments):
         for line in deep_search(part_of(dance, *window), reference):
-            piece = moved(Segment(0.0, 0.0, line.offset, line.speed), window[0])
+            piece = Segment(0.0, 0.0, line.line.offset, line.line.speed).shifted(window[0])
             if any(abs(s.offset - piece.offset) < SAME for s in known[len(segments) :]):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
@@ -57,7 +58,7 @@ def faint_takes(
                 for s in known
             ):
                 continue
-            lacks = missing_share(dance, reference, take.offset, take.speed, *span)
+            lacks = missing_share(Pair(dance, reference, take.line), *span)
             if lacks is not None and lacks <= NOTHING:
                 known.append(take)
     return known[len(segments) :]
@@ -77,11 +78,11 @@ def windows(
 
 def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     """The stretch of a line in which it is heard: the seconds whose balance is the best."""
-    on = dance, reference, line.offset, line.speed
+    on = Pair(dance, reference, line.line)
     nothing = replace(line, dance_end=line.dance_start)
-    ends, free = coverable(*on), (line.dance_start, line.dance_end)
+    ends, free = on.overlap(), (line.dance_start, line.dance_end)
     low, high = max(ends[0], free[0]), min(ends[1], free[1])
-    values = seconds_of(*on, np.arange(low, high - 1, 1.0))
+    values = seconds_of(on, np.arange(low, high - 1, 1.0))
     if len(values) < CERTAIN_SECONDS:
         return nothing
     balance = np.cumsum(np.concatenate([[0.0], values - np.quantile(values, 0.9) / 2]))
@@ -89,5 +90,5 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     start = int(balance[: stop + 1].argmin())
     if stop - start < CERTAIN_SECONDS:
         return nothing
-    first, last = limits(*on, (low + start, low + stop), ends, free)
+    first, last = limits(on, (low + start, low + stop), ends, free)
     return replace(line, dance_start=first.time, dance_end=last.time)

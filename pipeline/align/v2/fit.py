@@ -23,8 +23,8 @@ SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
 
 def lateness(
     dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
-) -> tuple[Array, Array, Array]:
-    """Middles of windows (frames), how many frames late each is, and how sure that is."""
+) -> tuple[Array, Array]:
+    """Middles (frames) of the windows that tell something, and how many frames late each is."""
     number = int(np.clip((stop - start - LENGTH) / (LENGTH / 2) + 1, 1, MOST))
     starts = np.rint(np.linspace(start, max(stop - LENGTH, start), number)).astype(int)
     middles, late, sure = [], [], []
@@ -40,7 +40,8 @@ def lateness(
         middles.append(float(frames.mean()))
         late.append(top - REACH + vertex(smooth, top))
         sure.append(float(smooth[top] / np.sqrt(np.count_nonzero(own) + 1.0)))
-    return np.array(middles, np.float32), np.array(late, np.float32), np.array(sure, np.float32)
+    good = np.array(sure, np.float32) >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
+    return np.array(middles, np.float32)[good], np.array(late, np.float32)[good]
 
 
 def half_width(
@@ -51,14 +52,13 @@ def half_width(
     ``SPREADS`` standard errors of a median line's ends, the deviation taken from the inner half
     of the windows, which lie over each other by half.
     """
-    middles, late, sure = lateness(dance, reference, lag, drift, start, stop)
-    good = sure >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
-    if good.sum() < FEWEST:
+    middles, late = lateness(dance, reference, lag, drift, start, stop)
+    if len(late) < FEWEST:
         return FEW_FRAMES
-    low, high = np.quantile(late[good], [0.25, 0.75])
-    away = middles[good] - middles[good].mean()
+    low, high = np.quantile(late, [0.25, 0.75])
+    away = middles - middles.mean()
     ends = (stop - start) ** 2 / 4 / float(np.square(away).sum() / 2 + 1e-9)
-    error = float(high - low) / 1.35 * float(np.sqrt(2 / good.sum() + ends))
+    error = float(high - low) / 1.35 * float(np.sqrt(2 / len(late) + ends))
     return SPREADS * error
 
 
@@ -92,10 +92,8 @@ def fit_bits(
     """
     low, high = limits or (start, stop)
     while True:
-        middles, late, sure = lateness(dance, reference, lag, drift, start, stop)
-        good = sure >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
-        if good.sum() >= 2:
-            x, y = middles[good], late[good]
+        x, y = lateness(dance, reference, lag, drift, start, stop)
+        if len(x) > 1:
             slope, value = theil_sen(x, y, slack)
             lag += value - slope * float(x.mean())
             drift += slope

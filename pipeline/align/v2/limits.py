@@ -15,9 +15,9 @@ from scipy import fft
 
 from pipeline.align.shared import change_point
 from pipeline.align.shared.change_point import Balance, Limit, Look
-from pipeline.align.shared.signal import Array, read_warped
+from pipeline.align.shared.pair import Pair
+from pipeline.align.shared.signal import Array
 from pipeline.align.v2.phase import lag_curves
-from pipeline.model import Sound
 
 WINDOW_SECONDS = 0.2
 INSIDE_SECONDS = 6.0
@@ -47,45 +47,35 @@ LEAST_PREDICTED = 0.02
 Doubles = NDArray[np.float64]
 
 
-def seconds_of(
-    dance: Sound, reference: Sound, offset: float, speed: float, starts: Doubles
-) -> Array:
+def seconds_of(pair: Pair, starts: Doubles) -> Array:
     """What arrives early in seconds of the dance, over chance: five windows of each."""
     within = np.arange(WINDOWS_A_SECOND) / WINDOWS_A_SECOND - WINDOW_SECONDS / 2
     times = (starts[:, None] + within).ravel().astype(np.float32)
-    curves = lag_curves(dance, reference, offset, speed, times, length=WINDOW_SECONDS)
-    middle, reach = curves.shape[1] // 2, int(EARLY_SECONDS * dance.rate)
+    curves = lag_curves(pair, times, length=WINDOW_SECONDS)
+    middle, reach = curves.shape[1] // 2, int(EARLY_SECONDS * pair.rate)
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
     mean = early.reshape(-1, WINDOWS_A_SECOND).mean(axis=1)
     return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
 
 
 def extended_outwards(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
-    span: tuple[float, float],
-    ends: tuple[float, float],
+    pair: Pair, span: tuple[float, float], ends: tuple[float, float]
 ) -> tuple[float, float]:
     """Limits after following a line outwards, over stretches where little is heard."""
     return change_point.followed_outwards(
-        lambda starts: seconds_of(dance, reference, offset, speed, starts), span, ends,
+        lambda starts: seconds_of(pair, starts), span, ends,
         usual_seconds=2 * INSIDE_SECONDS, least=LEAST_EVIDENCE, against_share=BELOW_SHARE,
     )  # fmt: skip
 
 
 def limits(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
+    pair: Pair,
     span: tuple[float, float],
     ends: tuple[float, float],
     free: tuple[float, float] = change_point.EVERYWHERE,
 ) -> tuple[Limit, Limit]:
     """Exact limits near rough ones (``span``); see ``find_limits``."""
-    rate = dance.rate
+    rate = pair.rate
 
     def learn(rough: float, into: float) -> Look:
         inside = sorted(
@@ -93,7 +83,7 @@ def limits(
         )
 
         def look(low: float, high: float) -> Balance | None:
-            own, other = whitened(dance, reference, offset, speed, low, high)
+            own, other = whitened(pair, low, high)
             part = slice(*(max(round((t - low) * rate), 0) for t in inside))
             told = predicted(own, other, part, rate)
             if np.vdot(own[part], told[part]) < LEAST_PREDICTED * np.vdot(own[part], own[part]):
@@ -105,14 +95,11 @@ def limits(
     return change_point.find_limits(learn, span, INSIDE_SECONDS, ends, free)
 
 
-def whitened(
-    dance: Sound, reference: Sound, offset: float, speed: float, low: float, high: float
-) -> tuple[Doubles, Doubles]:
+def whitened(pair: Pair, low: float, high: float) -> tuple[Doubles, Doubles]:
     """Dance and reference between two times of the dance, by the dance's mean spectrum."""
-    rate = dance.rate
+    rate = pair.rate
     first, count = round(low * rate), round((high - low) * rate)
-    own = dance.read(first, first + count)
-    other = read_warped(reference, speed * first / rate + offset, speed / rate, count)
+    own, other = pair.read(first, count)
     size = fft.next_fast_len(count + int(0.1 * rate), real=True)
     spectra = [fft.rfft(x.astype(np.float64), size) for x in (own, other)]
     power = smoothed(np.square(np.abs(spectra[0])), int(60 * size / rate))

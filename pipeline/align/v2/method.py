@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH, Hint
+from pipeline.align.shared.hint import REACH
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.signal import duration
 from pipeline.align.shared.speeds import SpeedPeak
@@ -32,7 +32,7 @@ from pipeline.align.v2.phase import deep_search, fit_phase
 from pipeline.align.v2.search import Guess, along, by_second, guesses
 from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, peel_takes
 from pipeline.align.v2.tempo import search_key, search_speed
-from pipeline.model import MethodAlignment, Progress, Sound
+from pipeline.model import LineMap, MethodAlignment, Progress, Sound
 
 DRIFT = 6e-4
 """The largest drift between two clocks."""
@@ -66,11 +66,10 @@ def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
     if not pair.stretched:
         start, stop = (max(t, 0) / PER_SECOND / pair.speed for t in (guess.start, guess.stop))
         span = start, min(stop, duration(pair.dance))
-        rough = lag / PER_SECOND, pair.speed
-        line = fit_phase(pair.dance, pair.reference, *rough, *span, slack=DRIFT)
-        if line.height >= LOCKED:
-            lag, drift = line.offset * PER_SECOND, line.speed / pair.speed - 1
-            return on_grid(pair, lag, drift, line.height)
+        found = fit_phase(pair.on(LineMap(lag / PER_SECOND, pair.speed)), *span, slack=DRIFT)
+        if found.height >= LOCKED:
+            exact = found.line.offset * PER_SECOND, found.line.speed / pair.speed - 1
+            return on_grid(pair, *exact, found.height)
     low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > PER_SECOND:
@@ -91,7 +90,7 @@ def in_noise(pair: FramedPair) -> MethodAlignment:
     return answer(
         pair,
         [
-            evidence_line(*frames, fit.offset * PER_SECOND, fit.speed - 1, fit.height)
+            evidence_line(*frames, fit.line.offset * PER_SECOND, fit.line.speed - 1, fit.height)
             for fit in deep_search(pair.dance, pair.reference)
         ],
     )
@@ -134,7 +133,7 @@ def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     segments = in_key(separated([segment for segment, _, _ in placings]), frames[0])
     error = max(error_of(pair, t, exact) for t, (_, exact, _) in zip(takes, placings, strict=True))
     return MethodAlignment(
-        NAME, matched=True, ambiguous=False, confidence=0.9, segments=segments, error_ms=error
+        method=NAME, matched=True, confidence=0.9, segments=segments, error_ms=error
     )
 
 
@@ -155,7 +154,7 @@ ESTIMATOR = Estimator(
 
 
 def v2(
-    dance: Sound, reference: Sound, *, hint: Hint | None = None, progress: Progress | None = None
+    dance: Sound, reference: Sound, *, hint: LineMap | None = None, progress: Progress | None = None
 ) -> MethodAlignment:
     """Aligns by onset bits and phase; see ``docs/alignment.md``."""
     return ESTIMATOR.align(dance, reference, hint, progress)

@@ -23,31 +23,29 @@ BANDS = 28
 LOWEST, HIGHEST = 120.0, 3500.0
 WINDOW = 0.064
 BLOCK = 4000
-LAG = 2
-"""Frames over which a rise is measured."""
+MARGIN_FRAMES = 2
+"""Frames beyond a block over which a rise is measured."""
 
 
-def bank(size: int, rate: int, pitch: float) -> Array:
-    """Bands evenly spaced in pitch, moved in frequency by ``pitch``."""
-    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 3) * pitch
+def bank(size: int, rate: int, pitch: float, bands: int = BANDS, highest: float = HIGHEST) -> Array:
+    """Bands evenly spaced in pitch, one more than bits, moved in frequency by ``pitch``."""
+    edges = np.geomspace(LOWEST, highest, bands + 3) * pitch
     return signal.triangles(edges, size, rate)
 
 
-def bits_of(power: Array) -> NDArray[np.int8]:
-    """Bits of band powers ``(frames, BANDS + 1)``; the first and last frames have none."""
-    logs = np.log(power + 1e-9)
+def bits_of(logs: Array) -> NDArray[np.int8]:
+    """Bits of logarithmic band powers ``(frames, bits + 1)``; the outermost frames have none."""
     slope = logs[:, 1:] - logs[:, :-1]
     rise = np.zeros_like(slope)
-    half = LAG // 2
-    rise[half:-half] = slope[LAG:] - slope[:-LAG]
+    rise[1:-1] = slope[2:] - slope[:-2]
     return np.asarray(np.sign(rise), np.int8)
 
 
 def extract(
     sound: Sound, speed: float = 1.0, pitch: float = 1.0, shift: float = 0.0
 ) -> FeatureFrames:
-    """Bits of a whole sound, -1 or 1, 0 where there is none; frames may be ``shift`` of a frame
-    later.
+    """Bits of a whole sound, -1 or 1 (0 where there is none), block by block; frames may be
+    ``shift`` of a frame later.
 
     Bits of two sounds agree best when their frames lie at the same place in the music,
     so that of two copies of a passage the one on the frames' grid would win.
@@ -58,7 +56,7 @@ def extract(
     filters = bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
     for start, stop in signal.spans(count, BLOCK):
-        first, last = max(start - LAG, 0), min(stop + LAG, count)
+        first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
         power = signal.power_frames(sound, first + shift, last - first, size, per_second)
-        values[start:stop] = bits_of(power @ filters)[start - first : stop - first]
+        values[start:stop] = bits_of(np.log(power @ filters + 1e-9))[start - first : stop - first]
     return FeatureFrames(values, speed, pitch)

@@ -8,14 +8,15 @@ lines, since two clocks differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft
 
 from pipeline.align.shared import signal
+from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex
-from pipeline.model import Sound
+from pipeline.model import LineMap, Sound
 
 STACKED_SIGMAS = 6.5
 """Height of a stacked peak that is worth a closer look; chance reaches 5.5."""
@@ -23,6 +24,8 @@ LOCKED_HEIGHT = 8.0
 """Height of the locked line from which it stands."""
 SECOND_PEAK_SHARE = 0.8
 """The next place's height relative to the best up to which there is a clear winner."""
+APART_SAMPLES, LEAST_SECONDS = 400, 2.0
+"""Samples within which two places are one; seconds that dance and reference share at least."""
 MOST_CHUNKS = 12
 """Chunks that are stacked."""
 
@@ -49,10 +52,9 @@ WHOLE_FFT = 262144
 
 @dataclass(frozen=True)
 class PhaseFit:
-    """A line on which phases agree: ``reference_time = speed * dance_time + offset``."""
+    """A line on which phases agree."""
 
-    offset: float
-    speed: float
+    line: LineMap
     height: float
     """Height of the stacked peak in standard deviations of the values around."""
     error: float = 0.0
@@ -73,21 +75,13 @@ def in_band(bins: int, size: int, rate: int) -> Array:
     return ((frequency > BAND[0]) & (frequency < min(BAND[1], 0.42 * rate))).astype(np.float32)
 
 
-def lag_curves(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
-    times: Array,
-    *,
-    length: float = LENGTH,
-) -> Array:
+def lag_curves(pair: Pair, times: Array, *, length: float = LENGTH) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
     Column ``k`` is the lag ``k - columns // 2`` in samples: how much later the dance is.
     Scaled so that chance values have unit variance.
     """
-    rate = dance.rate
+    rate = pair.rate
     size = int(length * rate)
     half = min(int(REACH * rate), size // 2)
     room = fft.next_fast_len(size + half, real=True)
@@ -97,10 +91,7 @@ def lag_curves(
     scale = room / np.sqrt(2.0 * float(band.sum()) * room / size)
     for row, time in enumerate(times):
         first = round(float(time) * rate)
-        own = dance.read(first, first + size) * shape
-        other = (
-            signal.read_warped(reference, speed * first / rate + offset, speed / rate, size) * shape
-        )
+        own, other = (samples * shape for samples in pair.read(first, size))
         cross = whiten(fft.rfft(own, room)) * np.conj(whiten(fft.rfft(other, room))) * band
         curve = fft.irfft(cross, room)
         result[row] = np.concatenate([curve[-half:], curve[: half + 1]]) * scale
@@ -135,17 +126,7 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
     return first + signal.vertex(size, first) - len(curve) // 2, float(size[top]) / noise
 
 
-def fit_phase(
-    dance: Sound,
-    reference: Sound,
-    offset: float,
-    speed: float,
-    start: float,
-    stop: float,
-    *,
-    slack: float,
-    most: int = 80,
-) -> PhaseFit:
+def fit_phase(pair: Pair, start: float, stop: float, *, slack: float, most: int = 80) -> PhaseFit:
     """The line near a given one on which the phases of a stretch agree best.
 
     ``slack``: how far the speed may be off, as a fraction. Twice: wide first, then on the
@@ -156,22 +137,22 @@ def fit_phase(
     for turn in range(2):
         number = int(np.clip(span / (LENGTH / 2) + 1, 1, most))
         times = (start + np.linspace(0, span, number)).astype(np.float32)
-        curves = lag_curves(dance, reference, offset, speed, times)
+        curves = lag_curves(pair, times)
         centre = float(times.mean())
         away = times - np.float32(centre)
-        limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * dance.rate)) * dance.rate
+        limit = (slack if turn == 0 else 4.0 / (max(span, 2.0) * pair.rate)) * pair.rate
         step = 1.0 / max(span / 2, 1.0)
         steps = min(int(np.ceil(limit / step)), 300)
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
         stack, slope = signal.best_slant(curves, away, slopes)
         curve = stack / np.float32(np.sqrt(number))
-        lag, height = arrival(curve, dance.rate, WEAKEST if turn else STRONG)
-        error = disagreement(curves, away * np.float32(slope), lag, dance.rate) if turn else 0.0
+        lag, height = arrival(curve, pair.rate, WEAKEST if turn else STRONG)
+        error = disagreement(curves, away * np.float32(slope), lag, pair.rate) if turn else 0.0
         middle = centre + LENGTH / 2
-        drift = slope / dance.rate
-        offset += -speed * lag / dance.rate + speed * drift * middle
-        speed *= 1 - drift
-    return PhaseFit(offset, speed, height, error)
+        drift, speed = slope / pair.rate, pair.line.speed
+        offset = pair.line.offset + (-speed * lag / pair.rate + speed * drift * middle)
+        pair = replace(pair, line=LineMap(offset, speed * (1 - drift)))
+    return PhaseFit(pair.line, height, error)
 
 
 def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
@@ -232,24 +213,14 @@ def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
         total[at : at + len(curve)] += signal.spread_max(curve, 1)
     scale = float(signal.robust_sigma(total)) + 1e-6
     total = np.asarray((total - np.median(total)) / scale, np.float32)
-    top = int(total.argmax())
-    rest = np.concatenate([total[: max(top - 400, 0)], total[top + 400 :]])
-    if rest.max(initial=0.0) > SECOND_PEAK_SHARE * total[top]:
+    places = signal.highest_places(total, 2, APART_SAMPLES)
+    if len(places) > 1 and total[places[1]] > SECOND_PEAK_SHARE * total[places[0]]:
         return []  # shared drums match at every bar; the right place matches alone
     found: list[PhaseFit] = []
-    for _ in range(2):
-        place = int(total.argmax())
-        if total[place] < STACKED_SIGMAS:
-            break
-        offset = (place - WHOLE - span) / dance.rate
-        low, high = (
-            max(0.0, -offset),
-            min(signal.duration(dance), signal.duration(reference) - offset),
-        )
-        total[max(place - 800, 0) : place + 800] = 0
-        if high - low < 2:
-            continue
-        line = fit_phase(dance, reference, offset, 1.0, low, high, slack=1e-4)
-        if line.height >= LOCKED_HEIGHT:
-            found.append(line)
+    for place in places:
+        pair = Pair(dance, reference, LineMap((place - WHOLE - span) / dance.rate))
+        low, high = pair.overlap()
+        if total[place] >= STACKED_SIGMAS and high - low >= LEAST_SECONDS:
+            line = fit_phase(pair, low, high, slack=1e-4)
+            found += [line] if line.height >= LOCKED_HEIGHT else []
     return found

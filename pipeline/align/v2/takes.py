@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
 from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
-from pipeline.align.shared.signal import Array
+from pipeline.align.shared.signal import Array, moving_mean
 from pipeline.align.v2.onset_bits import PER_SECOND
 from pipeline.align.v2.search import along, by_second
 
@@ -63,17 +63,9 @@ def evidence_line(
     return EvidenceLine(lag, drift, height, values, by_second(values))
 
 
-def smooth(seconds: Array, width: int = 3) -> Array:
-    """The mean over ``width`` seconds, shorter at the ends."""
-    ones = np.ones(width)
-    sums = np.convolve(seconds, ones, "same")[: len(seconds)]
-    counts = np.convolve(np.ones(len(seconds)), ones, "same")[: len(seconds)]
-    return (sums / counts).astype(np.float32)
-
-
 def usual(line: EvidenceLine) -> float:
     """Evidence of a second where the line holds."""
-    return float(np.sort(smooth(line.seconds))[-6:].mean())
+    return float(np.sort(moving_mean(line.seconds, 3))[-6:].mean())
 
 
 def held(
@@ -85,7 +77,7 @@ def held(
     one does not hold.
     """
     level = max(HOLDS * usual(line), 0.5)
-    beaten = smooth(line.seconds) < 0.75 * most
+    beaten = moving_mean(line.seconds, 3) < 0.75 * most
     gains = np.where(beaten, -level, np.clip(line.seconds, -level, 8 * level) - level)
     gains = np.where(free, gains, -np.inf)
     best, total, first = 0.0, 0.0, 0
@@ -120,7 +112,7 @@ def peel_takes(
     free = np.ones(len(by_second(np.zeros(dance.count, np.float32))), bool)
     takes: list[Take] = []
     left = list(lines)
-    most = np.max([smooth(line.seconds) for line in lines], axis=0) if lines else free
+    most = np.max([moving_mean(line.seconds, 3) for line in lines], axis=0) if lines else free
     while left:
         spans_of = [(line, held(line, free, most)) for line in left]
         scored = [

@@ -22,12 +22,13 @@ from pipeline.align.shared.speeds import (
     block_spectra,
     distinct,
 )
+from pipeline.align.v2.onset_bits import bank, bits_of
 from pipeline.model import Sound
 
 SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
 FRAMES_PER_SECOND = 31.25
 FRAME_SECONDS = 0.128
-BANDS, LOWEST_HZ, HIGHEST_HZ = 24, 120.0, 3300.0
+BANDS, HIGHEST_HZ = 24, 3300.0
 CHUNK_SECONDS, LONGER = 16.0, 1.2
 """Seconds of the dance that are tried, and how much longer a whole dance may be."""
 FFT_SIZE = 2048
@@ -47,19 +48,9 @@ Trial = tuple[float, bool, int]
 
 def log_bands(power: Array, rate: int, pitch: float = 1.0) -> Array:
     """Logarithmic band powers, ``(frames, BANDS + 1)``, the bands moved by ``pitch``."""
-    edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 3) * pitch
-    logs: Array = np.log(
-        power @ signal.triangles(edges, signal.frame_size(rate, FRAME_SECONDS), rate) + 1e-9
-    )
+    size = signal.frame_size(rate, FRAME_SECONDS)
+    logs: Array = np.log(power @ bank(size, rate, pitch, BANDS, HIGHEST_HZ) + 1e-9)
     return logs
-
-
-def bits(logs: Array) -> Array:
-    """The sign of how a band rises against its neighbour, -1, 0 or 1."""
-    slope = logs[:, 1:] - logs[:, :-1]
-    result = np.zeros_like(slope)
-    result[1:-1] = np.sign(slope[2:] - slope[:-2])
-    return result
 
 
 def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
@@ -102,7 +93,7 @@ def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[Spe
         log_bands(signal.power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
         for a, b in signal.spans(count, BLOCK_FRAMES)
     ]
-    blocks, step = block_spectra(bits(np.concatenate(parts)), longest, FFT_SIZE)
+    blocks, step = block_spectra(bits_of(np.concatenate(parts)), longest, FFT_SIZE)
     fine = 2 * FRAMES_PER_SECOND
     best: list[SpeedPeak] = []
     for start, stop in loud_chunks(dance):
@@ -115,7 +106,7 @@ def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[Spe
         for speed, moved, key in trials:
             pitch = (speed if moved else 1.0) * 2 ** (key / 12)
             logs = kept if pitch == 1.0 else log_bands(power, dance.rate, pitch)
-            values = bits(at_speed(logs, speed))[:longest]
+            values = bits_of(at_speed(logs, speed))[:longest]
             spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
             curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
             curve = curves.reshape(-1)[: count + longest - 1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.align import METHODS, Hint, judge
-from pipeline.model import Samples
+from pipeline.align import METHODS, judge
+from pipeline.model import LineMap, Samples
 from tests.pipeline.align.sounds import RATE, cut, noisy, resampled, track
 from tests.pipeline.align.test_methods import run, worst_ms
 
@@ -60,7 +60,7 @@ def test_a_backing_that_both_methods_doubt_is_no_match(
 
 
 def test_a_person_who_says_where_is_believed(other_part: tuple[Samples, Samples]) -> None:
-    together = judge({name: run(name, *other_part, Hint(25.1)) for name in METHODS})
+    together = judge({name: run(name, *other_part, LineMap(25.1)) for name in METHODS})
     assert together.matched and together.confidence >= 0.9
     assert together.segments[0].offset == pytest.approx(25.0, abs=0.01)
 

@@ -46,7 +46,7 @@ def low(song: NDArray[np.float32]) -> NDArray[np.float32]:
 def marked(
     dance: NDArray[np.float32], reference: NDArray[np.float32], segment: Segment
 ) -> tuple[bool, bool]:
-    answer = MethodAlignment("v2", True, False, 0.99, (segment,))
+    answer = MethodAlignment(method="v2", matched=True, confidence=0.99, segments=(segment,))
     sounds = Held(dance, LOW), Held(reference, LOW)
     (found,) = with_joints(answer, *sounds, METHODS["v2"]).segments
     return found.begins, found.ends

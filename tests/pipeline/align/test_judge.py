@@ -13,8 +13,10 @@ from pipeline.align import METHODS, describe_sound, judge
 from pipeline.model import Candidate, MethodAlignment, Segment
 from tests.pipeline.align.sounds import Held, cut, noisy, track
 
-SURE = MethodAlignment("v2", True, False, 0.95, (Segment(0, 30, 12.0),), error_ms=1.0)
-NONE = MethodAlignment("modular", False, False, 0.0, (), reason=reasons.NO_SHARED_MUSIC)
+SURE = MethodAlignment(
+    method="v2", matched=True, confidence=0.95, segments=(Segment(0, 30, 12.0),), error_ms=1.0
+)
+NONE = MethodAlignment(method="modular", reason=reasons.NO_SHARED_MUSIC)
 
 
 def test_two_that_agree_are_surer_than_one() -> None:
@@ -68,16 +70,12 @@ def test_one_that_is_ambiguous_makes_the_answer_so() -> None:
 def test_one_method_alone_is_judged_too() -> None:
     together = judge({"v2": SURE})
     assert together.matched and together.agreement_ms is None
-    assert together.longest == SURE.segments[0]
+    assert together.segments == SURE.segments
 
 
-def doubted(answer: MethodAlignment, trust: float) -> MethodAlignment:
+def doubted(answer: MethodAlignment, cap: float) -> MethodAlignment:
     """An answer whose method misses a part of the reference in the dance."""
-    return replace(
-        answer,
-        confidence=min(answer.confidence, trust),
-        evidence=replace(answer.evidence, details={"trust": trust}),
-    )
+    return replace(answer, confidence=min(answer.confidence, cap), confidence_cap=cap)
 
 
 def test_what_one_method_misses_in_the_dance_limits_the_answer() -> None:
@@ -103,8 +101,7 @@ def test_limits_reach_as_far_as_either_method_heard_the_line() -> None:
 
 def limited(answer: MethodAlignment, limits_ms: float, *segments: Segment) -> MethodAlignment:
     """An answer with these segments whose method says how well it tells limits."""
-    details = {**answer.evidence.details, "limits_ms": limits_ms}
-    return replace(answer, segments=segments, evidence=replace(answer.evidence, details=details))
+    return replace(answer, segments=segments, limits_ms=limits_ms)
 
 
 def test_limits_are_those_of_the_method_that_tells_them_better() -> None:
@@ -204,20 +201,19 @@ def test_of_two_equally_sure_the_more_exact_one_answers() -> None:
     assert judge({"v2": rough, "modular": exact}).segments == exact.segments
 
 
-def elsewhere(present: float) -> MethodAlignment:
+def elsewhere(present: bool) -> MethodAlignment:
     """An answer of a method that hears the music in several places."""
     places = (Candidate(12.0, 1.0, 0.5), Candidate(20.0, 1.0, 0.49))
-    evidence = replace(SURE.evidence, details={"present": present})
-    doubting = replace(SURE, method="modular", ambiguous=True, confidence=0.5, evidence=evidence)
-    return replace(doubting, candidates=places)
+    doubting = replace(SURE, method="modular", ambiguous=True, confidence=0.5)
+    return replace(doubting, candidates=places, present=present)
 
 
-@pytest.mark.parametrize("present", [1.0, 0.0])
+@pytest.mark.parametrize("present", [True, False])
 def test_a_method_alone_that_hears_the_music_and_not_where_makes_the_answer_ambiguous(
-    present: float,
+    present: bool,
 ) -> None:
     together = judge({"v2": replace(NONE, method="v2"), "modular": elsewhere(present)})
-    assert (together.matched, together.ambiguous) == (present == 1.0, present == 1.0)
+    assert (together.matched, together.ambiguous) == (present, present)
     assert together.confidence <= 0.5
     assert {c.offset for c in together.candidates} == ({12.0, 20.0} if present else set())
 
@@ -242,8 +238,7 @@ def test_of_two_at_one_place_the_line_that_states_less_is_the_answer() -> None:
 
 
 def stated(answer: MethodAlignment, error: float, line: float) -> MethodAlignment:
-    evidence = replace(answer.evidence, details={"line_ms": line})
-    return replace(answer, error_ms=error, evidence=evidence)
+    return replace(answer, error_ms=error, line_ms=line)
 
 
 def test_the_error_is_at_least_the_distance_of_the_methods() -> None:

@@ -9,8 +9,8 @@ import pytest
 from scipy import signal
 
 from benchmarks.cases import warp
-from pipeline.align import METHODS, Hint, judge
-from pipeline.model import Samples
+from pipeline.align import METHODS, judge
+from pipeline.model import LineMap, Samples
 from tests.pipeline.align.sounds import Held, cut, noisy, track
 
 pytestmark = pytest.mark.music
@@ -44,8 +44,8 @@ def test_a_song_in_another_key_is_found(name: str, semitones: int) -> None:
 @pytest.mark.parametrize("semitones", [-5, 6])
 def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) -> None:
     dance = Held(noisy(in_key(semitones, "rubberband"), 10))
-    answer = METHODS[name](dance, Held(track(2)), hint=Hint(10.2, 1.0))
-    assert answer.evidence.details["refined"] == 1.0
+    answer = METHODS[name](dance, Held(track(2)), hint=LineMap(10.2, 1.0))
+    assert answer.refined
     for segment in answer.segments:
         assert segment.semitones == semitones and not segment.pitch_moved
         assert abs((segment.speed - 1) * 15 + segment.offset - 10.0) < 0.02

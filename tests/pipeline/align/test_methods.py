@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline import reasons
-from pipeline.align import METHODS, Hint, judge
-from pipeline.model import MethodAlignment, Samples
+from pipeline.align import METHODS, judge
+from pipeline.model import LineMap, MethodAlignment, Samples
 from tests.pipeline.align.sounds import (
     Held,
     cut,
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
 
 
-def run(name: str, dance: Samples, reference: Samples, hint: Hint | None = None) -> MethodAlignment:
+def run(
+    name: str, dance: Samples, reference: Samples, hint: LineMap | None = None
+) -> MethodAlignment:
     return METHODS[name](Held(dance), Held(reference), hint=hint)
 
 
@@ -156,17 +158,17 @@ def test_what_is_no_music_is_no_match(name: str, kind: str) -> None:
 @BOTH
 def test_a_hint_is_refined(name: str) -> None:
     song = track(1)
-    answer = run(name, noisy(cut(song, 14, 25), 5), song, Hint(14.21, 1.0))
+    answer = run(name, noisy(cut(song, 14, 25), 5), song, LineMap(14.21, 1.0))
     assert worst_ms(answer, 14.0) < 2.0
-    assert answer.evidence.details["refined"] == 1.0
+    assert answer.refined
 
 
 @BOTH
 def test_a_hint_without_anything_to_refine_by_is_taken_as_it_is(name: str) -> None:
-    answer = run(name, silence(20), track(1), Hint(7.5, 1.1))
+    answer = run(name, silence(20), track(1), LineMap(7.5, 1.1))
     [segment] = answer.segments
     assert (segment.offset, segment.speed) == (7.5, 1.1)
-    assert answer.evidence.details["refined"] == 0.0 and answer.error_ms == 300.0
+    assert answer.refined is False and answer.error_ms == 300.0
 
 
 def test_deep_noise_is_searched_by_waveform() -> None:

@@ -35,7 +35,7 @@ def test_more_files_than_are_kept_are_each_looked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "_retrack_background", type(sys)("_retrack_background"))
-    monkeypatch.setattr(cached_calls, "_KEPT", 2)
+    monkeypatch.setattr(cached_calls, "_MAX_ANSWERS", 2)
     paths = [tmp_path / f"{number}.mp4" for number in range(5)]
     for path in paths:
         path.write_text("no video")

@@ -48,7 +48,7 @@ def test_a_job_says_that_the_key_is_another(sample_pair: tuple[Path, Path], tmp_
 @pytest.mark.parametrize("semitones", [0.0, 3.0])
 def test_the_key_is_that_of_the_longest_stretch_and_is_kept(semitones: float) -> None:
     segments = (Segment(0, 5, 1.0), Segment(5, 30, 2.0, semitones=semitones))
-    answer = Alignment(True, False, 0.9, segments, (), None, 8.0, None, {})
+    answer = Alignment(matched=True, confidence=0.9, segments=segments, variants={})
     told = [{"code": "other_key", "semitones": 3.0}] if semitones else []
     assert warnings.other_key(answer) == told
     assert tuple(segment_from_json(segment_to_json(s)) for s in segments) == segments

@@ -19,7 +19,7 @@ from pipeline.job.model import Job, Outcome
 from pipeline.job.run import run
 from pipeline.media.ffmpeg import executable
 from pipeline.media.probe import probe
-from pipeline.model import Evidence, MethodAlignment, Segment
+from pipeline.model import MethodAlignment, Segment
 from pipeline.reasons import InputError
 from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.sound.decode import PcmSound, decode_tracks
@@ -200,7 +200,7 @@ def sound(stream: int) -> PcmSound:
 def answer(name: str, confidence: float) -> MethodAlignment:
     matched = confidence > 0.4
     segments = (Segment(0.0, 9.0, 1.0),) if matched else ()
-    return MethodAlignment(name, matched, False, confidence, segments, evidence=Evidence())
+    return MethodAlignment(method=name, matched=matched, confidence=confidence, segments=segments)
 
 
 def asked(first: Mapping[tuple[int, int], float], second: float) -> tuple[tracks.Pair, list[Any]]:

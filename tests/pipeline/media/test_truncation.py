@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipeline import reasons
 from pipeline.job import warnings
@@ -64,12 +67,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("whole")
 
 
+@cache
+def music() -> NDArray[np.float32]:
+    """The sample's tune, shape (samples, 2), as long as the references of this test."""
+    return tune()[: round((SECONDS + OFFSET + 2) * RATE)]
+
+
 def whole(name: str, folder: Path) -> Path:
     """The file before it is cut off; made once."""
     path = folder / name
     if path.exists():
         return path
-    song = tune()[: round((SECONDS + OFFSET + 2) * RATE)]
+    song = music()
     if name in SOUNDS:
         return write_sound(song, path, *SOUNDS[name])
     made = make_dance(CLIPS[name], song[round(OFFSET * RATE) :], folder)
@@ -197,7 +206,7 @@ def test_the_task_keeps_the_warning(folder: Path, settings: Settings) -> None:
         until(lambda: (found := store.get(task.id)) and found.finished, "the task's end")
         done = store.get(task.id)
         assert done is not None and done.status == "success"
-        (found,) = done.extra.get("warnings")
+        (found,) = done.extra["warnings"]
         assert found["code"] == "dance_cut_off"
     finally:
         runner.stop()

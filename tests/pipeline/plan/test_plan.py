@@ -211,8 +211,10 @@ def test_every_plan_holds_together(
     info = replace(dance(), start_time=float(origin * UNIT))
     times = replace(times, origin=Fraction(info.start_time).limit_denominator(1_000_000))
     segments = [
-        Segment(start, start + length / 2, offset, speed, True),
-        Segment(start + length / 2 + hole, start + length + hole, offset - 1, speed, True),
+        Segment(start, start + length / 2, offset, speed, pitch_moved=True),
+        Segment(
+            start + length / 2 + hole, start + length + hole, offset - 1, speed, pitch_moved=True
+        ),
     ]
     options = RenderOptions(keep_all=keep, nudge_ms=nudge)
     try:
@@ -278,7 +280,7 @@ def test_loudness_is_bounded_by_level_and_by_peak() -> None:
 
 def test_stretching_is_chosen_by_what_happened_to_the_pitch() -> None:
     def stretch(speed: float, moved: bool) -> str:
-        return plan(Segment(0, 20, 5, speed, moved)).sound.pieces[0].stretch
+        return plan(Segment(0, 20, 5, speed, pitch_moved=moved)).sound.pieces[0].stretch
 
     assert stretch(1.0, False) == "none"
     assert stretch(1.00005, False) == "none"  # 1 ms over 20 s

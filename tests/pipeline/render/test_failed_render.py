@@ -79,25 +79,30 @@ render(plan, Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]), settings=S
 """
 
 
+@pytest.fixture(scope="module")
+def long_pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Four minutes: so much to render that it can be killed on the way."""
+    folder = tmp_path_factory.mktemp("long")
+    long = np.tile(make_song(), (20, 1))
+    reference = write_sound(long, folder / "long.flac")
+    dance = make_dance(Clip(fps=Clip().fps, seconds=250, gop=600), long, folder)
+    return read_pair(dance, reference, folder / "s")
+
+
 @pytest.mark.parametrize("portable", [False, True])
 def test_a_killed_render_leaves_no_process_and_nothing_under_the_final_name(
-    portable: bool, pair: Pair, tmp_path: Path
+    portable: bool, long_pair: Pair, tmp_path: Path
 ) -> None:
-
-    long = np.tile(make_song(), (20, 1))
-    reference = write_sound(long, tmp_path / "long.flac")
-    dance = make_dance(Clip(fps=Clip().fps, seconds=250, gop=600), long, tmp_path)
+    ready = long_pair
     options = RenderOptions(portable=portable, nudge_ms=-200)
     segment = Segment(3, 240, 1.0)
-    ready = read_pair(dance, reference, tmp_path / "s")
-
     plan = make_plan([segment], ready.dance_info, ready.reference_info, variant="modular",
                      options=options, measurements=ready.measurements)  # fmt: skip
     assert plan.picture.action == ("encode" if portable else "copy")
     note, out = tmp_path / "plan.json", tmp_path / "out.mp4"
     note.write_text(json.dumps(plan.to_json()))
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(note), str(dance), str(reference), str(out)],
+        [sys.executable, "-c", CHILD, str(note), str(ready.dance), str(ready.reference), str(out)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
     )
