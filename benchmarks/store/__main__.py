@@ -292,8 +292,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     seconds = arguments.seconds
-    if arguments.rounds:
+    if arguments.rounds and not arguments.slower_syncs:
         return against_sqlite(seconds, arguments.rounds)
+    if arguments.rounds:
+        given = ["--seconds", str(seconds), "--rounds", str(arguments.rounds)]
+        for extra_ms in arguments.slower_syncs:
+            print(run_with_slower_syncs("benchmarks.store", given, extra_ms))
+        return None
     if arguments.one_row:
         return one_row(seconds)
     if arguments.slower_syncs:

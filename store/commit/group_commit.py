@@ -164,7 +164,8 @@ class GroupCommit:
                 self._turn.notify_all()
 
     def _write(self, group: _Group) -> None:
-        self.view.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.view.path.parent.is_dir():
+            self.view.path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_MAX_REREADS):
             with self.lock() as lock:
                 try:

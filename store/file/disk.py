@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ Signature = tuple[int, int, int, int]
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A larger task file is not written, and moved aside unread."""
-_USUAL_MODE = 0o644
+USUAL_MODE = 0o644
 """Permissions of a new file, from which the umask takes away."""
 
 
@@ -128,21 +129,21 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def mode_of(path: Path) -> int:
-    """The permissions of the file under ``path``; what is usual for one that is not there yet."""
+def mode_of(path: Path) -> int | None:
+    """The permissions of the file under ``path``; None without one."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        return _USUAL_MODE
-    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else _USUAL_MODE
+        return None
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
-def _write_temporary(temporary: Path, data: bytes, mode: int, exactly: bool) -> None:
+def _write_temporary(temporary: Path, data: bytes, mode: int | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, mode)
+    descriptor = os.open(temporary, flags, USUAL_MODE if mode is None else mode)
     try:
         write_all(descriptor, data)
-        if exactly and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+        if mode is not None and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
             with contextlib.suppress(PermissionError, NotImplementedError):
                 os.fchmod(descriptor, mode)  # the umask took bits away that the old file has
         os.fsync(descriptor)
@@ -169,10 +170,10 @@ def replace_whole(
     """
     if len(data) > MAX_FILE_BYTES:
         raise OSError(errno.EFBIG, f"{len(data) >> 20} MB could not be read again")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    pattern = like or path
+    number = time.monotonic_ns() & 0xFFFFFFFF
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{number:08x}.tmp")
     try:
-        _write_temporary(temporary, data, mode_of(pattern), pattern.exists())
+        _write_temporary(temporary, data, mode_of(like or path))
         pin = Pin(os.open(temporary, _READ_FLAGS)) if replaced else None
         if not unchanged():
             raise Moved

@@ -14,7 +14,7 @@ import orjson
 
 from store.clock import from_text, to_text
 from store.file.codec import encode_line
-from store.file.disk import mode_of, replace_whole, sync_folder, write_all
+from store.file.disk import USUAL_MODE, mode_of, replace_whole, sync_folder, write_all
 from store.records.draft import Departure
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def append(
         if path.lstat().st_size > limit_mb * 1e6:
             path.rename(_rotated(folder, now))
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, mode_of(task_file))
+    descriptor = os.open(path, flags, mode_of(task_file) or USUAL_MODE)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":

@@ -142,7 +142,10 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     result = _ADJUST(
         key=key_of(task, "player"),
         data={
-            "words": {name: t(f"adjust.{name}") for name in WORDS},
+            "words": {
+                **{name: t(f"adjust.{name}") for name in WORDS},
+                "no_sound": t("compare.no_sound"),
+            },
             "picture": playable.url(service, viewer, task, picture),
             "sound": playable.url(service, viewer, task, song_file),
             "song": song,

@@ -197,6 +197,7 @@ TEXT: dict[str, str] = {
     "compare.nothing": "There is nothing to play yet.",
     "compare.making": "Making a small copy of {name} that this browser can play. The download is the untouched file.",
     "compare.no_preview": "A playable copy of {name} could not be made. Please download the file instead.",
+    "compare.no_sound": "This browser cannot open a loudspeaker here: the picture plays without sound.",
     "compare.at": "At {time}",
     "compare.same": "Both methods came to the same result: download either.",
     "compare.variants": "Take Modular if the music must be right in every second; take V2 if you want as much of your dance as the song reaches.",

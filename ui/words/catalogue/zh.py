@@ -197,6 +197,7 @@ TEXT: dict[str, str] = {
     "compare.nothing": "还没有可播放的内容。",
     "compare.making": "正在为 {name} 生成浏览器可播放的小文件，下载的仍是原画质文件。",
     "compare.no_preview": "无法为 {name} 生成可播放的文件，请直接下载。",
+    "compare.no_sound": "此浏览器无法打开扬声器：画面会播放，但没有声音。",
     "compare.at": "位置 {time}",
     "compare.same": "两种方法得到了相同的结果，下载任意一个即可。",
     "compare.variants": "如果要每一秒的音乐都可靠，请用 Modular；如果想尽量多保留歌曲能覆盖的舞蹈，请用 V2。",
