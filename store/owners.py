@@ -87,7 +87,7 @@ class Owners:
                 os.close(descriptor)
 
     def alive(self, token: object) -> bool:
-        """Whether the process that made this claim lives; yes when it cannot be told.
+        """Whether the process that made this claim lives; yes when that is unknown.
 
         ``token`` is what a record has under ``owner``: a process's name, "/" and a number.
         """

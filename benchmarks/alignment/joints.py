@@ -1,4 +1,4 @@
-"""How lines are told apart at a joint of the reference, and what that costs where there is none.
+"""How well joints of a reference are found, and what that costs where there is none.
 
     python -m benchmarks.alignment.joints
 

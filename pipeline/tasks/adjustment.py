@@ -24,7 +24,7 @@ from pipeline.reasons import public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
-from pipeline.tasks.details import LONGEST_DETAIL, Details, chosen
+from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, chosen
 from pipeline.tasks.record import VariantRecord, value_of
 from pipeline.tasks.values import mapping, objects
 from store import ADJUST, Fenced, NoSuchTask, NotSaved
@@ -59,14 +59,14 @@ def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any
     job = job_of(store, task, work, automatic.options_of(task, options))
     if options.get(automatic.KEPT):
         back = automatic.plans_of(task)
-        heard = automatic.tracks_of(automatic.kept(task) or {})
-        if heard != automatic.tracks_of(mapping(value_of(task, "alignment"))):
+        own_tracks = automatic.tracks_of(automatic.saved_answer(task) or {})
+        if own_tracks != automatic.tracks_of(mapping(value_of(task, "alignment"))):
             # The present plans are of other tracks, with their levels and limits: found anew.
             return replace(
                 job,
                 variants=tuple(back),
-                dance_track=heard.get("dance"),
-                reference_track=heard.get("reference"),
+                dance_track=own_tracks.get("dance"),
+                reference_track=own_tracks.get("reference"),
             )
         return replace(
             job, plans={str(name): plan for name, plan in back.items()}, variants=tuple(back)
@@ -141,7 +141,7 @@ def run_adjustment(
 
 def _failed(reason: str, detail: str | None) -> dict[str, Any]:
     """What the request says of a failure; the old result stays."""
-    short = detail[:LONGEST_DETAIL] if detail else None
+    short = detail[:MAX_DETAIL_LETTERS] if detail else None
     return {"reason": reason, "detail": short, "stage": None, "seconds_left": None}
 
 
@@ -188,8 +188,8 @@ def _finish(
         known["alignment"] = automatic.restored(task)
         automatic.restore_evidence(results)
     elif outcome.alignment:
-        known["alignment"] = automatic.replaced(task, outcome.alignment)
-        if automatic.KEPT in known["alignment"] and automatic.kept(task) is None:
+        known["alignment"] = automatic.with_saved_answer(task, outcome.alignment)
+        if automatic.KEPT in known["alignment"] and automatic.saved_answer(task) is None:
             automatic.keep_evidence(results)
         evidence = Path(next(iter(done.values())).output or "").parent / automatic.EVIDENCE
         if evidence.is_file():

@@ -21,7 +21,7 @@ from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.model import VARIANTS
 from pipeline.settings import Settings
-from pipeline.tasks.automatic import NOT_RENDERED
+from pipeline.tasks.automatic import PLACE_OPTIONS
 from pipeline.tasks.details import Details, chosen
 from pipeline.tasks.record import VariantRecord, read, value_of
 from pipeline.tasks.values import mapping
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN = "shutdown"
 """Why ``stop`` ends a child when the service itself is stopped; not a task's reason."""
-PROGRESS_INTERVAL = 0.5
-"""Seconds between two progress patches."""
+PROGRESS_SECONDS = 0.5
+"""Time between two progress patches."""
 LOST = "lost"
 """Why a child is ended when the record belongs to somebody else by now, or is gone."""
 
@@ -123,7 +123,7 @@ class _Attempt:
     def report(self, event: Event) -> None:
         """Turns one event of the job into a patch."""
         if isinstance(event, ProgressEvent):
-            if time.monotonic() - self.last_progress >= PROGRESS_INTERVAL:
+            if time.monotonic() - self.last_progress >= PROGRESS_SECONDS:
                 self.last_progress = time.monotonic()
                 self.patch(asdict(event), durable=False)
         elif isinstance(event, AlignmentEvent):
@@ -171,7 +171,7 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         out=work,
         stem=task.id,
         scratch=work / "scratch",
-        options={key: value for key, value in options.items() if key not in NOT_RENDERED},
+        options={key: value for key, value in options.items() if key not in PLACE_OPTIONS},
         hint=(float(hint["offset"]), float(hint.get("speed", 1.0))) if hint else None,
         dance_track=options.get("dance_track"),
         reference_track=options.get("reference_track"),
@@ -294,8 +294,8 @@ def run_task(
         log.info("[%s] given back at shutdown", task.id)
     else:
         if result.outcome is not None:
-            _keep_evidence(attempt)  # of a failure too: people want to see what was heard
-        # Before the end is saved: on a full disk this may be what makes the room for it.
+            _keep_evidence(attempt)  # of a failure too: people want to see why
+        # Before the end is saved: on a full disk this may be what makes the space for it.
         shutil.rmtree(work, ignore_errors=True)
         _finish(attempt, result)
     shutil.rmtree(work, ignore_errors=True)

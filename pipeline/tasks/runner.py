@@ -20,12 +20,12 @@ from store import ADJUST, Store, default_store, process
 
 log = logging.getLogger(__name__)
 
-IDLE_WAIT = 1.0
-"""Seconds between two looks for a task that another process handed in."""
-RESTORE_EVERY = 5.0
-"""Seconds between two looks for tasks whose owner died."""
-STOP_WAIT = 15.0
-"""Seconds that an orderly stop waits for its threads."""
+IDLE_SECONDS = 1.0
+"""Time between two looks for a task that another process handed in."""
+RESTORE_SECONDS = 5.0
+"""Time between two looks for tasks whose owner died."""
+STOP_SECONDS = 15.0
+"""How long an orderly stop waits for its threads."""
 
 
 class Runner:
@@ -59,7 +59,7 @@ class Runner:
         self.wake()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout=STOP_WAIT)
+                thread.join(timeout=STOP_SECONDS)
 
     def wake(self) -> None:
         """Says that there may be new work, so that nobody waits for the next look."""
@@ -92,7 +92,7 @@ class Runner:
                     log.exception("a worker could not take or finish a task; it goes on")
                 busy, trouble = False, repr(error)
             if not busy:
-                self._wait(IDLE_WAIT)
+                self._wait(IDLE_SECONDS)
 
     def _one(self) -> bool:
         """Takes and finishes one piece of work; False when there was none."""
@@ -111,7 +111,7 @@ class Runner:
         return True
 
     def _restore(self) -> None:
-        while not self._stopping.wait(RESTORE_EVERY):
+        while not self._stopping.wait(RESTORE_SECONDS):
             try:
                 if self.store.restore_orphans():
                     self.wake()

@@ -42,7 +42,7 @@ from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
-_REREADS = 20
+_MAX_REREADS = 20
 """How often one group starts again because a person saved the file at that very moment."""
 
 
@@ -166,7 +166,7 @@ class GroupCommit:
     def _write(self, group: _Group) -> None:
         if not self.view.path.parent.is_dir():
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(_REREADS):
+        for _ in range(_MAX_REREADS):
             with self.lock() as lock:
                 try:
                     return self._write_locked(group, lock)

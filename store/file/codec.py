@@ -17,14 +17,14 @@ from typing import Any
 
 import orjson
 
-from store.file.disk import LARGEST
+from store.file.disk import MAX_FILE_BYTES
 from store.file.salvage import salvage
 
 _PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or a number that goes back as its text would not
 _INDENT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | _PLAIN
-_SMALL_INTEGER = 18  # digits that always fit 64 bits
-_LONGEST_INTEGER = 4000  # digits that Python makes an integer of
-_DECIMAL_DIGITS = 15  # significant digits that a double always keeps
+_SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
+_MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
+_DECIMAL_DIGITS = 15  # a double always keeps so many
 
 
 class _Number:
@@ -116,7 +116,7 @@ def detach(value: Any) -> Any:
         return _to_text(inner)
 
     raw = orjson.dumps(value, default=as_text, option=orjson.OPT_NON_STR_KEYS | _PLAIN)
-    if len(raw) > LARGEST:
+    if len(raw) > MAX_FILE_BYTES:
         raise ValueError(f"{len(raw) >> 20} MB are more than can be read again")
     if b"null" in raw and not _is_finite(value):
         raise ValueError("NaN and infinity are no JSON")
@@ -192,9 +192,9 @@ def _read_text(raw: bytes, notes: _Notes) -> str:
 
 def _careful_decoder(notes: _Notes) -> json.JSONDecoder:
     def integer(text: str) -> Any:
-        if len(text) <= _SMALL_INTEGER or -(2**63) <= float(text) < 2**63:
+        if len(text) <= _SMALL_INTEGER_DIGITS or -(2**63) <= float(text) < 2**63:
             return int(text)
-        return _as_written(text, _Integer if len(text) <= _LONGEST_INTEGER else _Real)
+        return _as_written(text, _Integer if len(text) <= _MAX_INTEGER_DIGITS else _Real)
 
     def real(text: str) -> Any:
         value = float(text)

@@ -15,11 +15,11 @@ from pathlib import Path
 TASK_FILE = "task_status.json"
 
 Signature = tuple[int, int, int, int]
-"""Device, inode, mtime (ns) and size: what tells one content of the file from another."""
+"""Device, inode, mtime (ns) and size: they differ between one content of the file and another."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-LARGEST = 256 * 1024 * 1024
-"""Bytes; a task file beyond this is not written; it is moved aside unread."""
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""A larger task file is not written, and moved aside unread."""
 USUAL_MODE = 0o644
 """Permissions of a new file, from which the umask takes away."""
 
@@ -94,7 +94,7 @@ def read_whole(path: Path) -> Content | None:
     inner = os.fstat(descriptor)
     if not stat.S_ISREG(inner.st_mode):
         raise NotAFile("a folder" if stat.S_ISDIR(inner.st_mode) else "no regular file")
-    if inner.st_size > LARGEST:
+    if inner.st_size > MAX_FILE_BYTES:
         raise NotAFile(f"a file of {inner.st_size >> 20} MB")
     pieces = []
     while piece := os.read(descriptor, 1 << 22):
@@ -163,12 +163,12 @@ def replace_whole(
 
     A temporary file of its own (O_EXCL, with the permissions of ``like``, else of ``path``), fsync,
     rename, fsync of the folder. The rename is not done unless ``unchanged`` says so then;
-    ``replaced`` is told the new signature between the rename and the folder's sync.
+    ``replaced`` is called with the new signature between the rename and the folder's sync.
 
     Raises Moved, and OSError with the old file untouched, or, once ``replaced`` was called, with
     the new one in place but perhaps not synced.
     """
-    if len(data) > LARGEST:
+    if len(data) > MAX_FILE_BYTES:
         raise OSError(errno.EFBIG, f"{len(data) >> 20} MB could not be read again")
     number = time.monotonic_ns() & 0xFFFFFFFF
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{number:08x}.tmp")

@@ -1,5 +1,4 @@
-"""The 24-hour rule, and files that nobody names.
-
+"""Removes old tasks: those that finished more than ``keep_hours`` (24) ago.
 The order makes every crash harmless: a line in the history (synced), then the record leaves the
 file (synced), then the files leave the disk. A row whose files are gone can therefore not be;
 files whose row is gone are found again by the history and removed at the next cleanup.
@@ -22,8 +21,8 @@ log = logging.getLogger(__name__)
 
 FIRST_SEEN = "first_seen_at"
 
-_JUMP = 3600.0
-"""Seconds that the wall clock may be ahead of the machine's own before that is a jump."""
+_JUMP_SECONDS = 3600.0
+"""How far the wall clock may be ahead of the machine's own before that is a jump."""
 
 
 def is_old(record: Any, now: datetime, keep_hours: float) -> bool:
@@ -77,9 +76,9 @@ class ClockJump:
         now = (self._clock().timestamp(), _since_boot())
         ahead = (now[0] - self._before[0]) - (now[1] - self._before[1])
         self._before = now
-        if ahead > _JUMP:
+        if ahead > _JUMP_SECONDS:
             log.warning("the clock leapt ahead by %.0f s; this cleanup is left out", ahead)
-        return ahead > _JUMP
+        return ahead > _JUMP_SECONDS
 
 
 def _since_boot() -> float:

@@ -36,7 +36,7 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bo
 
 
 def placed(pair: FramedPair, rough: Segment) -> Exact | None:
-    """The exact line of a take. A short one tells its drift badly: there the line without
+    """The exact line of a take. A short one shows its drift badly: there the line without
     drift through its middle is taken unless another is clearly better."""
     start, stop = rough.dance_start, rough.dance_end
     exact = refine(pair.on(rough.line), start, stop, slack=4e-4)
@@ -112,7 +112,7 @@ def limited(
 
 
 def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[Track]:
-    """The lines of long takes with the drift that waveforms tell, and their evidence anew.
+    """The lines of long takes with the drift that waveforms show, and their evidence anew.
 
     A drift that is off by 100 millionths loses the line a minute further on, where a repeat of
     the song then looks better.
@@ -132,10 +132,10 @@ def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[T
 
 
 def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[Take], list[Take]]:
-    """The takes, and those of them in which all of the reference is heard.
+    """The takes, and those of them in which nothing of the reference is missing.
 
     Where there are such, others that lack much of the reference are left out: however long an
-    echo of a repetitive song is, a short take in which all is heard is better evidence.
+    echo of a repetitive song is, a short take in which nothing is missing is better evidence.
     """
     missing: list[float | None] = []
     for take in takes:
@@ -154,5 +154,5 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
 
 
 def missing_in(pair: FramedPair, segment: Segment) -> float | None:
-    """The share of the music that is missing in a segment, at least; None if nothing tells."""
+    """The share of the music that is missing in a segment, at least; None if it is unknown."""
     return missing_share(pair.on(segment.line), segment.dance_start, segment.dance_end)

@@ -162,12 +162,12 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
 def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
     new = {"matched": True, "candidates": [], "hint": {"offset": 2.0, "speed": 1.0}}
     by_hand = Task("1", "success", extra={"alignment": {"matched": True, "hint": {"offset": 1.0}}})
-    assert automatic.replaced(by_hand, new) == new, "a failed task that a person placed"
+    assert automatic.with_saved_answer(by_hand, new) == new, "a failed task that a person placed"
     found = {"matched": True, "candidates": [{"offset": 1.0}, {"offset": 5.0}]}
-    first = automatic.replaced(Task("1", "success", extra={"alignment": found}), new)
+    first = automatic.with_saved_answer(Task("1", "success", extra={"alignment": found}), new)
     assert first["automatic"] == {**found, "nudge_ms": 0.0}
     assert first["candidates"] == found["candidates"], "whoever chose may choose again"
-    second = automatic.replaced(Task("1", "success", extra={"alignment": first}), new)
+    second = automatic.with_saved_answer(Task("1", "success", extra={"alignment": first}), new)
     assert second == first
 
 

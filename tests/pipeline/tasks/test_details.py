@@ -153,7 +153,7 @@ def test_a_long_error_is_cut_in_the_record_alone(store: Store, settings: Setting
     task_id = store.create().id
     aside = details.Details(settings.outputs, store.get(task_id))  # type: ignore[arg-type]
     store.update(task_id, {"status": "failed", **aside.put(detail="x" * 5000)})
-    assert record_of(store, task_id)["detail"] == "x" * details.LONGEST_DETAIL
+    assert record_of(store, task_id)["detail"] == "x" * details.MAX_DETAIL_LETTERS
     assert store.get(task_id).extra["detail"] == "x" * 5000  # type: ignore[union-attr]
 
 

@@ -349,7 +349,7 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
 def test_what_goes_wrong_each_second_is_logged_once(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.tasks.runner.IDLE_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.tasks.runner.IDLE_SECONDS", 0.02)
     store = Store(settings, FORM)
     store.create()
     owners = store.path.parent / ".owners"

@@ -345,7 +345,7 @@ def test_what_could_not_be_read_again_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("disk", "codec"):
-        monkeypatch.setattr(f"store.file.{module}.LARGEST", 10_000)
+        monkeypatch.setattr(f"store.file.{module}.MAX_FILE_BYTES", 10_000)
     task_id = store.create().id
     with pytest.raises(BadPatch):
         store.update(task_id, {"blob": "x" * 10_001})
