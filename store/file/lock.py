@@ -3,7 +3,7 @@
 It is filelock's (a ``FileLock`` on the same file and this exclude each other), taken on a
 descriptor of our own: ``FileLock`` takes 110 µs a time and this 6, it wants the right to write a
 lock that another user made, and it does not show the descriptor, by which a lock that lost its
-name is known (docs/decisions/0008-store.md).
+name is known (docs/decisions/0009-store.md).
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def test_a_long_error_is_cut_in_the_record_alone(store: Store, settings: Setting
     aside = details.Details(settings.outputs, store.get(task_id))  # type: ignore[arg-type]
     store.update(task_id, {"status": "failed", **aside.put(detail="x" * 5000)})
     assert record_of(store, task_id)["detail"] == "x" * details.MAX_DETAIL_LETTERS
-    assert store.get(task_id).detail == "x" * 5000  # type: ignore[union-attr]
+    assert store.get(task_id).extra["detail"] == "x" * 5000  # type: ignore[union-attr]
 
 
 def test_a_crash_between_details_and_record_leaves_a_pair_that_fits(
@@ -169,12 +169,12 @@ def test_a_crash_between_details_and_record_leaves_a_pair_that_fits(
     task = store.get(task_id)
     assert task
     details.Details(settings.outputs, task).put(plans={"v2": 2})  # and here the power goes
-    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 1}  # type: ignore[union-attr]
     assert len(versions(store, task_id)) == 2
     again = details.Details(settings.outputs, task)
     assert len(versions(store, task_id)) == 1, "what a crash left goes with the next run"
     store.update(task_id, again.put(plans={"v2": 3}))
-    assert store.get(task_id).plans == {"v2": 3}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 3}  # type: ignore[union-attr]
     again.saved()
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
 
@@ -200,5 +200,5 @@ def test_what_a_person_made_of_a_record_is_no_obstacle(store: Store, settings: S
     aside = details.Details(settings.outputs, task)
     assert aside.plans == {}
     store.update(task_id, {"status": "success", **aside.put(plans={"v2": 1})})
-    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 1}  # type: ignore[union-attr]
     assert records_in(settings.outputs)[task_id]["plans"] == {"v2": 1}
