@@ -79,7 +79,7 @@ class Constant:
 
 def _verdict_score(s: Score) -> float | None:
     """Modular's score, where no rival and no doubt decides instead."""
-    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR
+    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR_SHARE
     decided = rival or s.details.get("trust", 1.0) < 1.0
     return None if decided else s.details.get("score") or None
 
@@ -94,7 +94,7 @@ def _strength(s: Score) -> float | None:
 
 def _usual_score(s: Score) -> float | None:
     """V2's strength over 40 s, where a part of the reference is missing."""
-    if s.details.get("missing", 0.0) <= coverage.FULL or "strength" not in s.details:
+    if s.details.get("missing", 0.0) <= coverage.CLEAN_SHARE or "strength" not in s.details:
         return None
     return s.details["strength"] / max(1.0, float(np.sqrt(s.details["seconds"] / 40)))
 

@@ -98,7 +98,9 @@ def at_joints(songs: int) -> None:
     print("| method | lines | dances | > 5 ms off | of these stated | largest | s covered |")
     print("|---|---|---|---|---|---|---|")
     for (name, kind), found in rows.items():
-        wrong = [(error, stated) for error, stated, _ in found if error > joints.APART * 1000]
+        wrong = [
+            (error, stated) for error, stated, _ in found if error > joints.APART_SECONDS * 1000
+        ]
         admitted = sum(stated >= error for error, stated in wrong)
         largest, covered = max(error for error, _, _ in found), sum(s for _, _, s in found)
         counts = f"{len(found)} | {len(wrong)} | {admitted}"
@@ -129,7 +131,7 @@ def without_joints(limit: int) -> None:
     height, lag = np.array(peaks).T
     for least, most in pairwise(EDGES):
         here = (height >= least) & (height < most)
-        off = float(np.mean(np.abs(lag[here]) > joints.APART)) if here.any() else 0.0
+        off = float(np.mean(np.abs(lag[here]) > joints.APART_SECONDS)) if here.any() else 0.0
         print(f"| {least:g} to {most:g} | {here.sum()} | {off:.0%} |")
 
 

@@ -161,11 +161,11 @@ def features(target: Path) -> None:
 
 def stacked(heard: FeatureFrames, listening: FeatureFrames, number: int) -> tuple[Values, Values]:
     """Lags (s) and scores of the first ``number`` windows, stacked without drift."""
-    starts = find.window_starts(heard.count, find.LENGTH)[:number]
-    group = np.stack([heard.part(s, s + find.LENGTH) for s in starts])
+    starts = find.window_starts(heard.count, find.WINDOW_FRAMES)[:number]
+    group = np.stack([heard.part(s, s + find.WINDOW_FRAMES) for s in starts])
     curves = find.correlate(group, listening, [starts[-1] - s for s in starts])
     total = find.stack(curves, np.array(starts, np.float32), 0.0)
-    return (np.arange(len(total)) - (find.LENGTH - 1) - starts[-1]) / 100, total
+    return (np.arange(len(total)) - (find.WINDOW_FRAMES - 1) - starts[-1]) / 100, total
 
 
 def candidates(target: Path) -> None:
@@ -190,7 +190,7 @@ def all_speeds(target: Path) -> None:
     case, dance, reference = sounds("mild_kept-2")
     start, stop = speeds.liveliest(dance)
     size = frame_size(dance.rate, 0.064)
-    grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.STEP))
+    grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.SPEED_STEP))
     power = power_frames(dance, round(start * 100), int((stop - start) * 100), size, 100.0)
     spectra, step, count = speeds.reference_spectra(reference)
     picture = Picture(1)
@@ -199,7 +199,7 @@ def all_speeds(target: Path) -> None:
         for moved in (0, 1):
             bank = speeds.bank(dance.rate, float(speed) if moved else 1.0)
             values = at_speed(power @ bank, float(speed))
-            values = speeds.decorrelated(flux(values, speeds.LEVEL, speeds.LOCAL))
+            values = speeds.decorrelated(flux(values, speeds.LEVEL_FRAMES, speeds.LOCAL_FRAMES))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",

@@ -8,7 +8,7 @@ from itertools import pairwise, permutations
 
 from pipeline import reasons
 from pipeline.align.judge_lines import (
-    SAME_LINE,
+    SAME_LINE_MS,
     VISIBLE_MS,
     distance,
     exacter,
@@ -19,25 +19,25 @@ from pipeline.align.judge_lines import (
 )
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
 
-ALONE = 0.9
+ALONE_CONFIDENCE = 0.9
 """The confidence from which one method's word is taken against the other's "no match"."""
 ELSEWHERE_MS = 250.0
 """Methods further apart than this mean different places of the song, and not two mixes of one."""
-ECHO = 0.5
+ECHO_CONFIDENCE = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
-ONE_EAR = 0.85
+ONE_METHOD_CONFIDENCE = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
-SHORT = 0.3
+SAME_LIMIT_SECONDS = 0.3
 """Seconds by which one method's limits may fall short of the other's and be the same limits."""
-SURE = 0.9
+SURE_CONFIDENCE = 0.9
 """The confidence from which a take is believed that the other method did not hear."""
-TAKE, APART = 6.0, 1.0
+MIN_TAKE_SECONDS, APART_SECONDS = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
-INDEPENDENCE = 0.66
+INDEPENDENT_SHARE = 0.66
 """How much a second method's word counts: 1 less the correlation of both methods' mistakes, 0.34
 on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/alignment/independence.py``)."""
-SAME_PLACE = 0.1
+SAME_PLACE_SECONDS = 0.1
 """Seconds: candidates nearer than this are one."""
 
 
@@ -62,11 +62,13 @@ def completed(
                 continue
             if (distance([segment], [two]) or 0.0) > within:
                 continue
-            if start - two.dance_start > SHORT and not (
+            if start - two.dance_start > SAME_LIMIT_SECONDS and not (
                 start in told and two.dance_start not in theirs
             ):
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
-            if two.dance_end - stop > SHORT and not (stop in told and two.dance_end not in theirs):
+            if two.dance_end - stop > SAME_LIMIT_SECONDS and not (
+                stop in told and two.dance_end not in theirs
+            ):
                 stop = two.dance_end
                 if index + 1 < len(mine):
                     stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
@@ -82,10 +84,9 @@ def bounded(
 ) -> tuple[Segment, ...]:
     """Segments with the limits of the method that tells limits best, where it found the same ones.
 
-    Limits that are farther apart than ``SHORT`` are not the same: there one method heard less,
-    unless the sound tells theirs and not ours.
-    Only where one segment of each is meant: a segment that the other method cut in two, or two
-    that it took for one, keep their own.
+    Limits that are farther apart than ``SAME_LIMIT_SECONDS`` are not the same: there one method
+    heard less, unless the sound tells theirs and not ours. Only where one segment of each is
+    meant: a segment that the other method cut in two, or two that it took for one, keep their own.
     """
     result: list[Segment] = []
     for segment in segments:
@@ -93,9 +94,9 @@ def bounded(
         start, stop = segment.dance_start, segment.dance_end
         if len(same) == 1 and paired(same[0], segments) == [segment]:
             first, last = same[0].dance_start, same[0].dance_end
-            if abs(first - start) <= SHORT or (first in theirs and start not in told):
+            if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in told):
                 start = first
-            if abs(last - stop) <= SHORT or (last in theirs and stop not in told):
+            if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in told):
                 stop = last
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
@@ -107,7 +108,9 @@ def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]
     same = {
         time
         for two in second.segments
-        if any((distance([one], [two]) or 0.0) <= SAME_LINE for one in paired(two, first.segments))
+        if any(
+            (distance([one], [two]) or 0.0) <= SAME_LINE_MS for one in paired(two, first.segments)
+        )
         for time in (two.dance_start, two.dance_end)
     }
     return second.told & same
@@ -122,9 +125,10 @@ def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
     return [
         two
         for two in other
-        if two.length >= TAKE
+        if two.length >= MIN_TAKE_SECONDS
         and all(
-            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end) >= APART
+            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end)
+            >= APART_SECONDS
             for one in mine
         )
     ]
@@ -144,7 +148,7 @@ def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[C
         (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
     ):
         place = candidate.line.reference_time(middle)
-        if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE for c in chosen):
+        if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE_SECONDS for c in chosen):
             chosen.append(candidate)
     return tuple(chosen[:8])
 
@@ -166,7 +170,7 @@ def heard_somewhere(answer: MethodAlignment) -> bool:
 
 def echo(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
-    return answer.confidence_cap <= ECHO
+    return answer.confidence_cap <= ECHO_CONFIDENCE
 
 
 def contrary(matched: Sequence[MethodAlignment]) -> bool:
@@ -190,7 +194,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=surest)
     alone = len(matched) < len(said)
-    sure = any(a.confidence >= ALONE or heard_somewhere(a) for a in matched)
+    sure = any(a.confidence >= ALONE_CONFIDENCE or heard_somewhere(a) for a in matched)
     unsure = bool(matched) and not sure
     if not matched or (unsure and (alone or contrary(matched))) or all(map(echo, matched)):
         best = max(said, key=lambda a: a.confidence, default=None)
@@ -205,7 +209,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         theirs = told_on(first, second)
         finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
-        within = min(max(SAME_LINE, first.error_ms or VISIBLE_MS), VISIBLE_MS)
+        within = min(max(SAME_LINE_MS, first.error_ms or VISIBLE_MS), VISIBLE_MS)
         segments = completed(
             segments, second.segments, told if finer else frozenset(), theirs, within
         )
@@ -224,11 +228,13 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     added: list[Segment] = []
     if agreement is not None and agreement <= VISIBLE_MS:
         for second in matched[1:]:
-            if second.confidence >= SURE and not second.ambiguous:
+            if second.confidence >= SURE_CONFIDENCE and not second.ambiguous:
                 added += missed((*segments, *added), second.segments)
     segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
     if len(matched) > 1:
-        confidence = 1 - (1 - matched[0].confidence) * (1 - INDEPENDENCE * matched[1].confidence)
+        confidence = 1 - (1 - matched[0].confidence) * (
+            1 - INDEPENDENT_SHARE * matched[1].confidence
+        )
         if agreement is None or agreement > VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
             other = max(matched[1].segments, key=lambda s: s.length)
@@ -238,7 +244,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 *candidates,
             )
     if len(said) > 1 and (len(matched) == 1 or heard_by_one(matched)):
-        confidence = min(confidence, ONE_EAR)
+        confidence = min(confidence, ONE_METHOD_CONFIDENCE)
     # What makes one method doubt that the whole reference is heard is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
     confidence = min(confidence, *(a.confidence_cap for a in matched))

@@ -25,7 +25,7 @@ BLOCK_SECONDS = 1.0
 """Length of a cell."""
 MAX_SECONDS = 60
 """How much of a take is measured, spread evenly."""
-MERGED = (1, 2, 4)
+MERGED_BLOCKS = (1, 2, 4)
 """Blocks taken together: the deeper in noise, the more of them are needed."""
 QUIET_RATIO = 0.05
 """Power of the reference in a band, relative to its mean, below which a cell says nothing."""
@@ -37,12 +37,12 @@ MAX_GAIN_VARIANCE = 0.3
 """A gain with a larger relative variance is unknown."""
 MIN_CELLS = 8
 
-WHOLE, LACKING = 0.03, 0.15
+WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
 CLEAN_SHARE, DOUBTFUL_SHARE = 0.05, 0.1
 """Doubt up to which nothing is missing, and from which the line is as likely an echo."""
 
-SAME_NOTES = (0.34, 0.6)
+SAME_NOTES_RHO = (0.34, 0.6)
 """Tonal coefficients from which doubt weighs less, and little; echoes come to 0.31."""
 
 Doubles = NDArray[np.float64]
@@ -56,7 +56,7 @@ def confidence_cap(doubts: list[float | None], rho: float) -> float:
     """
     worst = max((d for d in doubts if d is not None), default=0.0)
     allowed = float(np.interp(worst, [CLEAN_SHARE, DOUBTFUL_SHARE], [1.0, 0.5]))
-    return max(allowed, float(np.interp(rho, SAME_NOTES, [0.5, 0.85])))
+    return max(allowed, float(np.interp(rho, SAME_NOTES_RHO, [0.5, 0.85])))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
@@ -69,7 +69,7 @@ def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
 
 def pieces(start: float, stop: float) -> list[tuple[float, float]]:
     """Stretches of four blocks, spread evenly, that hold at most ``MAX_SECONDS`` seconds."""
-    length = BLOCK_SECONDS * MERGED[-1]
+    length = BLOCK_SECONDS * MERGED_BLOCKS[-1]
     if stop - start <= MAX_SECONDS:
         return [(start, stop)]
     begins = np.linspace(start, stop - length, int(MAX_SECONDS / length))
@@ -126,7 +126,7 @@ def share_of_cells_by_blocks(own: Complex, predicted: Complex, per: int, rate: i
     if not recorded.any():
         return None
     said: list[float] = []
-    for number in MERGED:
+    for number in MERGED_BLOCKS:
         rows = len(cross) // number * number
         merged = [
             v[:rows].reshape(-1, number, v.shape[1]).sum(axis=1)[:, recorded]

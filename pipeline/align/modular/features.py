@@ -18,39 +18,39 @@ from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
-PER_SECOND = 100.0
+FRAMES_PER_SECOND = 100.0
 """Frames a second of the reference's clock."""
 BANDS = 32
-LOWEST, HIGHEST = 80.0, 3600.0
+LOW_HZ, HIGH_HZ = 80.0, 3600.0
 """Hertz, on the reference."""
-WINDOW = 0.032
+FRAME_SECONDS = 0.032
 """Seconds of one frame."""
-LOCAL = 150
+LOCAL_FRAMES = 150
 """Frames over which a band is normalised."""
-LEVEL = 300
+LEVEL_FRAMES = 300
 """Frames over which the floor of the logarithm is measured."""
-FLOOR = 1e-2
+FLOOR_RATIO = 1e-2
 """Floor of the logarithm, relative to the band's mean power around."""
-QUIET = 1e-9
+QUIET_POWER = 1e-9
 """Absolute floor of a frame's mean power: below it there is digital silence."""
-STEPS = 32.0
+STEPS_PER_UNIT = 32.0
 """Features are kept as 8-bit integers of 1/32 each: 12 MB an hour."""
-BLOCK = 6000
+BLOCK_FRAMES = 6000
 
 
 def mel_bank(
-    size: int, rate: int, pitch: float = 1.0, bands: int = BANDS, highest: float = HIGHEST
+    size: int, rate: int, pitch: float = 1.0, bands: int = BANDS, highest: float = HIGH_HZ
 ) -> Array:
     """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, highest))
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOW_HZ, highest))
     edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
     return signal.triangles(edges * pitch, size, rate)
 
 
-def flux(bands: Array, level: int = LEVEL, local: int = LOCAL) -> Array:
+def flux(bands: Array, level: int = LEVEL_FRAMES, local: int = LOCAL_FRAMES) -> Array:
     """Normalised flux of band powers ``(frames, bands)``; same shape. ``level`` and ``local``:
     frames over which the floor and the flux are measured."""
-    logs = np.log(bands + FLOOR * signal.moving_mean(bands, level) + QUIET)
+    logs = np.log(bands + FLOOR_RATIO * signal.moving_mean(bands, level) + QUIET_POWER)
     change = np.zeros_like(logs)
     change[1:-1] = logs[2:] - logs[:-2]
     change -= signal.moving_mean(change, local)
@@ -71,22 +71,22 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFram
     ``speed`` puts a dance on the reference's clock; ``pitch`` is how much higher its music
     sounds than the reference's.
     """
-    per_second = PER_SECOND * speed
+    per_second = FRAMES_PER_SECOND * speed
     count = signal.frame_count(sound, per_second)
-    size = signal.frame_size(sound.rate, WINDOW)
+    size = signal.frame_size(sound.rate, FRAME_SECONDS)
     bank = mel_bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
     covariance = np.zeros((BANDS, BANDS))
-    margin = LEVEL // 2 + LOCAL
-    for start, stop in signal.spans(count, BLOCK):
+    margin = LEVEL_FRAMES // 2 + LOCAL_FRAMES
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         first, last = max(start - margin, 0), min(stop + margin, count)
         power = signal.power_frames(sound, first, last - first, size, per_second)
         inner = slice(start - first, stop - first)
         change = flux(power @ bank)[inner]
         covariance += change.T @ change
-        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS - 1))
+        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS_PER_UNIT - 1))
     matrix = whitener(covariance / max(count, 1))
-    for start, stop in signal.spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
-    return FeatureFrames(values, speed, pitch, 1 / STEPS)
+    return FeatureFrames(values, speed, pitch, 1 / STEPS_PER_UNIT)

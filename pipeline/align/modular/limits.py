@@ -25,12 +25,12 @@ FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 LOW_HZ, HIGH_HZ = 150, 3400
 INSIDE_SECONDS = 8.0
 """Seconds inside the take that tell its usual coherence."""
-LEAST_COHERENCE, WELL_COHERENCE = 0.06, 0.25
+MIN_COHERENCE, WELL_COHERENCE = 0.06, 0.25
 """Usual coherence below which limits cannot be told this way, and below which the room is known
 too badly to say that a limit is sharp."""
 SPARSE_SECONDS, SPARSE_FRAMES = 0.1, 10
 """Seconds between frames, and frames of a second, in which a line is followed."""
-LEAST_FOLLOWED = 0.04
+MIN_FOLLOWED_COHERENCE = 0.04
 """Usual coherence below which a line is not followed."""
 INDEPENDENT_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
@@ -79,7 +79,12 @@ class RoomModel:
             return values
 
         return followed_outwards(
-            coherence, span, ends, usual_seconds=20.0, least=LEAST_FOLLOWED, against_share=0.4
+            coherence,
+            span,
+            ends,
+            usual_seconds=20.0,
+            least=MIN_FOLLOWED_COHERENCE,
+            against_share=0.4,
         )
 
     def learn(self, rough: float, into: float) -> Look:
@@ -97,7 +102,7 @@ class RoomModel:
         usual = float(np.median(likeness(here, heard)))
 
         def look(low: float, high: float) -> Balance | None:
-            if usual < LEAST_COHERENCE:
+            if usual < MIN_COHERENCE:
                 return None
             return self.balance(low, high, room, np.asarray(rest + 1e-12, np.float32), usual)
 

@@ -26,7 +26,10 @@ ENVELOPE_SEMITONES = 4
 MEAN_FRAMES = 50
 """The mean of so many frames (4 s) is taken off."""
 FRAME_SECONDS = 0.256
-MAX_FRAMES = 4096
+MIN_FRAMES, MAX_FRAMES = 4, 4096
+"""Frames of a take that are compared: at least, and at most."""
+MIN_PLACES = 50
+"""Other places of the reference that tell how far chance goes, at least."""
 BLOCK_FRAMES = 1000
 
 
@@ -94,7 +97,7 @@ def match(
     first, last = round(start * FRAMES_PER_SECOND), round(stop * FRAMES_PER_SECOND)
     last = min(last, len(dance.values))
     length = min(last - first, MAX_FRAMES)
-    if length < 4:
+    if length < MIN_FRAMES:
         return TonalMatch(0.0, 0.0, 1.0)
     middle = (first + last) / 2
     low = round(middle - length / 2)
@@ -113,6 +116,6 @@ def match(
     rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])
     # Few places are left where the reference is hardly longer than the take.
     chance = 1.0 / np.sqrt(length * 3.0)
-    deviation = max(float(rest.std()) if len(rest) > 50 else 0.0, chance)
+    deviation = max(float(rest.std()) if len(rest) > MIN_PLACES else 0.0, chance)
     other = float(rest.max(initial=0.0))
     return TonalMatch(rho, rho / deviation, other / rho if rho > 0 else 1.0)

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 
 AROUND_SECONDS, FARTHEST_SECONDS = 3.0, 24.0
 """Seconds outside a rough limit that are looked at, and up to which silence is followed."""
-INSIDE_SHARE, LEAST_INSIDE_SECONDS = 0.6, 1.0
+INSIDE_SHARE, MIN_INSIDE_SECONDS = 0.6, 1.0
 """Share of a take at most, and seconds at least, from which is learnt what is usual."""
-LEAST_SHARE = 0.5
+MIN_LEFT_SHARE = 0.5
 """Share of a take that exact limits leave at least: else the line was not the right one."""
-UNDECIDED = 0.02
+UNDECIDED_PROBABILITY = 0.02
 """Probability of a limit in the outermost half second that was looked at, from which more is."""
 NEAR_SECONDS = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
 AGAIN_SECONDS = 1.0
 """Seconds from a rough limit beyond which what is usual was perhaps learnt outside the take."""
-AT_END = 0.9
+AT_END_PROBABILITY = 0.9
 """Prior that the music plays to the end of a file, where its line leads there."""
-OUTER, SHARP_SECONDS = 0.05, 0.3
+OUTER_PROBABILITY, SHARP_SECONDS = 0.05, 0.3
 """Probability that is left out on either side, and seconds of what remains, of a sharp limit."""
 ENDED_NATS = 100.0
 """Nats lost to other music in a row, from which on the music has ended for good. Inside a take
@@ -90,7 +90,7 @@ def find_limits(
     """
     rough = (Limit(float(span[0]), sharp=False), Limit(float(span[1]), sharp=False))
     inside = min(inside, INSIDE_SHARE * (span[1] - span[0]))
-    if inside < LEAST_INSIDE_SECONDS:
+    if inside < MIN_INSIDE_SECONDS:
         return rough
     first, last = (
         _settled(learn, limit, into, bound, end)
@@ -100,7 +100,7 @@ def find_limits(
         )
     )
     left = last.time - first.time
-    return (first, last) if left > LEAST_SHARE * (span[1] - span[0]) else rough
+    return (first, last) if left > MIN_LEFT_SHARE * (span[1] - span[0]) else rough
 
 
 def _settled(
@@ -128,14 +128,16 @@ def find_limit(look: Look, rough: float, into: float, bound: float, end: float) 
         nats = balance.nats[order]
         other = None if balance.other is None else balance.other[order]
         odds = posterior(nats, other, at_end=abs(outer - end) < step)
-        open_ended = odds[: int(0.5 / step)].sum() >= UNDECIDED
+        open_ended = odds[: int(0.5 / step)].sum() >= UNDECIDED_PROBABILITY
         if outer == bound or reach >= FARTHEST_SECONDS or not open_ended:
             break
         reach *= 2
     place = int(np.searchsorted(np.cumsum(odds), 0.5)) - balance.centred
     found = outer + (place if rising else -place) * step
     sums = np.cumsum(posterior(nats, other, at_end=False))
-    width = step * float(np.diff(np.searchsorted(sums, [OUTER, 1 - OUTER]))[0])
+    width = step * float(
+        np.diff(np.searchsorted(sums, [OUTER_PROBABILITY, 1 - OUTER_PROBABILITY]))[0]
+    )
     sharp = balance.known_well and width <= SHARP_SECONDS
     return Limit(float(end if abs(found - end) < NEAR_SECONDS else found), sharp)
 
@@ -191,5 +193,5 @@ def posterior(nats: Doubles, other: NDArray[np.bool_] | None = None, *, at_end: 
             sums[: len(nats) - int(lost.argmax())] = -np.inf
     odds = np.exp(sums - sums.max())
     if at_end:
-        odds[1:] *= (1 - AT_END) / (AT_END * len(odds))
+        odds[1:] *= (1 - AT_END_PROBABILITY) / (AT_END_PROBABILITY * len(odds))
     return np.asarray(odds / odds.sum(), np.float64)

@@ -39,9 +39,9 @@ WINDOWS_A_SECOND = 5
 """Windows of a second in which a line is followed."""
 BELOW_SHARE = 0.45
 """Share of the usual evidence below which a value speaks against a line."""
-LEAST_EVIDENCE = 0.4
+MIN_FOLLOWED_SIGMAS = 0.4
 """Usual evidence below which a line is not followed."""
-LEAST_PREDICTED = 0.02
+MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
 Doubles = NDArray[np.float64]
@@ -64,7 +64,7 @@ def extended_outwards(
     """Limits after following a line outwards, over stretches where little is heard."""
     return change_point.followed_outwards(
         lambda starts: seconds_of(pair, starts), span, ends,
-        usual_seconds=2 * INSIDE_SECONDS, least=LEAST_EVIDENCE, against_share=BELOW_SHARE,
+        usual_seconds=2 * INSIDE_SECONDS, least=MIN_FOLLOWED_SIGMAS, against_share=BELOW_SHARE,
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def limits(
             own, other = whitened(pair, low, high)
             part = slice(*(max(round((t - low) * rate), 0) for t in inside))
             told = predicted(own, other, part, rate)
-            if np.vdot(own[part], told[part]) < LEAST_PREDICTED * np.vdot(own[part], own[part]):
+            if np.vdot(own[part], told[part]) < MIN_PREDICTED_SHARE * np.vdot(own[part], own[part]):
                 return None
             return Balance(balance(own, told, part, rate), STEP_SECONDS)
 
