@@ -22,7 +22,7 @@ from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
-from pipeline.align.modular.features import extract, flux
+from pipeline.align.modular.features import extract
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
 from pipeline.align.shared.feature_frames import FeatureFrames
@@ -197,9 +197,9 @@ def all_speeds(target: Path) -> None:
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
         for moved in (0, 1):
-            bank = speeds.bank(dance.rate, float(speed) if moved else 1.0)
+            bank = speeds.FLUX.bank(dance.rate, float(speed) if moved else 1.0)
             values = at_speed(power @ bank, float(speed))
-            values = speeds.decorrelated(flux(values, speeds.LEVEL_FRAMES, speeds.LOCAL_FRAMES))
+            values = speeds.decorrelated(speeds.FLUX.of(values))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared.confidence import Ramp
 from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
@@ -39,11 +40,12 @@ MIN_CELLS = 8
 
 WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
-CLEAN_SHARE, DOUBTFUL_SHARE = 0.05, 0.1
-"""Doubt up to which nothing is missing, and from which the line is as likely an echo."""
-
-SAME_NOTES_RHO = (0.34, 0.6)
-"""Tonal coefficients from which doubt weighs less, and little; echoes come to 0.31."""
+DOUBT = Ramp((0.05, 0.1), (1.0, 0.5))
+"""Over doubt: up to the first nothing is missing; from the second on the line is as likely an
+echo."""
+NOTES = Ramp((0.34, 0.6), (0.5, 0.85))
+"""Over the tonal match's coefficient: from the first on doubt weighs less, from the second little.
+Echoes come to 0.31; ``python -m benchmarks.alignment.calibrate`` fits the same middle."""
 
 Doubles = NDArray[np.float64]
 
@@ -55,8 +57,7 @@ def confidence_cap(doubts: list[float | None], rho: float) -> float:
     notes in another arrangement, or in a moving room, are no echo.
     """
     worst = max((d for d in doubts if d is not None), default=0.0)
-    allowed = float(np.interp(worst, [CLEAN_SHARE, DOUBTFUL_SHARE], [1.0, 0.5]))
-    return max(allowed, float(np.interp(rho, SAME_NOTES_RHO, [0.5, 0.85])))
+    return max(DOUBT.at(worst), NOTES.at(rho))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.modular.features import flux, mel_bank, whitener
+from pipeline.align.modular.features import MelFlux, whitener
 from pipeline.align.shared import signal
 from pipeline.align.shared.signal import Array, Complex
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_spectra, distinct
@@ -26,20 +26,18 @@ SLOWEST, FASTEST = 0.68, 1.45
 SPEED_STEP = 0.012
 """Relative distance of two speeds of the grid."""
 FRAMES_PER_SECOND = 50.0
-BANDS = 20
-HIGH_HZ = 3400.0
+FLUX = MelFlux(bands=20, high_hz=3400.0, frame_seconds=0.064, local_frames=75, level_frames=150)
+"""At ``FRAMES_PER_SECOND``: coarser than that of the lines, since every speed is tried."""
 STRETCH_SECONDS = 42.0
 """Seconds of the dance that are looked at."""
 WINDOW_FRAMES = 300
 """Frames of a window (6 s)."""
 HOP_FRAMES = 200
-LEVEL_FRAMES, LOCAL_FRAMES = 150, 75
 MARGIN_FRAMES = 150
 """Frames beyond a block that its normalisation sees."""
 BLOCK_FRAMES = 4000
 FFT_SIZE = 2048
 CHANCE_RATIO = 1.5
-FRAME_SECONDS = 0.064
 NEIGHBOUR_STEPS, MAX_PEAKS = 2.5, 6
 """Steps of the grid within which two speeds are one, and speeds that are returned."""
 
@@ -52,23 +50,16 @@ def decorrelated(change: Array) -> Array:
     return change
 
 
-def bank(rate: int, pitch: float = 1.0) -> Array:
-    """The filters of ``features`` in fewer bands."""
-    return mel_bank(signal.frame_size(rate, FRAME_SECONDS), rate, pitch, BANDS, HIGH_HZ)
-
-
 def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
     """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
-    size = signal.frame_size(reference.rate, FRAME_SECONDS)
-    filters = bank(reference.rate)
+    size = signal.frame_size(reference.rate, FLUX.frame_seconds)
+    filters = FLUX.bank(reference.rate)
     count = signal.frame_count(reference, FRAMES_PER_SECOND)
-    values = np.zeros((count, BANDS), np.float32)
+    values = np.zeros((count, FLUX.bands), np.float32)
     for start, stop in signal.spans(count, BLOCK_FRAMES):
         first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
         power = signal.power_frames(reference, first, last - first, size, FRAMES_PER_SECOND)
-        values[start:stop] = flux(power @ filters, LEVEL_FRAMES, LOCAL_FRAMES)[
-            start - first : stop - first
-        ]
+        values[start:stop] = FLUX.of(power @ filters)[start - first : stop - first]
     spectra, step = block_spectra(decorrelated(values), WINDOW_FRAMES, FFT_SIZE)
     return np.ascontiguousarray(spectra.transpose(2, 1, 0)), step, count
 
@@ -113,19 +104,19 @@ def places(
     """The best place at each speed that is tried, with whether the pitch moved, and the key."""
     start, stop = liveliest(dance)
     rate = dance.rate
-    size = signal.frame_size(rate, FRAME_SECONDS)
+    size = signal.frame_size(rate, FLUX.frame_seconds)
     fine = FRAMES_PER_SECOND * 2
     frames = max(int((stop - start) * fine), 8)
     power = signal.power_frames(dance, round(start * fine), frames, size, fine)
     spectra, step, count = reference_spectra(reference)
-    kept_bands = power @ bank(rate)
+    kept_bands = power @ FLUX.bank(rate)
     found: list[SpeedPeak] = []
     for speed, moved, key in trials:
         pitch = (speed if moved else 1.0) * 2 ** (key / 12)
         bands = kept_bands
         if pitch != 1.0:
-            bands = power @ bank(rate, pitch)
-        values = decorrelated(flux(at_speed(bands, speed), LEVEL_FRAMES, LOCAL_FRAMES))
+            bands = power @ FLUX.bank(rate, pitch)
+        values = decorrelated(FLUX.of(at_speed(bands, speed)))
         slope, lag, score, other = best_place(values, spectra, step, count)
         true_speed = speed * (1 + slope)
         offset = (len(values) / 2 + lag) / FRAMES_PER_SECOND - true_speed * (start + stop) / 2
@@ -142,7 +133,7 @@ def window_curves(
     Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
     """
     length = min(WINDOW_FRAMES, len(values))
-    windows = np.zeros((len(starts), BANDS, FFT_SIZE), np.float32)
+    windows = np.zeros((len(starts), FLUX.bands, FFT_SIZE), np.float32)
     for row, start in enumerate(starts):
         windows[row, :, :length] = values[start : start + length].T
     norm = CHANCE_RATIO * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6

@@ -17,6 +17,7 @@ from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.search import APART_FRAMES, HOP_FRAMES, WINDOW_FRAMES, correlate
 from pipeline.align.modular.takes import Take
+from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, highest_places, spans, spread_max
 from pipeline.align.shared.whole_dance import curve_evidence
@@ -28,6 +29,11 @@ CLEAR_SHARE = 0.80
 """A next place up to this share of the best leaves a clear winner."""
 EQUAL_SHARE = 0.90
 """A next place from this share on is as good."""
+CLEARNESS = Ramp((CLEAR_SHARE, EQUAL_SHARE), (1.0, 0.5))
+"""Over the next place's share of the best."""
+HEIGHT = Logistic(middle=6.2, slope=1.6)
+"""Over the score. Chosen; 102 right answers and no wrong one neither confirm nor refute it
+(``python -m benchmarks.alignment.calibrate``)."""
 TONAL_SIGMAS, NOTES_RHO = 5.0, 0.15
 """Sigmas and coefficient of the tonal match from which notes are said to agree."""
 SAME_NOTES_RHO = 0.4
@@ -102,10 +108,8 @@ def judge_take(
         places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
-    height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
-    clear = float(np.interp(ratio, [CLEAR_SHARE, EQUAL_SHARE], [1.0, 0.5]))
     ambiguous = ratio >= EQUAL_SHARE
-    confidence = float(min(height, clear)) * 0.995
+    confidence = min(HEIGHT.at(score), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
     notes = (tonal.sigmas >= TONAL_SIGMAS and tonal.rho >= NOTES_RHO) or tonal.rho >= SAME_NOTES_RHO
     matched = score > CHANCE_SIGMAS + 0.6 and (notes or ratio < CLEAR_SHARE)
     equals = sum(share >= CLEAR_SHARE for _, share in places)

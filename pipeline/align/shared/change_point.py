@@ -55,6 +55,18 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Following:
+    """How a take's line is followed outwards, in a method's own evidence of a second."""
+
+    usual_seconds: float
+    """Seconds in the middle of the take that tell what is usual."""
+    min_usual: float
+    """Usual evidence below which nothing is told."""
+    against_share: float
+    """Share of what is usual below which a second speaks against the line."""
+
+
+@dataclass(frozen=True)
 class Balance:
     """What the sound of a stretch says for the music, in the dance's order."""
 
@@ -146,25 +158,20 @@ def followed_outwards(
     evidence: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     span: tuple[float, float],
     ends: tuple[float, float],
-    *,
-    usual_seconds: float,
-    least: float,
-    against_share: float,
+    rule: Following,
 ) -> tuple[float, float]:
     """A take's limits after following its line outwards, at most by the take's own length.
 
     ``evidence(starts)``: how much speaks for the line in the seconds from ``starts`` on. A take
     grows as long as the balance of evidence does (the largest partial sum; Page, 1954), so that a
-    noisy stretch is bridged when the music comes back on the same line. A second speaks against it
-    below ``against_share`` of what is usual in the ``usual_seconds`` in the middle; nothing tells
-    where that is below ``least``.
+    noisy stretch is bridged when the music comes back on the same line.
     """
     (start, stop), (middle, length) = span, (sum(span) / 2, span[1] - span[0])
-    half = min(length, usual_seconds) / 2
+    half = min(length, rule.usual_seconds) / 2
     if half < FOLLOWED_SECONDS / 2:
         return span
     usual = float(np.median(evidence(np.arange(middle - half, middle + half - 1 + 1e-6))))
-    if usual < least:
+    if usual < rule.min_usual:
         return span
     reach = max(length, FOLLOWED_SECONDS * 4)
     grown = []
@@ -172,7 +179,7 @@ def followed_outwards(
         np.arange(start - 1, max(start - reach, ends[0]), -1.0),
         np.arange(stop, min(stop + reach, ends[1]) - 1, 1.0),
     ):
-        balance = np.cumsum(evidence(starts) - against_share * usual)
+        balance = np.cumsum(evidence(starts) - rule.against_share * usual)
         best = int(balance.argmax()) if len(balance) else 0
         grown.append(best + 1 if len(balance) and balance[best] > usual else 0)
     return start - grown[0], stop + grown[1]

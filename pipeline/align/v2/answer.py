@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.feature_frames import FramedPair
 from pipeline.align.shared.signal import duration, highest_places, spread_max
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
@@ -28,6 +29,11 @@ CHANCE_SIGMAS = 5.2
 CLEAR_SHARE, EQUAL_SHARE, BETTER_RATIO = 0.82, 0.91, 1.1
 """The next place's share of the best: up to here a clear winner, from here as good, and
 from here so much better that this is not the place."""
+CLEARNESS = Ramp((CLEAR_SHARE, EQUAL_SHARE), (1.0, 0.5))
+"""Over the next place's share of the best."""
+HEIGHT = Logistic(middle=7.0, slope=1.5)
+"""Over the strength, in deviations of chance. Chosen; neither confirmed nor refuted
+(``python -m benchmarks.alignment.calibrate``)."""
 RIVAL_SHARE, MAX_RIVALS, MIN_RIVAL_SECONDS = 0.55, 4, 2.0
 """Other places that are placed exactly: from this share of the best on, how many, and over how much
 of the take."""
@@ -199,10 +205,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     strength, score, nearest, others, evidence = best
     ratio = others[0][1] if others and score >= CHANCE_SIGMAS else 0.0
     ambiguous = ratio >= EQUAL_SHARE
-    height = 1 / (1 + np.exp(-(strength - 7.0) * 1.5))
-    confidence = (
-        float(min(height, np.interp(ratio, [CLEAR_SHARE, EQUAL_SHARE], [1.0, 0.5]))) * 0.995
-    )
+    confidence = min(HEIGHT.at(strength), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
     if nearest >= AS_GOOD_SHARE and score >= CHANCE_SIGMAS:
         confidence = min(confidence, CLOSE_CONFIDENCE)
     main = max(segments, key=lambda s: s.length)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from pipeline.align.shared.confidence import Ramp
 from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, window
@@ -34,8 +35,13 @@ MAX_GAIN_VARIANCE = 0.3
 MIN_CELLS = 8
 WHOLE_SHARE = 0.04
 """Up to this share nothing is missing."""
-CLEAN_SHARE, DOUBTFUL_SHARE = 0.08, 0.15
-"""Up to the first a line lacks nothing; from the second on it is as likely an echo."""
+LACK = Ramp((0.08, 0.15), (1.0, 0.5))
+"""Over the missing share: up to the first a line lacks nothing; from the second on it is as likely
+an echo."""
+SCORE, SCORE_SECONDS = Ramp((22.0, 52.0), (0.5, 0.85)), 40.0
+"""Over the score of so many seconds: from the first on lacking weighs less, from the second little.
+Chosen; three answers neither confirm nor refute it
+(``python -m benchmarks.alignment.calibrate``)."""
 
 Doubles = NDArray[np.float64]
 
@@ -47,9 +53,8 @@ def confidence_cap(lacks: list[float | None], score: float, seconds: float) -> f
     they hardly do by a shared loop.
     """
     worst = max((share for share in lacks if share is not None), default=0.0)
-    allowed = float(np.interp(worst, [CLEAN_SHARE, DOUBTFUL_SHARE], [1.0, 0.5]))
-    usual = score / max(1.0, float(np.sqrt(seconds / 40)))
-    return max(allowed, float(np.interp(usual, [22.0, 52.0], [0.5, 0.85])))
+    usual = score / max(1.0, float(np.sqrt(seconds / SCORE_SECONDS)))
+    return max(LACK.at(worst), SCORE.at(usual))
 
 
 def cross_and_auto(pair: Pair, times: Array) -> tuple[Complex, Complex]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared import change_point
-from pipeline.align.shared.change_point import Balance, Limit, Look
+from pipeline.align.shared.change_point import Balance, Following, Limit, Look
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.phase import lag_curves
@@ -37,10 +37,8 @@ EARLY_SECONDS = 0.012
 """Seconds after the direct sound that count as its arrival."""
 WINDOWS_A_SECOND = 5
 """Windows of a second in which a line is followed."""
-BELOW_SHARE = 0.45
-"""Share of the usual evidence below which a value speaks against a line."""
-MIN_FOLLOWED_SIGMAS = 0.4
-"""Usual evidence below which a line is not followed."""
+FOLLOWING = Following(usual_seconds=2 * INSIDE_SECONDS, min_usual=0.4, against_share=0.45)
+"""In deviations of chance. Chosen; see ablate."""
 MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
@@ -63,9 +61,8 @@ def extended_outwards(
 ) -> tuple[float, float]:
     """Limits after following a line outwards, over stretches where little is heard."""
     return change_point.followed_outwards(
-        lambda starts: seconds_of(pair, starts), span, ends,
-        usual_seconds=2 * INSIDE_SECONDS, least=MIN_FOLLOWED_SIGMAS, against_share=BELOW_SHARE,
-    )  # fmt: skip
+        lambda starts: seconds_of(pair, starts), span, ends, FOLLOWING
+    )
 
 
 def limits(
