@@ -32,10 +32,7 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
         length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
         if length <= min(1.0, 0.25 * one.length):
             continue
-        for time in (
-            max(one.dance_start, two.dance_start),
-            min(one.dance_end, two.dance_end),
-        ):
+        for time in (max(one.dance_start, two.dance_start), min(one.dance_end, two.dance_end)):
             gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
             worst = gap if worst is None else max(worst, gap)
     return worst

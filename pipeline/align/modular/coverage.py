@@ -19,9 +19,11 @@ from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
 FRAME_SAMPLES = 2048
+"""Samples of a frame."""
 HOP_SAMPLES = 1024
 """Frames overlap by half."""
 BAND_EDGES_HZ = (150.0, 250.0, 350.0, 500.0, 700.0, 1000.0, 1400.0, 2000.0, 2800.0, 3500.0)
+"""Half an octave apart, about."""
 BLOCK_SECONDS = 1.0
 """Length of a cell."""
 MAX_SECONDS = 60
@@ -37,6 +39,7 @@ MIN_SIGMAS = 4.0
 MAX_GAIN_VARIANCE = 0.3
 """A gain with a larger relative variance is unknown."""
 MIN_CELLS = 8
+"""Known cells from which a share is told."""
 
 WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""

@@ -31,6 +31,7 @@ QUIET_POWER = 1e-9
 STEPS_PER_UNIT = 32.0
 """Features are kept as 8-bit integers of 1/32 each: 12 MB an hour."""
 BLOCK_FRAMES = 6000
+"""Frames that are measured at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from pipeline.align.shared.signal import Array, best_slant, robust_sigma, spans,
 REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""
 SECOND_FRAMES = int(FRAMES_PER_SECOND)
+"""Frames of a second."""
 FIRST_FRAMES = 1600
 """Frames on either side of the peak in the first fit."""
 CHUNK_FRAMES = 8192
+"""Frames that are compared at once, which bounds the memory."""
 HOLDS_SHARE = 0.4
 """Share of the evidence around the middle from which a line goes on."""
 STATED_SIGMAS, MIN_BLOCKS, UNKNOWN_FRAMES = 2.0, 4, 1.5

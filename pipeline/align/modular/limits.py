@@ -28,7 +28,9 @@ from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, frame_size, window
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
+"""Length of a frame, and between two."""
 LOW_HZ, HIGH_HZ = 150, 3400
+"""Lowest and highest frequency that is compared."""
 INSIDE_SECONDS = 8.0
 """Seconds inside the take that tell its usual coherence."""
 MIN_COHERENCE, WELL_COHERENCE = 0.06, 0.25

@@ -31,6 +31,7 @@ NAME = "modular"
 LIMITS_MS = 50.0
 """Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 MAX_LINES = 12
+"""Lines that are followed."""
 
 
 def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:

@@ -18,7 +18,9 @@ from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 FRAMES_PER_SECOND = 12.5
+"""Frames a second of the reference's clock."""
 SEMITONES = 48
+"""Four octaves."""
 LOW_HZ = 110.0
 """The lowest semitone."""
 ENVELOPE_SEMITONES = 4
@@ -26,11 +28,13 @@ ENVELOPE_SEMITONES = 4
 MEAN_FRAMES = 50
 """The mean of so many frames (4 s) is taken off."""
 FRAME_SECONDS = 0.256
+"""Length of a frame."""
 MIN_FRAMES, MAX_FRAMES = 4, 4096
 """Frames of a take that are compared: at least, and at most."""
 MIN_PLACES = 50
 """Other places of the reference that tell how far chance goes, at least."""
 BLOCK_FRAMES = 1000
+"""Frames that are measured at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)

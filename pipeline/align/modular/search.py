@@ -20,10 +20,13 @@ from pipeline.align.shared.signal import Array, highest_places, slant_stack, spa
 WINDOW_FRAMES = 800
 """Frames of one window (8 s)."""
 HOP_FRAMES = 400
+"""Frames between two windows."""
 BATCH_WINDOWS = 16
 """Windows correlated at once; the longest stack."""
 STACKED_WINDOWS = (1, 4, 16)
+"""Windows that are stacked along a line."""
 FFT_SIZE = 4096
+"""Frames of a block of the reference."""
 LONG_WINDOWS = 75
 """Windows (5 minutes) from which a line that goes on is not searched for again."""
 GOES_ON_SIGMAS = 8.0

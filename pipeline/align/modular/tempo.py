@@ -23,9 +23,11 @@ from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_s
 from pipeline.model import Sound
 
 SLOWEST, FASTEST = 0.68, 1.45
+"""Speeds that are tried: to about half an octave slower and faster."""
 SPEED_STEP = 0.012
 """Relative distance of two speeds of the grid."""
 FRAMES_PER_SECOND = 50.0
+"""Frames a second of the reference's clock."""
 FLUX = MelFlux(bands=20, high_hz=3400.0, frame_seconds=0.064, local_frames=75, level_frames=150)
 """At ``FRAMES_PER_SECOND``: coarser than that of the lines, since every speed is tried."""
 STRETCH_SECONDS = 42.0
@@ -33,11 +35,15 @@ STRETCH_SECONDS = 42.0
 WINDOW_FRAMES = 300
 """Frames of a window (6 s)."""
 HOP_FRAMES = 200
+"""Frames between two windows."""
 MARGIN_FRAMES = 150
 """Frames beyond a block that its normalisation sees."""
 BLOCK_FRAMES = 4000
+"""Frames that are measured at once, which bounds the memory."""
 FFT_SIZE = 2048
+"""Frames of a block of the reference."""
 CHANCE_RATIO = 1.5
+"""How much wider the chance values are than those of independent features."""
 NEIGHBOUR_STEPS, MAX_PEAKS = 2.5, 6
 """Steps of the grid within which two speeds are one, and speeds that are returned."""
 

@@ -27,12 +27,6 @@ class SoundReport:
     """A code of ``pipeline.reasons`` when it cannot be used, else None."""
     detail: str
     """One English sentence: which part was looked at and why it does not serve."""
-    start: float
-    """Seconds: the first sound that is loud enough; 0 when there is none."""
-    stop: float
-    """Seconds: the end of the last one."""
-    level_db: float
-    """Mean level of the loud part, decibels of full scale."""
 
 
 def describe_sound(dance: Sound) -> SoundReport:
@@ -40,7 +34,7 @@ def describe_sound(dance: Sound) -> SoundReport:
     length = duration(dance)
     if length < SHORTEST_SECONDS:
         text = f"only {length:.1f} s of sound; at least {SHORTEST_SECONDS} s of music are needed"
-        return SoundReport(reasons.TOO_SHORT, text, 0.0, length, -120.0)
+        return SoundReport(reasons.TOO_SHORT, text)
     levels: list[float] = []
     rumbling: list[bool] = []
     for start, stop in spans(dance.frames, dance.rate * 30):
@@ -61,18 +55,18 @@ def describe_sound(dance: Sound) -> SoundReport:
             f"all {length:.0f} s looked at are silent: the loudest second has "
             f"{level.max(initial=-120.0):.0f} dB of full scale; the microphone was muted or off"
         )
-        return SoundReport(reasons.SILENT, text, 0.0, 0.0, float(level.max(initial=-120.0)))
+        return SoundReport(reasons.SILENT, text)
     first, last = float(loud[0]), min(float(loud[-1] + 1), length)
     mean = float(10 * np.log10(np.mean(10 ** (level[loud] / 10))))
     if len(loud) < SHORTEST_SECONDS:
         text = f"only second {first:.0f} of {length:.0f} s has any sound; the rest is silent"
-        return SoundReport(reasons.SILENT, text, first, last, mean)
+        return SoundReport(reasons.SILENT, text)
     wind = np.array(rumbling)[loud]
     if float(wind.mean()) > RUMBLING_SHARE:
         text = (
-            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble below 120 Hz "
+            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble below {RUMBLE_HZ:.0f} Hz "
             f"({mean:.0f} dB of full scale)"
         )
-        return SoundReport(reasons.NO_SHARED_MUSIC, text, first, last, mean)
+        return SoundReport(reasons.NO_SHARED_MUSIC, text)
     text = f"sound from {first:.0f} s to {last:.0f} s at {mean:.0f} dB of full scale"
-    return SoundReport(None, text, first, last, mean)
+    return SoundReport(None, text)

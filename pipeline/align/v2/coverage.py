@@ -33,6 +33,7 @@ MIN_SIGMAS = 4.0
 MAX_GAIN_VARIANCE = 0.3
 """Relative variance of a gain that tells nothing."""
 MIN_CELLS = 8
+"""Known cells from which a share is told."""
 WHOLE_SHARE = 0.04
 """Up to this share nothing is missing."""
 LACK = Ramp((0.08, 0.15), (1.0, 0.5))

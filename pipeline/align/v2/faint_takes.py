@@ -18,10 +18,7 @@ from pipeline.align.shared.pauses import sounding_gaps
 from pipeline.align.shared.segments import part_of
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.coverage import WHOLE_SHARE, missing_share
-from pipeline.align.v2.limits import (
-    limits,
-    seconds_of,
-)
+from pipeline.align.v2.limits import limits, seconds_of
 from pipeline.align.v2.phase import deep_search
 from pipeline.model import Segment, Sound
 

@@ -16,7 +16,9 @@ from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""
 WINDOW_FRAMES = int(2 * FRAMES_PER_SECOND)
+"""Frames of a window (2 s)."""
 MAX_WINDOWS = 160
+"""Windows that are looked at, spread evenly."""
 MIN_SLOPE_WINDOWS = 3
 """Windows from which a slope is told."""
 STATED_SIGMAS, MIN_WINDOWS, UNKNOWN_FRAMES = 2.0, 4, 1.0

@@ -20,6 +20,7 @@ from pipeline.align.shared.signal import Array
 from pipeline.align.v2.phase import lag_curves
 
 WINDOW_SECONDS = 0.2
+"""Length of a window in which a line is followed."""
 INSIDE_SECONDS = 6.0
 """Seconds inside a rough limit that are looked at."""
 BEFORE_SECONDS, AFTER_SECONDS = 0.004, 0.06
@@ -27,6 +28,7 @@ BEFORE_SECONDS, AFTER_SECONDS = 0.004, 0.06
 CHANCE_SIGMAS = 2.0
 """Deviations of chance from which a value of the filter counts."""
 LOW_HZ, HIGH_HZ = 150.0, 3400.0
+"""Lowest and highest frequency that is compared."""
 MOMENT_SECONDS = 0.064
 """Seconds over which the power of the moment is taken."""
 STEP_SECONDS = 0.008

@@ -41,6 +41,7 @@ MAX_LINES, CLOSE_LINES = 8, 4
 CLOSE_SHARE, BEST_SHARE = 0.75, 0.9
 """Share of its best rival's score that a guess needs among the first lines, and later."""
 SAME_LINE_FRAMES = 12
+"""Frames: a guess this near to a line is that line."""
 
 
 def lines_of(pair: FramedPair, found: list[Guess]) -> list[EvidenceLine]:

@@ -21,8 +21,11 @@ FRAMES_PER_SECOND = 62.5
 BANDS = 28
 """Bits a frame; one band more is measured."""
 LOW_HZ, HIGH_HZ = 120.0, 3500.0
+"""The bands, on the reference."""
 FRAME_SECONDS = 0.064
+"""Length of a frame."""
 BLOCK_FRAMES = 4000
+"""Frames that are measured at once, which bounds the memory."""
 MARGIN_FRAMES = 2
 """Frames beyond a block over which a rise is measured."""
 

@@ -49,6 +49,7 @@ errors."""
 CHUNK_SAMPLES = 65536
 """Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
 FFT_SIZE = 262144
+"""Samples of a block of the reference."""
 
 
 @dataclass(frozen=True)

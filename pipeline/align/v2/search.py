@@ -14,6 +14,7 @@ from pipeline.align.v2.onset_bits import BANDS, FRAMES_PER_SECOND
 CHUNKS_FRAMES = (2000, 500)
 """Frames of the chunks that are tried: 32 s and 8 s."""
 FFT_SIZE = 8192
+"""Frames of a block of the reference."""
 APART_FRAMES = 12
 """Frames: nearer peaks are one place."""
 CHANCE_RATIO = 1.7

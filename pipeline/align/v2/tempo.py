@@ -26,21 +26,29 @@ from pipeline.align.v2.onset_bits import bank, bits_of
 from pipeline.model import Sound
 
 SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
+"""Speeds that are tried, and the relative distance of two of them."""
 FRAMES_PER_SECOND = 31.25
+"""Frames a second of the reference's clock."""
 FRAME_SECONDS = 0.128
+"""Length of a frame."""
 BANDS, HIGH_HZ = 24, 3300.0
+"""Bits a frame, and the highest band on the reference."""
 CHUNK_SECONDS, LONGER_RATIO = 16.0, 1.2
 """Seconds of the dance that are tried, and how much longer a whole dance may be."""
 FFT_SIZE = 2048
+"""Frames of a block of the reference."""
 CHANCE_RATIO = 1.7
 """How much wider chance agreement is than that of independent bits."""
 SURE_SIGMAS = 7.0
 """Deviations of chance from which no other chunk is tried."""
 SAME_PLACE_FRAMES = 10
+"""Frames: a peak this near to the best one is the same place."""
 NEIGHBOUR_STEPS = 4
 """Steps of the grid within which two speeds are one."""
 BLOCK_FRAMES = 4000
+"""Frames that are measured at once, which bounds the memory."""
 MAX_CHUNKS, MAX_PEAKS_A_CHUNK, MAX_PEAKS = 3, 4, 6
+"""Chunks that are tried, speeds that each may name, and speeds that are returned."""
 
 Trial = tuple[float, bool, int]
 """Speed, whether the pitch moved with it, and semitones beside that."""
@@ -85,10 +93,8 @@ def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
 def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
     """The best places at some speeds and keys, best first."""
     longest = int(CHUNK_SECONDS * LONGER_RATIO * FASTEST * FRAMES_PER_SECOND) + 2
-    count, size = (
-        signal.frame_count(reference, FRAMES_PER_SECOND),
-        signal.frame_size(reference.rate, FRAME_SECONDS),
-    )
+    count = signal.frame_count(reference, FRAMES_PER_SECOND)
+    size = signal.frame_size(reference.rate, FRAME_SECONDS)
     parts = [
         log_bands(signal.power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
         for a, b in signal.spans(count, BLOCK_FRAMES)
