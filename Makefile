@@ -46,7 +46,7 @@ OTHER_TESTS = nice $(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2
 	--no-loadscope-reorder $(PYTEST_ARGS)
 
 test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
-	@others=$$(mktemp); trap 'rm -f "$$others"' EXIT; \
+	@others=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$others"' EXIT; \
 	$(OTHER_TESTS) >"$$others" 2>&1 & \
 	$(BROWSER_TESTS); browser=$$?; wait $$!; failed=$$?; \
 	cat "$$others"; exit $$((browser | failed))

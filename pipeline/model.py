@@ -67,7 +67,7 @@ class LineMap:
         return max(self.dance_time(0.0), 0.0), min(self.dance_time(reference), dance)
 
     def shifted(self, later: float) -> LineMap:
-        """The map by which the same music is heard ``later`` seconds later in the dance."""
+        """The map by which the same music plays ``later`` seconds later in the dance."""
         return LineMap(self.offset - self.speed * later, self.speed)
 
 
@@ -162,9 +162,9 @@ class MethodAlignment:
     reason: str | None = None
     """A code of ``pipeline.reasons`` when not matched."""
     evidence: Evidence = field(default_factory=Evidence)
-    told: frozenset[float] = frozenset()
-    """Those starts and ends of segments (seconds of the dance) that the sound tells sharply, as
-    far as the method knows."""
+    sharp_limits: frozenset[float] = frozenset()
+    """Those starts and ends of segments (seconds of the dance) that the sound itself shows, as far
+    as the method knows; the others are only likely."""
     score: float = 0.0
     """The best take's correlation in deviations of chance."""
     weight: float = 0.0

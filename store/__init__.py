@@ -21,8 +21,9 @@ the folder that the environment names.
 
 from __future__ import annotations
 
+from store import process
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import Adjustment, Snapshot, Task, is_task_id
+from store.model import ADJUST, Form, Run, Snapshot, Task, is_task_id
 from store.retention.details import KEY, path_of, whole, write
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
@@ -36,12 +37,14 @@ from store.tasks.shared import (
 from store.tasks.store import Store
 
 __all__ = [
+    "ADJUST",
     "KEY",
-    "Adjustment",
     "BadPatch",
     "Fenced",
+    "Form",
     "NoSuchTask",
     "NotSaved",
+    "Run",
     "Seconds",
     "SettingsError",
     "Snapshot",
@@ -56,6 +59,7 @@ __all__ = [
     "load_task_status",
     "make_task_folder",
     "path_of",
+    "process",
     "safe_path",
     "save_task_status",
     "whole",

@@ -54,9 +54,7 @@ class StoreSettings(BaseSettings):
     was set back, and counts as due."""
     tick_seconds: Seconds = 1.0
     """How long an update with ``durable=False`` may wait for a write to ride along with
-    (seconds)."""
-    retry_seconds: Seconds = 1.0
-    """How soon a failed save is tried again (seconds); doubled each time, at most 30."""
+    (seconds), and how soon a failed save is tried again; then doubled each time, at most 30."""
     cleanup_seconds: Seconds = 3600.0
     """How often finished tasks are cleaned up (seconds)."""
     orphan_hours: Hours = 24.0
@@ -69,13 +67,6 @@ class StoreSettings(BaseSettings):
     """How long a line stays in the history (days)."""
     history_mb: Megabytes = 10.0
     """The history starts a new file beyond this size (MB)."""
-    max_finished_mb: Megabytes = 5.0
-    """While the file is larger than this (MB), details leave the oldest finished tasks; a task
-    itself stays until ``keep_hours`` have passed."""
-    heartbeat_seconds: Seconds = 30.0
-    """How often a process shows other machines that it is alive (seconds)."""
-    stale_seconds: Seconds = 90.0
-    """After how long without a sign a process on another machine counts as dead (seconds)."""
 
     @field_validator("outputs")
     @classmethod
@@ -90,7 +81,7 @@ class StoreSettings(BaseSettings):
             raise ValueError("there is a file of this name, and it should be a folder")
         if path.resolve() == Path(path.resolve().anchor):
             raise ValueError("the root of the file system is no folder for tasks")
-        return path
+        return path.absolute()
 
 
 def _sentence(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""The table *Where to change what* names files that exist and symbols that stand in them."""
+"""Documents name what is there: *Where to change what* files and symbols, the words identifiers."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def named(cell: str) -> tuple[list[Path], list[str]]:
     return files, symbols
 
 
+def identifiers(text: str) -> set[str]:
+    """What the last column of the words' tables calls them in the code."""
+    lasts = [line.rsplit("|", 2)[1] for line in text.splitlines() if line.startswith("| ")]
+    return {name for last in lasts for name in re.findall(r"`\"?(\w+)\"?`", last)}
+
+
 CELLS = [cell for cell in rows((ROOT / "docs/architecture.md").read_text("utf-8")) if "`" in cell]
 
 
@@ -46,3 +52,11 @@ def test_what_is_named_is_there(cell: str) -> None:
     for symbol in symbols:
         if not symbol.startswith("RETRACK_"):
             assert re.search(rf"\b{re.escape(symbol)}\b", text), symbol
+
+
+def test_the_words_are_those_of_the_code() -> None:
+    files = [file for top in ("pipeline", "store", "ui") for file in (ROOT / top).glob("**/*.py")]
+    code = set(re.findall(r"\w+", "\n".join(file.read_text("utf-8") for file in files)))
+    names = identifiers((ROOT / "docs/words.md").read_text("utf-8"))
+    assert len(names) > 40
+    assert names - code == set()

@@ -11,18 +11,16 @@ import gc
 import logging
 import os
 import secrets
-import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from pipeline.settings import Settings, get_settings
 from pipeline.tasks.record import TaskRecord, read
 from pipeline.tasks.runner import start_runner, stop_runner
-from store import is_task_id
+from store import is_task_id, process
 
 if TYPE_CHECKING:
     from pipeline.tasks.runner import Runner
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PLACE = "_retrack_service"
+_KEY = "service"
 SECRET_BYTES = 32
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -84,7 +82,7 @@ class Service:
         """Note that a request came from beyond this machine; the first one is logged."""
         if self.exposed.is_set():
             return
-        with _place().lock:
+        with process.lock(_KEY):
             first = not self.exposed.is_set()
             self.exposed.set()
         if first and not self.settings.visibility:
@@ -95,22 +93,14 @@ class Service:
             )
 
 
-def _place() -> ModuleType:
-    module = sys.modules.setdefault(_PLACE, ModuleType(_PLACE))
-    if not hasattr(module, "lock"):
-        module.__dict__.setdefault("lock", threading.Lock())
-    return module
-
-
 def start_service(*, routes: bool, address: str | None) -> Service:
     """Start store and runner once a process; later calls return the running service.
 
     ``address`` is what the server listens on; anything but this machine alone makes the
     tasks private, as does an address of the page for others, unless the settings say otherwise.
     """
-    place = _place()
-    with place.lock:
-        service = cast("Service | None", place.__dict__.get("service"))
+    with process.lock(_KEY):
+        service = cast("Service | None", process.find(_KEY))
         if service is None:
             settings = get_settings()
             runner = start_runner(settings=settings)
@@ -127,7 +117,7 @@ def start_service(*, routes: bool, address: str | None) -> Service:
             _freeze()
         elif routes and not service.routes:
             service = replace(service, routes=True)
-        place.__dict__["service"] = service
+        process.keep(_KEY, service)
         return service
 
 
@@ -143,7 +133,7 @@ def _freeze() -> None:
 
 def get_service() -> Service:
     """The running service; raises LookupError before ``start_service``."""
-    service = cast("Service | None", _place().__dict__.get("service"))
+    service = cast("Service | None", process.find(_KEY))
     if service is None:
         raise LookupError("the service has not been started")
     return service
@@ -151,9 +141,8 @@ def get_service() -> Service:
 
 def stop_service() -> None:
     """Stop the runner, then close the store: what runs goes back to pending first."""
-    place = _place()
-    with place.lock:
-        if place.__dict__.pop("service", None) is not None:
+    with process.lock(_KEY):
+        if process.forget(_KEY) is not None:
             stop_runner()
 
 

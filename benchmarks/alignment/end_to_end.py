@@ -148,8 +148,8 @@ def long_pair(folder: Path, hours: float) -> tuple[Path, Path, float]:
             at = (40 + drift * (start + np.arange(60 * RATE) / RATE)) * RATE
             first = max(0, int(at[0]) - 64)
             near = music[first : int(at[-1]) + 64].astype(np.float32)
-            heard = degrade.reverberate(warp.resample_at(near, at - first), response)
-            yield pcm(degrade.noise(heard, 15, "pink", start) * np.float32(0.5))
+            recorded = degrade.reverberate(warp.resample_at(near, at - first), response)
+            yield pcm(degrade.noise(recorded, 15, "pink", start) * np.float32(0.5))
 
     encode(reference(), folder / "reference.m4a", ["-c:a", "aac", "-b:a", "96k"])
     encode(dance(), folder / "dance.m4a", ["-c:a", "aac", "-b:a", "96k"])

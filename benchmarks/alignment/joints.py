@@ -1,4 +1,4 @@
-"""How lines are told apart at a joint of the reference, and what that costs where there is none.
+"""How well joints of a reference are found, and what that costs where there is none.
 
     python -m benchmarks.alignment.joints
 
@@ -6,7 +6,7 @@ Songs of the develop split are cut at 30 s, encoded as two MP3 files and joined 
 dances begin 4 to 26 s before the joint and are filmed in a room. Prints a row a method, with its
 own lines and with those of ``with_joints``. Then, for develop cases (two of a kind; none has a
 joint), the segments divided all the same, the processor time, and how many windows are more than
-5 ms off the true line by the height of their peaks: what ``HIGH_WINDOW`` goes by.
+5 ms off the true line by the height of their peaks: what ``WINDOW_SIGMAS`` goes by.
 """
 
 from __future__ import annotations

@@ -159,11 +159,13 @@ def features(target: Path) -> None:
     picture.save(target)
 
 
-def stacked(heard: FeatureFrames, listening: FeatureFrames, number: int) -> tuple[Values, Values]:
+def stacked(
+    dance_features: FeatureFrames, reference_features: FeatureFrames, number: int
+) -> tuple[Values, Values]:
     """Lags (s) and scores of the first ``number`` windows, stacked without drift."""
-    starts = find.window_starts(heard.count, find.WINDOW_FRAMES)[:number]
-    group = np.stack([heard.part(s, s + find.WINDOW_FRAMES) for s in starts])
-    curves = find.correlate(group, listening, [starts[-1] - s for s in starts])
+    starts = find.window_starts(dance_features.count, find.WINDOW_FRAMES)[:number]
+    group = np.stack([dance_features.part(s, s + find.WINDOW_FRAMES) for s in starts])
+    curves = find.correlate(group, reference_features, [starts[-1] - s for s in starts])
     total = find.stack(curves, np.array(starts, np.float32), 0.0)
     return (np.arange(len(total)) - (find.WINDOW_FRAMES - 1) - starts[-1]) / 100, total
 
@@ -171,10 +173,10 @@ def stacked(heard: FeatureFrames, listening: FeatureFrames, number: int) -> tupl
 def candidates(target: Path) -> None:
     """One window alone against the whole reference, and four stacked along the line."""
     case, dance, reference = sounds("noise-2")
-    heard, listening = extract(dance), extract(reference)
+    dance_features, reference_features = extract(dance), extract(reference)
     picture = Picture(2)
     for number, title in ((1, "one window of 8 s"), (4, "four windows, stacked along a line")):
-        lags, scores = stacked(heard, listening, number)
+        lags, scores = stacked(dance_features, reference_features, number)
         high = float(scores.max()) * 1.15
         picture.panel(
             f"{title}: standard deviations of chance",
@@ -216,13 +218,13 @@ def all_speeds(target: Path) -> None:
 def following(target: Path) -> None:
     """How alike the two are around a line without drift, and the line that was fitted."""
     case, dance, reference = sounds("drift-0")
-    heard, listening = extract(dance), extract(reference)
+    dance_features, reference_features = extract(dance), extract(reference)
     true = line_of(case)
-    middle = heard.count / 2
+    middle = dance_features.count / 2
     flat = Line(true.at(middle) - middle)
-    fitted = fit(heard, listening, flat, middle)
-    count = heard.count // 100
-    near = products(heard, listening, flat, 0, count * 100, 8)
+    fitted = fit(dance_features, reference_features, flat, middle)
+    count = dance_features.count // 100
+    near = products(dance_features, reference_features, flat, 0, count * 100, 8)
     rows = near.reshape(17, count, 100).sum(axis=2)
     picture = Picture(1)
     picture.panel(
@@ -269,13 +271,15 @@ def arrivals(target: Path) -> None:
 def takes(target: Path) -> None:
     """What each line says second by second, the takes made of it (grey), and their limits."""
     case, dance, reference = sounds("takes-0")
-    heard, listening = extract(dance), extract(reference)
-    lines = tracks_of(heard, listening, find.search(heard, listening), most=12)
-    found = find_takes(heard, listening, lines)
+    dance_features, reference_features = extract(dance), extract(reference)
+    lines = tracks_of(
+        dance_features, reference_features, find.search(dance_features, reference_features), most=12
+    )
+    found = find_takes(dance_features, reference_features, lines)
     limited = METHODS["modular"](dance, reference).segments
     picture = Picture(2)
     high = max(float(known.seconds.max()) for known in lines) * 1.1
-    end = heard.count / 100
+    end = dance_features.count / 100
     for number, take in enumerate(found[:2]):
         known = next(k for k in lines if k.line == take.line)
         picture.panel(

@@ -139,11 +139,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 found, spent = align(dance, reference)
             single.setdefault(number, spent)
             costs.append(spent / single[number])
-            told = found.get("tracks")
-            heard = {role: t["track"] for role, t in told.items()} if isinstance(told, dict) else {}
+            said = found.get("tracks")
+            named = said.items() if isinstance(said, dict) else ()
+            answered = {role: one["track"] for role, one in named}
             if kind is UNRELATED:
                 right += not found["matched"]
-            elif found["matched"] and heard == kind.right:
+            elif found["matched"] and answered == kind.right:
                 right += 1
                 errors.append(abs(float(str(found["offset"])) - BEGIN) * 1000)
         worst = "" if kind is UNRELATED else f"{max(errors):.2f}"

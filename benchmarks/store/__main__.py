@@ -51,7 +51,7 @@ def our_store(folder: Path, count: int) -> Store:
     outputs = folder / "outputs"
     outputs.mkdir()
     replace_whole(outputs / "task_status.json", encode(records(count)))
-    return Store(StoreSettings(outputs=outputs, max_finished_mb=1000))
+    return Store(StoreSettings(outputs=outputs))
 
 
 def ours(folder: Path, count: int) -> Update:
@@ -93,6 +93,48 @@ def sqlite(folder: Path, count: int) -> Update:
         local.connection.execute("COMMIT")
 
     return update
+
+
+def sqlite_shared(folder: Path, count: int) -> Update:
+    """One connection for all threads, under a lock: the honest rival."""
+    path, ids, lock = folder / "db", list(records(count)), threading.Lock()
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE tasks (id TEXT PRIMARY KEY, record TEXT)")
+    rows = [(key, json.dumps(value)) for key, value in records(count).items()]
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO tasks VALUES (?, ?)", rows)
+    connection.execute("COMMIT")
+
+    def update(thread: int, turn: int) -> None:
+        task_id = ids[(thread * 97 + turn) % count]
+        with lock:
+            connection.execute("BEGIN IMMEDIATE")
+            query = "SELECT record FROM tasks WHERE id = ?"
+            (text,) = connection.execute(query, (task_id,)).fetchone()
+            changed = json.dumps(json.loads(text) | {"mark": turn})
+            connection.execute("UPDATE tasks SET record = ? WHERE id = ?", (changed, task_id))
+            connection.execute("COMMIT")
+
+    return update
+
+
+def against_sqlite(seconds: float, rounds: int) -> None:
+    """Rates by the number of threads, in alternating rounds; medians of the ratios."""
+    print("| threads, 100 tasks | store, updates/s | SQLite WAL FULL, one connection | ratio |")
+    print("|---|---|---|---|")
+    for threads in (1, 4, 16):
+        pairs = [
+            [measure(make, 100, threads, seconds)[0] for make in (ours, sqlite_shared)]
+            for _ in range(rounds)
+        ]
+        ratio = statistics.median(one / two for one, two in pairs)
+        one, two = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
+        print(f"| {threads} | {one:,.0f} | {two:,.0f} | {ratio:.2f} × |", flush=True)
+    ours_ms, bare_ms = alternately(ours, bare, 100, seconds)
+    one, two = ours_ms[len(ours_ms) // 2], bare_ms[len(bare_ms) // 2]
+    print(f"| 1, against the bare write | {one:.2f} ms | {two:.2f} ms | {one / two:.2f} × |")
 
 
 def replace(folder: Path, data: bytes) -> None:
@@ -245,8 +287,18 @@ def main() -> None:
     parser.add_argument(
         "--slower-syncs", type=float, nargs="+", metavar="MS", help="only this: ratios by cost"
     )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="only this: against SQLite, by threads"
+    )
     arguments = parser.parse_args()
     seconds = arguments.seconds
+    if arguments.rounds and not arguments.slower_syncs:
+        return against_sqlite(seconds, arguments.rounds)
+    if arguments.rounds:
+        given = ["--seconds", str(seconds), "--rounds", str(arguments.rounds)]
+        for extra_ms in arguments.slower_syncs:
+            print(run_with_slower_syncs("benchmarks.store", given, extra_ms))
+        return None
     if arguments.one_row:
         return one_row(seconds)
     if arguments.slower_syncs:

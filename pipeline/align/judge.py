@@ -44,15 +44,15 @@ SAME_PLACE_SECONDS = 0.1
 def completed(
     mine: Sequence[Segment],
     other: Sequence[Segment],
-    told: frozenset[float] = frozenset(),
+    sharp: frozenset[float] = frozenset(),
     theirs: frozenset[float] = frozenset(),
     within: float = VISIBLE_MS,
 ) -> tuple[Segment, ...]:
-    """Segments carried on to where the other method heard the same line go on.
+    """Segments carried on to where the other method found the same line go on.
 
-    A quiet start or end is more easily missed than heard where there is none; small
-    differences are left alone, and so is a limit that the sound tells (one of ``told``) against one
-    that is only likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
+    A quiet start or end is more easily missed than found where there is none; small differences are
+    left alone, and so is a limit that the sound shows (one of ``sharp``) against one that is only
+    likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
@@ -63,11 +63,11 @@ def completed(
             if (distance([segment], [two]) or 0.0) > within:
                 continue
             if start - two.dance_start > SAME_LIMIT_SECONDS and not (
-                start in told and two.dance_start not in theirs
+                start in sharp and two.dance_start not in theirs
             ):
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
             if two.dance_end - stop > SAME_LIMIT_SECONDS and not (
-                stop in told and two.dance_end not in theirs
+                stop in sharp and two.dance_end not in theirs
             ):
                 stop = two.dance_end
                 if index + 1 < len(mine):
@@ -79,14 +79,14 @@ def completed(
 def bounded(
     segments: Sequence[Segment],
     careful: Sequence[Segment],
-    told: frozenset[float] = frozenset(),
+    sharp: frozenset[float] = frozenset(),
     theirs: frozenset[float] = frozenset(),
 ) -> tuple[Segment, ...]:
-    """Segments with the limits of the method that tells limits best, where it found the same ones.
+    """Segments with the limits of the method that is best at limits, where it found the same ones.
 
     Limits that are farther apart than ``SAME_LIMIT_SECONDS`` are not the same: there one method
-    heard less, unless the sound tells theirs and not ours. Only where one segment of each is
-    meant: a segment that the other method cut in two, or two that it took for one, keep their own.
+    found less, unless the sound shows theirs and not ours. Only where one segment of each is meant:
+    a segment that the other method cut in two, or two that it took for one, keep their own.
     """
     result: list[Segment] = []
     for segment in segments:
@@ -94,17 +94,17 @@ def bounded(
         start, stop = segment.dance_start, segment.dance_end
         if len(same) == 1 and paired(same[0], segments) == [segment]:
             first, last = same[0].dance_start, same[0].dance_end
-            if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in told):
+            if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in sharp):
                 start = first
-            if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in told):
+            if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in sharp):
                 stop = last
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
     return tuple(result) if apart else tuple(segments)
 
 
-def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
-    """The limits that the second method tells sharply, on lines that the first one follows too."""
+def sharp_limits_on_same_line(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
+    """The second method's sharp limits on lines that the first one follows too."""
     same = {
         time
         for two in second.segments
@@ -113,11 +113,11 @@ def told_on(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]
         )
         for time in (two.dance_start, two.dance_end)
     }
-    return second.told & same
+    return second.sharp_limits & same
 
 
-def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
-    """Takes that only the other method heard: long ones, apart from all of mine.
+def takes_only_other_found(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
+    """Takes that only the other method found: long ones, apart from all of mine.
 
     A take deep in noise may be beyond one method. What adjoins a take is left out, since it may
     be an echo of a repetitive song.
@@ -134,10 +134,12 @@ def missed(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
     ]
 
 
-def heard_by_one(answers: Sequence[MethodAlignment]) -> bool:
-    """Whether one method heard a take of which another heard nothing: be it part of the answer
-    or not, one of the two is mistaken."""
-    return any(missed(one.segments, two.segments) for one, two in permutations(answers, 2))
+def found_by_one(answers: Sequence[MethodAlignment]) -> bool:
+    """Whether one method found a take of which another found nothing: be it part of the answer or
+    not, one of the two is mistaken."""
+    return any(
+        takes_only_other_found(one.segments, two.segments) for one, two in permutations(answers, 2)
+    )
 
 
 def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
@@ -158,25 +160,25 @@ def limits_ms(answer: MethodAlignment) -> float:
     return float("inf") if answer.limits_ms is None else answer.limits_ms
 
 
-def surest(answer: MethodAlignment) -> tuple[float, float]:
+def by_confidence(answer: MethodAlignment) -> tuple[float, float]:
     """Sorts answers: the surer first, and of equally sure ones the one that is off by less."""
     return -round(answer.confidence, 2), answer.error_ms or 0.0
 
 
-def heard_somewhere(answer: MethodAlignment) -> bool:
+def present_somewhere(answer: MethodAlignment) -> bool:
     """Whether a method is sure that the music is there, and only not where of several places."""
     return answer.ambiguous and answer.present
 
 
-def echo(answer: MethodAlignment) -> bool:
+def is_loop_match(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
     return answer.confidence_cap <= ECHO_CONFIDENCE
 
 
-def contrary(matched: Sequence[MethodAlignment]) -> bool:
-    """Whether methods hear different places, no segment of one near one of the other's, and none
-    of them that the music repeats: when none is sure of its own either, each is the other's
-    witness that nothing is shared."""
+def found_different_places(matched: Sequence[MethodAlignment]) -> bool:
+    """Whether the methods found different places, no segment of one near one of the other's, and
+    none of them found that the music repeats: when none is sure of its own place either, each is
+    evidence against the other's."""
     if any(a.ambiguous for a in matched):
         return False
     return not all(
@@ -190,13 +192,17 @@ def contrary(matched: Sequence[MethodAlignment]) -> bool:
 
 
 def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
-    """The task's answer: the surer method's segments, with a confidence that knows of both."""
+    """The task's answer: the surer method's segments, with a confidence made from both."""
     said = list(answers.values())
-    matched = sorted((a for a in said if a.matched), key=surest)
+    matched = sorted((a for a in said if a.matched), key=by_confidence)
     alone = len(matched) < len(said)
-    sure = any(a.confidence >= ALONE_CONFIDENCE or heard_somewhere(a) for a in matched)
+    sure = any(a.confidence >= ALONE_CONFIDENCE or present_somewhere(a) for a in matched)
     unsure = bool(matched) and not sure
-    if not matched or (unsure and (alone or contrary(matched))) or all(map(echo, matched)):
+    if (
+        not matched
+        or (unsure and (alone or found_different_places(matched)))
+        or all(map(is_loop_match, matched))
+    ):
         best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
         confidence = 0.0 if best is None else best.confidence * 0.5
@@ -204,19 +210,21 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
             matched=False, confidence=confidence, reason=reason, variants=dict(answers)
         )
     first = matched[0]
-    segments, told = first.segments, first.told
+    segments, sharp = first.segments, first.sharp_limits
     for second in matched[1:]:
-        theirs = told_on(first, second)
+        theirs = sharp_limits_on_same_line(first, second)
         finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
         within = min(max(SAME_LINE_MS, first.error_ms or VISIBLE_MS), VISIBLE_MS)
         segments = completed(
-            segments, second.segments, told if finer else frozenset(), theirs, within
+            segments, second.segments, sharp if finer else frozenset(), theirs, within
         )
-        told |= theirs
+        sharp |= theirs
     careful = min(matched, key=limits_ms)
     if careful is not first and limits_ms(careful) < limits_ms(first):
-        segments = bounded(segments, careful.segments, told, told_on(first, careful))
+        segments = bounded(
+            segments, careful.segments, sharp, sharp_limits_on_same_line(first, careful)
+        )
     main = max(first.segments, key=lambda s: s.length)
     agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     exact = most_exact(matched, agreement)
@@ -229,7 +237,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     if agreement is not None and agreement <= VISIBLE_MS:
         for second in matched[1:]:
             if second.confidence >= SURE_CONFIDENCE and not second.ambiguous:
-                added += missed((*segments, *added), second.segments)
+                added += takes_only_other_found((*segments, *added), second.segments)
     segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
     if len(matched) > 1:
         confidence = 1 - (1 - matched[0].confidence) * (
@@ -243,9 +251,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 Candidate(other.offset, other.speed, matched[1].confidence),
                 *candidates,
             )
-    if len(said) > 1 and (len(matched) == 1 or heard_by_one(matched)):
+    if len(said) > 1 and (len(matched) == 1 or found_by_one(matched)):
         confidence = min(confidence, ONE_METHOD_CONFIDENCE)
-    # What makes one method doubt that the whole reference is heard is no matter of chance,
+    # What makes one method doubt that the whole reference is present is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
     confidence = min(confidence, *(a.confidence_cap for a in matched))
     if ambiguous:

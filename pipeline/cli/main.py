@@ -244,12 +244,13 @@ def _because(reason: str | None) -> str:
 
 def _submit(arguments: argparse.Namespace) -> int:
     from pipeline.settings import Settings
+    from pipeline.tasks.form import FORM
     from pipeline.tasks.submit import submit
     from store import Store
 
     settings = Settings()
     task = submit(
-        Store(settings),
+        Store(settings, FORM),
         settings,
         arguments.dance,
         arguments.reference,

@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,37 +24,54 @@ from pipeline.reasons import public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
-from pipeline.tasks.details import Details, chosen
-from pipeline.tasks.record import VariantRecord
-from pipeline.tasks.values import objects
+from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, chosen
+from pipeline.tasks.record import VariantRecord, value_of
+from pipeline.tasks.values import mapping, objects
+from store import ADJUST, Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
-    from store import Adjustment, Store, Task
+    from store import Run, Store, Task
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Names the claimed run."""
+
+    owner: str
+    attempts: int
+
+    @property
+    def fence(self) -> dict[str, Any]:
+        """For the store: this run of an adjustment, and no other."""
+        return {"owner": self.owner, "attempt": self.attempts, "kind": ADJUST}
+
+
+def options_of(request: Run) -> dict[str, Any]:
+    """The options that an adjustment was asked for with."""
+    return dict(mapping(request.extra.get("options")))
 
 
 def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
     """The job that makes the task's results once more; raises ``FileNotFoundError``, and
     ``JobError`` when it should go back to an automatic answer that was not kept."""
-    from dataclasses import replace
-
     job = job_of(store, task, work, automatic.options_of(task, options))
     if options.get(automatic.KEPT):
         back = automatic.plans_of(task)
-        heard = automatic.tracks_of(automatic.kept(task) or {})
-        if heard != automatic.tracks_of(task.alignment or {}):
+        own_tracks = automatic.tracks_of(automatic.saved_answer(task) or {})
+        if own_tracks != automatic.tracks_of(mapping(value_of(task, "alignment"))):
             # The present plans are of other tracks, with their levels and limits: found anew.
             return replace(
                 job,
                 variants=tuple(back),
-                dance_track=heard.get("dance"),
-                reference_track=heard.get("reference"),
+                dance_track=own_tracks.get("dance"),
+                reference_track=own_tracks.get("reference"),
             )
         return replace(
             job, plans={str(name): plan for name, plan in back.items()}, variants=tuple(back)
         )
-    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    plans = mapping(value_of(task, "plans"))
     known: tuple[VariantName, ...] = tuple(name for name in VARIANTS if name in plans)
     if job.hint is None and known:
         job = replace(job, plans=dict(plans), variants=known)
@@ -69,32 +86,31 @@ def run_adjustment(
     stopping: Callable[[], bool],
 ) -> None:
     """Runs one claimed adjustment to its end; on a shutdown it goes back unharmed."""
-    from store import Fenced, NoSuchTask, NotSaved
-
     request = task.adjust
     if request is None or request.owner is None:
         raise ValueError(f"task {task.id} has no claimed adjustment")
-    owner, number = request.owner, request.number
+    number, options = request.number, options_of(request)
+    run = _Run(request.owner, request.attempts)
     work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
 
     def stop() -> str | None:
         if stopping():
             return SHUTDOWN
         now = store.get(task.id)
-        if now is None or now.adjust is None:
+        if now is None or now.adjust is None or now.adjust.owner != run.owner:
             return LOST
-        return None if (now.adjust.owner, now.adjust.number) == (owner, number) else LOST
+        return reasons.CANCELLED if now.adjust.cancel_requested else None
 
     def report(event: Event) -> None:
         if isinstance(event, ProgressEvent) and stop() is None:
-            with suppress(Fenced, NoSuchTask):  # taken back just now: the next look says so
-                store.update_adjustment(task.id, asdict(event), owner=owner, number=number)
+            with suppress(Fenced, NoSuchTask):  # replaced just now: the next look says so
+                store.update(task.id, asdict(event), durable=False, **run.fence)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        job = adjusted_job(store, task, work, request.options)
+        job = adjusted_job(store, task, work, options)
     except FileNotFoundError as error:
         result = JobResult(reason=reasons.MISSING_FILE, role=str(error))
     except Exception as error:  # as in ``run_task``
@@ -108,49 +124,53 @@ def run_adjustment(
             result = broken(error)
     try:
         if result.reason == SHUTDOWN:
-            store.release_adjustment(task.id, owner=owner, number=number)
+            store.release(task.id, **run.fence)
         elif result.reason != LOST:
-            _finish(store, task, request, result, settings)
+            _finish(store, task, options, run, result, settings)
     except (Fenced, NoSuchTask) as error:
         log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
     except NotSaved as error:
         log.warning("[%s] not saved, tried again later: %s", task.id, error)
     except OSError as error:  # the new result could not be put in the old one's place
-        with suppress(Fenced, NoSuchTask):
-            store.fail_adjustment(
-                task.id, reason_of(error), owner=owner, number=number, detail=_noted(task, error)
-            )
+        log.warning("[%s] the new result did not get its place: %r", task.id, error)
+        with suppress(Fenced, NoSuchTask, NotSaved):
+            store.fail(task.id, _failed(reason_of(error), public_text(error)), **run.fence)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _noted(task: Task, error: OSError) -> str:
-    log.warning("[%s] the new result did not get its place: %r", task.id, error)
-    return public_text(error)
+def _failed(reason: str, detail: str | None) -> dict[str, Any]:
+    """What the request says of a failure; the old result stays."""
+    short = detail[:MAX_DETAIL_LETTERS] if detail else None
+    return {"reason": reason, "detail": short, "stage": None, "seconds_left": None}
 
 
 def _finish(
-    store: Store, task: Task, request: Adjustment, result: JobResult, settings: Settings
+    store: Store,
+    task: Task,
+    options: Mapping[str, Any],
+    run: _Run,
+    result: JobResult,
+    settings: Settings,
 ) -> None:
     """Swaps the new results in, or notes why there are none."""
-    owner, number = request.owner or "", request.number
     outcome = result.outcome
     variants = outcome.variants if outcome else {}
     done = {name: one for name, one in variants.items() if one.output}
     failed = [one for one in variants.values() if not one.output]
-    if outcome is None or not done or (failed and not request.options.get("hint")):
+    if outcome is None or not done or (failed and not options.get("hint")):
         reason = result.reason or (failed[0].reason if failed else outcome and outcome.reason)
         detail = result.text or (failed[0].text if failed else "") or None
         reason = reason or reasons.RENDER_FAILED
-        log.warning("[%s] adjustment %d failed (%s): %s", task.id, number, reason, detail)
-        store.fail_adjustment(task.id, reason, owner=owner, number=number, detail=detail)
+        log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
+        store.fail(task.id, _failed(reason, detail), **run.fence)
         return
     results = settings.outputs / "results" / task.id
-    changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, request.options))}
+    changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, options))}
     details = Details(settings.outputs, task)
     plans = dict(details.plans)
-    back = bool(request.options.get(automatic.KEPT))
-    elsewhere = back or bool(request.options.get("hint"))
+    back = bool(options.get(automatic.KEPT))
+    elsewhere = back or bool(options.get("hint"))
     # What was made at the other place is no result of this one.
     gone = [name for name in VARIANTS if elsewhere and name not in done]
     for name in gone:
@@ -162,21 +182,21 @@ def _finish(
         plans[name] = variant.plan
     known: dict[str, Any] = {"plans": plans}
     # What is true of the files stays; what was true of a result is said anew.
-    kept = [w for w in objects(task.warnings) if w.get("code") != "picture_encoded"]
+    kept = [w for w in objects(value_of(task, "warnings")) if w.get("code") != "picture_encoded"]
     known["warnings"] = [*kept, *(w for w in outcome.warnings if w not in kept)]
     if back:
         known["alignment"] = automatic.restored(task)
         automatic.restore_evidence(results)
     elif outcome.alignment:
-        known["alignment"] = automatic.replaced(task, outcome.alignment)
-        if automatic.KEPT in known["alignment"] and automatic.kept(task) is None:
+        known["alignment"] = automatic.with_saved_answer(task, outcome.alignment)
+        if automatic.KEPT in known["alignment"] and automatic.saved_answer(task) is None:
             automatic.keep_evidence(results)
         evidence = Path(next(iter(done.values())).output or "").parent / automatic.EVIDENCE
         if evidence.is_file():
             evidence.replace(results / automatic.EVIDENCE)
     changes = details.put(**changes, **known)
-    store.finish_adjustment(task.id, changes, owner=owner, number=number)
+    store.finish(task.id, changes, **run.fence)
     details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
-    log.info("[%s] adjustment %d is in place", task.id, number)
+    log.info("[%s] its adjustment is in place", task.id)

@@ -132,7 +132,7 @@ def song_time(segment: Segment, at: float) -> float:
 
 def of_tracks(alignment: Mapping[str, Any]) -> list[Notice]:
     """What a person should know of the tracks of an answer (``pipeline.job.tracks.said``): which
-    one it was, when that was not the first, and when nothing could tell."""
+    one it was, when that was not the first, and when none could be compared."""
     tracks = mapping(alignment.get("tracks"))
     found: list[Notice] = []
     for role in ("dance", "reference"):

@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,9 +21,10 @@ from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.model import VARIANTS
 from pipeline.settings import Settings
-from pipeline.tasks.automatic import NOT_RENDERED
+from pipeline.tasks.automatic import PLACE_OPTIONS
 from pipeline.tasks.details import Details, chosen
-from pipeline.tasks.record import VariantRecord, read
+from pipeline.tasks.record import VariantRecord, read, value_of
+from pipeline.tasks.values import mapping
 from store import make_task_folder
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN = "shutdown"
 """Why ``stop`` ends a child when the service itself is stopped; not a task's reason."""
-PROGRESS_INTERVAL = 0.5
-"""Seconds between two progress patches."""
+PROGRESS_SECONDS = 0.5
+"""Time between two progress patches."""
 LOST = "lost"
 """Why a child is ended when the record belongs to somebody else by now, or is gone."""
 
@@ -80,15 +81,20 @@ class _Attempt:
     details: Details
     last_progress: float = 0.0
     lost: bool = False
+    unsaved: dict[str, Any] = field(default_factory=dict)
+    """Changes that could not be saved when they were made: the next ones take them along."""
 
     def patch(self, changes: Mapping[str, Any], *, durable: bool = True) -> None:
-        """Writes changes under this attempt's owner; a failure to save is the store's to retry."""
+        """Writes changes under this attempt's owner; no failure to save them ends the attempt, and
+        the store tries its end again."""
         from store import Fenced, NoSuchTask, NotSaved
 
+        if durable:
+            self.unsaved |= changes
         try:
             self.store.update(
                 self.task.id,
-                changes,
+                self.unsaved if durable else changes,
                 owner=self.task.owner,
                 attempt=self.task.attempts,
                 durable=durable,
@@ -100,6 +106,7 @@ class _Attempt:
             log.warning("[%s] not saved, tried again later: %s", self.task.id, error)
         else:
             if durable:
+                self.unsaved = {}
                 self.details.saved()
 
     def stop(self) -> str | None:
@@ -116,7 +123,7 @@ class _Attempt:
     def report(self, event: Event) -> None:
         """Turns one event of the job into a patch."""
         if isinstance(event, ProgressEvent):
-            if time.monotonic() - self.last_progress >= PROGRESS_INTERVAL:
+            if time.monotonic() - self.last_progress >= PROGRESS_SECONDS:
                 self.last_progress = time.monotonic()
                 self.patch(asdict(event), durable=False)
         elif isinstance(event, AlignmentEvent):
@@ -152,8 +159,8 @@ def published(outcome: VariantOutcome, final: Path, settings: Settings) -> Varia
 def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
     """The job of a task's record; raises ``FileNotFoundError`` when an upload is gone."""
     paths = {}
-    for role, relative in (("dance", task.dance_file), ("reference", task.reference_file)):
-        path = store.safe_path(relative)
+    for role in ("dance", "reference"):
+        path = store.safe_path(value_of(task, f"{role}_file"))
         if path is None or not path.is_file():
             raise FileNotFoundError(role)
         paths[role] = path
@@ -164,7 +171,7 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
         out=work,
         stem=task.id,
         scratch=work / "scratch",
-        options={key: value for key, value in options.items() if key not in NOT_RENDERED},
+        options={key: value for key, value in options.items() if key not in PLACE_OPTIONS},
         hint=(float(hint["offset"]), float(hint.get("speed", 1.0))) if hint else None,
         dance_track=options.get("dance_track"),
         reference_track=options.get("reference_track"),
@@ -188,7 +195,7 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
             **{key: value for keys in absent for key, value in keys.items()},
         )
         if done:
-            options = chosen(attempt.task.options or {})
+            options = chosen(mapping(value_of(attempt.task, "options")))
             changes |= {"status": "success", "reason": None, "options": options}
         else:
             reason = outcome.reason or reasons.RENDER_FAILED
@@ -263,7 +270,7 @@ def run_task(
         make_task_folder(settings.outputs, "results", task.id)
         remove_attempts(results)
         work.mkdir()
-        job = job_of(store, task, work, task.options or {})
+        job = job_of(store, task, work, mapping(value_of(task, "options")))
     except FileNotFoundError as error:
         role = str(error)
         result = JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
@@ -287,8 +294,8 @@ def run_task(
         log.info("[%s] given back at shutdown", task.id)
     else:
         if result.outcome is not None:
-            _keep_evidence(attempt)  # of a failure too: people want to see what was heard
-        # Before the end is saved: on a full disk this may be what makes the room for it.
+            _keep_evidence(attempt)  # of a failure too: people want to see why
+        # Before the end is saved: on a full disk this may be what makes the space for it.
         shutil.rmtree(work, ignore_errors=True)
         _finish(attempt, result)
     shutil.rmtree(work, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The automatic answer, kept while a place given by hand stands in its stead.
+"""The automatic answer, saved while a place given by hand stands in its stead.
 
 It stands in the task's details as ``alignment["automatic"]``: the answer as the two methods gave
 it, with the nudge that its results had. Going back to it (the adjustment's option ``automatic``)
@@ -17,33 +17,35 @@ from pipeline import reasons
 from pipeline.job.answer_json import segment_from_json, segment_to_json
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import JobError
+from pipeline.tasks.record import value_of
+from pipeline.tasks.values import mapping
 
 if TYPE_CHECKING:
     from store import Task
 
 KEPT = "automatic"
-"""The key of the kept answer in the alignment, and of the option that goes back to it."""
-NOT_RENDERED = frozenset({"hint", KEPT, "dance_track", "reference_track"})
+"""The key of the saved answer in the alignment, and of the option that goes back to it."""
+PLACE_OPTIONS = frozenset({"hint", KEPT, "dance_track", "reference_track"})
 """Options that say which place in which track is meant; the others say how it is rendered."""
-EVIDENCE, WAITING = "evidence.json", "evidence-automatic.json"
+EVIDENCE, SAVED_EVIDENCE = "evidence.json", "evidence-automatic.json"
 
 
-def kept(task: Task) -> Mapping[str, Any] | None:
+def saved_answer(task: Task) -> Mapping[str, Any] | None:
     """The automatic answer that a place by hand has replaced; None without one."""
-    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
+    alignment = mapping(value_of(task, "alignment"))
     answer = alignment.get(KEPT)
     return answer if isinstance(answer, Mapping) else None
 
 
-def replaced(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
-    """The alignment of a place by hand, with the automatic answer before it kept in it.
+def with_saved_answer(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
+    """The alignment of a place by hand, with the automatic answer before it saved in it.
 
     The other candidates stay: whoever chose one may choose again.
     """
-    before = task.alignment if isinstance(task.alignment, Mapping) else {}
-    answer = kept(task)
+    before = mapping(value_of(task, "alignment"))
+    answer = saved_answer(task)
     if answer is None and before.get("matched") and not _by_a_person(task):
-        answer = {**before, "nudge_ms": (task.options or {}).get("nudge_ms", 0.0)}
+        answer = {**before, "nudge_ms": mapping(value_of(task, "options")).get("nudge_ms", 0.0)}
     if answer is None:
         return dict(new)
     return {**new, "candidates": new.get("candidates") or answer.get("candidates"), KEPT: answer}
@@ -51,17 +53,16 @@ def replaced(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_a_person(task: Task) -> bool:
     """Whether the present answer came from a hint already."""
-    alignment = task.alignment if isinstance(task.alignment, Mapping) else {}
-    return bool(
-        alignment.get("hint") or alignment.get("by_hand") or (task.options or {}).get("hint")
-    )
+    alignment = mapping(value_of(task, "alignment"))
+    given = mapping(value_of(task, "options")).get("hint")
+    return bool(alignment.get("hint") or alignment.get("by_hand") or given)
 
 
 def restored(task: Task) -> dict[str, Any]:
-    """The alignment after going back; raises ``JobError`` when none was kept."""
-    answer = kept(task)
+    """The alignment after going back; raises ``JobError`` when no answer was saved."""
+    answer = saved_answer(task)
     if answer is None:
-        raise JobError(reasons.RENDER_FAILED, "no automatic answer was kept to go back to")
+        raise JobError(reasons.RENDER_FAILED, "no automatic answer was saved to go back to")
     return {key: value for key, value in answer.items() if key != "nudge_ms"}
 
 
@@ -72,8 +73,8 @@ def options_of(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not request.get(KEPT):
         return dict(request)
-    answer = kept(task) or {}
-    options = {key: value for key, value in request.items() if key not in NOT_RENDERED}
+    answer = saved_answer(task) or {}
+    options = {key: value for key, value in request.items() if key not in PLACE_OPTIONS}
     chosen = {
         f"{role}_track": track
         for role, track in tracks_of(answer).items()
@@ -96,7 +97,7 @@ def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:
     for a record that somebody spoilt.
     """
     variants = restored(task)["variants"]
-    plans = task.plans if isinstance(task.plans, Mapping) else {}
+    plans = mapping(value_of(task, "plans"))
     made: dict[VariantName, Mapping[str, Any]] = {}
     for name in VARIANTS:
         answer = variants.get(name) or {}
@@ -111,11 +112,11 @@ def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:
 def keep_evidence(results: Path) -> None:
     """Lays the automatic answer's curves aside, unless that was done before; never the answer's
     of a place by hand that an interrupted run has put there."""
-    if (results / EVIDENCE).is_file() and not (results / WAITING).exists():
-        shutil.copyfile(results / EVIDENCE, results / WAITING)
+    if (results / EVIDENCE).is_file() and not (results / SAVED_EVIDENCE).exists():
+        shutil.copyfile(results / EVIDENCE, results / SAVED_EVIDENCE)
 
 
 def restore_evidence(results: Path) -> None:
     """Puts the automatic answer's curves back, if they are not there already."""
-    if (results / WAITING).is_file():
-        (results / WAITING).replace(results / EVIDENCE)
+    if (results / SAVED_EVIDENCE).is_file():
+        (results / SAVED_EVIDENCE).replace(results / EVIDENCE)

@@ -30,8 +30,8 @@ KEYS = (
 )
 IN_A_ROW = frozenset({"same_file"})
 """Warnings by which a row of the table is read differently."""
-LONGEST_DETAIL = 200
-"""Characters of an error's text that stay in the record."""
+MAX_DETAIL_LETTERS = 200
+"""So much of an error's text stays in the record."""
 
 
 class Details:
@@ -90,7 +90,7 @@ def _row(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(values.get("alignment"), Mapping):
         row["alignment"] = _verdict(values["alignment"])
     if values.get("detail"):
-        row["detail"] = str(values["detail"])[:LONGEST_DETAIL]
+        row["detail"] = str(values["detail"])[:MAX_DETAIL_LETTERS]
     given = objects(values.get("warnings"))
     return row | {"warnings": [w for w in given if w.get("code") in IN_A_ROW] or None}
 

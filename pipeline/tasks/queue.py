@@ -19,7 +19,7 @@ class Queue:
     adjusting: int
     """Finished tasks whose results are being made anew, or wait for that."""
     seconds_left: float | None
-    """Seconds until the whole queue is done, None when nothing tells; how long an adjustment
+    """Seconds until the whole queue is done, None when that is unknown; how long an adjustment
     takes is not known."""
 
 

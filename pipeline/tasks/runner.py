@@ -1,35 +1,31 @@
 """Background threads that take pending tasks in order and supervise a child for each.
 
-One runner a process. It survives a hot reload of the page's modules: it is kept in a
-synthetic module that no reloader knows, and is only ever used by its methods' names, since
-after a reload it is an instance of the old class.
+One runner a process, which survives a hot reload of the page's modules (``store.process``). It is
+only ever used by its methods' names, since after a reload it is an instance of the old class.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import threading
-import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.logs import set_up
 from pipeline.scratch import sweep
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import Execute, execute_in_child, run_task
-
-if TYPE_CHECKING:
-    from store import Store
+from pipeline.tasks.form import FORM
+from store import ADJUST, Store, default_store, process
 
 log = logging.getLogger(__name__)
 
-IDLE_WAIT = 1.0
-"""Seconds between two looks for a task that another process handed in."""
-RESTORE_EVERY = 5.0
-"""Seconds between two looks for tasks whose owner died."""
-STOP_WAIT = 15.0
-"""Seconds that an orderly stop waits for its threads."""
+IDLE_SECONDS = 1.0
+"""Time between two looks for a task that another process handed in."""
+RESTORE_SECONDS = 5.0
+"""Time between two looks for tasks whose owner died."""
+STOP_SECONDS = 15.0
+"""How long an orderly stop waits for its threads."""
 
 
 class Runner:
@@ -63,7 +59,7 @@ class Runner:
         self.wake()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout=STOP_WAIT)
+                thread.join(timeout=STOP_SECONDS)
 
     def wake(self) -> None:
         """Says that there may be new work, so that nobody waits for the next look."""
@@ -96,12 +92,12 @@ class Runner:
                     log.exception("a worker could not take or finish a task; it goes on")
                 busy, trouble = False, repr(error)
             if not busy:
-                self._wait(IDLE_WAIT)
+                self._wait(IDLE_SECONDS)
 
     def _one(self) -> bool:
         """Takes and finishes one piece of work; False when there was none."""
         # Adjustments are short and somebody waits for them with the page open.
-        task = self.store.claim_adjustment()
+        task = self.store.claim(ADJUST)
         run = run_adjustment
         if task is None:
             task, run = self.store.claim(), run_task
@@ -115,7 +111,7 @@ class Runner:
         return True
 
     def _restore(self) -> None:
-        while not self._stopping.wait(RESTORE_EVERY):
+        while not self._stopping.wait(RESTORE_SECONDS):
             try:
                 if self.store.restore_orphans():
                     self.wake()
@@ -123,50 +119,36 @@ class Runner:
                 log.exception("could not look for interrupted tasks")
 
 
-_KEPT = "_retrack_process"
-
-
-def _kept() -> Any:
-    """A module without a file: reloaders, which go by files, leave it alone."""
-    return sys.modules.setdefault(_KEPT, types.ModuleType(_KEPT))
-
-
-_start_lock: threading.Lock = getattr(_kept(), "lock", None) or threading.Lock()
-_kept().lock = _start_lock
+_KEY = "runner"
 
 
 def get_runner() -> Runner | None:
     """The runner of this process, if it has been started."""
-    runner: Runner | None = getattr(_kept(), "runner", None)
+    runner: Runner | None = process.find(_KEY)
     return runner
 
 
 def start_runner(store: Store | None = None, settings: Settings | None = None) -> Runner:
     """The runner of this process; the first call starts its store and the runner itself."""
-    with _start_lock:
+    with process.lock(_KEY):
         runner = get_runner()
         if runner is None:
-            if settings is None:
-                settings = Settings()
+            settings = settings or Settings()
             set_up(settings.log_level)
-            if store is None:
-                from store import default_store
-
-                store = default_store(settings)
+            store = store or default_store(settings, FORM)
             store.start()
             for left in sweep():
                 log.info("removed what a process that was killed left: %s", left)
             runner = Runner(store, settings)
             runner.start()
-            _kept().runner = runner
+            process.keep(_KEY, runner)
         return runner
 
 
 def stop_runner() -> None:
     """Stops the runner and its store in order; a later ``start_runner`` makes new ones."""
-    with _start_lock:
-        runner = get_runner()
+    with process.lock(_KEY):
+        runner: Runner | None = process.forget(_KEY)
         if runner is not None:
             runner.stop()
             runner.store.close()
-            _kept().runner = None

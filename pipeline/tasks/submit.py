@@ -93,7 +93,7 @@ def submit(
 
     Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full
     disk, ``OSError``, and what ``store.create`` raises. On an error nothing is left behind, and
-    what was moved is where it was (except after NotSaved: the task is saved later).
+    what was moved is where it was (but after a NotSaved whose task may be in the file).
     """
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):
@@ -137,9 +137,9 @@ def submit(
             },
             task_id=task_id,
         )
-    except NotSaved:
-        raise  # the task stays in memory and is saved later: its files must be there then
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, NotSaved) and error.maybe_saved:
+            raise  # then its files must be there
         if move:
             _give_back(((dance, targets["dance"]), (reference, targets["reference"])))
         shutil.rmtree(folder, ignore_errors=True)

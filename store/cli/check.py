@@ -8,7 +8,7 @@ from typing import Any
 
 from store.clock import from_text
 from store.file.view import look
-from store.model import FINISHED, PATH_KEYS, STATUSES, is_task, is_task_id
+from store.model import FINISHED, STATUSES, is_task, is_task_id
 from store.retention.repair import backup_of
 from store.retention.task_files import safe_path
 
@@ -58,13 +58,11 @@ def _check_record(path: Path, task_id: str, record: Any) -> list[str]:
             found.append(f"{key} is {value!r}, no ISO 8601 time")
     if record["status"] in FINISHED and not record.get("completed_at"):
         found.append("it is finished without a completed_at, and therefore never cleaned up")
-    for key in PATH_KEYS:
-        value = record.get(key)
-        if value is None:
-            continue
-        target = safe_path(path.parent, value)
-        if target is None:
-            found.append(f"{key} {value!r} does not lie safely inside {path.parent.name}/")
-        elif not target.exists() and not (key.endswith("_file") and record["status"] in FINISHED):
-            found.append(f"{key} {value!r} does not exist")
+    for key, value in record.items():
+        if key.endswith(("_file", "_output")) and isinstance(value, str):
+            target = safe_path(path.parent, value)
+            if target is None:
+                found.append(f"{key} {value!r} does not lie safely inside {path.parent.name}/")
+            elif not target.exists() and "/results/" in value:
+                found.append(f"{key} {value!r} does not exist")
     return found

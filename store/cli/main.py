@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from store.cli.check import check
 from store.clock import utc_now
 from store.errors import StoreError
-from store.file.codec import encode
+from store.file.codec import encode, encode_line
 from store.file.view import look
-from store.model import BASE_KEYS, is_task
+from store.model import is_task
+from store.records.transitions import BASE_KEYS
 from store.retention import backup, history
 from store.settings import StoreSettings
 from store.tasks.store import Store
-
-_COLUMNS = ("id", *BASE_KEYS, "dance_name", "reference_name", "reason", "attempts", "revision")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,11 +133,14 @@ def _export(store: Store, options: argparse.Namespace) -> int:
     }
     rows = [{"id": key} | r for key, r in (past | records).items() if is_task(r)]
     if options.format == "csv":
-        columns = (*_COLUMNS, "left_at", "left_because")
+        plain = {
+            k for row in rows for k, value in row.items() if not isinstance(value, dict | list)
+        }
+        columns = [*dict.fromkeys(("id", *BASE_KEYS, *sorted(plain)))]
         writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
         return 0
     for row in rows:
-        sys.stdout.write(orjson.dumps(row, default=str).decode() + "\n")
+        sys.stdout.buffer.write(encode_line(row))
     return 0

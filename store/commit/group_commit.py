@@ -1,281 +1,299 @@
 """Group commit: threads queue patches, one of them writes the file for all.
 
-The leader takes the lock between processes, reads the file again if anyone else wrote it, applies
+The writer takes the lock between processes, reads the file again if anyone else wrote it, applies
 the patches, writes a temporary file, syncs it, renames it, syncs the folder, and only then wakes
-the others with their answers (see ``store.commit.queue``).
+the others with their answers. No lock in memory is held meanwhile, and every wait is bounded.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
 
 from store.clock import Clock
-from store.commit.batch import Group, Ticket, apply, apply_kept
-from store.commit.queue import Line
-from store.commit.record_bytes import Encoded
-from store.errors import BadPatch, NotSaved, StoreError
+from store.errors import NotSaved, StoreError
 from store.file import reserve
-from store.file.disk import TASK_FILE, Moved, Pin, Signature, replace_whole, sync_file, sync_folder
+from store.file.codec import encode
+from store.file.disk import (
+    TASK_FILE,
+    Moved,
+    Pin,
+    Signature,
+    replace_whole,
+    signature_at,
+    sync_file,
+    sync_folder,
+)
 from store.file.lock import Lock
-from store.file.view import State, View, state_of
-from store.model import Record
+from store.file.suitable import explain
+from store.file.view import LONGEST_SAVE_SECONDS, State, View
+from store.model import Form
+from store.process import renew_after_fork
 from store.records.draft import Draft, Outdated, Patch
 from store.retention import history, repair
-from store.retention.size_cap import trim
 from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
-_REREADS = 20
+_MAX_REREADS = 20
 """How often one group starts again because a person saved the file at that very moment."""
 
 
-class GroupCommit(Line):
+@dataclass(eq=False)
+class _Ticket:
+    """One caller's patch, and what became of it."""
+
+    patch: Patch
+    answer: Any = None
+    error: BaseException | None = None
+    settled: bool = False
+    abandoned: bool = False
+    """Whether the caller waits no longer."""
+
+
+@dataclass(eq=False)
+class _Group:
+    """One try to write; what it did is known here when it fails half-way."""
+
+    tickets: list[_Ticket] = field(default_factory=list)
+    kept: tuple[Patch, ...] = ()
+    ticks: Mapping[Any, Patch] = field(default_factory=dict)
+    replaced: bool = False
+    """Whether the new content has the file's name."""
+
+
+class GroupCommit:
     """The only writer of the task file in this store."""
 
-    def __init__(self, settings: StoreSettings, view: View, clock: Clock) -> None:
-        super().__init__(settings.lock_timeout + 1.0)
+    def __init__(self, settings: StoreSettings, form: Form, view: View, clock: Clock) -> None:
         self.view = view
-        self.left: list[str] = []
-        """Ids that left the file and whose files are still to be removed."""
-        self.outdated: list[Patch] = []
-        """Kept patches that must be computed again, without a lock, by the keeper."""
-        self.prepare: Callable[[str, Record], object] | None = None
-        """Called for each answer that is a task's record, before the waiting threads are woken:
-        in the leader's loop it costs a third of what it costs in a thread that was just woken."""
-        self.unsynced: frozenset[str] = frozenset()
-        """Ids whose change is in the file, though perhaps not synced."""
         self._settings = settings
+        self._form = form
         self._clock = clock
-        self._ticks: dict[Any, Patch] = {}
-        self._encoded = Encoded()
         self._aside: dict[Signature, Path] = {}
         self._lock_path = view.path.with_name(f"{TASK_FILE}.lock")
+        self.after_fork()
+        renew_after_fork(self)
 
-    @property
-    def ticks(self) -> dict[Any, Patch]:
-        """Patches that ride along with the next write."""
-        return self._ticks
+    def after_fork(self) -> None:
+        """A forked child has nothing to write of what its parent was about to."""
+        self.kept: tuple[Patch, ...] = ()
+        """Ends of runs that could not be saved so far, in order."""
+        self.ticks: Mapping[Any, Patch] = {}
+        """Patches that ride along with the next write; replaced as a whole."""
+        self.unsynced: frozenset[str] = frozenset()
+        """Ids whose change is in the file, though perhaps not synced."""
+        self._turn = threading.Condition()  # for the queue and the lists; never while doing I/O
+        self._queue: list[_Ticket] = []
+        self._writing = False
+
+    def waiting(self) -> tuple[Patch, ...]:
+        """What is to be written, in order."""
+        return (*self.kept, *self.ticks.values())
 
     def tick(self, key: Any, combine: Callable[[Patch | None], Patch]) -> None:
         """Leaves a patch to ride along with the next write (:meth:`flush` at the latest)."""
-        with self._mutex:
-            self._ticks = self._ticks | {key: combine(self._ticks.get(key))}
-            self.version += 1
+        with self._turn:
+            self.ticks = {**self.ticks, key: combine(self.ticks.get(key))}
 
     def flush(self, *, anyway: bool = False) -> None:
         """Writes what is waiting; with ``anyway``, makes sure that a synced file stands there."""
-        if anyway or self.kept or self._ticks or self.unsynced:
-            self.submit(Patch("flush", lambda draft: None, keep=False))
-
-    def take_left(self) -> list[str]:
-        """The ids in ``left``, which is empty then."""
-        with self._mutex:
-            left, self.left = self.left, []
-        return left
+        if anyway or self.waiting() or self.unsynced:
+            self.submit(Patch("flush", lambda draft: None))
 
     def lock(self) -> Lock:
         """The lock between processes; hold it for moments only."""
         return Lock(self._lock_path, self._settings.lock_timeout)
 
-    def _lead(self) -> None:
-        group = Group()
-        error: BaseException | None = NotSaved("the write was broken off")
+    def submit(self, patch: Patch) -> Any:
+        """Applies ``patch`` and returns its answer once file and folder are synced.
+
+        Raises the patch's own StoreError, or NotSaved when it could not be written in time.
+        """
+        ticket = _Ticket(patch)
+        if self._is_to_write(ticket):
+            self._write_for_all()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.answer
+
+    def _is_to_write(self, ticket: _Ticket) -> bool:
+        """Waits in the queue until the ticket is settled, or nobody writes."""
+        end = time.monotonic() + self._settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
+        with self._turn:
+            self._queue.append(ticket)
+            try:
+                while self._writing and not ticket.settled:
+                    if not self._turn.wait(end - time.monotonic()):
+                        raise NotSaved("the disk or the task file's lock did not answer in time")
+            except BaseException as error:  # an interrupt, too: nothing may depend on this thread
+                ticket.abandoned = True
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+                    self.kept += (ticket.patch,) if ticket.patch.keep else ()
+                elif isinstance(error, NotSaved):
+                    error.maybe_saved = True
+                raise
+            writes = not ticket.settled
+            self._writing = self._writing or writes
+        return writes
+
+    def _write_for_all(self) -> None:
+        group = _Group()
+        error: NotSaved | None = NotSaved("the write was broken off")
         try:
             self._write(group)
             error = None
-            self._make_tasks(group, written=True)
         except Timeout:
-            error = NotSaved(
-                f"another process held {TASK_FILE}.lock for {self._settings.lock_timeout:g} s; "
-                "the change is kept in memory and tried again"
-            )
+            seconds = self._settings.lock_timeout
+            error = NotSaved(f"another process held {TASK_FILE}.lock for {seconds:g} s")
         except (OSError, Moved) as cause:
-            error = NotSaved(f"{self.view.path} was not written: {cause or 'it kept changing'}")
+            error = NotSaved(f"{self.view.path} was not written: {explain(cause) or 'it moved'}")
             error.__cause__ = cause
         finally:
-            self._settle(group, error)
+            with self._turn:
+                self._settle(group, error)
+                self._writing = False
+                self._turn.notify_all()
 
-    def _make_tasks(self, group: Group, *, written: bool = False) -> None:
-        try:
-            for ticket in group.tickets:
-                task_id, answer = ticket.patch.task_id, ticket.answer
-                if task_id and answer is not None and self.prepare:
-                    task = self.prepare(task_id, answer)
-                    if written:
-                        ticket.task = task
-        except Exception:
-            log.exception("a task could not be made; its caller tries again")
-
-    def _write(self, group: Group) -> None:
-        try:
-            self._gather()
+    def _write(self, group: _Group) -> None:
+        if not self.view.path.parent.is_dir():
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.lock():
-                for _ in range(_REREADS):
-                    try:
-                        self._write_locked(group)
-                        return
-                    except Moved:
-                        continue
-                    except OSError as error:
-                        full = reserve.is_full(error) and not group.replaced
-                        if not full or not reserve.give_up(self.view.path):
-                            raise
-                raise Moved
-        except BaseException:
-            if not group.tickets:  # nothing could be tried, for anyone who waits
-                self._take(group)
-            raise
-
-    def _take(self, group: Group) -> None:
-        with self._mutex:
-            group.tickets += self._queue
-            self._queue.clear()
-            group.kept, group.ticks = list(self.kept), self._ticks
+        for _ in range(_MAX_REREADS):
+            with self.lock() as lock:
+                try:
+                    return self._write_locked(group, lock)
+                except Moved:
+                    continue
+                except OSError as error:
+                    full = reserve.is_full(error) and not group.replaced
+                    if not full or not reserve.give_up(self.view.path):
+                        raise
+        raise Moved
 
     def _base(self) -> tuple[State, bool]:
         """The state on the disk, and whether it must be written whatever the patches do."""
-        now = self._clock()
-        seen = self.view.look_for_update()
+        seen, now, path = self.view.look_for_update(), self._clock(), self.view.path
         if isinstance(seen, State):
             return seen, False
-        path = self.view.path
         if seen.damage:
-            before = self.view.last
-            records, text = repair.healed(path, seen, before, now, self._aside)
+            records, text = repair.healed(path, seen, self.view.last, now, self._aside)
             self.view.problems["damaged"] = text
-            moved_away = seen.content is None or seen.content.is_link
-            signature = None if moved_away else seen.signature
-            pin = seen.content.pin if seen.content else None
-            return State(records, signature, pin=pin, damage=seen.damage), True
+            if seen.content is None or seen.content.is_link:  # it was moved away
+                return State(records, damage=seen.damage), True
+            return State(records, seen.signature, seen.content.pin, seen.damage), True
         if seen.signature is None:
             if lost := repair.missing(path, now):
                 self.view.problems["missing"] = lost
             return State(), True
-        self.view.problems.pop("damaged", None) if self.view.last.damage else None
-        state = state_of(seen, self.view.last)
-        self.view.accept(state)
+        self.view.last = state = self.view.repaired(seen)
         return state, False
 
-    def _draft(self, group: Group, state: State, forced: bool, held: str = "") -> Draft:
-        draft = Draft(dict(state.records), self._clock(), state.finished, held=held)
-        if forced:
-            draft.recount()
+    def _draft(self, group: _Group, state: State, held: str = "") -> Draft:
+        draft = Draft(dict(state.records), self._clock(), self._form, held)
         for patch in (*group.kept, *group.ticks.values()):
-            apply_kept(patch, draft)
+            try:
+                patch.apply(draft)
+            except StoreError as refusal:
+                log.warning("the unsaved change of %s is void: %s", patch.task_id, refusal)
         for ticket in group.tickets:
-            apply(ticket, draft)
-        group.outdated, group.waiting = draft.outdated, draft.waiting
+            _apply(ticket, draft)
         return draft
 
-    def _drafted(self, group: Group, state: State, forced: bool) -> Draft:
+    def _drafted(self, group: _Group, state: State) -> Draft:
         """The next content, with the lines of those who leave it in the history.
 
         When the history cannot be written, those stay, and all else goes on.
         """
-        draft = self._draft(group, state, forced)
+        draft = self._draft(group, state)
         if not draft.departures:
             return draft
-        folder = self.view.path.parent
         try:
-            history.append(folder, draft.departures, draft.now, self._settings.history_mb)
+            history.append(self.view.path, draft.departures, draft.now, self._settings.history_mb)
         except OSError as error:
             if reserve.is_full(error) and reserve.stands(self.view.path):
                 raise  # there is room, once it is given up
-            held = f"{folder / history.NAME} was not written: {error}"
+            held = f"{history.NAME} was not written: {explain(error)}"
             self.view.report("history", held)
-            return self._draft(group, state, forced, held)
+            return self._draft(group, state, held)
         self.view.report("history", "")
         return draft
 
-    def _write_locked(self, group: Group) -> None:
+    def _take_queue(self, group: _Group) -> None:
+        group.tickets += self._queue
+        self._queue.clear()
+        group.kept, group.ticks = self.kept, self.ticks
+
+    def _write_locked(self, group: _Group, lock: Lock) -> None:
         state, forced = self._base()
-        self._take(group)
-        draft = self._drafted(group, state, forced)
-        data = self._encoded.bytes_of(draft, state.records) if draft.changed or forced else b""
-        if data and trim(draft, len(data), self._settings):
-            data = self._encoded.bytes_of(draft, state.records)
-        if not data:
+        with self._turn:
+            self._take_queue(group)
+        draft, path = self._drafted(group, state), self.view.path
+        if not draft.changed and not forced:
             # What is acknowledged as already so must be synced, whoever wrote it.
-            sync_file(self.view.path)
-            sync_folder(self.view.path.parent)
+            sync_file(path)
+            sync_folder(path.parent)
             return
-        written: list[State] = []
 
-        def announce(signature: Signature, pin: Pin) -> None:
-            written.append(State(draft.records, signature, draft.finished, pin))
-            self.view.announce(written[0])
+        def replaced(signature: Signature, pin: Pin) -> None:
+            group.replaced = True
+            self.view.last = State(draft.records, signature, pin)
 
-        def replaced() -> None:
-            group.replaced, group.before = True, self.view.last
-            self.view.accept(written[0])
-
-        path = self.view.path
         replace_whole(
             path,
-            data,
-            expected=state.signature,
-            syncing=lambda: self._find_help(group),
-            announce=announce,
+            encode(draft.records),
+            unchanged=lambda: lock.excludes and signature_at(path) == state.signature,
             replaced=replaced,
         )
-        group.departures = draft.departures
 
-    def _settle(self, group: Group, error: BaseException | None) -> None:
-        undone: list[Patch] = []
-        with self._mutex:
-            if error is None or group.replaced:
-                done = set(map(id, group.kept)) - set(map(id, group.waiting))
-                self.kept = tuple(patch for patch in self.kept if id(patch) not in done)
-                self._ticks = {k: p for k, p in self._ticks.items() if group.ticks.get(k) is not p}
-                self.left += [d.task_id for d in group.departures if d.because != history.RESTORED]
-                self.outdated += group.outdated
-            if error is None:
-                self.unsynced = frozenset()
-                self.view.problems.pop("not_saved", None)
-            for ticket in group.tickets:
-                if error is None and ticket.error is None and not ticket.abandoned:
-                    ticket.settled = True
-                else:
-                    self._settle_ticket(ticket, group, error, undone)
-            if error is not None:
-                if self.view.problems.get("not_saved") != str(error):  # else it is said already
-                    log.warning("not saved: %s", str(error))  # no frames kept alive
-                self.view.problems["not_saved"] = str(error)
-            self.kept += tuple(undone)
-            self.version += 1
-            self._last_size = len(group.tickets)
-            waking = self._sleepers(group)
-            self._hand_over()
-        for ticket in waking:
-            ticket.latch.release()
+    def _settle(self, group: _Group, error: NotSaved | None) -> None:
+        """Answers the group's callers. With the condition."""
+        problems = self.view.problems
+        if not group.tickets:  # nothing could be tried, for anyone who waits
+            self._take_queue(group)
+        if error is None or group.replaced:
+            self.kept = self.kept[len(group.kept) :]
+            self.ticks = {k: p for k, p in self.ticks.items() if group.ticks.get(k) is not p}
+        if error is None:
+            self.unsynced = frozenset()
+            problems.pop("not_saved", None)
+        else:
+            if problems.get("not_saved") != str(error):  # else it is said already
+                log.warning("not saved: %s", str(error))  # no frames kept alive
+            problems["not_saved"] = str(error)
+        for ticket in group.tickets:
+            self._settle_ticket(ticket, group, error)
 
-    def _settle_ticket(
-        self, ticket: Ticket, group: Group, error: BaseException | None, undone: list[Patch]
-    ) -> None:
-        ticket.settled = True
-        patch = ticket.patch
-        if isinstance(ticket.error, (StoreError, Outdated)) and error is None:
-            if isinstance(ticket.error, NotSaved) and patch.keep:
-                self._keep(patch)
+    def _settle_ticket(self, ticket: _Ticket, group: _Group, error: NotSaved | None) -> None:
+        ticket.settled, patch = True, ticket.patch
+        if ticket.error is not None:  # its own refusal
             return
         if error is not None:
-            refused, ticket.error = ticket.error, error
-            if refused is not None:
-                ticket.error = refused if isinstance(refused, BadPatch) else error
-                return
-            if not group.replaced and patch.keep:
-                ticket.error = self._keep(patch) or error
-            elif group.replaced and patch.task_id:
-                self.unsynced |= {patch.task_id}
-        lost = ticket.abandoned or error is not None
-        if lost and not patch.keep and patch.undo and (error is None or group.replaced):
-            taken_back = patch.undo(ticket.answer)
-            if taken_back:
-                undone.append(taken_back)
+            ticket.error = error
+            if group.replaced:
+                error.maybe_saved = True
+                self.unsynced |= {patch.task_id} if patch.task_id else set()
+            elif patch.keep:
+                self.kept += (patch,)
+        in_vain = ticket.abandoned if error is None else group.replaced
+        if in_vain and patch.undo and (taken_back := patch.undo(ticket.answer)):
+            self.kept += (taken_back,)
+
+
+def _apply(ticket: _Ticket, draft: Draft) -> None:
+    """The answer or the refusal of a patch on the draft; never raises."""
+    ticket.answer, ticket.error = None, None
+    try:
+        ticket.answer = ticket.patch.apply(draft)
+    except (StoreError, Outdated) as refusal:
+        ticket.error = refusal
+    except Exception as fault:
+        log.exception("the patch %s failed", ticket.patch.name)
+        ticket.error = fault

@@ -9,35 +9,45 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from store.file.disk import MAX_FILE_BYTES
 from store.file.salvage import salvage
 
-_INDENT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-_SMALL_INTEGER = 18  # digits that always fit 64 bits
-_DECIMAL_DIGITS = 15  # significant digits that a double always keeps
+_PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or a number that goes back as its text would not
+_INDENT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | _PLAIN
+_SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
+_MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
+_DECIMAL_DIGITS = 15  # a double always keeps so many
 
 
-class Verbatim:
-    """A number that Python's types would change, kept as its text."""
+class _Number:
+    """A number of the file that Python would write otherwise; it goes back as its text."""
 
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verbatim) and other.text == self.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
+    text: str
 
     def __repr__(self) -> str:
-        return f"Verbatim({self.text})"
+        return self.text
+
+
+class _Integer(_Number, int):
+    """Beyond 64 bits."""
+
+
+class _Real(_Number, float):
+    """With more digits, or a greater exponent, than a float has."""
+
+
+def _as_written(text: str, kind: type[_Integer | _Real]) -> _Integer | _Real:
+    number = kind(text)
+    number.text = text
+    return number
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,13 @@ class _Notes:
         self.damage[text] = None
 
 
-def encode_number(value: Any) -> orjson.Fragment:
-    """For orjson's ``default``: a number kept as its text."""
-    if isinstance(value, Verbatim):
+def _to_text(value: Any) -> Any:
+    if isinstance(value, _Number):
         return orjson.Fragment(value.text)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (dict, list)):  # of a class of its own
+        return {**value} if isinstance(value, dict) else [*value]
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
@@ -73,44 +86,49 @@ def encode(records: dict[str, Any]) -> bytes:
     Raises TypeError or RecursionError for what is no JSON (never for what :func:`decode` gave).
     """
     try:
-        return orjson.dumps(records, default=encode_number, option=_INDENT)
+        return orjson.dumps(records, default=_to_text, option=_INDENT)
     except orjson.JSONEncodeError:
-        # orjson stops at 254 levels and 64 bits; the standard library goes further, and knows no
-        # number kept as its text: so it gets only the records for which it is needed.
-        if isinstance(records, dict) and len(records) > 1:
-            return join_members(encode_members(records))
+        # orjson stops at 254 levels; the standard library goes further, and knows no number that
+        # goes back as its text: so it gets only the records for which it is needed.
+        if len(records) > 1:
+            members = [encode({key: value})[2:-3] for key, value in records.items()]
+            return b"".join((b"{\n", b",\n".join(members), b"\n}\n"))
         return (json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def encode_line(entry: dict[str, Any]) -> bytes:
     """One object on a line of its own; raises as :func:`encode` does."""
     try:
-        return orjson.dumps(entry, default=encode_number, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(entry, default=_to_text, option=_PLAIN | orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:
         return (json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def member(task_id: str, record: Any) -> bytes:
-    """One record with its id, as it stands in the file, without the comma behind it."""
-    return encode({task_id: record})[2:-3]
-
-
-def encode_members(records: dict[str, Any]) -> dict[str, bytes]:
-    """The :func:`member` of each record."""
-    return {task_id: member(task_id, record) for task_id, record in records.items()}
-
-
-def join_members(members: dict[str, bytes]) -> bytes:
-    """The file's bytes made of its members, in their order."""
-    return b"".join((b"{\n", b",\n".join(members.values()), b"\n}\n")) if members else b"{}\n"
 
 
 def detach(value: Any) -> Any:
     """A copy of a caller's value as it will be read back (tuples as lists, times as text).
 
-    Raises TypeError for what is no JSON.
+    Raises TypeError for what is no JSON, ValueError for NaN, infinity and what is too large.
     """
-    return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    numbers: list[Any] = []
+
+    def as_text(inner: Any) -> Any:
+        numbers.append(inner)
+        return _to_text(inner)
+
+    raw = orjson.dumps(value, default=as_text, option=orjson.OPT_NON_STR_KEYS | _PLAIN)
+    if len(raw) > MAX_FILE_BYTES:
+        raise ValueError(f"{len(raw) >> 20} MB are more than can be read again")
+    if b"null" in raw and not _is_finite(value):
+        raise ValueError("NaN and infinity are no JSON")
+    return _careful_decoder(_Notes()).decode(raw.decode()) if numbers else orjson.loads(raw)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isinstance(value, _Number) or math.isfinite(value)
 
 
 def decode(raw: bytes) -> Decoded:
@@ -126,7 +144,7 @@ def decode(raw: bytes) -> Decoded:
 
 def _decode_with_care(raw: bytes) -> Decoded:
     notes = _Notes()
-    text = _to_text(raw, notes)
+    text = _read_text(raw, notes)
     decoder = _careful_decoder(notes)
     salvaged = False
     try:
@@ -160,7 +178,7 @@ def _syntax(text: str, error: ValueError) -> str:
     return f"it is not JSON: {error}"
 
 
-def _to_text(raw: bytes, notes: _Notes) -> str:
+def _read_text(raw: bytes, notes: _Notes) -> str:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding, name = "utf-16", "UTF-16"
     else:
@@ -174,18 +192,16 @@ def _to_text(raw: bytes, notes: _Notes) -> str:
 
 def _careful_decoder(notes: _Notes) -> json.JSONDecoder:
     def integer(text: str) -> Any:
-        if len(text) <= _SMALL_INTEGER:
+        if len(text) <= _SMALL_INTEGER_DIGITS or -(2**63) <= float(text) < 2**63:
             return int(text)
-        if len(text) <= _SMALL_INTEGER + 2 and -(2**63) <= int(text) < 2**64:
-            return int(text)
-        return Verbatim(text)
+        return _as_written(text, _Integer if len(text) <= _MAX_INTEGER_DIGITS else _Real)
 
     def real(text: str) -> Any:
         value = float(text)
-        if value in (float("inf"), float("-inf")):
-            return Verbatim(text)
+        if math.isinf(value):
+            return _as_written(text, _Real)
         if len(text) > _DECIMAL_DIGITS and Decimal(text) != Decimal(repr(value)):
-            return Verbatim(text)
+            return _as_written(text, _Real)
         return value
 
     def constant(name: str) -> None:

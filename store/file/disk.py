@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ from pathlib import Path
 TASK_FILE = "task_status.json"
 
 Signature = tuple[int, int, int, int]
-"""Device, inode, mtime (ns) and size: what tells one content of the file from another."""
+"""Device, inode, mtime (ns) and size: they differ between one content of the file and another."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-_LARGEST = 256 * 1024 * 1024
-"""Bytes; a task file beyond this is taken for something else and is moved aside unread."""
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""A larger task file is not written, and moved aside unread."""
+USUAL_MODE = 0o644
+"""Permissions of a new file, from which the umask takes away."""
 
 
 class Moved(Exception):
@@ -35,14 +39,14 @@ class Pin:
     and (timestamps move in steps of milliseconds) the mtime of the old.
     """
 
-    __slots__ = ("_descriptor",)
+    __slots__ = ("descriptor",)
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def __del__(self) -> None:
         with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+            os.close(self.descriptor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +94,7 @@ def read_whole(path: Path) -> Content | None:
     inner = os.fstat(descriptor)
     if not stat.S_ISREG(inner.st_mode):
         raise NotAFile("a folder" if stat.S_ISDIR(inner.st_mode) else "no regular file")
-    if inner.st_size > _LARGEST:
+    if inner.st_size > MAX_FILE_BYTES:
         raise NotAFile(f"a file of {inner.st_size >> 20} MB")
     pieces = []
     while piece := os.read(descriptor, 1 << 22):
@@ -125,27 +129,24 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _mode_of(path: Path) -> int:
+def mode_of(path: Path) -> int | None:
+    """The permissions of the file under ``path``; None without one."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        return 0o644
-    return 0o644 if stat.S_ISLNK(mode) else stat.S_IMODE(mode)
+        return None
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
-def _write_temporary(
-    temporary: Path, data: bytes, mode: int, syncing: Callable[[], None] | None
-) -> Signature:
+def _write_temporary(temporary: Path, data: bytes, mode: int | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, mode)
+    descriptor = os.open(temporary, flags, USUAL_MODE if mode is None else mode)
     try:
         write_all(descriptor, data)
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:  # the umask took bits away
-            os.fchmod(descriptor, mode)
-        if syncing:
-            syncing()
+        if mode is not None and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            with contextlib.suppress(PermissionError, NotImplementedError):
+                os.fchmod(descriptor, mode)  # the umask took bits away that the old file has
         os.fsync(descriptor)
-        return signature_of(os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
@@ -154,37 +155,35 @@ def replace_whole(
     path: Path,
     data: bytes,
     *,
-    expected: Signature | bool | None = True,
-    syncing: Callable[[], None] | None = None,
-    announce: Callable[[Signature, Pin], None] | None = None,
-    replaced: Callable[[], None] | None = None,
+    like: Path | None = None,
+    unchanged: Callable[[], bool] = lambda: True,
+    replaced: Callable[[Signature, Pin], None] | None = None,
 ) -> None:
     """Puts ``data`` under ``path`` so that a crash leaves either the old file or the new one.
 
-    A temporary file of its own (O_EXCL, the same mode), fsync, rename, fsync of the folder. The
-    rename is not done when what stands under ``path`` no longer has the ``expected`` signature
-    (None: absent; True: whatever it is). ``syncing`` is called right before the file's sync, for
-    what can be done meanwhile by another thread; ``announce`` is told the new signature before the
-    rename, ``replaced`` is called between the rename and the folder's sync.
+    A temporary file of its own (O_EXCL, with the permissions of ``like``, else of ``path``), fsync,
+    rename, fsync of the folder. The rename is not done unless ``unchanged`` says so then;
+    ``replaced`` is called with the new signature between the rename and the folder's sync.
 
     Raises Moved, and OSError with the old file untouched, or, once ``replaced`` was called, with
     the new one in place but perhaps not synced.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    mode = _mode_of(path)
+    if len(data) > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"{len(data) >> 20} MB could not be read again")
+    number = time.monotonic_ns() & 0xFFFFFFFF
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{number:08x}.tmp")
     try:
-        signature = _write_temporary(temporary, data, mode, syncing)
-        if announce:
-            announce(signature, Pin(os.open(temporary, _READ_FLAGS)))
-        if expected is not True and signature_at(path) != expected:
+        _write_temporary(temporary, data, mode_of(like or path))
+        pin = Pin(os.open(temporary, _READ_FLAGS)) if replaced else None
+        if not unchanged():
             raise Moved
         os.replace(temporary, path)  # noqa: PTH105 - the call itself is the point
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if replaced:
-        replaced()
+    if replaced and pin:
+        replaced(signature_of(os.fstat(pin.descriptor)), pin)
     sync_folder(path.parent)
 
 
@@ -197,7 +196,7 @@ def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:
     if raw is None:
         path.rename(aside)
     else:
-        replace_whole(aside, raw, expected=None)
+        replace_whole(aside, raw, like=path)
     sync_folder(path.parent)
     return aside
 

@@ -1,23 +1,24 @@
 """The lock between processes around the task file.
 
-It is filelock's, taken on a descriptor of our own: a ``FileLock`` on the same file and this exclude
-each other, but the path handling of ``FileLock`` takes 90 µs a time and this 10, and there is one
-of it in every group of updates.
+It is filelock's (a ``FileLock`` on the same file and this exclude each other), taken on a
+descriptor of our own: ``FileLock`` takes 110 µs a time and this 6, it wants the right to write a
+lock that another user made, and it does not show the descriptor, by which a lock that lost its
+name is known (docs/decisions/0009-store.md).
 """
 
 from __future__ import annotations
 
 import os
 import time
-import weakref
 from pathlib import Path
 
 from filelock import Timeout, lock_descriptor, unlock_descriptor
 
 from store.file.disk import Pin
+from store.process import renew_after_fork
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_POLL = 0.002  # seconds
+_POLL_SECONDS = 0.002
 
 
 class Lock:
@@ -26,49 +27,39 @@ class Lock:
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-        self._descriptor = -1
         self._pin: Pin | None = None
         """Closes the descriptor with this object, wherever an interrupt came in between."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Lock:
         """Waits for the lock; raises Timeout, or OSError when its file cannot be opened."""
-        deadline = 0.0
+        deadline = time.monotonic() + self._timeout
+        renew_after_fork(self)
         while not self._take():
-            now = time.monotonic()
-            deadline = deadline or now + self._timeout
-            if now > deadline:
+            if time.monotonic() > deadline:
                 raise Timeout(str(self._path))
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._pin is not None:  # else it is our parent's, from whom we were forked meanwhile
-            unlock_descriptor(self._descriptor)
-            self.forget()
+            unlock_descriptor(self._pin.descriptor)
+            self._pin = None
 
     def _take(self) -> bool:
-        _of_this_process.add(self)
         try:
-            self._descriptor = os.open(self._path, _FLAGS, 0o666)
+            self._pin = Pin(os.open(self._path, _FLAGS, 0o666))
         except PermissionError:  # made by another user: it is locked all the same, never written
-            self._descriptor = os.open(self._path, _FLAGS & ~(os.O_RDWR | os.O_CREAT))
-        self._pin = Pin(self._descriptor)
-        locked = lock_descriptor(self._descriptor, blocking=False)
-        if locked and os.fstat(self._descriptor).st_nlink:
+            self._pin = Pin(os.open(self._path, _FLAGS & ~(os.O_RDWR | os.O_CREAT)))
+        if lock_descriptor(self._pin.descriptor, blocking=False) and self.excludes:
             return True
-        self.forget()  # it is held by another, or its file was removed and excludes nobody
+        self._pin = None  # it is held by another, or its file was removed and excludes nobody
         return False
 
-    def forget(self) -> None:
-        """Closes the descriptor; in a forked child, the parent's lock stays held."""
+    @property
+    def excludes(self) -> bool:
+        """Whether the locked file still has its name: one that was removed excludes nobody."""
+        return self._pin is not None and os.fstat(self._pin.descriptor).st_nlink > 0
+
+    def after_fork(self) -> None:
+        """In a forked child the parent's lock is closed, or it would outlive the parent."""
         self._pin = None
-
-
-_of_this_process: weakref.WeakSet[Lock] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for lock in list(_of_this_process):
-        lock.forget()  # or the child would keep its dead parent's lock
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -1,8 +1,8 @@
-"""Space set aside so that a full disk can still be told about, and made emptier.
+"""Reserves disk space so that a full disk can still be reported and cleaned up.
 
 Removing a task writes before it frees anything (the history's line, then the file without the
 record), and so does the failure of a task that filled the disk. When a write finds no space, the
-reserve is given up for it, once; the store's upkeep makes a new one when there is room again.
+reserve is given up for it, once; the store's upkeep makes a new one when there is space again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 NAME = ".reserve"
-_SMALLEST = 1 << 20  # bytes
-_PIECE = 1 << 16  # bytes
+_MIN_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 
 
 def is_full(error: OSError) -> bool:
@@ -30,8 +30,8 @@ def is_full(error: OSError) -> bool:
 def wanted(task_file: Path) -> int:
     """Bytes to set aside: the file, a history line for each task in it, and as much again."""
     with contextlib.suppress(OSError):
-        return max(_SMALLEST, 4 * task_file.stat().st_size)
-    return _SMALLEST
+        return max(_MIN_BYTES, 4 * task_file.stat().st_size)
+    return _MIN_BYTES
 
 
 def keep(task_file: Path) -> bool:
@@ -49,8 +49,8 @@ def keep(task_file: Path) -> bool:
     temporary = reserve.with_name(f"{NAME}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb", buffering=0) as file:
-            for _ in range(0, size, _PIECE):
-                file.write(secrets.token_bytes(_PIECE))
+            for _ in range(0, size, _PIECE_BYTES):
+                file.write(secrets.token_bytes(_PIECE_BYTES))
         temporary.replace(reserve)
     except OSError as error:
         temporary.unlink(missing_ok=True)

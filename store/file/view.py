@@ -12,12 +12,16 @@ from typing import Any
 
 from store.file.codec import Decoded, decode
 from store.file.disk import Content, NotAFile, Pin, Signature, read_whole, signature_at
-from store.model import count_finished
+from store.file.suitable import explain
+from store.process import renew_after_fork
 
 log = logging.getLogger(__name__)
 
-_QUICKLY_SAVED = 1_000_000
-"""Bytes; a larger damaged file is not read again in the hope of better."""
+_STILL_SECONDS = 1.0
+"""Nobody is writing a file whose time stamp has not moved for so long."""
+_LOOK_SECONDS = 0.05
+LONGEST_SAVE_SECONDS = 5.0
+"""How long a save by somebody else is waited for, with the lock held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,6 @@ class State:
     records: Mapping[str, Any] = field(default_factory=dict)
     signature: Signature | None = None
     """None: the file is absent."""
-    finished: int = 0
     pin: Pin | None = None
     damage: tuple[str, ...] = ()
     """What is wrong with the content, in words; then ``records`` are those seen before."""
@@ -70,29 +73,15 @@ class View:
     def __init__(self, path: Path, timeout: float) -> None:
         self.path = path
         self.problems: dict[str, str] = {}
+        self.last = State(loaded=False)
+        """The last seen state; assigned as a whole, by whoever saw or wrote one."""
         self._timeout = timeout
-        self._state = State(loaded=False)
-        self._coming: State | None = None
-        self._turn = 0
-        self._mutex = threading.Lock()  # held for assignments only
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """A lock that another thread of the parent held would never be free in the child."""
         self._parsing = threading.Lock()  # so that one thread parses a change, not all
-
-    @property
-    def last(self) -> State:
-        """The last state without looking at the disk."""
-        return self._state
-
-    def announce(self, state: State) -> None:
-        """Tells readers of a content that is about to get the name, to spare them parsing it."""
-        with self._mutex:
-            self._coming = state
-
-    def accept(self, state: State) -> None:
-        """Makes ``state`` the last seen one."""
-        with self._mutex:
-            self._state = state
-            self._coming = None
-            self._turn += 1
 
     def now(self) -> State:
         """The file's present state. When it is damaged or unreadable, the one before.
@@ -100,50 +89,43 @@ class View:
         Takes no lock between processes: a replace is atomic, so every read is whole.
         """
         try:
-            return self._now()
+            state = self._known() or self._parse()
         except OSError as error:
-            self.report("unreadable", f"{self.path} cannot be read: {error}")
-            return self._state
+            self.report("unreadable", f"{self.path} cannot be read: {explain(error)}")
+            return self.last
+        self.report("unreadable", "")
+        return state
 
-    def _now(self) -> State:
-        state = self._known(signature_at(self.path))
-        if state:
-            self.problems.pop("unreadable", None)
-            return state
+    def _known(self) -> State | None:
+        state = self.last
+        return state if state.loaded and state.signature == signature_at(self.path) else None
+
+    def _parse(self) -> State:
         if not self._parsing.acquire(timeout=self._timeout):
-            return self._state
+            return self.last
         try:
-            turn = self._turn
-            state = self._known(signature_at(self.path))
-            if state:
-                return state
-            state = self._settled(look(self.path))
-            with self._mutex:
-                if turn == self._turn:  # else a newer one was accepted meanwhile
-                    self._state = state
-                    self._turn += 1
+            state = self._known()
+            if state is None:
+                self.last = state = self._state_of(look(self.path))
             return state
         finally:
             self._parsing.release()
 
-    def _known(self, signature: Signature | None) -> State | None:
-        for state in (self._state, self._coming):
-            if state and state.loaded and state.signature == signature:
-                return state
-        return None
+    def _state_of(self, reading: Reading) -> State:
+        if not reading.damage:
+            return self.repaired(reading)
+        why = "; ".join(reading.damage)
+        self.report(
+            "damaged", f"{self.path.name} is damaged ({why}); showing its last good content"
+        )
+        pin = reading.content.pin if reading.content else None
+        return State(self.last.records, reading.signature, pin, reading.damage)
 
-    def _settled(self, reading: Reading) -> State:
-        self.problems.pop("unreadable", None)
-        if reading.damage:
-            before = self._state
-            why = "; ".join(reading.damage)
-            text = f"{self.path.name} is damaged ({why}); showing its last good content"
-            self.report("damaged", text)
-            pin = reading.content.pin if reading.content else None
-            return State(before.records, reading.signature, before.finished, pin, reading.damage)
-        if self._state.damage:  # someone has repaired it
-            self.problems.pop("damaged", None)
-        return state_of(reading, self._state)
+    def repaired(self, reading: Reading) -> State:
+        """The state of a sound reading."""
+        if self.last.damage:  # someone has repaired it
+            self.report("damaged", "")
+        return state_of(reading, self.last)
 
     def report(self, code: str, text: str) -> None:
         """Makes ``text`` the problem of this code, none when it is empty; logs what is news."""
@@ -156,25 +138,24 @@ class View:
 
     def look_for_update(self) -> Reading | State:
         """For the holder of the lock: the known state when the file is unchanged and sound,
-        else a fresh reading. A file saved within the last moments may be half written by an
-        editor, so a damaged one is looked at again a little later.
+        else a fresh reading. Damaged content may be half of what an editor, a copy or a sync
+        program is writing: it is waited for while its time stamp moves.
         """
-        state = self._state
-        if state.loaded and not state.damage and state.signature == signature_at(self.path):
+        state = self._known()
+        if state and not state.damage:
             return state
         reading = look(self.path)
-        for _ in range(3):
-            if not reading.damage or reading.obstacle or not _is_fresh(reading):
-                break
-            time.sleep(0.1)
-            reading = look(self.path)
+        end = time.monotonic() + LONGEST_SAVE_SECONDS
+        while reading.damage and reading.content and _is_fresh(reading) and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+            if signature_at(self.path) != reading.signature:
+                reading = look(self.path)
         return reading
 
 
 def _is_fresh(reading: Reading) -> bool:
-    if reading.signature is None or reading.signature[3] > _QUICKLY_SAVED:
-        return False
-    return abs(time.time() - reading.signature[2] / 1e9) < 1.0
+    saved = reading.signature[2] / 1e9 if reading.signature else 0.0
+    return abs(time.time() - saved) < _STILL_SECONDS
 
 
 def state_of(reading: Reading, before: State) -> State:
@@ -186,7 +167,7 @@ def state_of(reading: Reading, before: State) -> State:
         for key, value in records.items()
     }
     pin = reading.content.pin if reading.content else None
-    return State(shared, reading.signature, count_finished(shared), pin)
+    return State(shared, reading.signature, pin)
 
 
 def _same(a: Any, b: Any) -> bool:

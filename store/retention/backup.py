@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from store.file.disk import replace_whole, signature_at
 from store.file.view import look
 from store.retention.repair import backup_of
-
-log = logging.getLogger(__name__)
 
 FOLDER = "task_backups"
 _NAME = re.compile(r"task_status-(\d{4})-(\d{2})-(\d{2})\.json")
@@ -27,42 +25,34 @@ def is_due(path: Path, seconds: float, now: float) -> bool:
     return file[2] > copy[2] and not 0 <= now - copy[2] / 1e9 < seconds
 
 
-def copy_last_good(path: Path) -> bool:
-    """Makes ``.bak`` the file's present content, synced; not of a damaged file. Raises OSError."""
-    reading = look(path)
-    if reading.content is None or reading.damage:
-        return False
-    replace_whole(backup_of(path), reading.content.raw)
-    return True
-
-
 def make(path: Path, target: Path) -> None:
-    """Copies the file to ``target``, synced. Raises OSError, and ValueError for a damaged file."""
+    """Copies the file to ``target``, synced, with the file's permissions.
+
+    Raises OSError, and ValueError for a file that is damaged or absent.
+    """
     reading = look(path)
     if reading.content is None or reading.damage:
         why = "; ".join(reading.damage) or "it is absent"
         raise ValueError(f"{path} is not backed up: {why}")
-    replace_whole(target, reading.content.raw)
+    replace_whole(target, reading.content.raw, like=path)
 
 
-def daily(path: Path, days: int, now: datetime) -> Path | None:
-    """Makes today's copy when there is none, and removes those older than ``days``."""
+def renew(path: Path, seconds: float, days: int, now: datetime) -> None:
+    """Makes ``.bak`` when it is older than ``seconds``, and today's copy when there is none;
+    removes those older than ``days``. Raises as :func:`make` does.
+    """
+    if is_due(path, seconds, time.time()):
+        make(path, backup_of(path))
     folder = path.parent / FOLDER
     target = folder / f"task_status-{now:%Y-%m-%d}.json"
-    made = None
     if days and not target.exists() and signature_at(path) is not None:
         folder.mkdir(exist_ok=True)
-        try:
-            make(path, target)
-            made = target
-        except ValueError as error:
-            log.warning("no daily copy: %s", error)
+        make(path, target)
     oldest = f"task_status-{now - timedelta(days=days):%Y-%m-%d}.json"
     if folder.is_dir() and not folder.is_symlink():
         for copy in list(folder.iterdir()):
             if _NAME.fullmatch(copy.name) and copy.name <= oldest:
                 copy.unlink(missing_ok=True)
-    return made
 
 
 def copies(path: Path) -> list[Path]:

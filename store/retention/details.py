@@ -37,14 +37,11 @@ def whole(outputs: Path, task: Task) -> Task:
         return task
     path = path_of(outputs, task.id, task.extra[KEY])
     try:
-        found = json.loads(path.read_bytes()) if path else None
-    except (OSError, ValueError, RecursionError) as error:
+        found = json.loads(path.read_bytes()) if path else {}
+        read = to_task(task.id, {**found, "status": task.status})
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         log.warning("[%s] its details cannot be read: %s", task.id, error)
         return task
-    if not isinstance(found, dict):
-        log.warning("[%s] its details are none", task.id)
-        return task
-    read = to_task(task.id, found | {"status": task.status})
     values: dict[str, Any] = {key: getattr(read, key) for key in _FIELDS & found.keys()}
     return replace(task, **values, extra={**task.extra, **read.extra})
 

@@ -1,5 +1,4 @@
-"""The 24-hour rule, and files that nobody names.
-
+"""Removes old tasks: those that finished more than ``keep_hours`` (24) ago.
 The order makes every crash harmless: a line in the history (synced), then the record leaves the
 file (synced), then the files leave the disk. A row whose files are gone can therefore not be;
 files whose row is gone are found again by the history and removed at the next cleanup.
@@ -14,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from store.clock import RELEASED, from_text, to_text
-from store.model import is_finished
+from store.model import ADJUST, PENDING, PROCESSING, is_finished, run_of
 from store.records.draft import Draft
 from store.settings import StoreSettings
 
@@ -22,8 +21,8 @@ log = logging.getLogger(__name__)
 
 FIRST_SEEN = "first_seen_at"
 
-_JUMP = 3600.0
-"""Seconds that the wall clock may be ahead of the machine's own before that is a jump."""
+_JUMP_SECONDS = 3600.0
+"""How far the wall clock may be ahead of the machine's own before that is a jump."""
 
 
 def is_old(record: Any, now: datetime, keep_hours: float) -> bool:
@@ -48,25 +47,20 @@ def remove_old(draft: Draft, settings: StoreSettings) -> dict[str, Any]:
 
     Notes when a task that finished under a wrong clock was first seen, by a clock that is right.
     """
-    for task_id, record in list(draft.records.items()) if draft.now >= RELEASED else ():
-        if is_finished(record) and _misdated(record) and FIRST_SEEN not in record:
-            draft.put(task_id, record | {FIRST_SEEN: to_text(draft.now)})
-    old = {
-        task_id: record
-        for task_id, record in draft.records.items()
-        if is_old(record, draft.now, settings.keep_hours) and not _is_adjusted(record)
-    }
-    for task_id in old:
-        draft.remove(task_id, "expired")
+    old = {}
+    for task_id, found in list(draft.records.items()):
+        record = found
+        misdated = is_finished(record) and _misdated(record) and FIRST_SEEN not in record
+        if misdated and draft.now >= RELEASED:
+            record = draft.put(task_id, record | {FIRST_SEEN: to_text(draft.now)})
+        adjusted = is_finished(record) and run_of(record, ADJUST, PENDING, PROCESSING)
+        if is_old(record, draft.now, settings.keep_hours) and not adjusted:
+            draft.remove(task_id, "expired")
+            old[task_id] = record
     return old
 
 
-def _is_adjusted(record: Mapping[str, Any]) -> bool:
-    adjust = record.get("adjust")
-    return isinstance(adjust, dict) and adjust.get("status") in ("pending", "processing")
-
-
-class JumpGuard:
+class ClockJump:
     """Notices a wall clock that leapt ahead, so that one wrong moment expires nothing.
 
     The clock that it is compared with counts a suspended machine's time as well. After one
@@ -77,14 +71,14 @@ class JumpGuard:
         self._clock = clock
         self._before = (clock().timestamp(), _since_boot())
 
-    def leapt(self) -> bool:
+    def detected(self) -> bool:
         """Whether the clock leapt ahead since the last call."""
         now = (self._clock().timestamp(), _since_boot())
         ahead = (now[0] - self._before[0]) - (now[1] - self._before[1])
         self._before = now
-        if ahead > _JUMP:
+        if ahead > _JUMP_SECONDS:
             log.warning("the clock leapt ahead by %.0f s; this cleanup is left out", ahead)
-        return ahead > _JUMP
+        return ahead > _JUMP_SECONDS
 
 
 def _since_boot() -> float:

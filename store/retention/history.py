@@ -14,7 +14,7 @@ import orjson
 
 from store.clock import from_text, to_text
 from store.file.codec import encode_line
-from store.file.disk import replace_whole, sync_folder, write_all
+from store.file.disk import USUAL_MODE, mode_of, replace_whole, sync_folder, write_all
 from store.records.draft import Departure
 
 log = logging.getLogger(__name__)
@@ -22,32 +22,26 @@ log = logging.getLogger(__name__)
 NAME = "task_history.jsonl"
 RESTORED = "restored"
 """Stands for a task that came back, so that the history no longer keeps it away."""
-_DAY = timedelta(days=1)
 
 
-def _line(departure: Departure, now: datetime) -> bytes:
-    entry = {
-        "id": departure.task_id,
-        "left_at": to_text(now),
-        "left_because": departure.because,
-        "record": departure.record,
-    }
-    return encode_line(entry)
-
-
-def append(folder: Path, departures: Iterable[Departure], now: datetime, limit_mb: float) -> None:
+def append(
+    task_file: Path, departures: Iterable[Departure], now: datetime, limit_mb: float
+) -> None:
     """Appends a line for each departure and syncs; for the holder of the lock.
 
-    Starts a new file beyond ``limit_mb``. Raises OSError, then perhaps with a torn last line,
-    which readers skip and the next append closes off.
+    Starts a new file beyond ``limit_mb``, with the permissions of the task file. Raises OSError,
+    then perhaps with a torn last line, which readers skip and the next append closes off.
     """
-    data = b"".join(_line(departure, now) for departure in departures)
-    path = folder / NAME
+    data, left_at = b"", to_text(now)
+    for one in departures:
+        entry = {"id": one.task_id, "left_at": left_at, "left_because": one.because}
+        data += encode_line(entry | {"record": one.record})
+    folder, path = task_file.parent, task_file.with_name(NAME)
     with contextlib.suppress(FileNotFoundError):
         if path.lstat().st_size > limit_mb * 1e6:
             path.rename(_rotated(folder, now))
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o644)
+    descriptor = os.open(path, flags, mode_of(task_file) or USUAL_MODE)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -101,28 +95,20 @@ def ids(folder: Path) -> set[str]:
     return found
 
 
-def forget_old(folder: Path, days: float, now: datetime) -> int:
-    """Removes lines older than ``days``; for the holder of the lock. Returns how many."""
+def forget_old(folder: Path, days: float, now: datetime) -> None:
+    """Removes lines older than ``days``; for the holder of the lock. Raises OSError."""
     limit = now - timedelta(days=days)
-    removed = 0
     for path in files(folder):
-        first = _first_date(path)
-        if first is None or first > limit - _DAY:  # rewrite at most once a day
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        dates = [_date(line) for line in lines]
+        kept = [line for line, date in zip(lines, dates, strict=True) if not date or date >= limit]
+        if len(kept) == len(lines):
             continue
-        kept, dropped = [], 0
-        for line in path.read_bytes().splitlines(keepends=True):
-            date = _date(line)
-            if date is None or date >= limit:
-                kept.append(line)
-            else:
-                dropped += 1
-        if any(map(_date, kept)) or path.name == NAME:
+        if path.name == NAME or any(date and date >= limit for date in dates):
             replace_whole(path, b"".join(kept))
         else:
             path.unlink()
             sync_folder(folder)
-        removed += dropped
-    return removed
 
 
 def _date(line: bytes) -> datetime | None:
@@ -131,11 +117,3 @@ def _date(line: bytes) -> datetime | None:
     except ValueError:
         return None
     return from_text(entry.get("left_at")) if isinstance(entry, dict) else None
-
-
-def _first_date(path: Path) -> datetime | None:
-    try:
-        with path.open("rb") as lines:
-            return next((date for date in map(_date, lines) if date), None)
-    except FileNotFoundError:
-        return None

@@ -1,4 +1,4 @@
-"""What happens when the file is damaged or missing: nothing is overwritten, all is looked for."""
+"""Repairs a damaged or missing task file: it is kept, and tasks are recovered from every source."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from store.file.disk import TASK_FILE, sync_folder
-from store.model import PATH_KEYS, is_task_id
+from store.model import is_task_id
 from store.owners import NAME as OWNER
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ _LEFT_BY_A_CRASH = re.compile(
 )
 """Names of our own that mean nothing once they are old."""
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_IN_TASK_FOLDER = re.compile(r"(^|/)(uploads|results)/")
 _NEW = ".new"
 _linked: dict[Path, str] = {}
 """Where the links that an operator put in the place of a task folder led at first."""
@@ -47,7 +48,9 @@ def safe_path(outputs: Path, relative: object) -> Path | None:
         return None
     root = _absolute(outputs)
     given = Path(relative)
-    path = given if given.is_absolute() else root.parent / given
+    if not given.is_absolute() and given.parts[1:2] and given.parts[1] in TASK_FOLDERS:
+        given = root.joinpath(*given.parts[1:])  # whatever the outputs folder was called then
+    path = root.parent / given
     if ".." in path.parts or not path.is_relative_to(root) or path == root:
         return None
     step = root
@@ -133,16 +136,13 @@ def _absolute(outputs: Path) -> Path:
 
 
 def _named_elsewhere(outputs: Path, records: Mapping[str, Any]) -> set[Path]:
-    """The safe paths that records name outside their own folders (few, if any)."""
+    """The safe paths that records name in folders other than their own (few, if any)."""
     named = set()
     for task_id, record in records.items():
-        if not isinstance(record, Mapping):
-            continue
-        for key in PATH_KEYS:
-            value = record.get(key)
-            if not isinstance(value, str) or (is_task_id(task_id) and f"/{task_id}/" in value):
+        for value in record.values() if isinstance(record, Mapping) else ():
+            if not isinstance(value, str) or not _IN_TASK_FOLDER.search(value):
                 continue
-            path = safe_path(outputs, value)
+            path = None if f"/{task_id}/" in value else safe_path(outputs, value)
             if path:
                 named.add(path)
     return named

@@ -14,18 +14,18 @@ from store.file.view import View
 from store.model import Task, is_task, to_task
 from store.retention import history, task_files
 from store.settings import StoreSettings
-from store.tasks.reader import Tasks
+from store.tasks.reader import Reader
 
 log = logging.getLogger(__name__)
 
 
-def remove_files(outputs: Path, tasks: Tasks, records: Mapping[str, Any]) -> None:
+def remove_files(outputs: Path, reader: Reader, records: Mapping[str, Any]) -> None:
     """Removes the files of tasks that have left; what cannot be removed is logged, and found
     again by the next :func:`sweep`.
     """
     if not records:
         return
-    present = tasks.records()
+    present = reader.records()
     for task_id, record in records.items():
         if task_id in present:  # it was brought back meanwhile
             continue
@@ -42,12 +42,12 @@ def attempt(*steps: Callable[[], object]) -> str:
     for step in steps:
         try:
             step()
-        except (StoreError, OSError, TimeoutError) as error:
+        except (StoreError, OSError) as error:
             wrong.append(str(error))
     return f"the cleanup failed and is tried again: {'; '.join(wrong)}" if wrong else ""
 
 
-def sweep(view: View, tasks: Tasks, settings: StoreSettings) -> None:
+def sweep(view: View, reader: Reader, settings: StoreSettings) -> None:
     """Removes what is ours and no task names, unless the truth about the tasks cannot be read
     just now.
     """
@@ -56,7 +56,7 @@ def sweep(view: View, tasks: Tasks, settings: StoreSettings) -> None:
         return
     outputs = view.path.parent
     gone = history.ids(outputs)
-    removed = task_files.sweep(outputs, tasks.records(), gone, settings.orphan_hours)
+    removed = task_files.sweep(outputs, reader.records(), gone, settings.orphan_hours)
     if removed:
         log.info("cleanup: %d files or folders that no task names removed", len(removed))
 

@@ -2,72 +2,62 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from store.clock import Clock
 from store.commit.group_commit import GroupCommit
-from store.errors import StoreError
-from store.file.view import State, View
-from store.model import Record, Snapshot, Task, is_task, is_task_id, to_task
-from store.records.draft import Draft, Outdated, Patch
+from store.errors import NoSuchTask, StoreError
+from store.file.view import View
+from store.model import Form, Record, Snapshot, Task, is_task, is_task_id, to_task
+from store.records.draft import Draft, Patch
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
-class Tasks:
+class Reader:
     """What readers see: the file, with the changes on top that are not on the disk yet."""
 
-    def __init__(self, view: View, commit: GroupCommit, clock: Clock) -> None:
+    def __init__(self, view: View, commit: GroupCommit, form: Form, clock: Clock) -> None:
         self._view = view
         self._commit = commit
+        self._form = form
         self._clock = clock
         self._made: dict[str, tuple[Record, Task]] = {}
-        self._overlay: tuple[State, int, Mapping[str, Any]] | None = None
-        self._last: tuple[Mapping[str, Any], tuple[Task, ...], str | None] | None = None
-        self._ticking = threading.Lock()
-        self._changes: dict[Any, dict[str, Any]] = {}
+        self._overlay: tuple[Mapping[str, Any], tuple[Patch, ...], Mapping[str, Any]] | None = None
+        self._last: tuple[Mapping[str, Any], tuple[Task, ...], str] | None = None
 
     def records(self) -> Mapping[str, Any]:
         """Id → record, unsaved changes included."""
-        version = self._commit.version
-        state = self._view.now()
-        waiting = (*self._commit.kept, *self._commit.ticks.values())
+        waiting, saved = self._commit.waiting(), self._view.now().records
         if not waiting:
-            self._overlay = None
-            return state.records
+            return saved
         overlay = self._overlay
-        if overlay and overlay[0] is state and overlay[1] == version:
+        if overlay and overlay[0] is saved and overlay[1] == waiting:
             return overlay[2]
-        draft = Draft(dict(state.records), self._clock())
+        draft = Draft(dict(saved), self._clock(), self._form)
         for patch in waiting:
             try:
                 patch.apply(draft)
-            except (StoreError, Outdated):
+            except StoreError:
                 continue  # the commit says so when it comes to it
-        self._overlay = (state, version, draft.records)
+        self._overlay = (saved, waiting, draft.records)
         return draft.records
 
-    def tick(
-        self, key: Any, changes: Mapping[str, Any], patch: Callable[[Any, Mapping[str, Any]], Patch]
-    ) -> None:
-        """Adds changes that may be lost; those of one key are merged."""
-        with self._ticking:
-            alive = self._commit.ticks
-            self._changes = {k: v for k, v in self._changes.items() if k in alive}
-            self._changes[key] = merged = self._changes.get(key, {}) | dict(changes)
-            self._commit.tick(key, lambda _: patch(key, merged))
+    def record(self, task_id: str) -> Record:
+        """The record of a task; raises NoSuchTask."""
+        record: Record = self.records().get(task_id, {})
+        if not is_task(record):
+            raise NoSuchTask(f"there is no task {task_id}")
+        return record
 
     def task(self, task_id: str, record: Record) -> Task:
         """The task of a record."""
         made = self._made.get(task_id)
-        if made and made[0] is record:
-            return made[1]
-        task = to_task(task_id, record, made)
-        self._made[task_id] = (record, task)
-        return task
+        if made is None or made[0] is not record:
+            made = self._made[task_id] = (record, to_task(task_id, record))
+        return made[1]
 
     def snapshot(self) -> Snapshot:
         """All tasks, the ids of unsaved ones, and what is wrong with the file."""
@@ -81,21 +71,15 @@ class Tasks:
         kept = {patch.task_id for patch in self._commit.kept if patch.task_id}
         return Snapshot(last[1], frozenset(kept) | self._commit.unsynced, problems)
 
-    def _all(self, records: Mapping[str, Any]) -> tuple[tuple[Task, ...], str | None]:
-        tasks, unknown, named = [], [], []
-        for task_id, record in records.items():
-            if not is_task(record):
-                unknown.append(task_id)
-                continue
-            tasks.append(self.task(task_id, record))
-            if not is_task_id(task_id):
-                named.append(task_id)
-        if len(self._made) > 2 * len(tasks) + 100:
-            self._made = {t.id: self._made[t.id] for t in tasks if t.id in self._made}
+    def _all(self, records: Mapping[str, Any]) -> tuple[tuple[Task, ...], str]:
+        tasks = [self.task(key, record) for key, record in records.items() if is_task(record)]
         tasks.sort(key=lambda task: task.created_at or _FIRST)
-        said = []
-        if unknown:
-            said.append(f"no tasks, left as they are: {', '.join(unknown[:5])}")
-        if named:
-            said.append(f"ids that are no uuid4, never started: {', '.join(named[:5])}")
-        return tuple(tasks), "; ".join(said) or None
+        if len(self._made) > 2 * len(tasks) + 100:
+            self._made = {task.id: (records[task.id], task) for task in tasks}
+        unknown = [key for key, record in records.items() if not is_task(record)]
+        named = [task.id for task in tasks if not is_task_id(task.id)]
+        said = {
+            "no tasks, left as they are": unknown,
+            "ids that are no uuid4, never started": named,
+        }
+        return tuple(tasks), "; ".join(f"{k}: {', '.join(v[:5])}" for k, v in said.items() if v)

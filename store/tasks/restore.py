@@ -23,12 +23,8 @@ def restore(commit: GroupCommit, view: View, source: Path, *, replace: bool) -> 
     records = dict(reading.decoded.records) if reading.decoded else {}
     if not any(map(is_task, records.values())):
         raise ValueError(f"there are no tasks in {source}")
-    if replace:
-        present = look(view.path)
-        if present.content:
-            moment = f"{utc_now():%Y%m%dT%H%M%SZ}"
-            put_aside(view.path, present.content.raw, "replaced", moment)
-
+    if replace and (present := look(view.path).content):
+        put_aside(view.path, present.raw, "replaced", f"{utc_now():%Y%m%dT%H%M%SZ}")
     gone = ids(view.path.parent)
 
     def apply(draft: Draft) -> int:
@@ -36,7 +32,6 @@ def restore(commit: GroupCommit, view: View, source: Path, *, replace: bool) -> 
         draft.records = dict(records) if replace else draft.records | {k: records[k] for k in new}
         draft.changed = True
         draft.departures += [Departure(key, None, RESTORED) for key in new if key in gone]
-        draft.recount()
         return sum(is_task(records[key]) for key in (records if replace else new))
 
-    return int(commit.submit(Patch("restore", apply, keep=False)).answer)
+    return int(commit.submit(Patch("restore", apply)))

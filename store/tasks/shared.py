@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from pathlib import Path
-from types import ModuleType
 
-from store.model import Snapshot
+from store.model import Form, Snapshot
+from store.process import once
 from store.settings import StoreSettings
 from store.tasks.store import Store
 
-_KEEP = "_retrack_process_stores"
-_FRESH = threading.Lock()
 
-
-def _registry() -> tuple[dict[tuple[int, Path], Store], threading.Lock]:
-    # Streamlit forgets the modules whose source changed and runs them again. What must be once a
-    # process stands therefore in a module without source, which it never forgets.
-    keep = sys.modules.get(_KEEP)
-    if keep is None:
-        fresh = ModuleType(_KEEP)
-        fresh.stores, fresh.lock = {}, _FRESH  # type: ignore[attr-defined]
-        keep = sys.modules.setdefault(_KEEP, fresh)
-    return keep.stores, keep.lock
-
-
-def default_store(settings: StoreSettings | None = None) -> Store:
+def default_store(settings: StoreSettings | None = None, form: Form | None = None) -> Store:
     """This process's store of the folder in ``settings`` (of the environment without them).
 
-    Made once and never started here; the same one after a hot reload of the page's code.
+    Made once, with the ``form`` of the first call, and never started here; the same one after a
+    hot reload of the page's code. A forked child has its own.
     """
-    settings = settings or StoreSettings()
-    stores, lock = _registry()
-    key = (os.getpid(), Path(os.path.abspath(settings.outputs)))  # noqa: PTH100
-    with lock:
-        if key not in stores:
-            stores[key] = Store(settings)
-        return stores[key]
+    given = settings or StoreSettings()
+    return once(("store", given.outputs.absolute()), lambda: Store(given, form))
 
 
 def save_task_status() -> bool:

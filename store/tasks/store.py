@@ -7,27 +7,28 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 from store.clock import Clock, utc_now
 from store.commit.group_commit import GroupCommit
 from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
+from store.file import reserve
 from store.file.disk import TASK_FILE, remove_leftovers
+from store.file.suitable import complaint, explain
 from store.file.view import View
-from store.model import Record, Snapshot, Task, copied, is_task
-from store.owners import Liveness, Owner
+from store.model import ADJUST, FAILED, SUCCESS, TASK, Form, Snapshot, Task, copied, run_of
+from store.owners import Owners
 from store.records import patches
 from store.records.draft import Outdated, Patch
-from store.records.transitions import checked, fence, is_flat
+from store.records.transitions import checked, fence
 from store.retention import backup, details, expiry, history, task_files
 from store.settings import StoreSettings
 from store.tasks import departures
-from store.tasks.adjusting import Adjusting
-from store.tasks.reader import Tasks
+from store.tasks.reader import Reader
 from store.tasks.restore import restore
-from store.tasks.threads import Keeper
+from store.tasks.threads import UpkeepThreads
 
 log = logging.getLogger(__name__)
 
@@ -35,28 +36,36 @@ Changes = Mapping[str, Any]
 Change = Changes | Callable[[dict[str, Any]], Changes]
 
 
-class Store(Adjusting):
+class Store:
     """The tasks of one ``outputs`` folder; see the package's docstring for its promises.
 
-    Safe for threads; any number of processes may have one on the same folder. ``clock`` is for
-    tests.
+    Safe for threads; any number of processes may have one on the same folder. ``form`` says what
+    an application's records have besides; ``clock`` is for tests.
+
+    ``kind`` is the run that is meant: the task's own, or with ``ADJUST`` that which makes a success
+    once more (:meth:`request`). Both are claimed, updated, released, cancelled and restored alike.
     """
 
-    def __init__(self, settings: StoreSettings | None = None, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings | None = None,
+        form: Form | None = None,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
         self.settings = settings or StoreSettings()
-        self.path = Path(self.settings.outputs) / TASK_FILE
+        form = form or Form()
+        self.path = self.settings.outputs.absolute() / TASK_FILE
+        self._outputs = self.path.parent
         self._clock = clock
         self._view = View(self.path, self.settings.lock_timeout)
-        self._commit = GroupCommit(self.settings, self._view, clock)
-        self._owner = Owner(owners := self.path.parent / ".owners")
-        self._liveness = Liveness(owners, self.settings.stale_seconds, self._owner)
-        self._tasks = Tasks(self._view, self._commit, clock)
-        self._commit.prepare = self._tasks.task
-        self._guard = expiry.JumpGuard(clock)
-        self._claims = 0
-        self._counting = threading.Lock()
-        self._keeper: Keeper | None = None
-        self._started = False
+        self._commit = GroupCommit(self.settings, form, self._view, clock)
+        self._reader = Reader(self._view, self._commit, form, clock)
+        self._owners = Owners(self._outputs / ".owners")
+        self._clock_jump = expiry.ClockJump(clock)
+        self._next_cleanup = 0.0
+        self._upkeep: UpkeepThreads | None = None
+        self._starting = threading.Lock()
 
     # --- life
 
@@ -65,28 +74,32 @@ class Store(Adjusting):
 
         Never raises for the disk.
         """
-        with self._counting:
-            if self._started:
+        with self._starting:
+            if self._upkeep:
                 return self
-            self._started = True
+            self._upkeep = UpkeepThreads(
+                self,
+                {
+                    "store-prompt": (Store._keep_up, self.settings.tick_seconds),
+                    "store-cleanup": (Store._clean_up_when_due, self.settings.tick_seconds),
+                },
+            )
         self.load_task_status()
         self.cleanup_old_tasks()
         try:
             self.restore_orphans()
         except NotSaved as error:
             log.warning("interrupted tasks could not be restored yet: %s", error)
-        self._keeper = Keeper(self)
         return self
 
     def close(self) -> None:
         """Stops the threads, writes what is waiting, and gives up this process's claims' lock."""
-        if self._keeper:
-            self._keeper.stop()
-            self._keeper = None
-        self._started = False
+        if self._upkeep:
+            self._upkeep.stop()
+            self._upkeep = None
         self.save_task_status()
         self.back_up(anyway=True)
-        self._owner.drop()
+        self._owners.drop()
 
     def load_task_status(self) -> Snapshot:
         """Reads the file, puts a damaged one aside and goes on with what is whole in it.
@@ -94,14 +107,15 @@ class Store(Adjusting):
         Never raises for the file or the disk: what is wrong is logged and in the snapshot.
         """
         try:
-            if self.path.parent.exists():
+            if self._outputs.exists():
                 with self._commit.lock():
-                    remove_leftovers(self.path.parent)
+                    remove_leftovers(self._outputs)
             self._commit.flush(anyway=True)
-            self._liveness.remove_dead()
-        except (StoreError, OSError, TimeoutError) as error:
-            log.warning("the task file could not be loaded whole: %s", error)
-            self._view.problems["not_saved"] = str(error)
+            self._owners.remove_dead()
+            self._view.report("folder", complaint(self._outputs))
+        except (StoreError, OSError) as error:
+            self._view.report("not_saved", f"the task file was not loaded whole: {explain(error)}")
+            self._view.report("folder", complaint(self._outputs))
         return self.snapshot()
 
     def save_task_status(self) -> bool:
@@ -120,15 +134,6 @@ class Store(Adjusting):
     def flush(self) -> None:
         """Writes every change that waits in memory; raises NotSaved."""
         self._commit.flush()
-        while self._commit.outdated:
-            redo = self._commit.outdated.pop(0).redo
-            try:
-                if redo:
-                    redo()
-            except NotSaved:
-                raise
-            except StoreError as error:
-                log.warning("an unsaved change is void: %s", error)
 
     @property
     def has_unsaved(self) -> bool:
@@ -139,34 +144,32 @@ class Store(Adjusting):
 
     def snapshot(self) -> Snapshot:
         """All tasks at this moment, oldest first, without details. Cheap without a change."""
-        return self._tasks.snapshot()
+        return self._reader.snapshot()
 
     def get(self, task_id: str) -> Task | None:
         """One task with its details, None when there is no such."""
         try:
-            return details.whole(self.path.parent, self._tasks.task(task_id, self._record(task_id)))
+            return details.whole(self._outputs, self._task(task_id))
         except NoSuchTask:
             return None
 
     def history(self, days: float | None = None) -> tuple[Task, ...]:
         """Finished tasks that have left the file (in the last ``days``), oldest first.
 
-        ``extra`` has ``left_at`` and ``left_because`` (deleted, expired, capped).
+        ``extra`` has ``left_at`` and ``left_because`` (deleted, expired).
         """
         since = self._clock() - timedelta(days=days) if days is not None else None
-        return departures.departed(self.path.parent, self._tasks.records(), since)
+        return departures.departed(self._outputs, self._reader.records(), since)
 
     def safe_path(self, relative: str | None) -> Path | None:
         """The file that a path of a task names, None unless it lies inside ``outputs/``."""
-        return task_files.safe_path(self.path.parent, relative)
+        return task_files.safe_path(self._outputs, relative)
 
     # --- changing
 
     def create(self, fields: Changes | None = None, task_id: str | None = None) -> Task:
         """Hands in a pending task. Raises BadPatch, WrongState (the id is taken), NotSaved."""
-        task_id = task_id or str(uuid.uuid4())
-        patches.require_id(task_id)
-        return self._do(patches.create(task_id, checked(fields or {})))
+        return self._do(patches.create(task_id or str(uuid.uuid4()), checked(fields or {})))
 
     def update(
         self,
@@ -176,77 +179,125 @@ class Store(Adjusting):
         owner: str | None = None,
         attempt: int | None = None,
         durable: bool = True,
+        kind: str = TASK,
     ) -> Task:
-        """Changes keys of a task and returns it once the change is on the disk.
+        """Changes keys of a run and returns its task once the change is on the disk.
 
         ``patch`` is a mapping (None takes a key away), or a function of a copy of the record that
         returns one. The function runs without any lock, and again when the record changed
         meanwhile, so it must be free of side effects. With ``owner`` and ``attempt`` (those of
-        the task that :meth:`claim` gave) anything but that very run raises Fenced.
+        the run that :meth:`claim` gave) anything but that very run raises Fenced.
 
         ``durable=False`` is for progress: the change is seen at once in this process, rides
         along with the next write (after ``tick_seconds`` at the latest), and may be lost by a
         crash; it never overtakes, or outlives, a durable one.
 
-        Raises NoSuchTask, Fenced, WrongState, BadPatch, and NotSaved (kept and tried again).
+        Raises NoSuchTask, Fenced, WrongState, BadPatch, and NotSaved. The end of a run (a status of
+        success or failed, with its owner) stays in memory then, and is tried again.
         """
+        fenced = (owner, attempt)
         if not durable:
-            return self._tick(task_id, patch, owner, attempt)
-        if type(patch) is dict and is_flat(patch):
-            return self._do(patches.Update(task_id, patch.copy(), owner, attempt))
+            return self._tick(task_id, patch, fenced, kind)
         if not callable(patch):
-            return self._do(patches.Update(task_id, checked(patch), owner, attempt))
+            return self._do(patches.update(task_id, checked(patch), fenced, kind))
         deadline = time.monotonic() + self.settings.lock_timeout
-        while True:
-            record = self._record(task_id)
-            fence(record, owner, attempt)
+        while time.monotonic() < deadline:
+            record = self._reader.record(task_id)
+            fence(run_of(record, kind), *fenced)
             changes = checked(patch(copied(record)))
-
-            def redo() -> Task:
-                return self.update(task_id, patch, owner=owner, attempt=attempt)
-
             try:
-                return self._do(patches.update_if(task_id, changes, owner, attempt, record, redo))
+                return self._do(patches.update(task_id, changes, fenced, kind, record))
             except Outdated:
-                if time.monotonic() > deadline:
-                    raise NotSaved(f"task {task_id} kept changing; nothing was written") from None
+                continue
+        raise NotSaved(f"task {task_id} kept changing; nothing was written")
 
-    def _tick(self, task_id: str, patch: Change, owner: str | None, attempt: int | None) -> Task:
-        if callable(patch):
+    def _tick(self, task_id: str, changes: Change, fenced: patches.Fence, kind: str) -> Task:
+        if callable(changes):
             raise BadPatch("durable=False takes a mapping, not a function")
-        changes = checked(patch)
-        if "status" in changes:
+        given = checked(changes)
+        if "status" in given:
             raise BadPatch("a status is never written with durable=False")
-        fence(self._record(task_id), owner, attempt)
-        self._tasks.tick((task_id, owner, attempt), changes, self._update_patch)
-        return self._tasks.task(task_id, self._record(task_id))
+        fence(run_of(self._reader.record(task_id), kind), *fenced)
 
-    @staticmethod
-    def _update_patch(key: tuple[str, str | None, int | None], changes: Changes) -> Patch:
-        return patches.Update(key[0], dict(changes), key[1], key[2])
+        def combine(before: Patch | None) -> Patch:
+            earlier = before.changes if before else {}
+            return patches.update(task_id, {**earlier, **given}, fenced, kind)
 
-    def claim(self) -> Task | None:
-        """The oldest pending task that is due, now processing under this process's owner.
+        self._commit.tick((task_id, kind, fenced), combine)
+        return self._task(task_id)
 
-        ``attempts`` is counted and saved before the task is handed out. ``task.owner`` and
-        ``task.attempts`` name this run. Raises NotSaved; then nothing is claimed.
+    def claim(self, kind: str = TASK) -> Task | None:
+        """The task whose run has waited longest and is due, now under this process's owner.
+
+        ``attempts`` is counted and saved before the task is handed out. The run's ``owner`` and
+        ``attempts`` (those of ``task``, or of ``task.adjust``) name it. Raises NotSaved; then
+        nothing is claimed.
         """
-        if patches.oldest_due(self._tasks.records(), self.settings, self._clock()) is None:
+        now = self._clock()
+        if patches.find_due(self._reader.records(), kind, self.settings, now) is None:
             return None
-        return self._answer(patches.claim(self._token(), self.settings))
+        try:
+            token = self._owners.token()
+        except OSError as error:
+            raise NotSaved(f"this process's lock was not taken: {explain(error)}") from error
+        answer = self._commit.submit(patches.claim(kind, token, self.settings))
+        return details.whole(self._outputs, self._reader.task(*answer)) if answer else None
 
-    def release(self, task_id: str, *, attempt: int, owner: str | None = None) -> Task:
+    def request(self, task_id: str, fields: Changes) -> Task:
+        """Asks for a success to be made once more (a run of the kind ``ADJUST``, which has
+        ``fields``); the task stays a success. Takes the place of an earlier request, waiting or
+        under way.
+
+        Raises WrongState unless the task is a success; NoSuchTask, BadPatch, NotSaved.
+        """
+        return self._do(patches.request(task_id, checked(fields)))
+
+    def finish(
+        self,
+        task_id: str,
+        changes: Changes,
+        *,
+        owner: str | None = None,
+        attempt: int | None = None,
+        kind: str = TASK,
+    ) -> Task:
+        """Ends a run that worked, with ``changes`` to the task: it is a success, or a success
+        with one revision more. Raises as :meth:`update` does.
+        """
+        if kind == ADJUST:
+            return self._do(patches.finish_adjustment(task_id, checked(changes), (owner, attempt)))
+        return self.update(task_id, {**changes, "status": SUCCESS}, owner=owner, attempt=attempt)
+
+    def fail(
+        self,
+        task_id: str,
+        changes: Changes,
+        *,
+        owner: str | None = None,
+        attempt: int | None = None,
+        kind: str = TASK,
+    ) -> Task:
+        """Ends a run that did not work, with ``changes`` to it (its ``reason``); a task that was to
+        be made once more stays a success. Raises as :meth:`update` does.
+        """
+        failed = {**changes, "status": FAILED}
+        return self.update(task_id, failed, owner=owner, attempt=attempt, kind=kind)
+
+    def release(
+        self, task_id: str, *, attempt: int, owner: str | None = None, kind: str = TASK
+    ) -> Task:
         """Gives a claim of this process back (an orderly shutdown): pending, not counted.
 
         With a cancel requested it becomes failed/cancelled. Raises Fenced, NoSuchTask, NotSaved.
         """
-        return self._do(patches.release(task_id, owner or self._owner.name, attempt))
+        fenced = (owner or self._owners.name, attempt)
+        return self._do(patches.release(task_id, kind, fenced))
 
-    def cancel(self, task_id: str) -> Task:
-        """A pending task becomes failed/cancelled; a processing one gets ``cancel_requested``,
+    def cancel(self, task_id: str, kind: str = TASK) -> Task:
+        """A pending run becomes failed/cancelled; a processing one gets ``cancel_requested``,
         for the runner of whichever process owns it; a finished one stays as it is.
         """
-        return self._do(patches.cancel(task_id))
+        return self._do(patches.cancel(task_id, kind))
 
     def retry(self, task_id: str) -> Task:
         """A failed task becomes pending, with no attempts; raises WrongState for any other."""
@@ -254,16 +305,15 @@ class Store(Adjusting):
 
     def delete(self, task_id: str) -> None:
         """Removes a task and its files; raises WrongState while someone is processing it."""
-        record = self._commit.submit(patches.delete(task_id, self._liveness.alive)).answer
-        departures.remove_files(self.path.parent, self._tasks, {task_id: record})
+        record = self._commit.submit(patches.delete(task_id, self._owners.alive))
+        departures.remove_files(self._outputs, self._reader, {task_id: record})
 
     def restore_orphans(self) -> int:
-        """Makes tasks whose owner is dead pending again (failed/interrupted after
-        ``max_attempts``), and adjustments likewise; returns how many. Raises NotSaved."""
-        if not patches.orphans(self._tasks.records(), self._liveness.alive):
+        """Makes runs whose owner is dead pending again (failed/interrupted after
+        ``max_attempts``); returns how many. Raises NotSaved."""
+        if not patches.orphans(self._reader.records(), self._owners.alive):
             return 0
-        patch = patches.restore(self._liveness.alive, self.settings)
-        count = int(self._commit.submit(patch).answer)
+        count = int(self._commit.submit(patches.restore(self._owners.alive, self.settings)))
         if count:
             log.warning("%d interrupted tasks were restored", count)
         return count
@@ -274,35 +324,28 @@ class Store(Adjusting):
         """Removes tasks finished more than ``keep_hours`` ago with their files, files of ours that
         no task names, and old history; returns how many tasks. Never raises.
         """
-        if self._guard.leapt():
+        self._next_cleanup = time.monotonic() + self.settings.cleanup_seconds
+        if self._clock_jump.detected():
             return 0
         old: list[str] = []
         failures = departures.attempt(
             lambda: old.extend(self._remove_old()),
-            lambda: departures.sweep(self._view, self._tasks, self.settings),
+            lambda: departures.sweep(self._view, self._reader, self.settings),
             self._forget_history,
         )
         self._view.report("cleanup", failures)
         return len(old)
 
     def _remove_old(self) -> dict[str, Any]:
-        patch = Patch("cleanup", lambda d: expiry.remove_old(d, self.settings), keep=False)
-        old: dict[str, Any] = self._commit.submit(patch).answer if self.path.exists() else {}
-        departures.remove_files(self.path.parent, self._tasks, old)
+        patch = Patch("cleanup", lambda draft: expiry.remove_old(draft, self.settings))
+        old: dict[str, Any] = self._commit.submit(patch) if self.path.exists() else {}
+        departures.remove_files(self._outputs, self._reader, old)
         log.info("cleanup: %d tasks older than %g h removed", len(old), self.settings.keep_hours)
         return old
 
     def _forget_history(self) -> None:
         with self._commit.lock():
-            history.forget_old(self.path.parent, self.settings.history_days, self._clock())
-
-    def remove_departed_files(self) -> None:
-        """Removes the files of tasks that have left the file, by the size cap for instance."""
-        if self._commit.left:
-            left = self._commit.take_left()
-            departures.remove_files(
-                self.path.parent, self._tasks, {task_id: {} for task_id in left}
-            )
+            history.forget_old(self._outputs, self.settings.history_days, self._clock())
 
     def restore_from(self, source: Path, *, replace: bool = False) -> int:
         """See :func:`store.tasks.restore.restore`."""
@@ -310,45 +353,30 @@ class Store(Adjusting):
 
     def back_up(self, *, anyway: bool = False) -> None:
         """Renews ``.bak`` and the daily copy when they are due; never raises."""
+        seconds = 0.0 if anyway else self.settings.backup_seconds
         try:
-            if backup.is_due(self.path, 0 if anyway else self.settings.backup_seconds, time.time()):
-                backup.copy_last_good(self.path)
-            backup.daily(self.path, self.settings.backup_days, self._clock())
-        except OSError as error:
-            log.warning("the copy of the task file could not be made: %s", error)
+            backup.renew(self.path, seconds, self.settings.backup_days, self._clock())
+        except (OSError, ValueError) as error:
+            log.warning("the task file's copy was not made: %s", explain(error))
 
-    def beat(self) -> None:
-        """Shows other machines that this process lives; never raises."""
+    def _keep_up(self) -> None:
         try:
-            self._owner.beat()
-        except OSError as error:
-            log.warning("no sign of life could be given: %s", error)
+            self._commit.flush()
+        finally:
+            self.back_up()
+            try:
+                reserve.keep(self.path)
+            except OSError as error:
+                log.debug("no space could be set aside for the task file: %s", error)
+
+    def _clean_up_when_due(self) -> None:
+        if time.monotonic() >= self._next_cleanup:
+            self.cleanup_old_tasks()
 
     # --- inside
 
-    def _now(self) -> datetime:
-        return self._clock()
-
-    def _record(self, task_id: str) -> Record:
-        record: Record = self._tasks.records().get(task_id, {})
-        if not is_task(record):
-            raise NoSuchTask(f"there is no task {task_id}")
-        return record
+    def _task(self, task_id: str) -> Task:
+        return self._reader.task(task_id, self._reader.record(task_id))
 
     def _do(self, patch: Patch) -> Task:
-        ticket = self._commit.submit(patch)
-        assert patch.task_id is not None  # noqa: S101 - for the type checker
-        return ticket.task or self._tasks.task(patch.task_id, ticket.answer)
-
-    def _answer(self, patch: Patch) -> Task | None:
-        answer = self._commit.submit(patch).answer
-        return details.whole(self.path.parent, self._tasks.task(*answer)) if answer else None
-
-    def _token(self) -> str:
-        try:
-            self._owner.hold()
-        except OSError as error:
-            raise NotSaved(f"this process's lock could not be taken: {error}") from error
-        with self._counting:
-            self._claims += 1
-            return f"{self._owner.name}/{self._claims}"
+        return self._reader.task(str(patch.task_id), self._commit.submit(patch))

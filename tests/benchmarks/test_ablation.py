@@ -122,7 +122,7 @@ def test_a_rule_is_left_out_where_it_fired(tmp_path: Path) -> None:
     case = Case("develop-part-0", "part", dance, song, sounds.RATE, (truth,))
     rules = [
         rule("modular.placing.placed[short takes]"),
-        rule("judge.missed"),
+        rule("judge.takes_only_other_found"),
         rule("shared.whole_dance.REPLACE_RATIO"),
     ]
     lines = list(ablate.lines_of(case, rules, Counter({r.name: 5 for r in rules})))
@@ -136,7 +136,7 @@ def test_a_rule_is_left_out_where_it_fired(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(line, default=float) + "\n" for line in lines))
     table = ablate.report(ablate.read([file]))
     assert "| modular.placing.placed[short takes] | 1 | 1 |" in table
-    assert "| judge.missed | 0 | 0 |" in table
+    assert "| judge.takes_only_other_found | 0 | 0 |" in table
 
 
 def test_draws_come_in_turn_and_in_parts() -> None:

@@ -83,7 +83,11 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
 ) -> None:
     page = opened("")
     sent: list[bytes | str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+
+    def keep(frame: bytes | str) -> None:
+        sent.append(frame)
+
+    page.on("websocket", lambda socket: socket.on("framesent", keep))
     page.reload()
     page.get_by_role("radio", name="Adjust").click()
     wait_sound(page)

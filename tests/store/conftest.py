@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from store import Store, StoreSettings
+from store import Form, Store, StoreSettings, Task
 
 Make = Callable[..., Store]
+FORM = Form(
+    keys=("modular_output", "v2_output"),
+    of_run=("stage",),
+    of_result=("v2_status",),
+    message=lambda record: f"这是{record['status']} {record.get('v2_output') or ''}".strip(),
+)
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def make(outputs: Path) -> Iterator[Make]:
             "backoff_seconds": 0.0,
             "lock_timeout": 3.0,
         } | changes
-        store = Store(StoreSettings(**values), **({"clock": clock} if clock else {}))
+        store = Store(StoreSettings(**values), FORM, **({"clock": clock} if clock else {}))
         made.append(store)
         return store
 
@@ -40,6 +46,11 @@ def make(outputs: Path) -> Iterator[Make]:
 @pytest.fixture
 def store(make: Make) -> Store:
     return make()
+
+
+def value(task: Task, key: str) -> Any:
+    """A key that is the application's own."""
+    return task.extra.get(key)
 
 
 def new_id() -> str:

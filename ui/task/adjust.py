@@ -142,7 +142,10 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     result = _ADJUST(
         key=key_of(task, "player"),
         data={
-            "words": {name: t(f"adjust.{name}") for name in WORDS},
+            "words": {
+                **{name: t(f"adjust.{name}") for name in WORDS},
+                "no_sound": t("compare.no_sound"),
+            },
             "picture": playable.url(service, viewer, task, picture),
             "sound": playable.url(service, viewer, task, song_file),
             "song": song,
@@ -176,9 +179,8 @@ def request(service: Service, viewer: Viewer, task_id: str, options: Mapping[str
         return
     planned = any(one.plan for one in task.variants.values())
     try:
-        service.store.request_adjustment(
-            task_id, dict(options) if planned else {**task.options, **options}
-        )
+        asked = dict(options) if planned else {**task.options, **options}
+        service.store.request(task_id, {"options": asked})
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return

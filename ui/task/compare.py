@@ -26,7 +26,7 @@ ALIKE_MS = 2.0
 TRACKS = ("original", *BEST_FIRST)
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
-    "at",
+    "at", "no_sound",
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ MIN_SIGMAS = 4.0
 MAX_GAIN_VARIANCE = 0.3
 """A gain with a larger relative variance is unknown."""
 MIN_CELLS = 8
-"""Known cells from which a share is told."""
+"""Known cells from which there is a share."""
 
 WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""

@@ -2,7 +2,7 @@
 
 A line is ``reference_frame = dance_frame * (1 + drift) + lag``. It is fitted first around
 the place where it was found, then over twice as much, and so on: the longer the stretch,
-the finer the drift has to be known, and the stretch before has just told it.
+the finer the drift has to be known, and the stretch before has just given it.
 """
 
 from __future__ import annotations

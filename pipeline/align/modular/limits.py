@@ -1,11 +1,11 @@
-"""What a take's limits are told from: the dance compared with the reference through the room.
+"""The evidence for a take's limits: the dance compared with the reference through the room.
 
-With the line known, the dance is compared with the reference as heard through the room (a
+With the line known, the dance is compared with the reference through the room response (a
 transfer function estimated inside the take), in frames of an eighth of a second. Each frame
 says how much likelier its sound is if the music plays than if it does not: the log ratio of
 two Gaussian likelihoods (the matched filter; Kay, "Fundamentals of Statistical Signal
 Processing: Detection Theory", 1998, chapter 4). Where the reference is silent or far below the
-noise, that is nothing, and where it should be heard and is not, it speaks against. Where the
+noise, that is nothing, and where it should be present and is not, it speaks against. Where the
 limit then lies is ``shared/change_point``.
 """
 
@@ -44,8 +44,8 @@ INDEPENDENT_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
 eight times, windowed bins half of it."""
 INSTEAD_RATIO, UNLIKE_COHERENCE = 0.1, 0.25
-"""A frame in which other sound plays instead of the music: power relative to what should be heard
-from which there is sound, and coherence up to which it is another."""
+"""A frame in which other sound plays instead of the music: power relative to what is expected from
+which there is sound, and coherence up to which it is another."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RoomModel:
         self, span: tuple[float, float], ends: tuple[float, float]
     ) -> tuple[float, float]:
         """A take's limits after following its line outwards: once the line is exact, the waveform
-        through the room tells in single seconds whether the music still plays on it, where
+        through the room shows in single seconds whether the music still plays on it, where
         features were too noisy for that."""
         start, stop = max(sum(span) / 2 - 5.0, span[0]), min(sum(span) / 2 + 5.0, span[1])
         room = transfer(*self.spectra(start, max(int((stop - start) / HOP_SECONDS), 1)))
@@ -98,9 +98,9 @@ class RoomModel:
             start, max(int((stop - start) / (2 * HOP_SECONDS)), 1), 2 * HOP_SECONDS
         )
         room = transfer(here, there)
-        heard = there * room
-        rest = np.median(np.square(np.abs(here - heard)), axis=0)
-        usual = float(np.median(likeness(here, heard)))
+        expected = there * room
+        rest = np.median(np.square(np.abs(here - expected)), axis=0)
+        usual = float(np.median(likeness(here, expected)))
 
         def look(low: float, high: float) -> Balance | None:
             if usual < MIN_COHERENCE:
@@ -115,12 +115,12 @@ class RoomModel:
         Each bin's noise is at least ``hiss``, and else what is there: a clap says little.
         """
         here, there = self.spectra(start, max(int((stop - start) / HOP_SECONDS + 1e-6) + 1, 1))
-        heard = there * room
-        own, other = np.square(np.abs(here)), np.square(np.abs(heard))
-        ratio = (2 * np.real(here * np.conj(heard)) - other) / ((own + other) / 2 + hiss)
+        expected = there * room
+        own, other = np.square(np.abs(here)), np.square(np.abs(expected))
+        ratio = (2 * np.real(here * np.conj(expected)) - other) / ((own + other) / 2 + hiss)
         nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
         sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
-        instead = sounding & (likeness(here, heard) < UNLIKE_COHERENCE)
+        instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
         return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
 
 
@@ -133,8 +133,8 @@ def transfer(here: Array, there: Array) -> Array:
     return result
 
 
-def likeness(here: Array, heard: Array) -> Array:
+def likeness(here: Array, expected: Array) -> Array:
     """Coherence of each frame of two spectra ``(frames, bins)``, -1 to 1."""
-    top = np.real(here * np.conj(heard)).sum(axis=1)
-    own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, heard))
+    top = np.real(here * np.conj(expected)).sum(axis=1)
+    own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, expected))
     return np.asarray(top / np.sqrt(own * other + 1e-12), np.float32)

@@ -72,7 +72,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     segments: list[Segment] = []
     errors: list[tuple[float, float]] = []
     missing: list[float | None] = []
-    told: frozenset[float] = frozenset()
+    sharp_limits: frozenset[float] = frozenset()
     for index, take in enumerate(kept):
         rough = placing.segment_of(take, None, pair.speed, pitch_moved=False)
         exact = None if pair.stretched else placing.placed(pair, rough)
@@ -90,9 +90,9 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
             segments.append(segment)
             said = placing.missing_in(pair, segment)
             missing.append(said)
-            # In another mix much is not heard within a take, and says nothing of its limits.
+            # In another mix much is missing within a take, which says nothing of its limits.
             if said is not None and said <= WHOLE_SHARE:
-                told |= sharp
+                sharp_limits |= sharp
         errors.append(placing.error_of(pair, take, exact))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
@@ -115,7 +115,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         candidates=candidates if main.ambiguous else candidates[1:],
         error_ms=max(stated for _, stated in errors),
         evidence=replace(main.evidence, details=details),
-        told=told,
+        sharp_limits=sharp_limits,
         score=main.score,
         weight=float(total),
         confidence_cap=cap,

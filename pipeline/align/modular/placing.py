@@ -31,17 +31,12 @@ def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bo
     line = LineMap(float(take.line.lag) / FRAMES_PER_SECOND, float(speed * (1 + take.line.drift)))
     if exact is not None:
         line = exact.line
-    return Segment(
-        take.start / per_second,
-        take.stop / per_second,
-        line.offset,
-        line.speed,
-        pitch_moved=pitch_moved,
-    )
+    start, stop = take.start / per_second, take.stop / per_second
+    return Segment(start, stop, line.offset, line.speed, pitch_moved=pitch_moved)
 
 
 def placed(pair: FramedPair, rough: Segment) -> Exact | None:
-    """The exact line of a take. A short one tells its drift badly: there the line without
+    """The exact line of a take. A short one shows its drift badly: there the line without
     drift through its middle is taken unless another is clearly better."""
     start, stop = rough.dance_start, rough.dance_end
     exact = refine(pair.on(rough.line), start, stop, slack=4e-4)
@@ -118,7 +113,7 @@ def limited(
 
 
 def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[Track]:
-    """The lines of long takes with the drift that waveforms tell, and their evidence anew.
+    """The lines of long takes with the drift that waveforms show, and their evidence anew.
 
     A drift that is off by 100 millionths loses the line a minute further on, where a repeat of
     the song then looks better.
@@ -138,10 +133,10 @@ def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[T
 
 
 def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[Take], list[Take]]:
-    """The takes, and those of them in which all of the reference is heard.
+    """The takes, and those of them in which nothing of the reference is missing.
 
     Where there are such, others that lack much of the reference are left out: however long an
-    echo of a repetitive song is, a short take in which all is heard is better evidence.
+    echo of a repetitive song is, a short take in which nothing is missing is better evidence.
     """
     missing: list[float | None] = []
     for take in takes:
@@ -160,5 +155,5 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
 
 
 def missing_in(pair: FramedPair, segment: Segment) -> float | None:
-    """The share of the music that is missing in a segment, at least; None if nothing tells."""
+    """The share of the music that is missing in a segment, at least; None if it is unknown."""
     return missing_share(pair.on(segment.line), segment.dance_start, segment.dance_end)

@@ -126,7 +126,7 @@ def gains_of(lines: list[Track]) -> Array:
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
     relative = np.clip(seconds / scale, -0.5, 1.5) - HOLDS_SHARE
     nats = np.minimum(scale * scale, 4.0)
-    # Lines that hold together are told apart by their evidence alone, not by their scales.
+    # Lines that hold together are distinguished by their evidence alone, not by their scales.
     together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
     standing = np.clip(smooth / most, 0.0, 1.0) ** 2
     own = relative * nats
@@ -164,7 +164,7 @@ def find_takes(dance: FeatureFrames, reference: FeatureFrames, lines: list[Track
 
 def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ()) -> list[Take]:
     """The takes that are no echoes of a repetitive song, in the order of the dance; in ``certain``
-    ones all of the reference is heard."""
+    ones nothing of the reference is missing."""
     frames = pair.dance_frames, pair.reference_frames
     seconds = FRAMES_PER_SECOND * pair.speed
 

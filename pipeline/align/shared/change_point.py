@@ -51,7 +51,7 @@ class Limit:
     time: float
     """Seconds of the dance."""
     sharp: bool
-    """Whether the sound tells it, and not what is likely beforehand."""
+    """Whether the sound shows it, and not only what is likely beforehand."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Following:
     usual_seconds: float
     """Seconds in the middle of the take that tell what is usual."""
     min_usual: float
-    """Usual evidence below which nothing is told."""
+    """Usual evidence below which the line is not followed."""
     against_share: float
     """Share of what is usual below which a second speaks against the line."""
 
@@ -83,7 +83,7 @@ class Balance:
 
 
 Look = Callable[[float, float], Balance | None]
-"""The balance between two dance times (seconds); None where it cannot be told."""
+"""The balance between two dance times (seconds); None where it is unknown."""
 
 
 def find_limits(
@@ -93,7 +93,7 @@ def find_limits(
     ends: tuple[float, float],
     free: tuple[float, float] = EVERYWHERE,
 ) -> tuple[Limit, Limit]:
-    """Exact limits of a take near rough ones (``span``); the rough ones where nothing tells them.
+    """Exact limits of a take near rough ones (``span``); the rough ones where there is no evidence.
 
     ``learn(rough, into)``: a look at the balance, after learning what is usual on the way from a
     rough limit to ``into`` seconds later, which is ``inside`` seconds into the take at most.

@@ -45,7 +45,7 @@ class RoughTake:
     usual: float
     """Mean evidence of its frames."""
     certain: bool = False
-    """Whether all of the reference is heard in it."""
+    """Whether nothing of the reference is missing in it."""
 
 
 def without_echoes(
@@ -53,9 +53,9 @@ def without_echoes(
 ) -> list[int]:
     """Which takes are no echoes.
 
-    The strongest is none, but those in which all of the reference is heard come first; and such a
-    one apart from the others is none either, since noise may hide the pause. ``alike(i, j)``: does
-    the line of take ``i`` also fit where take ``j`` is, or the other way round?
+    The strongest is none, but those in which nothing of the reference is missing come first; and
+    such a one apart from the others is none either, since noise may hide the pause. ``alike(i, j)``
+    says whether the line of take ``i`` also fits where take ``j`` is, or the other way round.
     """
     level = levels(dance) if len(takes) > 1 else np.zeros(0, np.float32)
 
@@ -88,7 +88,7 @@ def odd_share(gain: Doubles, variance: Doubles) -> float:
     """The share of cells whose gain is not 1, at least, 0 to 1.
 
     ``gain``: relative to the usual one of the cell's band; ``variance``: its squared standard
-    error. What chance explains is taken off, and one standard error, so that what cannot be told
+    error. What chance explains is taken off, and one standard error, so that what is unknown
     raises no doubt.
     """
     spread = variance + 0.02

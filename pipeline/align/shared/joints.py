@@ -170,7 +170,7 @@ def _moment(
 
 
 def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> bool:
-    """Whether the music is heard beyond the limit, but not on the segment's line."""
+    """Whether the music goes on beyond the limit, but not on the segment's line."""
     start, stop = segment.dance_start, segment.dance_end
     if before:
         outside = (max(0.0, start - LOOK_SECONDS), start)

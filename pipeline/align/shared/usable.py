@@ -64,8 +64,8 @@ def describe_sound(dance: Sound) -> SoundReport:
     wind = np.array(rumbling)[loud]
     if float(wind.mean()) > RUMBLING_SHARE:
         text = (
-            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble below {RUMBLE_HZ:.0f} Hz "
-            f"({mean:.0f} dB of full scale)"
+            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble "
+            f"below {RUMBLE_HZ:.0f} Hz ({mean:.0f} dB of full scale)"
         )
         return SoundReport(reasons.NO_SHARED_MUSIC, text)
     text = f"sound from {first:.0f} s to {last:.0f} s at {mean:.0f} dB of full scale"

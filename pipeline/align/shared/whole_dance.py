@@ -148,7 +148,7 @@ class Estimator:
                     answer,
                     segments=(*answer.segments, *found),
                     confidence=min(answer.confidence, piece.confidence),
-                    told=answer.told | {time + low for time in piece.told},
+                    sharp_limits=answer.sharp_limits | {time + low for time in piece.sharp_limits},
                 )
         return answer
 

@@ -177,7 +177,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     best: tuple[float, float, float, list[Share], Evidence] | None = None
     errors: list[float] = []
     missing: list[float | None] = []
-    total, told = 0.0, set[float]()
+    total, sharp_limits = 0.0, set[float]()
     for index, take in enumerate(takes):
         segment, exact, sharp = placed(pair, take, free_span(takes, index, pair.speed))
         locked = exact.height >= LOCKED_SIGMAS
@@ -194,7 +194,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         if not deep and others and others[0][1] > BETTER_RATIO:
             continue
         segments.append(segment)
-        told |= sharp
+        sharp_limits |= sharp
         missing += [lack] if locked else []
         total += take.score * float(np.sqrt(take.stop - take.start))
         errors.append(error_of(pair, take, exact))
@@ -225,7 +225,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         candidates=candidates if ambiguous else candidates[1:],
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
-        told=frozenset(told),
+        sharp_limits=frozenset(sharp_limits),
         score=score,
         weight=total,
         confidence_cap=cap,

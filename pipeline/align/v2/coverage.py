@@ -1,6 +1,6 @@
 """Does the reference explain the dance on a line everywhere, or only where a loop is shared?
 
-Windows of a second are regressed on the reference as heard through the room: in each band the
+Windows of a second are regressed on the reference through the room response: in each band the
 cross spectrum over the auto spectrum is a gain, with a standard error that holds whatever the
 noise is like (White, "A heteroskedasticity-consistent covariance matrix estimator",
 Econometrica 1980). In the right place all gains are alike. Where two parts of a song share a
@@ -29,11 +29,11 @@ RESPONSE_SECONDS = (0.010, 0.100)
 MERGED_WINDOWS = (1, 4, 8)
 """Windows taken together."""
 MIN_SIGMAS = 4.0
-"""Deviations by which a band has to be heard."""
+"""Deviations by which a band has to be present."""
 MAX_GAIN_VARIANCE = 0.3
 """Relative variance of a gain that tells nothing."""
 MIN_CELLS = 8
-"""Known cells from which a share is told."""
+"""Known cells from which there is a share."""
 WHOLE_SHARE = 0.04
 """Up to this share nothing is missing."""
 LACK = Ramp((0.08, 0.15), (1.0, 0.5))
@@ -71,7 +71,7 @@ def cross_and_auto(pair: Pair, times: Array) -> tuple[Complex, Complex]:
 
 
 def through_room(own: Complex, other: Complex, rate: int) -> Complex:
-    """The reference's spectra as heard in the dance, by an impulse response of limited length."""
+    """The reference's spectra through the room, by an impulse response of limited length."""
     power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
     weight = 1 / (power + 0.05 * power.mean() + 1e-12)
     auto = (np.square(np.abs(other)) * weight).sum(axis=0)
@@ -86,7 +86,7 @@ def through_room(own: Complex, other: Complex, rate: int) -> Complex:
 def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     """The share of the reference, 0 to 1, that a line promises and the dance surely lacks.
 
-    None where that cannot be told: a very short stretch, or deep noise.
+    None where that is unknown: a very short stretch, or deep noise.
     """
     span = stop - start - WINDOW_SECONDS
     if span < WINDOW_SECONDS:
@@ -94,9 +94,9 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     number = int(min(span / (WINDOW_SECONDS / 2) + 1, MAX_WINDOWS))
     times = (start + np.linspace(0, span, number)).astype(np.float32)
     own, other = cross_and_auto(pair, times)
-    heard = through_room(own, other, pair.rate)
+    expected = through_room(own, other, pair.rate)
     edges = np.rint(BAND_EDGES_HZ * WINDOW_SECONDS).astype(int)
-    product, power = np.real(own * np.conj(heard)), np.square(np.abs(heard))
+    product, power = np.real(own * np.conj(expected)), np.square(np.abs(expected))
     values = (product, power, product * product, product * power, power * power)
     cells = [np.add.reduceat(v, edges, axis=1)[:, :-1].astype(np.float64) for v in values]
     loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
@@ -116,7 +116,7 @@ def grouped(cells: Doubles, together: int) -> Doubles:
 
 
 def share_of_cells(cells: list[Doubles]) -> float | None:
-    """The share of cells that are not heard like the rest of their band, at least.
+    """The share of cells whose gain is not that of the rest of their band, at least.
 
     ``cells``: sums, over the bins of each cell, of cross spectrum and power, of the former's
     square, of their product and of the latter's square. What chance explains is taken off,

@@ -37,7 +37,7 @@ def faint_takes(
 ) -> list[Segment]:
     """Takes at the same speed in what the segments leave open, with their limits.
 
-    One counts when all of the reference is heard in it and it does not adjoin
+    One counts when nothing of the reference is missing in it and it does not adjoin
     another: music that just runs on repeats another place, and is no take.
     """
     if not segments or any(abs(s.speed - 1) > SAME_SPEED_RATIO for s in segments):
@@ -76,7 +76,7 @@ def windows(
 
 
 def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
-    """The stretch of a line in which it is heard: the seconds whose balance is the best."""
+    """The stretch of a line in which the music plays: the seconds whose balance is the best."""
     on = Pair(dance, reference, line.line)
     nothing = replace(line, dance_end=line.dance_start)
     ends, free = on.overlap(), (line.dance_start, line.dance_end)

@@ -20,7 +20,7 @@ WINDOW_FRAMES = int(2 * FRAMES_PER_SECOND)
 MAX_WINDOWS = 160
 """Windows that are looked at, spread evenly."""
 MIN_SLOPE_WINDOWS = 3
-"""Windows from which a slope is told."""
+"""Windows from which there is a slope."""
 STATED_SIGMAS, MIN_WINDOWS, UNKNOWN_FRAMES = 2.0, 4, 1.0
 """Standard errors that are stated, windows that tell them, frames where there are fewer."""
 

@@ -1,4 +1,4 @@
-"""What a v2 take's limits are told from: where the reference stops predicting the dance.
+"""The evidence for a v2 take's limits: where the reference stops predicting the dance.
 
 Inside the take a short filter is estimated that makes the dance out of the reference (both
 whitened; the causal Wiener filter in its frequency-domain form). Sample by sample, what it
@@ -61,7 +61,7 @@ def seconds_of(pair: Pair, starts: Doubles) -> Array:
 def extended_outwards(
     pair: Pair, span: tuple[float, float], ends: tuple[float, float]
 ) -> tuple[float, float]:
-    """Limits after following a line outwards, over stretches where little is heard."""
+    """Limits after following a line outwards, over stretches with little evidence."""
     return change_point.followed_outwards(
         lambda starts: seconds_of(pair, starts), span, ends, FOLLOWING
     )
@@ -84,10 +84,12 @@ def limits(
         def look(low: float, high: float) -> Balance | None:
             own, other = whitened(pair, low, high)
             part = slice(*(max(round((t - low) * rate), 0) for t in inside))
-            told = predicted(own, other, part, rate)
-            if np.vdot(own[part], told[part]) < MIN_PREDICTED_SHARE * np.vdot(own[part], own[part]):
+            expected = predicted(own, other, part, rate)
+            if np.vdot(own[part], expected[part]) < MIN_PREDICTED_SHARE * np.vdot(
+                own[part], own[part]
+            ):
                 return None
-            return Balance(balance(own, told, part, rate), STEP_SECONDS)
+            return Balance(balance(own, expected, part, rate), STEP_SECONDS)
 
         return look
 
@@ -121,19 +123,19 @@ def predicted(own: Doubles, other: Doubles, part: slice, rate: int) -> Doubles:
     chance = 1.4826 * float(np.median(np.abs(whole[2 * after : size - 2 * after])))
     whole[np.abs(whole) < CHANCE_SIGMAS * chance] = 0
     whole[after : size - before] = 0
-    told: Doubles = fft.irfft(fft.rfft(other, size) * fft.rfft(whole), size)[: len(own)]
-    return told
+    expected: Doubles = fft.irfft(fft.rfft(other, size) * fft.rfft(whole), size)[: len(own)]
+    return expected
 
 
-def balance(own: Doubles, told: Doubles, part: slice, rate: int) -> Doubles:
+def balance(own: Doubles, expected: Doubles, part: slice, rate: int) -> Doubles:
     """By how much what is predicted speaks for the music, in nats, a value each ``STEP_SECONDS``.
 
     Never less noise than usual in ``part``, nor than the power of the moment.
     """
     width, size = int(MOMENT_SECONDS * rate), int(STEP_SECONDS * rate)
-    rest = smoothed(np.square(own - told), width)[part]
-    noise = (smoothed(np.square(own), width) + smoothed(np.square(told), width)) / 2
-    gains = (2 * own * told - np.square(told)) / (noise + float(np.median(rest)) + 1e-20)
+    rest = smoothed(np.square(own - expected), width)[part]
+    noise = (smoothed(np.square(own), width) + smoothed(np.square(expected), width)) / 2
+    gains = (2 * own * expected - np.square(expected)) / (noise + float(np.median(rest)) + 1e-20)
     count = len(gains) // size
     sums: Doubles = INDEPENDENT_SHARE * gains[: count * size].reshape(count, size).sum(axis=1)
     return sums

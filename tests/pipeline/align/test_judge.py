@@ -134,7 +134,7 @@ def test_a_limit_that_the_sound_tells_stands_against_one_that_is_only_likely() -
     """A soft beginning: one method supposes that it was played, the other knows that it was not."""
     supposed = limited(SURE, 60.0, Segment(3.3, 17.0, -3.3))
     known = limited(
-        replace(SURE, method="modular", confidence=0.94, told=frozenset({5.0, 15.0})),
+        replace(SURE, method="modular", confidence=0.94, sharp_limits=frozenset({5.0, 15.0})),
         50.0,
         Segment(5.0, 15.0, -3.3),
     )
@@ -142,7 +142,7 @@ def test_a_limit_that_the_sound_tells_stands_against_one_that_is_only_likely() -
         [only] = judge({"v2": first, "modular": known}).segments
         assert (only.dance_start, only.dance_end) == (5.0, 15.0)
     # Where both tell their own, one heard less.
-    sharp = replace(supposed, told=frozenset({3.3, 17.0}))
+    sharp = replace(supposed, sharp_limits=frozenset({3.3, 17.0}))
     [only] = judge({"v2": sharp, "modular": known}).segments
     assert (only.dance_start, only.dance_end) == (3.3, 17.0)
 
@@ -151,7 +151,7 @@ def test_limits_of_another_line_are_not_taken_over() -> None:
     """A drift that is wrong by a thousandth moves what should be heard, and so the limits."""
     exact = limited(SURE, 60.0, Segment(0.0, 14.9, 3.0))
     drifting = limited(
-        replace(SURE, method="modular", told=frozenset({0.0, 15.7})),
+        replace(SURE, method="modular", sharp_limits=frozenset({0.0, 15.7})),
         50.0,
         Segment(0.0, 15.7, 2.993, 1.0007),
     )

@@ -46,7 +46,9 @@ def test_a_take_starts_where_the_recording_was_started_also_in_its_silence(name:
 def test_a_limit_that_is_only_likely_is_not_called_told(name: str) -> None:
     reference = silent_first(cut(track(1), 0, 40), 1.5)
     dance = np.concatenate([silence(4), cut(reference, 0, 25), silence(6)])
-    assert list(run(name, dance + room(35), reference).told) == pytest.approx([29.0], abs=0.05)
+    assert list(run(name, dance + room(35), reference).sharp_limits) == pytest.approx(
+        [29.0], abs=0.05
+    )
 
 
 @BOTH

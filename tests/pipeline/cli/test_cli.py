@@ -19,6 +19,7 @@ import pytest
 from pipeline.media.ffmpeg import executable
 from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
 from store import Store
 from tests.media import measure
 from tests.media.clips import read_music
@@ -183,9 +184,9 @@ def test_submit_and_show(sample_pair: tuple[Path, Path], settings: Settings) -> 
     assert record["dance_name"] == "sample_dance.mp4"
     everything = answer(retrack("show", module="store"))
     assert list(everything) == [task_id]
-    store = Store(settings)
+    store = Store(settings, FORM)
     task = store.get(task_id)
-    assert task is not None and store.safe_path(task.dance_file)
+    assert task is not None and store.safe_path(task.extra.get("dance_file"))
 
 
 def test_help_explains_each_command_with_an_example() -> None:

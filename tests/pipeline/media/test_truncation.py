@@ -24,6 +24,7 @@ from pipeline.reasons import InputError
 from pipeline.sample.tune import tune
 from pipeline.settings import Settings
 from pipeline.sound.decode import decode_sound
+from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store
@@ -196,7 +197,7 @@ def test_the_command_line_says_where_it_ends(folder: Path, tmp_path: Path) -> No
 
 
 def test_the_task_keeps_the_warning(folder: Path, settings: Settings) -> None:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     runner = Runner(store, settings)
     runner.start()
     try:
@@ -205,7 +206,7 @@ def test_the_task_keeps_the_warning(folder: Path, settings: Settings) -> None:
         until(lambda: (found := store.get(task.id)) and found.finished, "the task's end")
         done = store.get(task.id)
         assert done is not None and done.status == "success"
-        (found,) = done.warnings
+        (found,) = done.extra["warnings"]
         assert found["code"] == "dance_cut_off"
     finally:
         runner.stop()

@@ -21,6 +21,7 @@ from pipeline.media.probe import probe
 from pipeline.previews import facts
 from pipeline.settings import Settings
 from pipeline.tasks.attempt import job_of
+from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
 from store import Store, Task
 
@@ -78,7 +79,9 @@ def test_a_file_is_probed_once_from_upload_to_result(
     assert again == json.loads(json.dumps(first))
     assert probed == [dance.name, reference.name]
     tasks = [hand_in(store, settings, uploads, keep=True)]
-    shutil.copy2(store.safe_path(tasks[0].dance_file) or "", dance)  # of a class, the next dance
+    shutil.copy2(
+        store.safe_path(read(tasks[0]).dance_file) or "", dance
+    )  # of a class, the next dance
     tasks.append(hand_in(store, settings, uploads, keep=False))
     for task in tasks:
         job = job_of(store, task, tmp_path / task.id, {})

@@ -23,6 +23,7 @@ from pipeline.render import result as rendering
 from pipeline.render.result import render
 from pipeline.scratch import FREE_MARGIN_BYTES
 from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store
@@ -168,7 +169,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
     outputs.mkdir()
     monkeypatch.setenv("RETRACK_OUTPUTS", str(outputs))
     settings = Settings()
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     runner = Runner(store, settings)
     runner.start()
     try:
@@ -182,7 +183,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
         assert done is not None
         assert (done.status, done.reason) == ("failed", reasons.DISK_FULL)
         assert done.message == reasons.message_of(reasons.DISK_FULL, None)
-        assert (done.v2_output, done.modular_output) == (None, None)
+        assert (done.extra.get("v2_output"), done.extra.get("modular_output")) == (None, None)
         left = {path.name for path in results.rglob("*")}
         kept = {name for name in left if not name.startswith("details-")}
         assert kept <= {".retrack", "evidence.json"}, "of what was half done"
@@ -193,7 +194,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
     finally:
         runner.stop()
         store.close()
-    again = Store(settings).start()
+    again = Store(settings, FORM).start()
     found = again.get(task.id)
     again.close()
     assert found is not None and (found.status, found.reason) == ("failed", reasons.DISK_FULL)

@@ -17,13 +17,14 @@ from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
-from store import Store, Task
+from store import ADJUST, Store, Task
 
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     yield store
     store.close()
 
@@ -42,8 +43,8 @@ def twice(
 
 
 def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> Task:
-    store.request_adjustment(task_id, options)
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": options})
+    claimed = store.claim(ADJUST)
     assert claimed is not None
     run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
     task = store.get(task_id)
@@ -52,8 +53,11 @@ def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[st
 
 
 def segments(task: Task) -> list[list[dict[str, Any]]]:
-    assert task.alignment is not None and task.plans is not None
-    return [task.alignment["segments"], *(task.plans[name]["segments"] for name in task.plans)]
+    assert task.extra["alignment"] and task.extra["plans"]
+    return [
+        task.extra["alignment"]["segments"],
+        *(task.extra["plans"][name]["segments"] for name in task.extra["plans"]),
+    ]
 
 
 def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
@@ -67,27 +71,37 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
     assert [len(one) for one in segments(found)] == [2, 2, 2]
     results = settings.outputs / "results" / task_id
     curves = (results / "evidence.json").read_text()
-    frames = {name: plan["picture"]["frames"] for name, plan in (found.plans or {}).items()}
-    assert found.alignment is not None
-    hint = {"offset": found.alignment["offset"] + 0.1, "speed": 1.0}
-    placed = adjusted(store, settings, task_id, {**(found.options or {}), "hint": hint})
+    frames = {
+        name: plan["picture"]["frames"] for name, plan in (found.extra.get("plans") or {}).items()
+    }
+    assert found.extra.get("alignment") is not None
+    hint = {"offset": found.extra["alignment"]["offset"] + 0.1, "speed": 1.0}
+    placed = adjusted(
+        store, settings, task_id, {**(found.extra.get("options") or {}), "hint": hint}
+    )
     assert [len(one) for one in segments(placed)] == [1, 1, 1]
-    assert placed.alignment is not None
-    assert placed.alignment["hint"] == pytest.approx(hint)
-    assert placed.alignment["automatic"]["segments"] == found.alignment["segments"]
+    assert placed.extra.get("alignment") is not None
+    assert placed.extra["alignment"]["hint"] == pytest.approx(hint)
+    assert (
+        placed.extra["alignment"]["automatic"]["segments"] == found.extra["alignment"]["segments"]
+    )
     assert (results / "evidence.json").read_text() != curves
     store.close()
-    again = Store(settings).start()  # a restart in between
+    again = Store(settings, FORM).start()  # a restart in between
     moved = adjusted(again, settings, task_id, {"nudge_ms": 90.0, "room_sound": 0.1})
-    assert moved.alignment == placed.alignment
+    assert moved.extra.get("alignment") == placed.extra.get("alignment")
 
-    back = adjusted(again, settings, task_id, {**(moved.options or {}), "automatic": True})
-    assert back.alignment == found.alignment
-    assert back.options == {"nudge_ms": 20.0, "room_sound": 0.1}
+    back = adjusted(
+        again, settings, task_id, {**(moved.extra.get("options") or {}), "automatic": True}
+    )
+    assert back.extra.get("alignment") == found.extra.get("alignment")
+    assert back.extra.get("options") == {"nudge_ms": 20.0, "room_sound": 0.1}
     exact = [one for part in segments(found) for one in part]
     for one, same in zip((one for part in segments(back) for one in part), exact, strict=True):
         assert one == pytest.approx(same, abs=1e-6)
-    after = {name: plan["picture"]["frames"] for name, plan in (back.plans or {}).items()}
+    after = {
+        name: plan["picture"]["frames"] for name, plan in (back.extra.get("plans") or {}).items()
+    }
     assert after == frames
     assert (results / "evidence.json").read_text() == curves
     left = sorted(path.name for path in results.iterdir() if path.suffix != ".mp4")
@@ -97,7 +111,9 @@ def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
 
     refused = adjusted(again, settings, task_id, {"automatic": True})
     assert refused.adjust is not None and refused.adjust.reason == reasons.RENDER_FAILED
-    assert refused.alignment == found.alignment and refused.modular_output
+    assert refused.extra.get("alignment") == found.extra.get("alignment") and refused.extra.get(
+        "modular_output"
+    )
     again.close()
 
 
@@ -113,8 +129,8 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
         outputs[f"{name}_output"] = f"outputs/results/{task_id}/{task_id}_{name}.mp4"
     alignment = {"matched": True, "segments": [], "variants": {}}
     store.update(task_id, {"status": "success", "alignment": alignment, **outputs})
-    store.request_adjustment(task_id, {"hint": {"offset": 3.0, "speed": 1.0}})
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": {"hint": {"offset": 3.0, "speed": 1.0}}})
+    claimed = store.claim(ADJUST)
     assert claimed is not None
 
     def work(job: Any, *_: Any, **__: Any) -> JobResult:
@@ -134,24 +150,24 @@ def test_a_result_at_the_other_place_does_not_stay_beside_a_new_one(
 
     run_adjustment(store, claimed, settings, work, lambda: False)
     task = store.get(task_id)
-    assert task is not None and task.alignment == {
+    assert task is not None and task.extra.get("alignment") == {
         "matched": 1,
         "candidates": None,
         "automatic": {**alignment, "nudge_ms": 0.0},
     }
-    assert (task.modular_output, task.modular_status) == (None, "failed")
+    assert (task.extra.get("modular_output"), task.extra.get("modular_status")) == (None, "failed")
     assert [path.name for path in results.glob("*.mp4")] == [f"{task_id}_v2.mp4"]
 
 
 def test_what_a_person_placed_is_never_taken_for_the_automatic_answer() -> None:
     new = {"matched": True, "candidates": [], "hint": {"offset": 2.0, "speed": 1.0}}
-    by_hand = Task("1", "success", alignment={"matched": True, "hint": {"offset": 1.0}})
-    assert automatic.replaced(by_hand, new) == new, "a failed task that a person placed"
+    by_hand = Task("1", "success", extra={"alignment": {"matched": True, "hint": {"offset": 1.0}}})
+    assert automatic.with_saved_answer(by_hand, new) == new, "a failed task that a person placed"
     found = {"matched": True, "candidates": [{"offset": 1.0}, {"offset": 5.0}]}
-    first = automatic.replaced(Task("1", "success", alignment=found), new)
+    first = automatic.with_saved_answer(Task("1", "success", extra={"alignment": found}), new)
     assert first["automatic"] == {**found, "nudge_ms": 0.0}
     assert first["candidates"] == found["candidates"], "whoever chose may choose again"
-    second = automatic.replaced(Task("1", "success", alignment=first), new)
+    second = automatic.with_saved_answer(Task("1", "success", extra={"alignment": first}), new)
     assert second == first
 
 
@@ -174,16 +190,29 @@ def test_the_way_back_leads_to_the_track_of_the_answer(
     assert claimed is not None
     run_task(store, claimed, settings, execute_in_child, lambda: False)
     found = store.get(task_id)
-    assert found is not None and found.alignment is not None and found.plans is not None
-    assert found.alignment["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
+    assert (
+        found is not None
+        and found.extra.get("alignment") is not None
+        and found.extra.get("plans") is not None
+    )
+    assert found.extra["alignment"]["tracks"]["reference"] == {"track": 2, "of": 2, "why": "fits"}
     options = {"hint": {"offset": 1.0, "speed": 1.0}, "reference_track": 1}
     placed = adjusted(store, settings, task_id, options)
-    assert placed.alignment is not None and placed.plans is not None
-    assert placed.alignment["tracks"]["reference"] == {"track": 1, "of": 2, "why": "chosen"}
-    assert placed.plans["v2"]["sound"]["reference_stream"] == 0
-    back = adjusted(store, settings, task_id, {**(placed.options or {}), "automatic": True})
-    assert back.alignment == found.alignment and back.plans is not None
-    assert back.options is None, "neither the place nor the track of before"
-    for name, plan in found.plans.items():
+    assert placed.extra["alignment"] and placed.extra["plans"]
+    assert placed.extra["alignment"]["tracks"]["reference"] == {
+        "track": 1,
+        "of": 2,
+        "why": "chosen",
+    }
+    assert placed.extra["plans"]["v2"]["sound"]["reference_stream"] == 0
+    back = adjusted(
+        store, settings, task_id, {**(placed.extra.get("options") or {}), "automatic": True}
+    )
+    assert (
+        back.extra.get("alignment") == found.extra.get("alignment")
+        and back.extra.get("plans") is not None
+    )
+    assert back.extra.get("options") is None, "neither the place nor the track of before"
+    for name, plan in found.extra["plans"].items():
         for key in ("sound", "segments", "loudness", "bounds"):
-            assert back.plans[name][key] == plan[key], (name, key)
+            assert back.extra["plans"][name][key] == plan[key], (name, key)

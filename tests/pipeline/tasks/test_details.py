@@ -13,9 +13,10 @@ from pipeline.settings import Settings
 from pipeline.tasks import details
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.form import FORM
 from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
-from store import Store
+from store import ADJUST, Store
 from tests.browser.steps import records_in
 from ui.words import sentences
 
@@ -26,7 +27,7 @@ VISITOR = "0123456789abcdef" * 2
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     yield store
     store.close()
 
@@ -63,8 +64,8 @@ def run(store: Store, settings: Settings) -> None:
 
 
 def adjust(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> None:
-    store.request_adjustment(task_id, options)
-    claimed = store.claim_adjustment()
+    store.request(task_id, {"options": options})
+    claimed = store.claim(ADJUST)
     assert claimed
     run_adjustment(store, claimed, settings, execute_in_child, lambda: False)
 
@@ -93,8 +94,8 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert not {"plans", "timings"} & record.keys()
     assert versions(store, task_id) == [record["details"]]
     task = store.get(task_id)
-    assert task and set(task.plans) == {"modular", "v2"} and task.timings
-    assert task.alignment and task.alignment["segments"]
+    assert task and set(task.extra["plans"]) == {"modular", "v2"} and task.extra["timings"]
+    assert task.extra.get("alignment") and task.extra["alignment"]["segments"]
     same_row(store, task_id)
 
     everything: dict[str, Any] = {
@@ -109,7 +110,7 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
     same_row(store, task_id)
 
-    hint = {"offset": task.alignment["offset"] + 0.02, "speed": 1.0}
+    hint = {"offset": task.extra["alignment"]["offset"] + 0.02, "speed": 1.0}
     everything |= {"loudness": False, "keep_all": True, "hint": hint}
     adjust(store, settings, task_id, everything)
     assert record_of(store, task_id)["revision"] == 2
@@ -117,7 +118,11 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
     same_row(store, task_id)
     placed = store.get(task_id)
-    assert placed and placed.alignment and placed.alignment["automatic"]["segments"]
+    assert (
+        placed
+        and placed.extra.get("alignment")
+        and placed.extra["alignment"]["automatic"]["segments"]
+    )
 
 
 def test_one_recording_twice_keeps_its_warning_in_the_row(
@@ -148,8 +153,8 @@ def test_a_long_error_is_cut_in_the_record_alone(store: Store, settings: Setting
     task_id = store.create().id
     aside = details.Details(settings.outputs, store.get(task_id))  # type: ignore[arg-type]
     store.update(task_id, {"status": "failed", **aside.put(detail="x" * 5000)})
-    assert record_of(store, task_id)["detail"] == "x" * details.LONGEST_DETAIL
-    assert store.get(task_id).detail == "x" * 5000  # type: ignore[union-attr]
+    assert record_of(store, task_id)["detail"] == "x" * details.MAX_DETAIL_LETTERS
+    assert store.get(task_id).extra["detail"] == "x" * 5000  # type: ignore[union-attr]
 
 
 def test_a_crash_between_details_and_record_leaves_a_pair_that_fits(
@@ -164,12 +169,12 @@ def test_a_crash_between_details_and_record_leaves_a_pair_that_fits(
     task = store.get(task_id)
     assert task
     details.Details(settings.outputs, task).put(plans={"v2": 2})  # and here the power goes
-    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 1}  # type: ignore[union-attr]
     assert len(versions(store, task_id)) == 2
     again = details.Details(settings.outputs, task)
     assert len(versions(store, task_id)) == 1, "what a crash left goes with the next run"
     store.update(task_id, again.put(plans={"v2": 3}))
-    assert store.get(task_id).plans == {"v2": 3}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 3}  # type: ignore[union-attr]
     again.saved()
     assert versions(store, task_id) == [record_of(store, task_id)["details"]]
 
@@ -184,7 +189,7 @@ def test_a_disk_that_refuses_details_costs_no_result(store: Store, settings: Set
     store.update(task_id, {"status": "success", **aside.put(timings={"probe": 1.0})})
     aside.saved()
     done = store.get(task_id)
-    assert done and done.status == "success" and done.alignment == {"matched": True}
+    assert done and done.status == "success" and done.extra.get("alignment") == {"matched": True}
 
 
 def test_what_a_person_made_of_a_record_is_no_obstacle(store: Store, settings: Settings) -> None:
@@ -195,5 +200,5 @@ def test_what_a_person_made_of_a_record_is_no_obstacle(store: Store, settings: S
     aside = details.Details(settings.outputs, task)
     assert aside.plans == {}
     store.update(task_id, {"status": "success", **aside.put(plans={"v2": 1})})
-    assert store.get(task_id).plans == {"v2": 1}  # type: ignore[union-attr]
+    assert store.get(task_id).extra["plans"] == {"v2": 1}  # type: ignore[union-attr]
     assert records_in(settings.outputs)[task_id]["plans"] == {"v2": 1}

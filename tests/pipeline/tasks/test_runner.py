@@ -22,9 +22,10 @@ from pipeline.job.model import Job
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
 from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.tasks.submit import submit
-from store import Store, Task
+from store import ADJUST, Store, Task
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 120.0
@@ -58,7 +59,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Runner]:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     runner = Runner(store, settings)
     runner.start()
     yield runner
@@ -76,8 +77,8 @@ def test_a_task_becomes_two_results(
     def ended() -> bool:
         now = store.get(task.id)
         assert now is not None
-        if not seen or seen[-1] != (now.v2_status, now.modular_status):
-            seen.append((now.v2_status, now.modular_status))
+        if not seen or seen[-1] != (now.extra.get("v2_status"), now.extra.get("modular_status")):
+            seen.append((now.extra.get("v2_status"), now.extra.get("modular_status")))
         return now.finished
 
     until(ended, "the task's end")
@@ -86,10 +87,10 @@ def test_a_task_becomes_two_results(
     assert (done.status, done.message, done.reason) == ("success", "处理成功", None)
     assert done.created_at and done.started_at and done.completed_at
     assert done.created_at <= done.started_at <= done.completed_at
-    for output in (done.modular_output, done.v2_output):
+    for output in (done.extra.get("modular_output"), done.extra.get("v2_output")):
         path = store.safe_path(output)
         assert path is not None and path.stat().st_size > 10_000
-    assert done.alignment is not None and done.alignment["agreement_ms"] < 10
+    assert done.extra.get("alignment") is not None and done.extra["alignment"]["agreement_ms"] < 10
     results = settings.outputs / "results" / task.id
     assert not list(results.glob("attempt-*")), "work in progress was left behind"
     assert (results / "evidence.json").is_file()
@@ -123,7 +124,7 @@ def test_bad_input_fails_with_its_reason_and_the_others_go_on(
     _, reference = sample_pair
     bad = [hand_in(store, settings, (path, reference)).id for path in (text, empty)]
     gone = hand_in(store, settings, sample_pair)
-    path = store.safe_path(gone.dance_file)
+    path = store.safe_path(gone.extra.get("dance_file"))
     assert path is not None
     path.unlink()
     good = hand_in(store, settings, sample_pair).id
@@ -177,7 +178,7 @@ def start_service() -> subprocess.Popen[str]:
 def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
     settings: Settings, sample_pair: tuple[Path, Path]
 ) -> None:
-    store = Store(settings)
+    store = Store(settings, FORM)
     task = hand_in(store, settings, sample_pair)
     first = start_service()
     try:
@@ -210,7 +211,7 @@ def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
 def test_an_orderly_stop_gives_the_task_back_uncounted(
     settings: Settings, sample_pair: tuple[Path, Path]
 ) -> None:
-    store = Store(settings)
+    store = Store(settings, FORM)
     task = hand_in(store, settings, sample_pair)
     service = start_service()
     until(lambda: workers_of(service.pid), "the child")
@@ -249,19 +250,19 @@ def test_an_adjustment_renders_again_and_counts_a_revision(
     until(lambda: (t := store.get(task.id)) and t.finished, "the task's end")
     before = store.get(task.id)
     assert before is not None
-    path = store.safe_path(before.v2_output)
+    path = store.safe_path(before.extra.get("v2_output"))
     assert path is not None
     old = path.read_bytes()
-    store.request_adjustment(task.id, {"nudge_ms": 120.0})
+    store.request(task.id, {"options": {"nudge_ms": 120.0}})
     service.wake()
     until(lambda: (t := store.get(task.id)) and t.adjust is None, "the adjustment")
     after = store.get(task.id)
     assert after is not None
     assert (after.status, after.revision, after.message) == ("success", 1, "处理成功")
-    assert after.options == {"nudge_ms": 120.0}
+    assert after.extra.get("options") == {"nudge_ms": 120.0}
     assert path.read_bytes() != old
 
-    store.request_adjustment(task.id, {"nudge_ms": 9999.0})  # out of range: refused by the plan
+    store.request(task.id, {"options": {"nudge_ms": 9999.0}})  # out of range: refused by the plan
     until(lambda: (t := store.get(task.id)) and t.adjust and t.adjust.status == "failed", "no")
     refused = store.get(task.id)
     assert refused is not None and refused.status == "success" and refused.revision == 1
@@ -275,7 +276,7 @@ def breaks(job: Job, report: Report, **_: object) -> JobResult:
 def test_a_task_whose_work_could_not_be_started_fails(
     settings: Settings, sample_pair: tuple[Path, Path]
 ) -> None:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     hand_in(store, settings, sample_pair)
     task = store.claim()
     assert task is not None
@@ -290,7 +291,7 @@ def test_a_task_whose_work_could_not_be_started_fails(
 def test_a_hint_that_somebody_spoilt_in_the_file_fails_its_task_alone(
     settings: Settings, sample_pair: tuple[Path, Path]
 ) -> None:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     task_id = hand_in(store, settings, sample_pair).id
     store.update(task_id, {"options": {"hint": {"offset": "soon"}}})
     task = store.claim()
@@ -304,11 +305,11 @@ def test_a_hint_that_somebody_spoilt_in_the_file_fails_its_task_alone(
 def test_an_adjustment_whose_work_could_not_be_started_keeps_the_old_result(
     settings: Settings, sample_pair: tuple[Path, Path]
 ) -> None:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     task_id = hand_in(store, settings, sample_pair).id
     store.update(task_id, {"status": "success"})
-    store.request_adjustment(task_id, {"nudge_ms": 40.0})
-    task = store.claim_adjustment()
+    store.request(task_id, {"options": {"nudge_ms": 40.0}})
+    task = store.claim(ADJUST)
     assert task is not None
     run_adjustment(store, task, settings, breaks, lambda: False)
     ended = store.get(task_id)
@@ -320,23 +321,24 @@ def test_an_adjustment_whose_work_could_not_be_started_keeps_the_old_result(
 def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
     settings: Settings, sample_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(settings).start()
+    store = Store(settings, FORM).start()
     task_id = hand_in(store, settings, sample_pair).id
     store.update(task_id, {"status": "success"})
-    store.request_adjustment(task_id, {"nudge_ms": 40.0})
-    task = store.claim_adjustment()
+    store.request(task_id, {"options": {"nudge_ms": 40.0}})
+    task = store.claim(ADJUST)
     assert task is not None
-    note = store.update_adjustment
+    note = store.update
 
     def taken_back(*arguments: Any, **changes: Any) -> Task:
-        store.cancel_adjustment(task_id)  # between the runner's look and its note
+        store.cancel(task_id, ADJUST)  # between the runner's look and its note
         return note(*arguments, **changes)
 
     def work(job: Job, report: Report, *, stop: Callable[[], str | None], **_: Any) -> JobResult:
         report(ProgressEvent(stage="probe", progress=0.1, seconds_left=None))
+        monkeypatch.setattr(store, "update", note)
         return JobResult(reason=stop())
 
-    monkeypatch.setattr(store, "update_adjustment", taken_back)
+    monkeypatch.setattr(store, "update", taken_back)
     run_adjustment(store, task, settings, work, lambda: False)
     ended = store.get(task_id)
     assert ended is not None and ended.adjust is not None and ended.adjust.reason == "cancelled"
@@ -347,8 +349,8 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
 def test_what_goes_wrong_each_second_is_logged_once(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.tasks.runner.IDLE_WAIT", 0.02)
-    store = Store(settings)
+    monkeypatch.setattr("pipeline.tasks.runner.IDLE_SECONDS", 0.02)
+    store = Store(settings, FORM)
     store.create()
     owners = store.path.parent / ".owners"
     owners.write_text("a file where a folder should be")  # so nothing can be claimed
@@ -359,9 +361,9 @@ def test_what_goes_wrong_each_second_is_logged_once(
     looks: list[None] = []
     claim = store.claim
 
-    def counted() -> Task | None:
+    def counted(*kinds: str) -> Task | None:
         looks.append(None)
-        return claim()
+        return claim(*kinds)
 
     monkeypatch.setattr(store, "claim", counted)
     runner = Runner(store, settings)

@@ -13,6 +13,7 @@ import pytest
 from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import BadPatch, Store, Task
 
@@ -21,7 +22,7 @@ REFERENCE = b"the song itself" * 5000
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings)
+    store = Store(settings, FORM)
     store.start()
     yield store
     store.close()
@@ -53,7 +54,7 @@ def hand_in_class(store: Store, settings: Settings, folder: Path, count: int) ->
 
 
 def references(store: Store, tasks: list[Task]) -> list[Path]:
-    found = [store.safe_path(task.reference_file) for task in tasks]
+    found = [store.safe_path(task.extra.get("reference_file")) for task in tasks]
     assert all(path is not None and path.read_bytes() == REFERENCE for path in found)
     return [path for path in found if path is not None]
 

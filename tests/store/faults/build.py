@@ -59,7 +59,8 @@ def sabotage(what: str) -> None:
     elif what == "folder_fsync":
         os.fsync = sync_but(True)
     elif what == "lock":
-        lock.Lock.__enter__ = lambda self: None  # type: ignore[method-assign]
+        lock.Lock.__enter__ = lambda self: self  # type: ignore[method-assign]
+        lock.Lock.excludes = True  # type: ignore[assignment,method-assign]
         lock.Lock.__exit__ = lambda self, *_: None  # type: ignore[method-assign]
     elif what == "reread":
         real_look = view.View.look_for_update
@@ -70,7 +71,7 @@ def sabotage(what: str) -> None:
         real_replace = disk.replace_whole
 
         def blind(path: Path, data: bytes, **more: Any) -> None:
-            real_replace(path, data, **(more | {"expected": True}))
+            real_replace(path, data, **(more | {"unchanged": lambda: True}))
 
         view.View.look_for_update = stale  # type: ignore[method-assign]
         group_commit.replace_whole = blind  # type: ignore[attr-defined]

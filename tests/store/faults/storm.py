@@ -34,7 +34,6 @@ def settings() -> StoreSettings:
         outputs=FOLDER / "outputs",
         backoff_seconds=0.0,
         max_attempts=10**6,
-        max_finished_mb=1000,
     )
 
 

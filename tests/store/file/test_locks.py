@@ -6,11 +6,12 @@ import gc
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from filelock import FileLock
 from store import NotSaved, Store
 from tests.store.conftest import Make
 from tests.store.faults.build import HERE
-from tests.store.tasks.test_tasks import on_disk
+from tests.store.tasks.test_tasks import claimed, on_disk
 
 HOLD = """
 import sys, time
@@ -62,13 +63,12 @@ def test_a_stopped_holder_delays_but_never_blocks(
         thread.join(timeout=20)
     assert len(answers) == 8
     snapshot = store.snapshot()  # reading needs no lock
-    assert len(snapshot.tasks) == len(snapshot.unsaved) == 8
+    assert len(snapshot.tasks) == len(snapshot.unsaved) == 0
     assert "lock" in snapshot.problems["not_saved"]
     holder.kill()
     holder.wait()
-    assert store.save_task_status()
-    assert len(on_disk(store)) == 8
-    assert store.snapshot().unsaved == frozenset()
+    store.create()
+    assert len(on_disk(store)) == 1
     assert "not_saved" not in store.snapshot().problems
 
 
@@ -121,15 +121,69 @@ def test_a_fault_in_a_caller_s_function_reaches_nobody_else(store: Store) -> Non
     assert store.update(task_id, {"n": 1}).extra["n"] == 1
 
 
-def test_unsaved_functions_are_asked_again_later(make: Make, outputs: Path) -> None:
-    store, other = make(lock_timeout=0.2), make()
-    task_id = store.create({"n": 0}).id
-    lock = FileLock(outputs / "task_status.json.lock")
-    with lock, pytest.raises(NotSaved):
-        store.update(task_id, lambda record: {"n": record["n"] + 1})
-    other.update(task_id, {"n": 10})
-    store.flush()
-    assert on_disk(store)[task_id]["n"] == 11
+def test_a_call_that_failed_has_changed_nothing(make: Make, outputs: Path) -> None:
+    store = make(lock_timeout=0.1)
+    task_id, ended = store.create({"n": 0}).id, store.create().id
+    store.cancel(ended)
+    before = store.path.read_bytes()
+    calls: list[Callable[[], object]] = [
+        store.create,
+        store.claim,
+        lambda: store.update(task_id, {"n": 1}),
+        lambda: store.update(task_id, lambda record: {"n": record["n"] + 1}),
+        lambda: store.cancel(task_id),
+        lambda: store.retry(ended),
+        lambda: store.delete(ended),
+    ]
+    with FileLock(outputs / "task_status.json.lock"):
+        for call in calls:
+            with pytest.raises(NotSaved) as failure:
+                call()
+            assert not failure.value.maybe_saved
+            assert len(store.snapshot().tasks) == 2 and not store.has_unsaved
+    assert store.save_task_status()
+    assert store.path.read_bytes() == before
+
+
+def test_what_may_be_in_the_file_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id = store.create().id
+    real, failing = os.fsync, [True]
+
+    def fsync(descriptor: int) -> None:
+        if failing and stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "no folder can be synced")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(NotSaved) as failure:
+        store.update(task_id, {"n": 1})
+    assert failure.value.maybe_saved
+    assert store.snapshot().unsaved == {task_id}
+    with pytest.raises(NotSaved):
+        store.claim()
+    assert store.snapshot().unsaved
+    failing.clear()
+    assert store.save_task_status()
+    assert on_disk(store)[task_id]["n"] == 1
+    assert on_disk(store)[task_id]["status"] == "pending", "a claim of nobody was given back"
+    assert not store.snapshot().unsaved
+
+
+def test_the_end_of_a_run_is_kept_shown_and_tried_again(make: Make, outputs: Path) -> None:
+    store = make(lock_timeout=0.1, tick_seconds=0.05).start()
+    store.create()
+    run = claimed(store)
+    with FileLock(outputs / "task_status.json.lock"):
+        with pytest.raises(NotSaved):
+            store.finish(run.id, {"n": 1}, owner=run.owner, attempt=1)
+        snapshot = store.snapshot()
+        assert [task.status for task in snapshot.tasks] == ["success"]
+        assert snapshot.unsaved == {run.id}
+        assert on_disk(store)[run.id]["status"] == "processing"
+    deadline = time.monotonic() + 20
+    while store.has_unsaved and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (on_disk(store)[run.id]["status"], on_disk(store)[run.id]["n"]) == ("success", 1)
 
 
 def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
@@ -140,13 +194,15 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         pytest.skip("a tmpfs can only be mounted by root")
     try:
         store = make(outputs=disk / "outputs")
-        task_id = store.create().id
+        store.create()
+        run = claimed(store)
+        task_id, fence = run.id, {"owner": run.owner, "attempt": 1}
         ballast = disk / "outputs" / "ballast"
         with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(b"x" * 512)
         with pytest.raises(NotSaved):
-            store.update(task_id, {"mark": 1})
+            store.finish(task_id, {"mark": 1}, **fence)  # type: ignore[arg-type]
         assert store.snapshot().unsaved == {task_id}
         assert store.get(task_id).extra["mark"] == 1  # type: ignore[union-attr]
         assert "mark" not in on_disk(store)[task_id]
@@ -154,16 +210,19 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         assert store.save_task_status()
         assert on_disk(store)[task_id]["mark"] == 1
         assert store.snapshot().unsaved == frozenset()
+        store.create()
+        again = claimed(store)
+        store._owners.drop()  # its open file forbids the remount
         gc.collect()  # a deleted file that a dead exception still holds forbids the remount
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with pytest.raises(NotSaved, match="Read-only"):
-            store.update(task_id, {"mark": 2})
-        assert store.start().get(task_id).extra["mark"] == 2  # type: ignore[union-attr]
+            store.fail(again.id, {"mark": 2}, owner=again.owner, attempt=1)
+        assert store.start().get(again.id).extra["mark"] == 2  # type: ignore[union-attr]
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
         deadline = time.monotonic() + 20  # the timer tries again by itself
-        while on_disk(store)[task_id]["mark"] != 2 and time.monotonic() < deadline:
+        while "mark" not in on_disk(store)[again.id] and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert on_disk(store)[task_id]["mark"] == 2
+        assert on_disk(store)[again.id]["mark"] == 2
         store.close()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
@@ -202,18 +261,20 @@ def test_a_task_can_be_deleted_from_a_full_disk(make: Make, tmp_path: Path) -> N
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def test_hours_of_failing_saves_do_not_pile_up(make: Make, outputs: Path) -> None:
+def test_hours_of_progress_without_a_disk_do_not_pile_up(make: Make, outputs: Path) -> None:
     store = make(lock_timeout=0.02)
-    first, second = store.create().id, store.create().id
+    store.create()
+    run = claimed(store)
+    fence: Any = {"owner": run.owner, "attempt": 1}
     with FileLock(outputs / "task_status.json.lock"):
         for turn in range(20):
-            for task_id in (first, second):
-                with pytest.raises(NotSaved):
-                    store.update(task_id, {"mark": turn, f"key{turn % 2}": turn})
-    assert len(store._commit.kept) == 2
+            store.update(run.id, {"progress": turn, f"key{turn % 2}": turn}, durable=False, **fence)
+            with pytest.raises(NotSaved):
+                store.flush()
+    assert len(store._commit.waiting()) == 1
     assert store.save_task_status()
-    assert on_disk(store)[first]["mark"] == 19
-    assert (on_disk(store)[second]["key0"], on_disk(store)[second]["key1"]) == (18, 19)
+    record = on_disk(store)[run.id]
+    assert (record["progress"], record["key0"], record["key1"]) == (19, 18, 19)
 
 
 def test_a_limit_of_file_size(store: Store) -> None:
@@ -228,7 +289,7 @@ def test_a_limit_of_file_size(store: Store) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, old)
     assert "mark" not in on_disk(store)[task_id]
-    assert store.save_task_status()
+    store.update(task_id, {"mark": 1})
     assert on_disk(store)[task_id]["mark"] == 1
 
 
@@ -254,43 +315,3 @@ def test_a_killed_server_s_tasks_are_orphans_at_once(make: Make, outputs: Path) 
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
     assert store.claim() is not None
-
-
-def test_a_leader_that_stops_gathering_takes_no_gate_from_under_a_thread(make: Make) -> None:
-    store = make()
-    task_id = store.create({}).id
-    commit = store._commit
-    met = threading.Event()
-
-    class SlowQueue(list[Any]):
-        """Puts one thread to sleep at the worst moment: it has just seen the leader's gate."""
-
-        def __len__(self) -> int:
-            if commit._gate is not None and threading.current_thread() is late:
-                met.set()
-                time.sleep(0.1)  # far longer than the leader waits
-            return super().__len__()
-
-    commit._queue = SlowQueue()
-    commit._last_size = 2  # as after a group of two: the leader waits for a second patch
-    errors: list[Exception] = []
-
-    def work() -> None:
-        end = time.monotonic() + 10.0
-        while commit._gate is None and time.monotonic() < end:
-            time.sleep(0)
-        try:
-            store.update(task_id, {"late": True})
-        except (AttributeError, NotSaved) as error:
-            errors.append(error)
-
-    late = threading.Thread(target=work)
-    late.start()
-    for mark in range(50):
-        store.update(task_id, {"mark": mark})
-        if met.is_set():
-            break
-        commit._last_size = 2
-    late.join()
-    assert met.is_set(), "the moment was not met"
-    assert errors == []

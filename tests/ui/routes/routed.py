@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,7 +16,7 @@ from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
 from pipeline.tasks.record import TaskRecord, read
-from store import Store
+from store import Store, process
 from ui.routes import bundle, files, uploads
 from ui.routes.access import Access
 from ui.routes.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
@@ -43,7 +40,6 @@ def service_of(
     """The process's service, without a runner."""
     store = Store(settings)
     store.start()
-    place = ModuleType("_retrack_service")
     service = Service(
         store=store,
         runner=IdleRunner(),  # type: ignore[arg-type]
@@ -52,9 +48,10 @@ def service_of(
         routes=True,
         earlier=earlier,
     )
-    place.__dict__.update(lock=threading.Lock(), service=service)
-    monkeypatch.setitem(sys.modules, "_retrack_service", place)
+    before = process.find("service")
+    process.keep("service", service)
     yield service
+    process.keep("service", before)
     store.close()
 
 
@@ -93,7 +90,6 @@ def finished(
         path.write_bytes(bytes(range(256)) * 400)
         relative = path.relative_to(service.settings.outputs.parent).as_posix()
         outputs[f"{kind}_output"] = relative
-    service.store.update(task.id, {"status": "processing"})
     return read(service.store.update(task.id, {"status": "success", **outputs}))
 
 

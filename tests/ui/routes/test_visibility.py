@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
+from store import process
 from tests.ui.routes.routed import finished, service_of
 from ui.routes import files
 from ui.routes.access import Access
@@ -121,7 +121,7 @@ def test_a_server_with_an_address_for_others_is_not_this_machine_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was asked yet: a proxy that gives no sign may ask first."""
-    monkeypatch.delitem(sys.modules, "_retrack_service", raising=False)
+    process.forget("service")
     for public_url, address, private in (
         ("", "localhost", False),
         ("https://retrack.example", "localhost", True),

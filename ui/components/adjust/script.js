@@ -10,6 +10,7 @@
 // State sent back: "nudge" (ms); "failed", the files that this browser cannot play.
 
 const LEAD = 0.6;
+const SILENT_AFTER_MS = 1000;
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
 export default (component) => show(component, create);
@@ -138,11 +139,16 @@ function create(root) {
 
   async function setPlaying(on) {
     if (on) {
+      if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
       wire();
       // Without a sound device some browsers never answer; the picture need not wait for it.
       context.resume().catch(() => {});
+      setTimeout(() => { if (context) find("silent").textContent = context.state === "suspended" ? data.words.no_sound : ""; }, SILENT_AFTER_MS);
       within();
-      await picture.play().catch(() => {});
+      // Both within the tap: later, some browsers no longer believe that a person asked for it.
+      const began = picture.play();
+      sound.play().catch(() => {});
+      await began.catch(() => {});
     } else picture.pause();
     clearInterval(timer);
     timer = picture.paused ? null : setInterval(steer, 60);

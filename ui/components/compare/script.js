@@ -7,6 +7,8 @@
 // The place and the audible track are kept in the address (?track=&t=).
 
 const SEEK_BEYOND = 0.25;   // seconds out of step that are jumped
+const JUMP_EVERY = 1.0;     // seconds between two jumps of one player
+const SILENT_AFTER = 1.0;   // seconds without sound after which the page says so
 const STEER_BEYOND = 0.012; // seconds out of step that are steered away
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
@@ -18,10 +20,11 @@ function create(root) {
   let words = {}, tracks = [], active = null, frame = 1 / 30, key = "", emit = () => {};
   let playing = false, timer = null, dragging = false, chosen = false;
 
-  const place = () => (active ? active.video.currentTime + active.start : 0);
+  let wanted = 0;  // where to stand, until the player is loaded that says where it stands
+  const place = () => (active && active.video.readyState ? active.video.currentTime + active.start : wanted);
   const length = () => {
-    const end = tracks.find((x) => x.id === "original") || active;
-    return end && Number.isFinite(end.video.duration) ? end.video.duration + end.start : 0;
+    const loaded = [tracks.find((x) => x.id === "original"), active].find((x) => x && Number.isFinite(x.video.duration));
+    return loaded ? loaded.video.duration + loaded.start : 0;
   };
   const own = (track, at) => clamp(at - track.start, 0, track.video.duration || Infinity);
   const clock = (seconds, digits = 1) => {
@@ -43,28 +46,52 @@ function create(root) {
     }
   }
 
+  // On a narrow screen only the chosen one is seen: the others load nothing and are not moved.
+  const seen = (track) => track === active || track.figure.getClientRects().length > 0;
+
+  function jump(track, goal) {
+    const now = performance.now() / 1000;
+    if (track.video.seeking || (playing && now - track.jumped < JUMP_EVERY)) return;
+    track.jumped = now;
+    // Where the leader will be when the jump is done, if it takes as long as the last one.
+    track.video.currentTime = goal + (playing ? track.seekSeconds : 0);
+  }
+
+  function rate(track, value) {
+    if (track.video.playbackRate !== value) track.video.playbackRate = value;
+    // WebKitGTK unmutes a player whose rate is changed.
+    if (track !== active && !track.video.muted) track.video.muted = true;
+  }
+
   function steer() {
     // Followers are kept on the audible one's time; muted, so that the steering is inaudible.
     const at = place();
     for (const track of tracks) {
       if (track === active || track.failed) continue;
       const video = track.video, goal = own(track, at), off = goal - video.currentTime;
-      const inside = at >= track.start && at - track.start < (video.duration || 0);
+      const inside = seen(track) && at >= track.start && at - track.start < (video.duration || 0);
       if (playing && inside && video.paused) video.play().catch(() => {});
       if (!inside && !video.paused) video.pause();
-      if (Math.abs(off) > (playing ? SEEK_BEYOND : 0.001)) {
-        if (!video.seeking) video.currentTime = goal;
-        video.playbackRate = 1;
-      } else {
-        video.playbackRate = playing && Math.abs(off) > STEER_BEYOND ? 1 + clamp(off * 2, -0.3, 0.3) : 1;
-      }
+      if (!seen(track)) continue;
+      const far = Math.abs(off) > (playing ? SEEK_BEYOND : 0.001);
+      if (far) jump(track, goal);
+      rate(track, playing && !far && Math.abs(off) > STEER_BEYOND ? 1 + clamp(off * 2, -0.3, 0.3) : 1);
     }
     paint();
+  }
+
+  function load() {
+    // What is seen is loaded as far as its first picture; all of it when somebody plays it.
+    for (const track of tracks) {
+      const wanted = !seen(track) ? "none" : playing ? "auto" : "metadata";
+      if (track.video.preload !== wanted) track.video.preload = wanted;
+    }
   }
 
   function select(track, announced) {
     if (!track || track.failed) return;
     const at = place();
+    wanted = at;
     if (active && active !== track && Math.abs(own(track, at) - track.video.currentTime) > 0.04) {
       track.video.currentTime = own(track, at);
     }
@@ -75,6 +102,7 @@ function create(root) {
       other.button.tabIndex = other === track ? 0 : -1;
     }
     active = track;
+    load();
     active.video.playbackRate = 1;
     root.dataset.active = track.id;
     if (playing && active.video.paused) active.video.play().catch(() => {});
@@ -85,16 +113,33 @@ function create(root) {
   }
 
   function go(at) {
-    for (const track of tracks) if (!track.failed) track.video.currentTime = own(track, at);
+    wanted = at;
+    for (const track of tracks) if (!track.failed && track.video.readyState) track.video.currentTime = own(track, at);
     paint();
+  }
+
+  // Within the tap: later, some browsers no longer believe that a person asked for it.
+  function playAll() {
+    if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
+    if (active.video.ended) go(active.start);
+    let started;
+    for (const track of tracks) {
+      track.video.muted = track !== active;
+      if (track.failed || !seen(track)) continue;
+      const promise = track.video.play();
+      promise.catch(() => {});
+      if (track === active) started = promise;
+    }
+    return started;
   }
 
   async function setPlaying(on) {
     playing = on;
+    load();
     if (on && active) {
-      if (active.video.ended) go(active.start);
-      for (const track of tracks) track.video.muted = track !== active;
-      await active.video.play().catch(() => { playing = false; });
+      const began = playAll(), late = setTimeout(() => say(words.no_sound), SILENT_AFTER * 1000);
+      await began.then(() => say(""), (error) => refused(error));
+      clearTimeout(late);
     } else {
       for (const track of tracks) track.video.pause();
     }
@@ -102,6 +147,18 @@ function create(root) {
     timer = playing ? setInterval(steer, 100) : null;
     steer();
     remember();
+  }
+
+  function say(text) {
+    find("said").textContent = text;
+  }
+
+  async function refused(error) {
+    playing = false;
+    if (error.name === "AbortError") return;  // paused meanwhile, or another file
+    say(words.no_sound);
+    active.video.muted = true;  // the picture at least
+    await active.video.play().then(() => { playing = true; }, () => {});
   }
 
   function remember() {
@@ -148,10 +205,11 @@ function create(root) {
     screens.replaceChildren();
     find("tracks").replaceChildren();
     tracks = list.map((given, index) => {
-      const track = { ...given, failed: false };
+      const track = { ...given, failed: false, jumped: 0, seekSeconds: 0 };
+      // #t: some browsers show no picture before somebody plays, unless a moment is named.
       track.figure = document.createElement("figure");
       track.video = document.createElement("video");
-      Object.assign(track.video, { src: given.url, preload: "auto", playsInline: true, muted: true, tabIndex: -1 });
+      Object.assign(track.video, { preload: "none", src: `${given.url}#t=0.001`, playsInline: true, muted: true, tabIndex: -1 });
       track.video.setAttribute("aria-label", given.label);
       track.caption = document.createElement("figcaption");
       track.caption.textContent = given.label;
@@ -167,9 +225,12 @@ function create(root) {
         // Chromium plays the sound of an HEVC film without a word about the missing picture.
         if (!track.video.videoWidth) { fail(track); return; }
         track.caption.textContent = `${track.label} · ${clock(track.video.duration, 0)}`;
-        if (begin !== null) go(begin);
+        track.video.currentTime = own(track, track === active ? wanted : place());
         paint();
       };
+      let from = 0;
+      track.video.onseeking = () => { from = performance.now(); };
+      track.video.onseeked = () => { track.seekSeconds = Math.min(1, (performance.now() - from) / 1000); };
       track.video.onended = () => { if (track === active) setPlaying(false); };
       track.video.onerror = () => fail(track);
       screens.append(track.figure);
@@ -187,7 +248,6 @@ function create(root) {
     emit(tracks.filter((x) => x.failed).map((x) => x.id));
   }
 
-  let begin = null;
   find("play").onclick = () => setPlaying(!playing);
   find("back").onclick = () => step(-1);
   find("forward").onclick = () => step(1);
@@ -220,7 +280,7 @@ function create(root) {
         playing = false;
         clearInterval(timer);
         key = now;
-        begin = at;
+        wanted = at;
         build(data.tracks);
         active = null;
         select(tracks.find((x) => x.id === was) || tracks[tracks.length - 1], false);

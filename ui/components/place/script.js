@@ -107,9 +107,11 @@ function create(root) {
     clearInterval(timer);
     timer = null;
     if (on) {
+      if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
       timer = setInterval(steer, 60);
       balance();
-      dance.play().catch(() => {});
+      // Both within the tap: later, some browsers no longer believe that a person asked for it.
+      for (const player of [dance, reference]) player.play().catch(() => {});
       steer();
     } else {
       dance.pause();
