@@ -30,7 +30,8 @@ from benchmarks.alignment.scoring import SURE_CONFIDENCE, WRONG_MS, Score
 from benchmarks.alignment.tables import _table
 from pipeline.align.modular import coverage as modular_coverage
 from pipeline.align.modular import verdict
-from pipeline.align.v2 import coverage
+from pipeline.align.shared.confidence import Logistic, Ramp
+from pipeline.align.v2 import answer, coverage
 
 Doubles = NDArray[np.float64]
 
@@ -59,9 +60,13 @@ class Curve:
         return self.middle + float(special.logit(probability)) / self.slope
 
 
-def through(first: tuple[float, float], second: tuple[float, float]) -> Curve:
-    """The curve through two points (evidence, probability): what a linear ramp stands for."""
-    (x, p), (y, q) = first, second
+def _same(curve: Logistic) -> Curve:
+    return Curve(curve.middle, curve.slope)
+
+
+def through(ramp: Ramp) -> Curve:
+    """The curve through a linear ramp's two points, which is what it stands for."""
+    (x, y), (p, q) = ramp.evidence, ramp.confidence
     slope = float(special.logit(q) - special.logit(p)) / (y - x)
     return Curve(x - float(special.logit(p)) / slope, slope)
 
@@ -79,7 +84,7 @@ class Constant:
 
 def _verdict_score(s: Score) -> float | None:
     """Modular's score, where no rival and no doubt decides instead."""
-    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR
+    rival = s.details.get("next_ratio", 0.0) > verdict.CLEAR_SHARE
     decided = rival or s.details.get("trust", 1.0) < 1.0
     return None if decided else s.details.get("score") or None
 
@@ -94,14 +99,16 @@ def _strength(s: Score) -> float | None:
 
 def _usual_score(s: Score) -> float | None:
     """V2's strength over 40 s, where a part of the reference is missing."""
-    if s.details.get("missing", 0.0) <= coverage.FULL or "strength" not in s.details:
+    if s.details.get("missing", 0.0) <= coverage.LACK.evidence[0] or "strength" not in s.details:
         return None
-    return s.details["strength"] / max(1.0, float(np.sqrt(s.details["seconds"] / 40)))
+    return s.details["strength"] / max(
+        1.0, float(np.sqrt(s.details["seconds"] / coverage.SCORE_SECONDS))
+    )
 
 
 def _notes(s: Score) -> float | None:
     """Modular's match of notes, where a part of the reference is missing."""
-    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.CLEAN_SHARE
+    doubted = s.matched and s.details.get("missing", 0.0) > modular_coverage.DOUBT.evidence[0]
     return s.details.get("tonal_rho") if doubted else None
 
 
@@ -112,12 +119,13 @@ def _stated(s: Score) -> float | None:
 
 
 CONSTANTS = (
-    Constant("modular.verdict: height of the score", "modular", Curve(6.2, 1.6), _verdict_score),
-    Constant("v2.answer: height of the strength", "v2", Curve(7.0, 1.5), _strength),
+    Constant("modular.verdict: height of the score", "modular", _same(verdict.HEIGHT),
+             _verdict_score),
+    Constant("v2.answer: height of the strength", "v2", _same(answer.HEIGHT), _strength),
     Constant("v2.coverage: score that outweighs what is missing", "v2",
-             through((22.0, 0.5), (52.0, 0.85)), _usual_score),
+             through(coverage.SCORE), _usual_score),
     Constant("modular.coverage: notes that outweigh what is missing", "modular",
-             through((0.34, 0.5), (0.6, 0.85)), _notes),
+             through(modular_coverage.NOTES), _notes),
     *(Constant(f"{method}: log odds of the stated confidence", method, Curve(0.0, 1.0), _stated)
       for method in ("v2", "modular", JUDGE)),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How independent the methods' mistakes are: the source of ``INDEPENDENCE`` in the judge.
+"""How independent the methods' mistakes are: the source of ``INDEPENDENT_SHARE`` in the judge.
 
     python -m benchmarks.alignment --split develop --out develop.jsonl
     python -m benchmarks.alignment.independence develop.jsonl

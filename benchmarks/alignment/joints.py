@@ -6,7 +6,7 @@ Songs of the develop split are cut at 30 s, encoded as two MP3 files and joined 
 dances begin 4 to 26 s before the joint and are filmed in a room. Prints a row a method, with its
 own lines and with those of ``with_joints``. Then, for develop cases (two of a kind; none has a
 joint), the segments divided all the same, the processor time, and how many windows are more than
-5 ms off the true line by the height of their peaks: what ``HIGH_WINDOW`` goes by.
+5 ms off the true line by the height of their peaks: what ``WINDOW_SIGMAS`` goes by.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def at_joints(songs: int) -> None:
     print("| method | lines | dances | > 5 ms off | of these stated | largest | s covered |")
     print("|---|---|---|---|---|---|---|")
     for (name, kind), found in rows.items():
-        wrong = [(error, stated) for error, stated, _ in found if error > joints.APART * 1000]
+        wrong = [
+            (error, stated) for error, stated, _ in found if error > joints.APART_SECONDS * 1000
+        ]
         admitted = sum(stated >= error for error, stated in wrong)
         largest, covered = max(error for error, _, _ in found), sum(s for _, _, s in found)
         counts = f"{len(found)} | {len(wrong)} | {admitted}"
@@ -129,7 +131,7 @@ def without_joints(limit: int) -> None:
     height, lag = np.array(peaks).T
     for least, most in pairwise(EDGES):
         here = (height >= least) & (height < most)
-        off = float(np.mean(np.abs(lag[here]) > joints.APART)) if here.any() else 0.0
+        off = float(np.mean(np.abs(lag[here]) > joints.APART_SECONDS)) if here.any() else 0.0
         print(f"| {least:g} to {most:g} | {here.sum()} | {off:.0%} |")
 
 

@@ -22,7 +22,7 @@ from pipeline.align import METHODS, judge
 from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
-from pipeline.align.modular.features import extract, flux
+from pipeline.align.modular.features import extract
 from pipeline.align.modular.fit import Line, fit, products
 from pipeline.align.modular.takes import find_takes, tracks_of
 from pipeline.align.shared.feature_frames import FeatureFrames
@@ -163,11 +163,11 @@ def stacked(
     dance_features: FeatureFrames, reference_features: FeatureFrames, number: int
 ) -> tuple[Values, Values]:
     """Lags (s) and scores of the first ``number`` windows, stacked without drift."""
-    starts = find.window_starts(dance_features.count, find.LENGTH)[:number]
-    group = np.stack([dance_features.part(s, s + find.LENGTH) for s in starts])
+    starts = find.window_starts(dance_features.count, find.WINDOW_FRAMES)[:number]
+    group = np.stack([dance_features.part(s, s + find.WINDOW_FRAMES) for s in starts])
     curves = find.correlate(group, reference_features, [starts[-1] - s for s in starts])
     total = find.stack(curves, np.array(starts, np.float32), 0.0)
-    return (np.arange(len(total)) - (find.LENGTH - 1) - starts[-1]) / 100, total
+    return (np.arange(len(total)) - (find.WINDOW_FRAMES - 1) - starts[-1]) / 100, total
 
 
 def candidates(target: Path) -> None:
@@ -192,16 +192,16 @@ def all_speeds(target: Path) -> None:
     case, dance, reference = sounds("mild_kept-2")
     start, stop = speeds.liveliest(dance)
     size = frame_size(dance.rate, 0.064)
-    grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.STEP))
+    grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.SPEED_STEP))
     power = power_frames(dance, round(start * 100), int((stop - start) * 100), size, 100.0)
     spectra, step, count = speeds.reference_spectra(reference)
     picture = Picture(1)
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
         for moved in (0, 1):
-            bank = speeds.bank(dance.rate, float(speed) if moved else 1.0)
+            bank = speeds.FLUX.bank(dance.rate, float(speed) if moved else 1.0)
             values = at_speed(power @ bank, float(speed))
-            values = speeds.decorrelated(flux(values, speeds.LEVEL, speeds.LOCAL))
+            values = speeds.decorrelated(speeds.FLUX.of(values))
             scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",

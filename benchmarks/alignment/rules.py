@@ -92,7 +92,7 @@ def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, floa
 
 
 def _weak_arrival(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, float]:
-    return V2_ARRIVAL(curve, rate, phase.STRONG)
+    return V2_ARRIVAL(curve, rate, phase.STRONG_RATIO)
 
 
 def _strongest_of(curve: Any, halves: Any, quarters: Any, rate: int) -> Any:
@@ -105,13 +105,13 @@ def _plain_gains(lines: list[takes.Track]) -> Any:
     """What each second says for each line, lines not being weighed against each other."""
     seconds = np.stack([known.seconds for known in lines])
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
-    own = (np.clip(seconds / scale, -0.5, 1.5) - takes.SHARE) * np.minimum(scale * scale, 4.0)
+    own = (np.clip(seconds / scale, -0.5, 1.5) - takes.HOLDS_SHARE) * np.minimum(scale * scale, 4.0)
     return np.concatenate([np.zeros((1, seconds.shape[1])), own]).astype(np.float32)
 
 
 def _error_without_height(pair: Any, take: Any, exact: Any) -> float:
-    if exact.height >= answer.LOCKED:
-        exact = replace(exact, height=max(exact.height, answer.HIGH))
+    if exact.height >= answer.LOCKED_SIGMAS:
+        exact = replace(exact, height=max(exact.height, answer.HIGH_SIGMAS))
     return V2_ERROR_OF(pair, take, exact)
 
 
@@ -126,8 +126,8 @@ RULES: tuple[Rule, ...] = (
     Rule("judge", "found_different_places", lambda *_: False),
     Rule("judge", "present_somewhere", lambda *_: False),
     Rule("judge", "by_confidence", lambda a: (-a.confidence, 0.0), "by error"),
-    Rule("judge", "ONE_EAR", 1.0),
-    Rule("judge", "ALONE", 0.0),
+    Rule("judge", "ONE_METHOD_CONFIDENCE", 1.0),
+    Rule("judge", "ALONE_CONFIDENCE", 0.0),
     Rule("judge_lines", "on_lines", lambda segments, _: tuple(segments)),
     Rule("judge_lines", "most_exact", lambda matched, _: matched[0]),
     Rule("judge_lines", "exacter", lambda said, *_: said),
@@ -146,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.whole_dance", "Estimator.in_other_key", lambda own, _: unmatched(own.name)),
     Rule("shared.whole_dance", "Estimator.worth_adding",
          lambda _, piece: piece.confidence >= SURE_CONFIDENCE, "with a rival"),
-    Rule("shared.whole_dance", "FASTER", 1.0),
-    Rule("shared.whole_dance", "UNLOCKED", 1.0),
+    Rule("shared.whole_dance", "REPLACE_RATIO", 1.0),
+    Rule("shared.whole_dance", "UNLOCKED_CONFIDENCE", 1.0),
     # both methods: limits
     Rule("shared.change_point", "find_limits", lambda _, span, *__: tuple(
         Limit(float(time), sharp=False) for time in span)),
@@ -174,10 +174,10 @@ RULES: tuple[Rule, ...] = (
     Rule("modular.coverage", "missing_share", lambda *_: None),
     Rule("modular.coverage", "confidence_cap", lambda *_: 1.0),
     Rule("modular.coverage", "confidence_cap", lambda lacks, _: modular_cap(lacks, 0.0), "notes"),
-    Rule("modular.coverage", "MERGED", (1, 1, 4), "two blocks"),
-    Rule("modular.coverage", "MERGED", (1,), "several blocks"),
+    Rule("modular.coverage", "MERGED_BLOCKS", (1, 1, 4), "two blocks"),
+    Rule("modular.coverage", "MERGED_BLOCKS", (1,), "several blocks"),
     Rule("modular.method", "tonal_match", lambda *_: TonalMatch(1.0, 99.0, 0.0)),
-    Rule("modular.verdict", "SAME_NOTES", 9.0),
+    Rule("modular.verdict", "SAME_NOTES_RHO", 9.0),
     Rule("modular.verdict", "fit_stretch", lambda d, r, line, *_: line, "rivals", here=True),
     # v2: candidates and takes
     Rule("v2.method", "CLOSE_LINES", 0),
@@ -194,10 +194,10 @@ RULES: tuple[Rule, ...] = (
     Rule("v2.coverage", "confidence_cap", lambda *_: 1.0),
     Rule("v2.coverage", "confidence_cap",
          lambda lacks, _, seconds: confidence_cap(lacks, 0.0, seconds), "high scores"),
-    Rule("v2.coverage", "TOGETHER", (1,)),
-    Rule("v2.answer", "CLOSE", 1.0),
-    Rule("v2.answer", "BETTER", float("inf")),
-    Rule("v2.answer", "SAME", 10**9),
+    Rule("v2.coverage", "MERGED_WINDOWS", (1,)),
+    Rule("v2.answer", "CLOSE_CONFIDENCE", 1.0),
+    Rule("v2.answer", "BETTER_RATIO", float("inf")),
+    Rule("v2.answer", "MANY_PLACES", 10**9),
     # v2: deep noise
     Rule("v2.phase", "deep_search", lambda *_: []),
     Rule("v2.faint_takes", "faint_takes", lambda *_: ()),

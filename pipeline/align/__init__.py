@@ -8,7 +8,11 @@ Each method has its own features, search, speed search, fit, exact place, eviden
 verdict: all that estimates where the music is. What follows from an estimate is written once,
 in ``shared``: rules on segments, pauses, gaps and echoes, the change point of a balance, grids of
 speeds. A mistake of those rules is a mistake of both methods; the judge counts the second method's
-word by how seldom they err together (``INDEPENDENCE``).
+word by how seldom they err together (``INDEPENDENT_SHARE``).
+
+Every constant has its meaning and unit beside it, and its source: the command that measures it or
+the paper it is from. Where neither is said it was chosen;
+``python -m benchmarks.alignment.ablate`` says what the rule that it belongs to is worth.
 """
 
 from __future__ import annotations

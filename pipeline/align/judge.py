@@ -8,7 +8,7 @@ from itertools import pairwise, permutations
 
 from pipeline import reasons
 from pipeline.align.judge_lines import (
-    SAME_LINE,
+    SAME_LINE_MS,
     VISIBLE_MS,
     distance,
     exacter,
@@ -19,25 +19,25 @@ from pipeline.align.judge_lines import (
 )
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
 
-ALONE = 0.9
+ALONE_CONFIDENCE = 0.9
 """The confidence from which one method's word is taken against the other's "no match"."""
 ELSEWHERE_MS = 250.0
 """Methods further apart than this mean different places of the song, and not two mixes of one."""
-ECHO = 0.5
+ECHO_CONFIDENCE = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
-ONE_EAR = 0.85
+ONE_METHOD_CONFIDENCE = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
-SHORT = 0.3
+SAME_LIMIT_SECONDS = 0.3
 """Seconds by which one method's limits may fall short of the other's and be the same limits."""
-SURE = 0.9
+SURE_CONFIDENCE = 0.9
 """The confidence from which a take is believed that the other method did not hear."""
-TAKE, APART = 6.0, 1.0
+MIN_TAKE_SECONDS, APART_SECONDS = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
-INDEPENDENCE = 0.66
+INDEPENDENT_SHARE = 0.66
 """How much a second method's word counts: 1 less the correlation of both methods' mistakes, 0.34
 on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/alignment/independence.py``)."""
-SAME_PLACE = 0.1
+SAME_PLACE_SECONDS = 0.1
 """Seconds: candidates nearer than this are one."""
 
 
@@ -62,11 +62,13 @@ def completed(
                 continue
             if (distance([segment], [two]) or 0.0) > within:
                 continue
-            if start - two.dance_start > SHORT and not (
+            if start - two.dance_start > SAME_LIMIT_SECONDS and not (
                 start in sharp and two.dance_start not in theirs
             ):
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
-            if two.dance_end - stop > SHORT and not (stop in sharp and two.dance_end not in theirs):
+            if two.dance_end - stop > SAME_LIMIT_SECONDS and not (
+                stop in sharp and two.dance_end not in theirs
+            ):
                 stop = two.dance_end
                 if index + 1 < len(mine):
                     stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
@@ -82,10 +84,9 @@ def bounded(
 ) -> tuple[Segment, ...]:
     """Segments with the limits of the method that is best at limits, where it found the same ones.
 
-    Limits that are farther apart than ``SHORT`` are not the same: there one method found less,
-    unless the sound shows theirs and not ours.
-    Only where one segment of each is meant: a segment that the other method cut in two, or two
-    that it took for one, keep their own.
+    Limits that are farther apart than ``SAME_LIMIT_SECONDS`` are not the same: there one method
+    found less, unless the sound shows theirs and not ours. Only where one segment of each is meant:
+    a segment that the other method cut in two, or two that it took for one, keep their own.
     """
     result: list[Segment] = []
     for segment in segments:
@@ -93,9 +94,9 @@ def bounded(
         start, stop = segment.dance_start, segment.dance_end
         if len(same) == 1 and paired(same[0], segments) == [segment]:
             first, last = same[0].dance_start, same[0].dance_end
-            if abs(first - start) <= SHORT or (first in theirs and start not in sharp):
+            if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in sharp):
                 start = first
-            if abs(last - stop) <= SHORT or (last in theirs and stop not in sharp):
+            if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in sharp):
                 stop = last
         result.append(replace(segment, dance_start=start, dance_end=stop))
     apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
@@ -107,7 +108,9 @@ def sharp_limits_on_same_line(first: MethodAlignment, second: MethodAlignment) -
     same = {
         time
         for two in second.segments
-        if any((distance([one], [two]) or 0.0) <= SAME_LINE for one in paired(two, first.segments))
+        if any(
+            (distance([one], [two]) or 0.0) <= SAME_LINE_MS for one in paired(two, first.segments)
+        )
         for time in (two.dance_start, two.dance_end)
     }
     return second.sharp_limits & same
@@ -117,14 +120,15 @@ def takes_only_other_found(mine: Sequence[Segment], other: Sequence[Segment]) ->
     """Takes that only the other method found: long ones, apart from all of mine.
 
     A take deep in noise may be beyond one method. What adjoins a take is left out, since it may
-    be an is_loop_match of a repetitive song.
+    be an echo of a repetitive song.
     """
     return [
         two
         for two in other
-        if two.length >= TAKE
+        if two.length >= MIN_TAKE_SECONDS
         and all(
-            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end) >= APART
+            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end)
+            >= APART_SECONDS
             for one in mine
         )
     ]
@@ -146,7 +150,7 @@ def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[C
         (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
     ):
         place = candidate.line.reference_time(middle)
-        if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE for c in chosen):
+        if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE_SECONDS for c in chosen):
             chosen.append(candidate)
     return tuple(chosen[:8])
 
@@ -168,7 +172,7 @@ def present_somewhere(answer: MethodAlignment) -> bool:
 
 def is_loop_match(answer: MethodAlignment) -> bool:
     """Whether a method itself says that its place lacks what the reference has there."""
-    return answer.confidence_cap <= ECHO
+    return answer.confidence_cap <= ECHO_CONFIDENCE
 
 
 def found_different_places(matched: Sequence[MethodAlignment]) -> bool:
@@ -192,7 +196,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=by_confidence)
     alone = len(matched) < len(said)
-    sure = any(a.confidence >= ALONE or present_somewhere(a) for a in matched)
+    sure = any(a.confidence >= ALONE_CONFIDENCE or present_somewhere(a) for a in matched)
     unsure = bool(matched) and not sure
     if (
         not matched
@@ -211,7 +215,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         theirs = sharp_limits_on_same_line(first, second)
         finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
-        within = min(max(SAME_LINE, first.error_ms or VISIBLE_MS), VISIBLE_MS)
+        within = min(max(SAME_LINE_MS, first.error_ms or VISIBLE_MS), VISIBLE_MS)
         segments = completed(
             segments, second.segments, sharp if finer else frozenset(), theirs, within
         )
@@ -232,11 +236,13 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     added: list[Segment] = []
     if agreement is not None and agreement <= VISIBLE_MS:
         for second in matched[1:]:
-            if second.confidence >= SURE and not second.ambiguous:
+            if second.confidence >= SURE_CONFIDENCE and not second.ambiguous:
                 added += takes_only_other_found((*segments, *added), second.segments)
     segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
     if len(matched) > 1:
-        confidence = 1 - (1 - matched[0].confidence) * (1 - INDEPENDENCE * matched[1].confidence)
+        confidence = 1 - (1 - matched[0].confidence) * (
+            1 - INDEPENDENT_SHARE * matched[1].confidence
+        )
         if agreement is None or agreement > VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
             other = max(matched[1].segments, key=lambda s: s.length)
@@ -246,7 +252,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
                 *candidates,
             )
     if len(said) > 1 and (len(matched) == 1 or found_by_one(matched)):
-        confidence = min(confidence, ONE_EAR)
+        confidence = min(confidence, ONE_METHOD_CONFIDENCE)
     # What makes one method doubt that the whole reference is present is no matter of chance,
     # which a second method would make less likely: it holds for the answer.
     confidence = min(confidence, *(a.confidence_cap for a in matched))

@@ -9,12 +9,12 @@ from pipeline.model import MethodAlignment, Segment
 
 VISIBLE_MS = 45.0
 """Methods further apart than this do not agree."""
-SAME_LINE = 3.0
+SAME_LINE_MS = 3.0
 """Milliseconds up to which two methods follow the same exact line: on another, or one that
 drifts, what should be heard is not, and limits are those of that mistake."""
-CONFIRMED = 1.0
+CONFIRMED_MS = 1.0
 """Methods no further apart than this (milliseconds) found the same arrival."""
-COMMON = 1.0
+MIN_COMMON_SECONDS = 1.0
 """Seconds that two segments share at least when they are the same one."""
 
 
@@ -32,10 +32,7 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
         length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
         if length <= min(1.0, 0.25 * one.length):
             continue
-        for time in (
-            max(one.dance_start, two.dance_start),
-            min(one.dance_end, two.dance_end),
-        ):
+        for time in (max(one.dance_start, two.dance_start), min(one.dance_end, two.dance_end)):
             gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
             worst = gap if worst is None else max(worst, gap)
     return worst
@@ -46,7 +43,8 @@ def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
     return [
         two
         for two in others
-        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start) >= COMMON
+        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start)
+        >= MIN_COMMON_SECONDS
         and (distance([one], [two]) or 0.0) <= VISIBLE_MS
     ]
 
@@ -54,11 +52,11 @@ def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
 def own_error(answer: MethodAlignment, agreement: float) -> float:
     """Milliseconds by which a method's line may be off, as far as it knows itself.
 
-    Methods less apart than ``CONFIRMED`` found the same arrival, each its own way: then what it
+    Methods less apart than ``CONFIRMED_MS`` found the same arrival, each its own way: then what it
     adds for the chance that it is none is left out (``line_ms``).
     """
     said = float("inf") if answer.error_ms is None else answer.error_ms
-    if agreement > CONFIRMED:
+    if agreement > CONFIRMED_MS:
         return said
     return said if answer.line_ms is None else min(said, answer.line_ms)
 
@@ -91,7 +89,7 @@ def exacter(
     if agreement is None or agreement > VISIBLE_MS or answer.error_ms is None or not answer.matched:
         return answer
     better = own_error(exact, agreement)
-    if answer.error_ms - better <= SAME_LINE:
+    if answer.error_ms - better <= SAME_LINE_MS:
         return answer
     lines = on_lines(answer.segments, exact.segments)
     return replace(answer, segments=lines, error_ms=better)

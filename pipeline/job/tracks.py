@@ -6,7 +6,7 @@ tracks are compared by the methods and the judge, and the best match is the answ
 
 The first method is asked about every pair; the next method in the order of the first one's
 answers, and only about pairs that can still be the best: a pair that a method does not match is
-never surer than ``judge.ONE_EAR``.
+never surer than ``judge.ONE_METHOD_CONFIDENCE``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.align.judge import ONE_EAR, judge
+from pipeline.align.judge import ONE_METHOD_CONFIDENCE, judge
 from pipeline.job.answer_json import by_hand
 from pipeline.media.info import MediaInfo
 from pipeline.model import Alignment, MethodAlignment, Progress
@@ -85,7 +85,7 @@ def _beaten(pair: Pair, asked: Sequence[Pair]) -> bool:
     """Whether no answer of a further method can make the pair better than one that is done."""
     if any(answer.matched for answer in pair.answers.values()):
         return False
-    return any(done.alignment.confidence > ONE_EAR for done in asked)
+    return any(done.alignment.confidence > ONE_METHOD_CONFIDENCE for done in asked)
 
 
 def _fit(pair: Pair) -> tuple[bool, bool, float, float]:

@@ -18,6 +18,7 @@ from benchmarks.alignment.scoring import Score
 from benchmarks.cases.case import Case
 from pipeline.align.modular.takes import Track
 from pipeline.align.shared import segments as segments_of
+from pipeline.align.shared.confidence import Ramp
 from pipeline.model import Samples, Segment
 from tests.music import NoMusic, tracks
 from tests.pipeline.align import sounds
@@ -122,7 +123,7 @@ def test_a_rule_is_left_out_where_it_fired(tmp_path: Path) -> None:
     rules = [
         rule("modular.placing.placed[short takes]"),
         rule("judge.takes_only_other_found"),
-        rule("shared.whole_dance.FASTER"),
+        rule("shared.whole_dance.REPLACE_RATIO"),
     ]
     lines = list(ablate.lines_of(case, rules, Counter({r.name: 5 for r in rules})))
     assert [line["rule"] for line in lines] == [None, rules[0].name, rules[2].name]
@@ -161,7 +162,7 @@ def test_a_known_curve_is_fitted_again() -> None:
 
 
 def test_a_ramp_is_a_curve_through_its_ends() -> None:
-    curve = calibrate.through((22.0, 0.5), (52.0, 0.85))
+    curve = calibrate.through(Ramp((22.0, 52.0), (0.5, 0.85)))
     assert curve.at(np.array([22.0, 52.0])) == pytest.approx([0.5, 0.85])
     assert curve.evidence_of(0.85) == pytest.approx(52.0)
 

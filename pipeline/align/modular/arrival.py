@@ -18,29 +18,31 @@ from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, best_slant, slant_stack, vertex, window
 from pipeline.model import LineMap
 
-WINDOW = 2.0
+WINDOW_SECONDS = 2.0
 """Seconds of one window."""
-MOST = 96
+MAX_WINDOWS = 96
 """Windows used at most, spread evenly."""
-REACH = 0.08
+REACH_SECONDS = 0.08
 """Seconds on either side of the line that are looked at."""
-BEFORE = 0.06
+BEFORE_SECONDS = 0.06
 """Seconds before the strongest arrival in which a first one is looked for."""
-WEAKEST = 0.2
+WEAKEST_RATIO = 0.2
 """A first arrival's least height, relative to the strongest (-14 dB)."""
-QUARTERS, STEADY = 4, 0.75
+QUARTERS, STEADY_RATIO = 4, 0.75
 """Parts of a take, one after the other, and how much of its height over all of it a first arrival
 has, relative to the strongest, in the usual one of them."""
-PARTS, LOCAL, SURE = 8, 0.006, 3.0
+MAX_PARTS, LOCAL_SECONDS, STATED_SIGMAS = 8, 0.006, 3.0
 """Parts of a take that say where its line is, seconds about it that they look at, and standard
 errors that are stated."""
-FLOOR = 0.01
+LINE_PARAMETERS = 2
+"""What a line is fitted by, offset and slope: so many parts tell nothing of its error."""
+FLOOR_RATIO = 0.01
 """Added to the reference's auto spectrum, relative to its mean, so that bins in which it plays
 nothing are not all noise. The spectrum itself is divided by bin by bin: averaged over neighbours,
 each sustained tone would ring through the response, and hide its arrivals in a reverberant room."""
-SIGMAS = 7.0
+MIN_SIGMAS = 7.0
 """The strongest arrival's least height over the response's noise."""
-BAND = (120.0, 3400.0)
+BAND_HZ = (120.0, 3400.0)
 """Hertz on the dance's clock."""
 
 
@@ -66,11 +68,11 @@ def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
     dance is than the line says.
     """
     rate = pair.rate
-    size = int(WINDOW * rate)
-    room = fft.next_fast_len(size + int(2 * REACH * rate), real=True)
-    half = int(REACH * rate)
-    latest = max(stop - WINDOW, start)
-    number = max(min(MOST, int((latest - start) / (WINDOW / 2)) + 1), 1)
+    size = int(WINDOW_SECONDS * rate)
+    room = fft.next_fast_len(size + int(2 * REACH_SECONDS * rate), real=True)
+    half = int(REACH_SECONDS * rate)
+    latest = max(stop - WINDOW_SECONDS, start)
+    number = max(min(MAX_WINDOWS, int((latest - start) / (WINDOW_SECONDS / 2)) + 1), 1)
     starts = np.linspace(start, latest, number)
     shape = window(size)
     cross = np.empty((number, room // 2 + 1), np.complex64)
@@ -83,11 +85,11 @@ def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
         cross[row] = here * np.conj(there) * weight
         auto += (np.square(there.real) + np.square(there.imag)) * weight
     frequency = np.arange(room // 2 + 1) * rate / room
-    inside = (frequency > BAND[0]) & (frequency < min(BAND[1], 0.45 * rate))
-    weights = np.where(inside, 1.0 / (auto + FLOOR * float(auto[inside].mean()) + 1e-12), 0.0)
+    inside = (frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.45 * rate))
+    weights = np.where(inside, 1.0 / (auto + FLOOR_RATIO * float(auto[inside].mean()) + 1e-12), 0.0)
     curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
-    return lags.astype(np.float32), np.asarray(starts + WINDOW / 2, np.float32)
+    return lags.astype(np.float32), np.asarray(starts + WINDOW_SECONDS / 2, np.float32)
 
 
 def stacked(curves: Array, shifts: Array) -> Array:
@@ -134,9 +136,9 @@ def first_arrival(
     noise = float(np.sqrt(np.mean(np.square(before)))) + 1e-12
     quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
     noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
-    least = max(WEAKEST * float(size[top]), 5.5 * noise)
+    least = max(WEAKEST_RATIO * float(size[top]), 5.5 * noise)
     first = top
-    for place in range(max(top - int(BEFORE * rate), 1), top):
+    for place in range(max(top - int(BEFORE_SECONDS * rate), 1), top):
         value = float(size[place])
         if value < least or value < size[place - 1] or value < size[place + 1]:
             continue
@@ -166,7 +168,7 @@ def quartered(curves: Array, shifts: Array) -> list[Array]:
 def _steady(curve: Array, quarters: list[Array], place: int, top: int) -> bool:
     ratios = [float(q[place] / q[top]) for q in quarters if abs(float(q[top])) > 0]
     whole = float(curve[place] / curve[top])
-    return not ratios or float(np.median(ratios)) * np.sign(whole) >= STEADY * abs(whole)
+    return not ratios or float(np.median(ratios)) * np.sign(whole) >= STEADY_RATIO * abs(whole)
 
 
 def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | None:
@@ -181,7 +183,7 @@ def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | No
     away = ((middles - centre) * rate * slope).astype(np.float32)
     halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
     lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), rate)
-    if height < SIGMAS:
+    if height < MIN_SIGMAS:
         return None
     late = lag / rate
     # The dance is later than the line by late + slope * (t - centre).
@@ -198,15 +200,15 @@ def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | No
 def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: int) -> float:
     """Seconds by which a line through the arrivals of the take's parts may be off at its ends.
 
-    ``PARTS`` stretches at most, one after the other, each say where the arrival at ``lag`` is
-    in them; ``SURE`` standard errors of the regression (Draper and Smith, "Applied Regression
-    Analysis", 1998, chapter 1) at the end that is farther from the middle. Where the parts say
-    nothing, they scatter over all of ``LOCAL``.
+    ``MAX_PARTS`` stretches at most, one after the other, each say where the arrival at ``lag`` is
+    in them; ``STATED_SIGMAS`` standard errors of the regression (Draper and Smith, "Applied
+    Regression Analysis", 1998, chapter 1) at the end that is farther from the middle. Where the
+    parts say nothing, they scatter over all of ``LOCAL_SECONDS``.
     """
-    number = int(np.clip(len(curves) // 2, 2, PARTS))
-    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
-    if len(curves) < 2 or not reach < centre < curves.shape[1] - reach - 1:
-        return LOCAL
+    number = int(np.clip(len(curves) // 2, LINE_PARAMETERS, MAX_PARTS))
+    reach, centre = int(LOCAL_SECONDS * rate), round(lag) + curves.shape[1] // 2
+    if len(curves) <= 1 or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL_SECONDS
     late, times = [], []
     for part in np.array_split(np.arange(len(curves)), number):
         near = np.abs(stacked(curves[part], shifts[part])[centre - reach : centre + reach + 1])
@@ -214,9 +216,13 @@ def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: in
         late.append((top - reach + vertex(near, top) - (lag - round(lag))) / rate)
         times.append(float(middles[part].mean()))
     away = np.array(times) - np.mean(times)
-    span = float(middles.max() - middles.mean()) + WINDOW / 2
+    span = float(middles.max() - middles.mean()) + WINDOW_SECONDS / 2
     spread = float(np.square(away).sum()) + 1e-9
     slope = float((away * np.array(late)).sum()) / spread
-    rest = np.array(late) - np.mean(late) - slope * away if number > 2 else np.array(late)
-    sigma = float(np.sqrt(np.square(rest).sum() / max(number - 2, 1)))
-    return SURE * sigma * float(np.sqrt(1 / number + span**2 / spread))
+    rest = (
+        np.array(late) - np.mean(late) - slope * away
+        if number > LINE_PARAMETERS
+        else np.array(late)
+    )
+    sigma = float(np.sqrt(np.square(rest).sum() / max(number - LINE_PARAMETERS, 1)))
+    return STATED_SIGMAS * sigma * float(np.sqrt(1 / number + span**2 / spread))

@@ -12,20 +12,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared.confidence import Ramp
 from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, read_warped, window
 from pipeline.model import Sound
 
 FRAME_SAMPLES = 2048
+"""Samples of a frame."""
 HOP_SAMPLES = 1024
 """Frames overlap by half."""
 BAND_EDGES_HZ = (150.0, 250.0, 350.0, 500.0, 700.0, 1000.0, 1400.0, 2000.0, 2800.0, 3500.0)
+"""Half an octave apart, about."""
 BLOCK_SECONDS = 1.0
 """Length of a cell."""
 MAX_SECONDS = 60
 """How much of a take is measured, spread evenly."""
-MERGED = (1, 2, 4)
+MERGED_BLOCKS = (1, 2, 4)
 """Blocks taken together: the deeper in noise, the more of them are needed."""
 QUIET_RATIO = 0.05
 """Power of the reference in a band, relative to its mean, below which a cell says nothing."""
@@ -36,14 +39,16 @@ MIN_SIGMAS = 4.0
 MAX_GAIN_VARIANCE = 0.3
 """A gain with a larger relative variance is unknown."""
 MIN_CELLS = 8
+"""Known cells from which there is a share."""
 
-WHOLE, LACKING = 0.03, 0.15
+WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
-CLEAN_SHARE, DOUBTFUL_SHARE = 0.05, 0.1
-"""Doubt up to which nothing is missing, and from which the line is as likely an echo."""
-
-SAME_NOTES = (0.34, 0.6)
-"""Tonal coefficients from which doubt weighs less, and little; echoes come to 0.31."""
+DOUBT = Ramp((0.05, 0.1), (1.0, 0.5))
+"""Over doubt: up to the first nothing is missing; from the second on the line is as likely an
+echo."""
+NOTES = Ramp((0.34, 0.6), (0.5, 0.85))
+"""Over the tonal match's coefficient: from the first on doubt weighs less, from the second little.
+Echoes come to 0.31; ``python -m benchmarks.alignment.calibrate`` fits the same middle."""
 
 Doubles = NDArray[np.float64]
 
@@ -55,8 +60,7 @@ def confidence_cap(doubts: list[float | None], rho: float) -> float:
     notes in another arrangement, or in a moving room, are no echo.
     """
     worst = max((d for d in doubts if d is not None), default=0.0)
-    allowed = float(np.interp(worst, [CLEAN_SHARE, DOUBTFUL_SHARE], [1.0, 0.5]))
-    return max(allowed, float(np.interp(rho, SAME_NOTES, [0.5, 0.85])))
+    return max(DOUBT.at(worst), NOTES.at(rho))
 
 
 def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
@@ -69,7 +73,7 @@ def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
 
 def pieces(start: float, stop: float) -> list[tuple[float, float]]:
     """Stretches of four blocks, spread evenly, that hold at most ``MAX_SECONDS`` seconds."""
-    length = BLOCK_SECONDS * MERGED[-1]
+    length = BLOCK_SECONDS * MERGED_BLOCKS[-1]
     if stop - start <= MAX_SECONDS:
         return [(start, stop)]
     begins = np.linspace(start, stop - length, int(MAX_SECONDS / length))
@@ -126,7 +130,7 @@ def share_of_cells_by_blocks(own: Complex, predicted: Complex, per: int, rate: i
     if not recorded.any():
         return None
     said: list[float] = []
-    for number in MERGED:
+    for number in MERGED_BLOCKS:
         rows = len(cross) // number * number
         merged = [
             v[:rows].reshape(-1, number, v.shape[1]).sum(axis=1)[:, recorded]

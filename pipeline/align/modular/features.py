@@ -10,6 +10,8 @@ step alone makes the right place stand out two to three times as much.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,44 +20,54 @@ from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
-PER_SECOND = 100.0
+FRAMES_PER_SECOND = 100.0
 """Frames a second of the reference's clock."""
-BANDS = 32
-LOWEST, HIGHEST = 80.0, 3600.0
-"""Hertz, on the reference."""
-WINDOW = 0.032
-"""Seconds of one frame."""
-LOCAL = 150
-"""Frames over which a band is normalised."""
-LEVEL = 300
-"""Frames over which the floor of the logarithm is measured."""
-FLOOR = 1e-2
+LOW_HZ = 80.0
+"""The lowest band, on the reference."""
+FLOOR_RATIO = 1e-2
 """Floor of the logarithm, relative to the band's mean power around."""
-QUIET = 1e-9
+QUIET_POWER = 1e-9
 """Absolute floor of a frame's mean power: below it there is digital silence."""
-STEPS = 32.0
+STEPS_PER_UNIT = 32.0
 """Features are kept as 8-bit integers of 1/32 each: 12 MB an hour."""
-BLOCK = 6000
+BLOCK_FRAMES = 6000
+"""Frames that are measured at once, which bounds the memory."""
 
 
-def mel_bank(
-    size: int, rate: int, pitch: float = 1.0, bands: int = BANDS, highest: float = HIGHEST
-) -> Array:
-    """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST, highest))
-    edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
-    return signal.triangles(edges * pitch, size, rate)
+@dataclass(frozen=True)
+class MelFlux:
+    """Normalised flux of log-mel bands. The sizes were chosen."""
+
+    bands: int
+    """How many."""
+    high_hz: float
+    """The highest band, on the reference."""
+    frame_seconds: float
+    """Length of one frame."""
+    local_frames: int
+    """Frames over which a band is normalised: 1.5 s."""
+    level_frames: int
+    """Frames over which the floor of the logarithm is measured: 3 s."""
+
+    def bank(self, rate: int, pitch: float = 1.0) -> Array:
+        """Triangular filters evenly spaced on the mel scale, moved in frequency by ``pitch``."""
+        low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOW_HZ, self.high_hz))
+        edges = 700 * (10 ** (np.linspace(low, high, self.bands + 2) / 2595) - 1)
+        return signal.triangles(edges * pitch, signal.frame_size(rate, self.frame_seconds), rate)
+
+    def of(self, powers: Array) -> Array:
+        """The flux of band powers ``(frames, bands)``; same shape."""
+        floor = FLOOR_RATIO * signal.moving_mean(powers, self.level_frames)
+        logs = np.log(powers + floor + QUIET_POWER)
+        change = np.zeros_like(logs)
+        change[1:-1] = logs[2:] - logs[:-2]
+        change -= signal.moving_mean(change, self.local_frames)
+        change /= np.sqrt(signal.moving_mean(np.square(change), self.local_frames) + 1e-2)
+        return change
 
 
-def flux(bands: Array, level: int = LEVEL, local: int = LOCAL) -> Array:
-    """Normalised flux of band powers ``(frames, bands)``; same shape. ``level`` and ``local``:
-    frames over which the floor and the flux are measured."""
-    logs = np.log(bands + FLOOR * signal.moving_mean(bands, level) + QUIET)
-    change = np.zeros_like(logs)
-    change[1:-1] = logs[2:] - logs[:-2]
-    change -= signal.moving_mean(change, local)
-    change /= np.sqrt(signal.moving_mean(np.square(change), local) + 1e-2)
-    return change
+FLUX = MelFlux(bands=32, high_hz=3600.0, frame_seconds=0.032, local_frames=150, level_frames=300)
+"""At ``FRAMES_PER_SECOND``."""
 
 
 def whitener(covariance: NDArray[np.float64]) -> Array:
@@ -71,22 +83,22 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFram
     ``speed`` puts a dance on the reference's clock; ``pitch`` is how much higher its music
     sounds than the reference's.
     """
-    per_second = PER_SECOND * speed
+    per_second = FRAMES_PER_SECOND * speed
     count = signal.frame_count(sound, per_second)
-    size = signal.frame_size(sound.rate, WINDOW)
-    bank = mel_bank(size, sound.rate, pitch)
-    values = np.zeros((count, BANDS), np.int8)
-    covariance = np.zeros((BANDS, BANDS))
-    margin = LEVEL // 2 + LOCAL
-    for start, stop in signal.spans(count, BLOCK):
+    size = signal.frame_size(sound.rate, FLUX.frame_seconds)
+    bank = FLUX.bank(sound.rate, pitch)
+    values = np.zeros((count, FLUX.bands), np.int8)
+    covariance = np.zeros((FLUX.bands, FLUX.bands))
+    margin = FLUX.level_frames // 2 + FLUX.local_frames
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         first, last = max(start - margin, 0), min(stop + margin, count)
         power = signal.power_frames(sound, first, last - first, size, per_second)
         inner = slice(start - first, stop - first)
-        change = flux(power @ bank)[inner]
+        change = FLUX.of(power @ bank)[inner]
         covariance += change.T @ change
-        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS - 1))
+        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS_PER_UNIT - 1))
     matrix = whitener(covariance / max(count, 1))
-    for start, stop in signal.spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
-    return FeatureFrames(values, speed, pitch, 1 / STEPS)
+    return FeatureFrames(values, speed, pitch, 1 / STEPS_PER_UNIT)

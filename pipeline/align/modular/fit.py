@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.modular.features import PER_SECOND
-from pipeline.align.modular.search import DRIFT, SPREAD, Peak
+from pipeline.align.modular.features import FRAMES_PER_SECOND
+from pipeline.align.modular.search import CHANCE_RATIO, MAX_DRIFT, Peak
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, best_slant, robust_sigma, spans, vertex
 
-REACH = 8
+REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""
-SECOND = int(PER_SECOND)
-FIRST = 1600
+SECOND_FRAMES = int(FRAMES_PER_SECOND)
+"""Frames of a second."""
+FIRST_FRAMES = 1600
 """Frames on either side of the peak in the first fit."""
-CHUNK = 8192
-HOLDS = 0.4
+CHUNK_FRAMES = 8192
+"""Frames that are compared at once, which bounds the memory."""
+HOLDS_SHARE = 0.4
 """Share of the evidence around the middle from which a line goes on."""
-STATED, FEW, UNKNOWN = 2.0, 4, 1.5
+STATED_SIGMAS, MIN_BLOCKS, UNKNOWN_FRAMES = 2.0, 4, 1.5
 """Standard errors that are stated; blocks that tell them, and frames where there are fewer."""
 
 
@@ -58,7 +60,7 @@ def products(
 ) -> Array:
     """How alike the two are near a line, frame by frame, ``(2 * reach + 1, frames)``."""
     result = np.zeros((2 * reach + 1, stop - start), np.float32)
-    for low, high in spans(stop - start, CHUNK):
+    for low, high in spans(stop - start, CHUNK_FRAMES):
         frames = np.arange(start + low, start + high)
         at = np.rint(frames * (1 + line.drift) + line.lag).astype(np.int64)
         first = int(at[0]) - reach
@@ -83,7 +85,7 @@ def block_sums(
     A few blocks at a time: of two hours the products alone would be 50 MB.
     """
     result = np.zeros((2 * reach + 1, count), np.float32)
-    for low, high in spans(count, max(CHUNK // block, 1)):
+    for low, high in spans(count, max(CHUNK_FRAMES // block, 1)):
         near = products(dance, reference, line, start + low * block, start + high * block, reach)
         result[:, low:high] = near.reshape(2 * reach + 1, high - low, block).sum(axis=2)
     return result
@@ -92,10 +94,10 @@ def block_sums(
 def chance(dance: FeatureFrames, start: int, stop: int) -> Array:
     """The standard deviation of chance products, frame by frame."""
     energy = np.zeros(stop - start, np.float32)
-    for low, high in spans(stop - start, CHUNK):
+    for low, high in spans(stop - start, CHUNK_FRAMES):
         part = dance.part(start + low, start + high)
         energy[low:high] = np.einsum("tb,tb->t", part, part)
-    deviation = np.asarray(SPREAD * np.sqrt(energy), np.float32)
+    deviation = np.asarray(CHANCE_RATIO * np.sqrt(energy), np.float32)
     return deviation
 
 
@@ -106,9 +108,9 @@ def fit(dance: FeatureFrames, reference: FeatureFrames, line: Line, middle: floa
     beyond the end of a take there is nothing to fit to but chance and repeats.
     """
     low, high = line.overlap(dance, reference)
-    start, stop = max(low, int(middle) - FIRST), min(high, int(middle) + FIRST)
-    slack = DRIFT
-    while stop - start >= SECOND // 2:
+    start, stop = max(low, int(middle) - FIRST_FRAMES), min(high, int(middle) + FIRST_FRAMES)
+    slack = MAX_DRIFT
+    while stop - start >= SECOND_FRAMES // 2:
         line = fit_stretch(dance, reference, line, start, stop, slack)
         low, high = line.overlap(dance, reference)
         half = stop - start
@@ -116,8 +118,8 @@ def fit(dance: FeatureFrames, reference: FeatureFrames, line: Line, middle: floa
         usual = strength(dance, reference, line, start, stop)
         before = strength(dance, reference, line, further[0], start)
         after = strength(dance, reference, line, stop, further[1])
-        first = further[0] if before > HOLDS * usual else start
-        last = further[1] if after > HOLDS * usual else stop
+        first = further[0] if before > HOLDS_SHARE * usual else start
+        last = further[1] if after > HOLDS_SHARE * usual else stop
         if (first, last) == (start, stop):
             return regress(dance, reference, line, start, stop)
         start, stop, slack = first, last, 3.0 / half
@@ -128,7 +130,7 @@ def strength(
     dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
 ) -> float:
     """Mean evidence of a frame between two frames; 0 for less than half a second."""
-    if stop - start < SECOND // 2:
+    if stop - start < SECOND_FRAMES // 2:
         return 0.0
     return float(products(dance, reference, line, start, stop, 1).mean())
 
@@ -137,9 +139,9 @@ def fit_stretch(
     dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int, slack: float
 ) -> Line:
     """Grid of slopes within ``slack``, then a parabola over the lags of the best one."""
-    block = max(SECOND // 2, (stop - start) // 400)
+    block = max(SECOND_FRAMES // 2, (stop - start) // 400)
     count = (stop - start) // block
-    near = block_sums(dance, reference, line, start, block, count, REACH)
+    near = block_sums(dance, reference, line, start, block, count, REACH_FRAMES)
     cap = 3 * float(np.median(near.max(axis=0))) + 1e-6
     near = np.clip(near, -cap, cap)
     middle = (start + stop) / 2
@@ -147,7 +149,7 @@ def fit_stretch(
     steps = int(np.ceil(slack * (stop - start) / 2 / 0.5))
     curve, slope = best_slant(near.T, centres, np.linspace(-slack, slack, 2 * steps + 1))
     top = int(curve.argmax())
-    shift = top - REACH + vertex(curve, top)
+    shift = top - REACH_FRAMES + vertex(curve, top)
     return replace(line, lag=line.lag + shift - slope * middle, drift=line.drift + slope)
 
 
@@ -160,7 +162,7 @@ def regress(
     drift is only believed as far as it shows.
     """
     time, lag, weight = tops(dance, reference, line, start, stop)
-    if len(time) < 2:
+    if not len(time):
         return line
     centre = float((weight * time).sum() / weight.sum())
     base = np.stack([np.ones(len(time)), time - centre])
@@ -181,9 +183,9 @@ def tops(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Middles of blocks of two seconds and more, by how much each is later than a line (both in
     frames), and their weights; none where there are fewer than two."""
-    block = max(2 * SECOND, (stop - start) // 200)
+    block = max(2 * SECOND_FRAMES, (stop - start) // 200)
     count = (stop - start) // block
-    if count < 2:
+    if count <= 1:
         return np.zeros(0), np.zeros(0), np.zeros(0)
     near = block_sums(dance, reference, line, start, block, count, 4)
     highest = near.argmax(axis=0)
@@ -199,18 +201,18 @@ def tops(
 def uncertainty(
     dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
 ) -> float:
-    """Frames by which a fitted line may be off at its ends: ``STATED`` standard errors.
+    """Frames by which a fitted line may be off at its ends: ``STATED_SIGMAS`` standard errors.
 
     From the scatter of the blocks' tops about it (median absolute deviation); blocks of few
     say little.
     """
     time, lag, _ = tops(dance, reference, line, start, stop)
-    if len(time) < FEW:
-        return UNKNOWN
+    if len(time) < MIN_BLOCKS:
+        return UNKNOWN_FRAMES
     sigma = float(robust_sigma(lag))
     away = time - time.mean()
     end = float(np.square(stop - time.mean()) / np.square(away).sum())
-    return STATED * sigma * float(np.sqrt(1 / len(time) + end))
+    return STATED_SIGMAS * sigma * float(np.sqrt(1 / len(time) + end))
 
 
 def evidence(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> tuple[Array, Array]:
@@ -230,10 +232,10 @@ def evidence(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> tupl
 
 def by_seconds(values: Array, deviation: Array) -> Array:
     """Evidence of each second in standard deviations of chance."""
-    count = -(-len(values) // SECOND)
-    padded = np.zeros((2, count * SECOND), np.float32)
+    count = -(-len(values) // SECOND_FRAMES)
+    padded = np.zeros((2, count * SECOND_FRAMES), np.float32)
     padded[0, : len(values)] = values
     padded[1, : len(values)] = np.square(deviation)
-    sums = padded.reshape(2, count, SECOND).sum(axis=2)
+    sums = padded.reshape(2, count, SECOND_FRAMES).sum(axis=2)
     result: Array = sums[0] / (np.sqrt(sums[1]) + 1e-3)
     return result

@@ -17,21 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.change_point import AROUND_SECONDS, Balance, Look, followed_outwards
+from pipeline.align.shared.change_point import (
+    AROUND_SECONDS,
+    Balance,
+    Following,
+    Look,
+    followed_outwards,
+)
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, frame_size, window
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
+"""Length of a frame, and between two."""
 LOW_HZ, HIGH_HZ = 150, 3400
+"""Lowest and highest frequency that is compared."""
 INSIDE_SECONDS = 8.0
 """Seconds inside the take that tell its usual coherence."""
-LEAST_COHERENCE, WELL_COHERENCE = 0.06, 0.25
+MIN_COHERENCE, WELL_COHERENCE = 0.06, 0.25
 """Usual coherence below which limits cannot be told this way, and below which the room is known
 too badly to say that a limit is sharp."""
 SPARSE_SECONDS, SPARSE_FRAMES = 0.1, 10
 """Seconds between frames, and frames of a second, in which a line is followed."""
-LEAST_FOLLOWED = 0.04
-"""Usual coherence below which a line is not followed."""
+FOLLOWING = Following(usual_seconds=20.0, min_usual=0.04, against_share=0.4)
+"""In coherence. Chosen; see ablate."""
 INDEPENDENT_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
 eight times, windowed bins half of it."""
@@ -78,9 +86,7 @@ class RoomModel:
                 values[index] = likeness(here, there * room).mean()
             return values
 
-        return followed_outwards(
-            coherence, span, ends, usual_seconds=20.0, least=LEAST_FOLLOWED, against_share=0.4
-        )
+        return followed_outwards(coherence, span, ends, FOLLOWING)
 
     def learn(self, rough: float, into: float) -> Look:
         """How likely the music is near a limit, after learning the room inside of it."""
@@ -97,7 +103,7 @@ class RoomModel:
         usual = float(np.median(likeness(here, expected)))
 
         def look(low: float, high: float) -> Balance | None:
-            if usual < LEAST_COHERENCE:
+            if usual < MIN_COHERENCE:
                 return None
             return self.balance(low, high, room, np.asarray(rest + 1e-12, np.float32), usual)
 

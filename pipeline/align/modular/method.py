@@ -13,24 +13,25 @@ from functools import cache, partial
 import numpy as np
 
 from pipeline.align.modular import notes, placing
-from pipeline.align.modular.coverage import WHOLE, confidence_cap
-from pipeline.align.modular.features import PER_SECOND, extract
+from pipeline.align.modular.coverage import WHOLE_SHARE, confidence_cap
+from pipeline.align.modular.features import FRAMES_PER_SECOND, extract
 from pipeline.align.modular.fit import Line, chance, fit_stretch, products
 from pipeline.align.modular.notes import TonalMatch, Tones
 from pipeline.align.modular.search import search
 from pipeline.align.modular.takes import Take, find_takes, genuine, track, tracks_of
 from pipeline.align.modular.tempo import search_key, search_speed
-from pipeline.align.modular.verdict import SAME_NOTES, Verdict, judge_take
+from pipeline.align.modular.verdict import SAME_NOTES_RHO, Verdict, judge_take
 from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.hint import REACH
+from pipeline.align.shared.hint import REACH_SECONDS
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.whole_dance import UNLOCKED, Estimator, unmatched
+from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, Estimator, unmatched
 from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
 LIMITS_MS = 50.0
 """Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 MAX_LINES = 12
+"""Lines that are followed."""
 
 
 def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
@@ -55,7 +56,9 @@ def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
 
 def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
     """How well the notes of a take agree."""
-    lag, start, stop = (frame / PER_SECOND for frame in (take.line.lag, take.start, take.stop))
+    lag, start, stop = (
+        frame / FRAMES_PER_SECOND for frame in (take.line.lag, take.start, take.stop)
+    )
     return notes.match(own, tones, float(lag), take.line.drift, start, stop)
 
 
@@ -82,25 +85,26 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start if index + 1 < len(kept) else np.inf
             segment, sharp = placing.followed(
-                pair, segment, (before, after / PER_SECOND / pair.speed)
+                pair, segment, (before, after / FRAMES_PER_SECOND / pair.speed)
             )
             segments.append(segment)
             said = placing.missing_in(pair, segment)
             missing.append(said)
             # In another mix much is missing within a take, which says nothing of its limits.
-            if said is not None and said <= WHOLE:
+            if said is not None and said <= WHOLE_SHARE:
                 sharp_limits |= sharp
         errors.append(placing.error_of(pair, take, exact))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    cap = UNLOCKED if unlocked else confidence_cap(missing, main.tonal_rho)
-    seconds = np.array([take.stop - take.start for take in kept]) / PER_SECOND
+    cap = UNLOCKED_CONFIDENCE if unlocked else confidence_cap(missing, main.tonal_rho)
+    seconds = np.array([take.stop - take.start for take in kept]) / FRAMES_PER_SECOND
     total = sum(take.strength * float(np.sqrt(s)) for take, s in zip(kept, seconds, strict=True))
     known = [share for share in missing if share is not None]
     details = {**main.evidence.details, **({"missing": max(known)} if known else {})}
-    whole = bool(known) and max(known) <= WHOLE
+    whole = bool(known) and max(known) <= WHOLE_SHARE
     candidates = tuple(
-        Candidate(float(lag) / PER_SECOND, float(pair.speed), share) for lag, share in main.places
+        Candidate(float(lag) / FRAMES_PER_SECOND, float(pair.speed), share)
+        for lag, share in main.places
     )
     return MethodAlignment(
         method=NAME,
@@ -115,7 +119,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         score=main.score,
         weight=float(total),
         confidence_cap=cap,
-        present=whole and main.tonal_rho >= SAME_NOTES,
+        present=whole and main.tonal_rho >= SAME_NOTES_RHO,
         line_ms=max(line for line, _ in errors),
         limits_ms=LIMITS_MS,
     )
@@ -123,20 +127,20 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
 
 def near(pair: FramedPair, offset: float) -> tuple[float, float]:
     """How far above chance the best offset within reach of one is, and that offset."""
-    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * PER_SECOND)
+    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * FRAMES_PER_SECOND)
     low, high = line.overlap(*frames)
-    if high - low < PER_SECOND:
+    if high - low < FRAMES_PER_SECOND:
         return 0.0, offset
-    reach = round(REACH * PER_SECOND)
+    reach = round(REACH_SECONDS * FRAMES_PER_SECOND)
     curve = products(*frames, line, low, high, reach).sum(axis=1)
     sigma = float(np.sqrt(np.square(chance(frames[0], low, high)).sum())) + 1e-6
     top = int(curve.argmax())
-    return float(curve[top]) / sigma, (line.lag + top - reach) / PER_SECOND
+    return float(curve[top]) / sigma, (line.lag + top - reach) / FRAMES_PER_SECOND
 
 
 def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     """The answer at an offset that is known to be right."""
-    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * PER_SECOND)
+    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * FRAMES_PER_SECOND)
     low, high = line.overlap(*frames)
     line = fit_stretch(*frames, line, low, high, 5e-4)
     takes = genuine(pair, find_takes(*frames, [track(*frames, line)]))

@@ -18,7 +18,9 @@ from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
 FRAMES_PER_SECOND = 12.5
+"""Frames a second of the reference's clock."""
 SEMITONES = 48
+"""Four octaves."""
 LOW_HZ = 110.0
 """The lowest semitone."""
 ENVELOPE_SEMITONES = 4
@@ -26,8 +28,13 @@ ENVELOPE_SEMITONES = 4
 MEAN_FRAMES = 50
 """The mean of so many frames (4 s) is taken off."""
 FRAME_SECONDS = 0.256
-MAX_FRAMES = 4096
+"""Length of a frame."""
+MIN_FRAMES, MAX_FRAMES = 4, 4096
+"""Frames of a take that are compared: at least, and at most."""
+MIN_PLACES = 50
+"""Other places of the reference that tell how far chance goes, at least."""
 BLOCK_FRAMES = 1000
+"""Frames that are measured at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def match(
     first, last = round(start * FRAMES_PER_SECOND), round(stop * FRAMES_PER_SECOND)
     last = min(last, len(dance.values))
     length = min(last - first, MAX_FRAMES)
-    if length < 4:
+    if length < MIN_FRAMES:
         return TonalMatch(0.0, 0.0, 1.0)
     middle = (first + last) / 2
     low = round(middle - length / 2)
@@ -113,6 +120,6 @@ def match(
     rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])
     # Few places are left where the reference is hardly longer than the take.
     chance = 1.0 / np.sqrt(length * 3.0)
-    deviation = max(float(rest.std()) if len(rest) > 50 else 0.0, chance)
+    deviation = max(float(rest.std()) if len(rest) > MIN_PLACES else 0.0, chance)
     other = float(rest.max(initial=0.0))
     return TonalMatch(rho, rho / deviation, other / rho if rho > 0 else 1.0)

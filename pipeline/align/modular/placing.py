@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.align.modular.arrival import Exact, refine
-from pipeline.align.modular.coverage import LACKING, WHOLE, missing_share
-from pipeline.align.modular.features import PER_SECOND
+from pipeline.align.modular.coverage import LACKING_SHARE, WHOLE_SHARE, missing_share
+from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import Line, uncertainty
 from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
 from pipeline.align.modular.takes import Take, Track, track
@@ -14,21 +14,21 @@ from pipeline.align.shared.change_point import EVERYWHERE, find_limits
 from pipeline.align.shared.feature_frames import FramedPair
 from pipeline.model import LineMap, Segment
 
-SHARPEST, STRETCHED = 0.6, 8.0
+SHARPEST_MS, STRETCHED_MS = 0.6, 8.0
 """Milliseconds by which a line of matching waveforms (half the period of what a room lets through)
 and one of features (the length of a stretched onset) may be off, however well they agree."""
-LATE = 0.003
+LATE_SECONDS = 0.003
 """Seconds after which an arrival is another one, and not a part of the same."""
-MOST_TURNS = 4
+MAX_TURNS = 4
 """How often a segment is followed outwards, each time by up to its own length."""
-SHORT_TAKE = 20.0
+SHORT_TAKE_SECONDS = 20.0
 """Seconds of a take that tells nothing certain about drift."""
 
 
 def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
     """A take as a segment, in seconds of the dance's own clock."""
-    per_second = PER_SECOND * speed
-    line = LineMap(float(take.line.lag) / PER_SECOND, float(speed * (1 + take.line.drift)))
+    per_second = FRAMES_PER_SECOND * speed
+    line = LineMap(float(take.line.lag) / FRAMES_PER_SECOND, float(speed * (1 + take.line.drift)))
     if exact is not None:
         line = exact.line
     start, stop = take.start / per_second, take.stop / per_second
@@ -40,7 +40,7 @@ def placed(pair: FramedPair, rough: Segment) -> Exact | None:
     drift through its middle is taken unless another is clearly better."""
     start, stop = rough.dance_start, rough.dance_end
     exact = refine(pair.on(rough.line), start, stop, slack=4e-4)
-    if stop - start >= SHORT_TAKE:
+    if stop - start >= SHORT_TAKE_SECONDS:
         return exact
     middle = (start + stop) / 2
     offset = rough.offset + (rough.speed - pair.speed) * middle
@@ -54,7 +54,7 @@ def placed(pair: FramedPair, rough: Segment) -> Exact | None:
 def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, float]:
     """Error bound of a take's line (ms), and the bound if the detected arrival is a side lobe.
 
-    With waveforms, the scatter of the take's parts about the line, and ``SHARPEST``. An arrival
+    With waveforms, the scatter of the take's parts about the line, and ``SHARPEST_MS``. An arrival
     before the strongest may be a side lobe, which only another method's answer can rule out:
     until then the strongest may be the direct sound. Without waveforms, the scatter of blocks of
     features, and what time stretchers do to onsets.
@@ -62,11 +62,12 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
     if exact is None:
         frames = pair.dance_frames, pair.reference_frames
         error = (
-            STRETCHED + 1000 * uncertainty(*frames, take.line, take.start, take.stop) / PER_SECOND
+            STRETCHED_MS
+            + 1000 * uncertainty(*frames, take.line, take.start, take.stop) / FRAMES_PER_SECOND
         )
         return error, error
-    error = SHARPEST + 1000 * exact.error
-    return error, error + (1000 * exact.early if exact.early > LATE else 0.0)
+    error = SHARPEST_MS + 1000 * exact.error
+    return error, error + (1000 * exact.early if exact.early > LATE_SECONDS else 0.0)
 
 
 def clipped(pair: FramedPair, segment: Segment) -> Segment:
@@ -87,7 +88,7 @@ def followed(
     floor, ceiling = pair.on(segment.line).overlap()
     low, high = max(floor, between[0]), min(ceiling, between[1])
     start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_TURNS):
         on = pair.on(segment.line)
         first, last = RoomModel(on).extended_outwards((start, stop), (low, high))
         if (first, last) == (start, stop):
@@ -121,7 +122,7 @@ def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[T
     for index, known in enumerate(lines):
         own = [take for take in takes if take.line == known.line]
         take = max(own, key=lambda t: t.stop - t.start, default=None)
-        if take is None or take.stop - take.start < SHORT_TAKE * PER_SECOND:
+        if take is None or take.stop - take.start < SHORT_TAKE_SECONDS * FRAMES_PER_SECOND:
             continue
         exact = placed(pair, segment_of(take, None, pair.speed, pitch_moved=False))
         if exact is not None:
@@ -147,10 +148,10 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
             said = missing_in(pair, limited(pair, at)[0])
         missing.append(said)
     said_of = list(zip(takes, missing, strict=True))
-    certain = [take for take, said in said_of if said is not None and said <= WHOLE]
+    certain = [take for take, said in said_of if said is not None and said <= WHOLE_SHARE]
     if not certain:
         return takes, []
-    return [take for take, said in said_of if said is None or said < LACKING], certain
+    return [take for take, said in said_of if said is None or said < LACKING_SHARE], certain
 
 
 def missing_in(pair: FramedPair, segment: Segment) -> float | None:

@@ -17,22 +17,25 @@ from scipy import fft
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, highest_places, slant_stack, spans
 
-LENGTH = 800
+WINDOW_FRAMES = 800
 """Frames of one window (8 s)."""
-HOP = 400
-BATCH = 16
+HOP_FRAMES = 400
+"""Frames between two windows."""
+BATCH_WINDOWS = 16
 """Windows correlated at once; the longest stack."""
-STACKS = (1, 4, 16)
+STACKED_WINDOWS = (1, 4, 16)
+"""Windows that are stacked along a line."""
 FFT_SIZE = 4096
-LONG = 75
+"""Frames of a block of the reference."""
+LONG_WINDOWS = 75
 """Windows (5 minutes) from which a line that goes on is not searched for again."""
-GOES_ON = 8.0
+GOES_ON_SIGMAS = 8.0
 """Standard deviations by which every window has to fit for that."""
-APART = 20
+APART_FRAMES = 20
 """Frames: two peaks nearer than this are the same place."""
-DRIFT = 6e-4
+MAX_DRIFT = 6e-4
 """The largest drift between two clocks that the stacks allow for."""
-SPREAD = 1.6
+CHANCE_RATIO = 1.6
 """How much wider the chance values are than those of independent features."""
 
 
@@ -64,7 +67,7 @@ def correlate(windows: Array, reference: FeatureFrames, later: Sequence[int] = (
     later = later or [0] * number
     step = FFT_SIZE - length + 1
     total = reference.count + length - 1
-    norm = SPREAD * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
+    norm = CHANCE_RATIO * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
     spectra = np.conj(fft.rfft(windows.transpose(0, 2, 1), FFT_SIZE, axis=2))
     weights = np.ascontiguousarray(spectra.transpose(2, 0, 1))
     result = np.zeros((number, total + max(later)), np.float32)
@@ -96,8 +99,8 @@ def stack(curves: Array, positions: Array, drift: float) -> Array:
 def window_starts(count: int, length: int) -> list[int]:
     """First frames of the windows that cover ``count`` frames."""
     last = max(count - length, 0)
-    starts = list(range(0, last + 1, HOP))
-    if last - starts[-1] > HOP // 2:
+    starts = list(range(0, last + 1, HOP_FRAMES))
+    if last - starts[-1] > HOP_FRAMES // 2:
         starts.append(last)
     return starts
 
@@ -106,7 +109,7 @@ def continued(
     dance: FeatureFrames, reference: FeatureFrames, last: Peak, run: list[int]
 ) -> Peak | None:
     """The peak that goes on in a run of windows, where every one of them clearly fits it."""
-    length = min(LENGTH, dance.count)
+    length = min(WINDOW_FRAMES, dance.count)
     reach = 25
     middle = (run[0] + run[-1]) / 2 + length / 2
     lag = round(last.lag + last.drift * (middle - last.middle))
@@ -114,9 +117,9 @@ def continued(
     for start in run[::2]:
         own = dance.part(start, start + length)
         block = reference.part(start + lag - reach, start + lag + length + reach)
-        norm = SPREAD * float(np.sqrt(np.square(own).sum())) + 1e-6
+        norm = CHANCE_RATIO * float(np.sqrt(np.square(own).sum())) + 1e-6
         curve = np.array([np.vdot(own, block[k : k + length]) for k in range(2 * reach + 1)])
-        if float(curve.max()) < GOES_ON * norm:
+        if float(curve.max()) < GOES_ON_SIGMAS * norm:
             return None
         total += curve / norm
     best = int(total.argmax())
@@ -132,14 +135,17 @@ def batches(
     Column ``k`` of a window's curve is moved so that it means the same line in all of
     them: the lag ``k - (length - 1) - last`` where ``last`` is the last start of the run.
     """
-    length = min(LENGTH, dance.count)
+    length = min(WINDOW_FRAMES, dance.count)
     starts = window_starts(dance.count, length)
     last: Peak | None = None
-    for low, high in spans(len(starts), BATCH):
+    for low, high in spans(len(starts), BATCH_WINDOWS):
         run = starts[low:high]
-        if len(starts) > LONG and low:
+        if len(starts) > LONG_WINDOWS and low:
             runs = [
-                p for p in found if p.windows == BATCH and abs(p.middle - run[0]) < 2 * BATCH * HOP
+                p
+                for p in found
+                if p.windows == BATCH_WINDOWS
+                and abs(p.middle - run[0]) < 2 * BATCH_WINDOWS * HOP_FRAMES
             ]
             last = max(runs, key=lambda p: p.score, default=None)
             on = continued(dance, reference, last, run) if last else None
@@ -155,19 +161,19 @@ def batches(
 
 def drifts(span: float) -> Array:
     """Drifts to try on a stack ``span`` frames long: ends move by two frames at a time."""
-    steps = int(np.ceil(DRIFT * span / 4))
+    steps = int(np.ceil(MAX_DRIFT * span / 4))
     if not steps:
         return np.zeros(1, np.float32)
-    return np.linspace(-DRIFT, DRIFT, 2 * steps + 1, dtype=np.float32)
+    return np.linspace(-MAX_DRIFT, MAX_DRIFT, 2 * steps + 1, dtype=np.float32)
 
 
 def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
-    length = min(LENGTH, dance.count)
+    length = min(WINDOW_FRAMES, dance.count)
     found: list[Peak] = []
     for lined, run in batches(dance, reference, found):
         zero = length - 1 + run[-1]
-        for size in STACKS:
+        for size in STACKED_WINDOWS:
             if size > 1 and size // 4 >= len(run):
                 continue
             for low, high in spans(len(run), size):
@@ -177,7 +183,7 @@ def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> 
                 stacks = [stack(lined[low:high], starts - middle, float(d)) for d in tries]
                 highs = np.stack(stacks)
                 curve = highs.max(axis=0)
-                places = highest_places(curve, keep + 1, APART)
+                places = highest_places(curve, keep + 1, APART_FRAMES)
                 heights = [*(float(curve[place]) for place in places), 0.0]
                 for rank, place in enumerate(places[:keep]):
                     drift = float(tries[int(highs[:, place].argmax())])

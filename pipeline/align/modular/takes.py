@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.align.modular.features import PER_SECOND
+from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import (
-    SECOND,
+    SECOND_FRAMES,
     Line,
     by_seconds,
     evidence,
@@ -27,13 +27,15 @@ from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
 from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.shared.signal import Array
 
-CHANGE = 8.0
+MIN_PEAK_SIGMAS, BEST_SHARE = 5.0, 0.9
+"""Score of a peak that is followed, and its least share of its best rival's."""
+CHANGE_NATS = 8.0
 """Price of a change between lines, in nats."""
-SHARE = 0.3
+HOLDS_SHARE = 0.3
 """The share of a line's usual evidence below which a second speaks against it."""
-SHORTEST = 250
+SHORTEST_FRAMES = 250
 """Frames: shorter takes are left out."""
-NEAR = 12.0
+NEAR_FRAMES = 12.0
 """Frames: a peak this near to a line is that line."""
 ALIKE_SHARE = 0.25
 """Share of its usual evidence that a repeat's line has where another take is."""
@@ -79,14 +81,16 @@ def tracks_of(
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
     for peak in peaks:
-        if peak.score < 5.0 or peak.score < 0.9 * peak.next_score:
+        if peak.score < max(MIN_PEAK_SIGMAS, BEST_SHARE * peak.next_score):
             continue
         first = line_of(peak)
         where = first.at(peak.middle)
-        if any(abs(known.line.at(peak.middle) - where) < NEAR for known in lines):
+        if any(abs(known.line.at(peak.middle) - where) < NEAR_FRAMES for known in lines):
             continue
         line = fit(dance, reference, first, peak.middle)
-        if any(abs(known.line.at(peak.middle) - line.at(peak.middle)) < NEAR for known in lines):
+        if any(
+            abs(known.line.at(peak.middle) - line.at(peak.middle)) < NEAR_FRAMES for known in lines
+        ):
             continue
         lines.append(track(dance, reference, line))
         if len(lines) == most:
@@ -101,7 +105,7 @@ def viterbi(gains: Array) -> list[int]:
     back = np.zeros((count, states), np.int64)
     for second in range(1, count):
         top = int(score.argmax())
-        change = score[top] - CHANGE
+        change = score[top] - CHANGE_NATS
         back[second] = np.where(score >= change, np.arange(states), top)
         score = np.maximum(score, change) + gains[:, second]
     path = [int(score.argmax())]
@@ -120,7 +124,7 @@ def gains_of(lines: list[Track]) -> Array:
     smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
     most = np.maximum(smooth.max(axis=0), 1e-3)
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
-    relative = np.clip(seconds / scale, -0.5, 1.5) - SHARE
+    relative = np.clip(seconds / scale, -0.5, 1.5) - HOLDS_SHARE
     nats = np.minimum(scale * scale, 4.0)
     # Lines that hold together are distinguished by their evidence alone, not by their scales.
     together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
@@ -132,10 +136,10 @@ def gains_of(lines: list[Track]) -> Array:
 
 def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> int:
     """The frame between ``low`` and ``high`` where the evidence turns, about ``near``."""
-    if high - low < 2:
+    if high - low <= 1:
         return near
-    level = known.usual * known.deviation[low:high] / np.sqrt(SECOND)
-    balance = np.cumsum(known.values[low:high] - SHARE * level)
+    level = known.usual * known.deviation[low:high] / np.sqrt(SECOND_FRAMES)
+    balance = np.cumsum(known.values[low:high] - HOLDS_SHARE * level)
     place = int(balance.argmin()) if rising else int(balance.argmax())
     return low + place + 1
 
@@ -154,7 +158,7 @@ def find_takes(dance: FeatureFrames, reference: FeatureFrames, lines: list[Track
         if path[second]:
             takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
         second = end
-    least = min(SHORTEST, dance.count // 2)
+    least = min(SHORTEST_FRAMES, dance.count // 2)
     return [take for take in takes if take.stop - take.start >= least]
 
 
@@ -162,7 +166,7 @@ def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ())
     """The takes that are no echoes of a repetitive song, in the order of the dance; in ``certain``
     ones nothing of the reference is missing."""
     frames = pair.dance_frames, pair.reference_frames
-    seconds = PER_SECOND * pair.speed
+    seconds = FRAMES_PER_SECOND * pair.speed
 
     def evidence_at(one: Take, two: Take) -> float:
         """Mean evidence of a take's line where another take is."""
@@ -188,14 +192,14 @@ def placed(
 ) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
     first, last = known.line.overlap(dance, reference)
-    start, stop = second * SECOND, min(end * SECOND, dance.count)
+    start, stop = second * SECOND_FRAMES, min(end * SECOND_FRAMES, dance.count)
     middle = (start + stop) // 2
-    low, high = max(start - 2 * SECOND, first), min(start + 2 * SECOND, middle)
+    low, high = max(start - 2 * SECOND_FRAMES, first), min(start + 2 * SECOND_FRAMES, middle)
     start = sharpen(known, max(start, first), low, high, rising=True)
-    low, high = max(stop - 2 * SECOND, middle), min(stop + 2 * SECOND, last)
+    low, high = max(stop - 2 * SECOND_FRAMES, middle), min(stop + 2 * SECOND_FRAMES, last)
     stop = sharpen(known, min(stop, last), low, high, rising=False)
-    start = first if start - first < SNAP_SECONDS * SECOND else start
-    stop = last if last - stop < SNAP_SECONDS * SECOND else stop
+    start = first if start - first < SNAP_SECONDS * SECOND_FRAMES else start
+    stop = last if last - stop < SNAP_SECONDS * SECOND_FRAMES else stop
     part = slice(start, stop)
     power = float(np.square(known.deviation[part]).sum())
     strength = float(known.values[part].sum()) / (np.sqrt(power) + 1e-3)

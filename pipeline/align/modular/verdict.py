@@ -12,31 +12,37 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.align.modular.features import PER_SECOND
+from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
-from pipeline.align.modular.search import APART, HOP, LENGTH, correlate
+from pipeline.align.modular.search import APART_FRAMES, HOP_FRAMES, WINDOW_FRAMES, correlate
 from pipeline.align.modular.takes import Take
+from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, highest_places, spans, spread_max
 from pipeline.align.shared.whole_dance import curve_evidence
 from pipeline.model import Evidence
 
-CHANCE = 4.6
+CHANCE_SIGMAS = 4.6
 """The score up to which unrelated sounds come."""
-CLEAR = 0.80
+CLEAR_SHARE = 0.80
 """A next place up to this share of the best leaves a clear winner."""
-EQUAL = 0.90
+EQUAL_SHARE = 0.90
 """A next place from this share on is as good."""
-TONAL, NOTES = 5.0, 0.15
+CLEARNESS = Ramp((CLEAR_SHARE, EQUAL_SHARE), (1.0, 0.5))
+"""Over the next place's share of the best."""
+HEIGHT = Logistic(middle=6.2, slope=1.6)
+"""Over the score. Chosen; 102 right answers and no wrong one neither confirm nor refute it
+(``python -m benchmarks.alignment.calibrate``)."""
+TONAL_SIGMAS, NOTES_RHO = 5.0, 0.15
 """Sigmas and coefficient of the tonal match from which notes are said to agree."""
-SAME_NOTES = 0.4
+SAME_NOTES_RHO = 0.4
 """Coefficient from which they agree whatever the sigmas, which a loop that comes again and again
 keeps low: loops of songs come to 0.7, of drums alone to 0.45, in a loud room; two songs over the
 same drums to 0.2, and to 0.38 where the drums are 12 dB louder than the songs."""
-MOST = 24
+MAX_WINDOWS = 24
 """Windows of a take that are looked at."""
-TOGETHER = 8
+BATCH_WINDOWS = 8
 """Windows that are correlated at once."""
 
 
@@ -61,13 +67,13 @@ def overall(dance: FeatureFrames, reference: FeatureFrames, take: Take) -> tuple
 
     Windows are spread evenly over the take and all lie along the take's drift.
     """
-    length = min(LENGTH, take.stop - take.start)
+    length = min(WINDOW_FRAMES, take.stop - take.start)
     last = take.stop - length
-    number = max(min(MOST, (last - take.start) // HOP + 1), 1)
+    number = max(min(MAX_WINDOWS, (last - take.start) // HOP_FRAMES + 1), 1)
     starts = np.rint(np.linspace(take.start, last, number)).astype(int)
     total = np.zeros(reference.count + length + dance.count * 2, np.float32)
     zero = length - 1 + dance.count + dance.count // 2
-    for low, high in spans(number, TOGETHER):
+    for low, high in spans(number, BATCH_WINDOWS):
         group = starts[low:high]
         windows = np.stack([dance.part(begin, begin + length) for begin in group])
         for begin, row in zip(group, correlate(windows, reference), strict=True):
@@ -85,30 +91,28 @@ def judge_take(
     lag = round(take.line.lag) + zero
     near = slice(max(lag - 3, 0), lag + 4)
     score = float(curve[near].max(initial=0.0))
-    if score < CHANCE:
+    if score < CHANCE_SIGMAS:
         return Verdict(score=score)
     mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
-    for place in highest_places(curve, 12, APART):
-        if abs(place - lag) <= APART or curve[place] < 0.6 * score:
+    for place in highest_places(curve, 12, APART_FRAMES):
+        if abs(place - lag) <= APART_FRAMES or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
         low, high = other.overlap(dance, reference)
         low, high = max(low, take.start), min(high, take.stop)
-        if high - low > LENGTH // 4:
+        if high - low > WINDOW_FRAMES // 4:
             other = fit_stretch(dance, reference, other, low, high, 1e-4)
         theirs = float(by_seconds(*evidence(dance, reference, other)).sum())
         share = max(float(curve[place]) / score, 0.0)
         places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
-    height = 1 / (1 + np.exp(-(score - 6.2) * 1.6))
-    clear = float(np.interp(ratio, [CLEAR, EQUAL], [1.0, 0.5]))
-    ambiguous = ratio >= EQUAL
-    confidence = float(min(height, clear)) * 0.995
-    notes = (tonal.sigmas >= TONAL and tonal.rho >= NOTES) or tonal.rho >= SAME_NOTES
-    matched = score > CHANCE + 0.6 and (notes or ratio < CLEAR)
-    equals = sum(share >= CLEAR for _, share in places)
+    ambiguous = ratio >= EQUAL_SHARE
+    confidence = min(HEIGHT.at(score), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
+    notes = (tonal.sigmas >= TONAL_SIGMAS and tonal.rho >= NOTES_RHO) or tonal.rho >= SAME_NOTES_RHO
+    matched = score > CHANCE_SIGMAS + 0.6 and (notes or ratio < CLEAR_SHARE)
+    equals = sum(share >= CLEAR_SHARE for _, share in places)
     details = {
         "score": score,
         "next_ratio": ratio,
@@ -122,7 +126,7 @@ def judge_take(
         ambiguous=ambiguous,
         confidence=min(confidence, 0.5) if ambiguous else confidence,
         score=score,
-        places=tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR),
+        places=tuple(p for i, p in enumerate(places) if i == 0 or p[1] >= CLEAR_SHARE),
         tonal_rho=tonal.rho,
-        evidence=curve_evidence(curve, zero, PER_SECOND, details),
+        evidence=curve_evidence(curve, zero, FRAMES_PER_SECOND, details),
     )

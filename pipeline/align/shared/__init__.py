@@ -3,6 +3,7 @@ place is in here: those are each method's own."""
 
 __all__ = [
     "change_point",
+    "confidence",
     "echoes",
     "feature_frames",
     "hint",

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 
 AROUND_SECONDS, FARTHEST_SECONDS = 3.0, 24.0
 """Seconds outside a rough limit that are looked at, and up to which silence is followed."""
-INSIDE_SHARE, LEAST_INSIDE_SECONDS = 0.6, 1.0
+INSIDE_SHARE, MIN_INSIDE_SECONDS = 0.6, 1.0
 """Share of a take at most, and seconds at least, from which is learnt what is usual."""
-LEAST_SHARE = 0.5
+MIN_LEFT_SHARE = 0.5
 """Share of a take that exact limits leave at least: else the line was not the right one."""
-UNDECIDED = 0.02
+UNDECIDED_PROBABILITY = 0.02
 """Probability of a limit in the outermost half second that was looked at, from which more is."""
 NEAR_SECONDS = 0.08
 """Seconds: a limit this near to an end of a file lies at that end."""
 AGAIN_SECONDS = 1.0
 """Seconds from a rough limit beyond which what is usual was perhaps learnt outside the take."""
-AT_END = 0.9
+AT_END_PROBABILITY = 0.9
 """Prior that the music plays to the end of a file, where its line leads there."""
-OUTER, SHARP_SECONDS = 0.05, 0.3
+OUTER_PROBABILITY, SHARP_SECONDS = 0.05, 0.3
 """Probability that is left out on either side, and seconds of what remains, of a sharp limit."""
 ENDED_NATS = 100.0
 """Nats lost to other music in a row, from which on the music has ended for good. Inside a take
@@ -52,6 +52,18 @@ class Limit:
     """Seconds of the dance."""
     sharp: bool
     """Whether the sound shows it, and not only what is likely beforehand."""
+
+
+@dataclass(frozen=True)
+class Following:
+    """How a take's line is followed outwards, in a method's own evidence of a second."""
+
+    usual_seconds: float
+    """Seconds in the middle of the take that tell what is usual."""
+    min_usual: float
+    """Usual evidence below which the line is not followed."""
+    against_share: float
+    """Share of what is usual below which a second speaks against the line."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,7 @@ def find_limits(
     """
     rough = (Limit(float(span[0]), sharp=False), Limit(float(span[1]), sharp=False))
     inside = min(inside, INSIDE_SHARE * (span[1] - span[0]))
-    if inside < LEAST_INSIDE_SECONDS:
+    if inside < MIN_INSIDE_SECONDS:
         return rough
     first, last = (
         _settled(learn, limit, into, bound, end)
@@ -100,7 +112,7 @@ def find_limits(
         )
     )
     left = last.time - first.time
-    return (first, last) if left > LEAST_SHARE * (span[1] - span[0]) else rough
+    return (first, last) if left > MIN_LEFT_SHARE * (span[1] - span[0]) else rough
 
 
 def _settled(
@@ -128,14 +140,16 @@ def find_limit(look: Look, rough: float, into: float, bound: float, end: float) 
         nats = balance.nats[order]
         other = None if balance.other is None else balance.other[order]
         odds = posterior(nats, other, at_end=abs(outer - end) < step)
-        open_ended = odds[: int(0.5 / step)].sum() >= UNDECIDED
+        open_ended = odds[: int(0.5 / step)].sum() >= UNDECIDED_PROBABILITY
         if outer == bound or reach >= FARTHEST_SECONDS or not open_ended:
             break
         reach *= 2
     place = int(np.searchsorted(np.cumsum(odds), 0.5)) - balance.centred
     found = outer + (place if rising else -place) * step
     sums = np.cumsum(posterior(nats, other, at_end=False))
-    width = step * float(np.diff(np.searchsorted(sums, [OUTER, 1 - OUTER]))[0])
+    width = step * float(
+        np.diff(np.searchsorted(sums, [OUTER_PROBABILITY, 1 - OUTER_PROBABILITY]))[0]
+    )
     sharp = balance.known_well and width <= SHARP_SECONDS
     return Limit(float(end if abs(found - end) < NEAR_SECONDS else found), sharp)
 
@@ -144,25 +158,20 @@ def followed_outwards(
     evidence: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     span: tuple[float, float],
     ends: tuple[float, float],
-    *,
-    usual_seconds: float,
-    least: float,
-    against_share: float,
+    rule: Following,
 ) -> tuple[float, float]:
     """A take's limits after following its line outwards, at most by the take's own length.
 
     ``evidence(starts)``: how much speaks for the line in the seconds from ``starts`` on. A take
     grows as long as the balance of evidence does (the largest partial sum; Page, 1954), so that a
-    noisy stretch is bridged when the music comes back on the same line. A second speaks against it
-    below ``against_share`` of what is usual in the ``usual_seconds`` in the middle; nothing tells
-    where that is below ``least``.
+    noisy stretch is bridged when the music comes back on the same line.
     """
     (start, stop), (middle, length) = span, (sum(span) / 2, span[1] - span[0])
-    half = min(length, usual_seconds) / 2
+    half = min(length, rule.usual_seconds) / 2
     if half < FOLLOWED_SECONDS / 2:
         return span
     usual = float(np.median(evidence(np.arange(middle - half, middle + half - 1 + 1e-6))))
-    if usual < least:
+    if usual < rule.min_usual:
         return span
     reach = max(length, FOLLOWED_SECONDS * 4)
     grown = []
@@ -170,7 +179,7 @@ def followed_outwards(
         np.arange(start - 1, max(start - reach, ends[0]), -1.0),
         np.arange(stop, min(stop + reach, ends[1]) - 1, 1.0),
     ):
-        balance = np.cumsum(evidence(starts) - against_share * usual)
+        balance = np.cumsum(evidence(starts) - rule.against_share * usual)
         best = int(balance.argmax()) if len(balance) else 0
         grown.append(best + 1 if len(balance) and balance[best] > usual else 0)
     return start - grown[0], stop + grown[1]
@@ -191,5 +200,5 @@ def posterior(nats: Doubles, other: NDArray[np.bool_] | None = None, *, at_end: 
             sums[: len(nats) - int(lost.argmax())] = -np.inf
     odds = np.exp(sums - sums.max())
     if at_end:
-        odds[1:] *= (1 - AT_END) / (AT_END * len(odds))
+        odds[1:] *= (1 - AT_END_PROBABILITY) / (AT_END_PROBABILITY * len(odds))
     return np.asarray(odds / odds.sum(), np.float64)

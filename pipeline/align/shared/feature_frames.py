@@ -11,7 +11,7 @@ from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array
 from pipeline.model import LineMap, Sound
 
-SAME_PITCH = 2e-3
+SAME_PITCH_RATIO = 2e-3
 """Relative difference of two speeds or pitches up to which they are one."""
 
 
@@ -31,7 +31,7 @@ class FeatureFrames:
     @property
     def stretched(self) -> bool:
         """Whether the pitch did not move with the speed, so that waveforms do not match."""
-        return abs(self.speed - self.pitch) > SAME_PITCH
+        return abs(self.speed - self.pitch) > SAME_PITCH_RATIO
 
     @property
     def semitones(self) -> float:

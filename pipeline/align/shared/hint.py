@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pipeline.align.shared.feature_frames import SAME_PITCH_RATIO
 from pipeline.align.shared.signal import duration
 from pipeline.model import LineMap, MethodAlignment, Segment, Sound
 
-REACH = 0.3
+REACH_SECONDS = 0.3
 """Seconds on either side of a hint within which the methods look for a better place."""
 
 
@@ -17,13 +18,13 @@ def as_given(method: str, dance: Sound, reference: Sound, hint: LineMap) -> Meth
     low, high = hint.overlap(duration(dance), duration(reference))
     if high <= low:  # no common time: still a person's word, over the whole dance
         low, high = 0.0, duration(dance)
-    pitch_moved = abs(hint.speed - 1) > 2e-3
+    pitch_moved = abs(hint.speed - 1) > SAME_PITCH_RATIO
     return MethodAlignment(
         method=method,
         matched=True,
         confidence=0.5,
         segments=(Segment(low, high, hint.offset, hint.speed, pitch_moved=pitch_moved),),
-        error_ms=REACH * 1000,
+        error_ms=REACH_SECONDS * 1000,
         refined=False,
     )
 

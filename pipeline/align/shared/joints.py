@@ -28,30 +28,30 @@ from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Part, robust_sigma
 from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
 
-WINDOW, HOP = 1.0, 0.5
+WINDOW_SECONDS, HOP_SECONDS = 1.0, 0.5
 """Seconds."""
-SPACING, MOST = 2.0, 32
+SPACING_SECONDS, MAX_WINDOWS = 2.0, 32
 """Seconds at least between the windows that are looked at within a segment, and how many at most:
 what bounds the cost of a segment without a joint (0.8 ms a window)."""
-LOOK = 6.0
+LOOK_SECONDS = 6.0
 """Seconds on either side of a limit that are compared."""
-LEAST, SHORT = 1.0, 2.0
-"""Seconds outside a limit below which nothing is compared, and ``CLEAR_SHORT`` holds."""
-HIGH_WINDOW = 9.0
+MIN_OUTSIDE_SECONDS, SHORT_SECONDS = 1.0, 2.0
+"""Seconds outside a limit below which nothing is compared, and ``CLEAR_SHORT_SIGMAS`` holds."""
+WINDOW_SIGMAS = 9.0
 """Deviations of chance of a window's peak that is used: of those below 9, 48 % are off by more than
 5 ms at 7 to 8, 70 % at 6 to 7 (``python -m benchmarks.alignment.joints``)."""
-REACH = 0.5
+REACH_SECONDS = 0.5
 """Seconds around the line."""
-APART = 0.005
+APART_SECONDS = 0.005
 """Seconds by which the two sides differ at least: what a limit in an echo does not do."""
-CLEAR, CLEAR_SHORT = 20.0, 35.0
+CLEAR_SIGMAS, CLEAR_SHORT_SIGMAS = 20.0, 35.0
 """Deviations of chance of a peak that is clear; other songs reach 17 in stretches of 2 s and more,
 26 in shorter ones (``tests/pipeline/align/test_joints.py``)."""
-TWICE = 2.0
+RIVAL_RATIO = 2.0
 """How much higher it is than what is heard outside at the distance of the inside."""
-LOW, HIGH, MOMENT_HIGH = 150.0, 3400.0, 1000.0
-"""Hertz; the moment of a joint is looked for below ``MOMENT_HIGH``, where a line that is 0.2 ms off
-is still in phase."""
+LOW_HZ, HIGH_HZ, MOMENT_HIGH_HZ = 150.0, 3400.0, 1000.0
+"""Hertz; the moment of a joint is looked for below ``MOMENT_HIGH_HZ``, where a line that is 0.2 ms
+off is still in phase."""
 
 Curve = NDArray[np.float64]
 Method = Callable[..., MethodAlignment]
@@ -120,15 +120,15 @@ def _sides(
 def _change(line: Segment, dance: Sound, reference: Sound) -> tuple[Segment, Segment] | None:
     """The lines before and after the largest jump of the lag to a line, each up to the first window
     of the other; None where there is no jump."""
-    last = line.dance_end - WINDOW
-    count = min(int((last - line.dance_start) / SPACING) + 1, MOST)
+    last = line.dance_end - WINDOW_SECONDS
+    count = min(int((last - line.dance_start) / SPACING_SECONDS) + 1, MAX_WINDOWS)
     times, lags = [], []
     for start in np.linspace(line.dance_start, last, max(count, 0)):
-        curve = curve_around(line, dance, reference, start, start + WINDOW)
-        if curve.max() >= HIGH_WINDOW:
-            times.append(float(start) + WINDOW / 2)
+        curve = curve_around(line, dance, reference, start, start + WINDOW_SECONDS)
+        if curve.max() >= WINDOW_SIGMAS:
+            times.append(float(start) + WINDOW_SECONDS / 2)
             lags.append((int(curve.argmax()) - len(curve) // 2) / dance.rate)
-    if len(lags) < 2 or np.ptp(lags) <= APART:
+    if len(lags) <= 1 or np.ptp(lags) <= APART_SECONDS:
         return None
     slope = float(np.median(np.diff(lags) / np.diff(times)))
     levels = lags - slope * np.array(times)
@@ -141,8 +141,8 @@ def _change(line: Segment, dance: Sound, reference: Sound) -> tuple[Segment, Seg
 
 
 def _misfit(levels: Curve) -> float:
-    """How badly one level explains windows (seconds), those far off counted as ``APART``."""
-    return float(np.minimum(np.abs(levels - np.median(levels)), APART).sum())
+    """How badly one level explains windows (s), those far off counted as ``APART_SECONDS``."""
+    return float(np.minimum(np.abs(levels - np.median(levels)), APART_SECONDS).sum())
 
 
 def _moment(
@@ -157,7 +157,7 @@ def _moment(
     rate = dance.rate
     first, stop = (round(time * rate) for time in span)
     frequencies = np.fft.rfftfreq(stop - first, 1 / rate)
-    band = (frequencies >= LOW) & (frequencies <= MOMENT_HIGH)
+    band = (frequencies >= LOW_HZ) & (frequencies <= MOMENT_HIGH_HZ)
 
     def flat(samples: Samples) -> Curve:
         spectrum = fft.rfft(samples) * band
@@ -173,35 +173,37 @@ def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> 
     """Whether the music goes on beyond the limit, but not on the segment's line."""
     start, stop = segment.dance_start, segment.dance_end
     if before:
-        outside = (max(0.0, start - LOOK), start)
-        inside = (start, min(stop, start + LOOK))
+        outside = (max(0.0, start - LOOK_SECONDS), start)
+        inside = (start, min(stop, start + LOOK_SECONDS))
     else:
-        outside = (stop, min(dance.frames / dance.rate, stop + LOOK))
-        inside = (max(start, stop - LOOK), stop)
-    if min(outside[1] - outside[0], inside[1] - inside[0]) < LEAST:
+        outside = (stop, min(dance.frames / dance.rate, stop + LOOK_SECONDS))
+        inside = (max(start, stop - LOOK_SECONDS), stop)
+    if min(outside[1] - outside[0], inside[1] - inside[0]) < MIN_OUTSIDE_SECONDS:
         return False
     beyond, own = (curve_around(segment, dance, reference, *span) for span in (outside, inside))
     there, here = int(np.argmax(beyond)), int(np.argmax(own))
-    clear = CLEAR if outside[1] - outside[0] >= SHORT else CLEAR_SHORT
-    if beyond[there] < clear or own[here] < CLEAR:
+    clear = CLEAR_SIGMAS if outside[1] - outside[0] >= SHORT_SECONDS else CLEAR_SHORT_SIGMAS
+    if beyond[there] < clear or own[here] < CLEAR_SIGMAS:
         return False
     same = beyond[max(0, here - 8) : here + 9].max()
-    return bool(abs(there - here) > APART * dance.rate and beyond[there] > TWICE * same)
+    return bool(
+        abs(there - here) > APART_SECONDS * dance.rate and beyond[there] > RIVAL_RATIO * same
+    )
 
 
 def curve_around(
     segment: Segment, dance: Sound, reference: Sound, start: float, stop: float
 ) -> Curve:
-    """Phase correlation at lags of up to ``REACH`` seconds around the line, over the dance's time
+    """Phase correlation at lags of up to ``REACH_SECONDS`` around the line, over the dance's time
     from ``start`` to ``stop`` (seconds), in deviations of chance."""
     rate = dance.rate
-    size, half = round(WINDOW * rate), round(REACH * rate)
+    size, half = round(WINDOW_SECONDS * rate), round(REACH_SECONDS * rate)
     room = fft.next_fast_len(size + half, real=True)
     frequencies = np.fft.rfftfreq(room, 1 / rate)
-    band = (frequencies >= LOW) & (frequencies <= min(HIGH, 0.45 * rate))
+    band = (frequencies >= LOW_HZ) & (frequencies <= min(HIGH_HZ, 0.45 * rate))
     shape = np.hanning(size)
     total: Curve = np.zeros(2 * half + 1)
-    for first in np.arange(start, stop - WINDOW + 1e-9, HOP):
+    for first in np.arange(start, stop - WINDOW_SECONDS + 1e-9, HOP_SECONDS):
         own, other = Pair(dance, reference, segment.line).read(round(first * rate), size)
         cross = fft.rfft(own * shape, room) * np.conj(fft.rfft(other * shape, room))
         curve = fft.irfft(cross / (np.abs(cross) + 1e-12) * band, room)

@@ -25,11 +25,11 @@ ROUGH_SECONDS, AROUND_SECONDS = 0.5, 0.6
 """By how much rough limits may be off, and how near to an exact one a pause is looked for."""
 GAP_SECONDS = 8.0
 """The least length of a gap that is worth a search."""
-NO_MUSIC_DB = 15.0
-"""So far below the segments' level there is no music."""
+NO_MUSIC_DB, SOUNDING_SHARE = 15.0, 0.5
+"""So far below the segments' level there is no music; share of a gap that is louder, at least."""
 AT_END_SECONDS = 1.6
 """A segment that ends this near to an end of the reference ends because of it."""
-SAME_SPEED = 0.004
+SAME_SPEED_RATIO = 0.004
 """Relative difference of two speeds up to which they are one."""
 SEAM_SECONDS = 0.3
 """Within this one segment goes on in the reference where another ended."""
@@ -88,7 +88,7 @@ def is_own_take(level: Array, segment: Segment, known: Sequence[Segment]) -> boo
     """Whether a segment found in a gap is a take: it has a speed of its own, or a pause before or
     after it. Else the song goes on where the reference was cut, and only sounds like another
     place."""
-    if all(abs(segment.speed / other.speed - 1) > SAME_SPEED for other in known):
+    if all(abs(segment.speed / other.speed - 1) > SAME_SPEED_RATIO for other in known):
         return True
     usual = median(between(level, segment.dance_start, segment.dance_end))
     return any(
@@ -142,7 +142,7 @@ def sounding_gaps(
         low = before.dance_end if before else 0.0
         high = after.dance_start if after else duration(dance)
         part = between(level, low, high)
-        if high - low < GAP_SECONDS or np.mean(part > usual - NO_MUSIC_DB) < 0.5:
+        if high - low < GAP_SECONDS or np.mean(part > usual - NO_MUSIC_DB) < SOUNDING_SHARE:
             continue
         last = duration(reference) - AT_END_SECONDS
         ended = before and before.line.reference_time(low) > last

@@ -10,12 +10,13 @@ from pipeline import reasons
 from pipeline.align.shared.signal import duration, spans
 from pipeline.model import Sound
 
-SHORTEST = 1.5
+SHORTEST_SECONDS = 1.5
 """Seconds of sound below which there is nothing to align."""
 SILENT_DB = -78.0
 """Mean level below which a second is silent (16-bit noise lies near -98 dB)."""
-RUMBLE_HZ, WIND_SHARE = 120.0, 0.97
-"""The share of the power below a frequency from which a second is wind or rumble."""
+RUMBLE_HZ, WIND_SHARE, RUMBLING_SHARE = 120.0, 0.97, 0.9
+"""The share of the power below a frequency from which a second is wind or rumble, and the share of
+such seconds from which there is nothing else."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,14 @@ class SoundReport:
     """A code of ``pipeline.reasons`` when it cannot be used, else None."""
     detail: str
     """One English sentence: which part was looked at and why it does not serve."""
-    start: float
-    """Seconds: the first sound that is loud enough; 0 when there is none."""
-    stop: float
-    """Seconds: the end of the last one."""
-    level_db: float
-    """Mean level of the loud part, decibels of full scale."""
 
 
 def describe_sound(dance: Sound) -> SoundReport:
     """Levels and spectrum second by second; no reference is needed, so it answers at once."""
     length = duration(dance)
-    if length < SHORTEST:
-        text = f"only {length:.1f} s of sound; at least {SHORTEST:.1f} s of music are needed"
-        return SoundReport(reasons.TOO_SHORT, text, 0.0, length, -120.0)
+    if length < SHORTEST_SECONDS:
+        text = f"only {length:.1f} s of sound; at least {SHORTEST_SECONDS} s of music are needed"
+        return SoundReport(reasons.TOO_SHORT, text)
     levels: list[float] = []
     rumbling: list[bool] = []
     for start, stop in spans(dance.frames, dance.rate * 30):
@@ -60,18 +55,18 @@ def describe_sound(dance: Sound) -> SoundReport:
             f"all {length:.0f} s looked at are silent: the loudest second has "
             f"{level.max(initial=-120.0):.0f} dB of full scale; the microphone was muted or off"
         )
-        return SoundReport(reasons.SILENT, text, 0.0, 0.0, float(level.max(initial=-120.0)))
+        return SoundReport(reasons.SILENT, text)
     first, last = float(loud[0]), min(float(loud[-1] + 1), length)
     mean = float(10 * np.log10(np.mean(10 ** (level[loud] / 10))))
-    if len(loud) < SHORTEST:
+    if len(loud) < SHORTEST_SECONDS:
         text = f"only second {first:.0f} of {length:.0f} s has any sound; the rest is silent"
-        return SoundReport(reasons.SILENT, text, first, last, mean)
+        return SoundReport(reasons.SILENT, text)
     wind = np.array(rumbling)[loud]
-    if float(wind.mean()) > 0.9:
+    if float(wind.mean()) > RUMBLING_SHARE:
         text = (
-            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble below 120 Hz "
-            f"({mean:.0f} dB of full scale)"
+            f"from {first:.0f} s to {last:.0f} s there is only wind or rumble "
+            f"below {RUMBLE_HZ:.0f} Hz ({mean:.0f} dB of full scale)"
         )
-        return SoundReport(reasons.NO_SHARED_MUSIC, text, first, last, mean)
+        return SoundReport(reasons.NO_SHARED_MUSIC, text)
     text = f"sound from {first:.0f} s to {last:.0f} s at {mean:.0f} dB of full scale"
-    return SoundReport(None, text, first, last, mean)
+    return SoundReport(None, text)

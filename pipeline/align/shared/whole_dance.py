@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.shared.feature_frames import SAME_PITCH, FeatureFrames, FramedPair
+from pipeline.align.shared.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair
 from pipeline.align.shared.hint import as_given, refined
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
 from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
@@ -21,9 +21,9 @@ from pipeline.align.shared.signal import Array
 from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
 from pipeline.model import Evidence, LineMap, MethodAlignment, Progress, Segment, Sound
 
-FASTER = 1.25
+REPLACE_RATIO = 1.25
 """How much more evidence another speed or key needs to replace the same one."""
-SURE = 0.9
+SURE_CONFIDENCE = 0.9
 """Confidence that a take in a gap needs, or trust where it is surely heard."""
 MAX_GAPS, MAX_SPEEDS = 3, 3
 """Gaps that are searched, and speeds that are looked at in each."""
@@ -31,7 +31,7 @@ HINT_SIGMAS = 5.5
 """Score from which there is something to refine a hint by."""
 MAX_POINTS = 400
 """Points of a plotted curve."""
-UNLOCKED = 0.85
+UNLOCKED_CONFIDENCE = 0.85
 """The most confidence in a line at the same pitch on which waveforms do not agree."""
 
 Segments = Sequence[Segment]
@@ -86,7 +86,7 @@ class Estimator:
         if not answer.matched and self.in_noise is not None:
             answer = self.in_noise(pair)
         # Waveforms that do not agree at the same speed are another key's, or another player's.
-        if not answer.matched or answer.confidence_cap <= UNLOCKED:
+        if not answer.matched or answer.confidence_cap <= UNLOCKED_CONFIDENCE:
             answer = better_of(answer, self.in_other_key(pair))
         report(0.9)
         if answer.matched:
@@ -101,7 +101,7 @@ class Estimator:
         self, dance: Sound, reference: Sound, reference_frames: FeatureFrames, hint: LineMap
     ) -> MethodAlignment:
         """The best answer near a person's placing; other keys are tried when nothing fits."""
-        pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH else [hint.speed, 1.0]
+        pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH_RATIO else [hint.speed, 1.0]
         for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
             best: tuple[float, float, FramedPair] | None = None
             for pitch in tries:
@@ -158,8 +158,8 @@ class Estimator:
         It may be surely heard and have a rival, where the song comes back nearly alike: to leave
         it out would say that nothing is there. What lacks a part of the reference is only a loop.
         """
-        surely_heard = piece.score >= self.heard_sigmas and piece.confidence_cap >= SURE
-        return piece.confidence >= SURE or surely_heard
+        surely_heard = piece.score >= self.heard_sigmas and piece.confidence_cap >= SURE_CONFIDENCE
+        return piece.confidence >= SURE_CONFIDENCE or surely_heard
 
 
 def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
@@ -170,7 +170,7 @@ def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:
 
 def better_of(answer: MethodAlignment, other: MethodAlignment) -> MethodAlignment:
     """The answer at another speed or key where it has clearly more evidence, else the one."""
-    return other if other.matched and other.weight > FASTER * answer.weight else answer
+    return other if other.matched and other.weight > REPLACE_RATIO * answer.weight else answer
 
 
 def curve_evidence(

@@ -13,29 +13,36 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from pipeline.align.shared.confidence import Ramp
 from pipeline.align.shared.echoes import odd_share
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex, window
 
-LENGTH = 1.0
+WINDOW_SECONDS = 1.0
 """Seconds of a window; windows follow each other at half of that."""
-MOST = 90
+MAX_WINDOWS = 90
 """Windows that are looked at, spread evenly over a longer stretch."""
-BANDS = 150.0 * 2 ** (np.arange(10) / 2)
+BAND_EDGES_HZ = 150.0 * 2 ** (np.arange(10) / 2)
 """Edges in hertz, half an octave apart."""
-ROOM = (0.010, 0.100)
+RESPONSE_SECONDS = (0.010, 0.100)
 """Seconds of the impulse response before and after the line that are the room's."""
-TOGETHER = (1, 4, 8)
+MERGED_WINDOWS = (1, 4, 8)
 """Windows taken together."""
-SIGNIFICANT = 4.0
+MIN_SIGMAS = 4.0
 """Deviations by which a band has to be present."""
-UNKNOWN = 0.3
+MAX_GAIN_VARIANCE = 0.3
 """Relative variance of a gain that tells nothing."""
-LEAST = 8
-NOTHING = 0.04
+MIN_CELLS = 8
+"""Known cells from which there is a share."""
+WHOLE_SHARE = 0.04
 """Up to this share nothing is missing."""
-FULL, NONE = 0.08, 0.15
-"""Up to the first a line lacks nothing; from the second on it is as likely an echo."""
+LACK = Ramp((0.08, 0.15), (1.0, 0.5))
+"""Over the missing share: up to the first a line lacks nothing; from the second on it is as likely
+an echo."""
+SCORE, SCORE_SECONDS = Ramp((22.0, 52.0), (0.5, 0.85)), 40.0
+"""Over the score of so many seconds: from the first on lacking weighs less, from the second little.
+Chosen; three answers neither confirm nor refute it
+(``python -m benchmarks.alignment.calibrate``)."""
 
 Doubles = NDArray[np.float64]
 
@@ -47,14 +54,13 @@ def confidence_cap(lacks: list[float | None], score: float, seconds: float) -> f
     they hardly do by a shared loop.
     """
     worst = max((share for share in lacks if share is not None), default=0.0)
-    allowed = float(np.interp(worst, [FULL, NONE], [1.0, 0.5]))
-    usual = score / max(1.0, float(np.sqrt(seconds / 40)))
-    return max(allowed, float(np.interp(usual, [22.0, 52.0], [0.5, 0.85])))
+    usual = score / max(1.0, float(np.sqrt(seconds / SCORE_SECONDS)))
+    return max(LACK.at(worst), SCORE.at(usual))
 
 
 def cross_and_auto(pair: Pair, times: Array) -> tuple[Complex, Complex]:
     """Spectra of the windows of both, ``(windows, bins)``."""
-    size = int(LENGTH * pair.rate)
+    size = int(WINDOW_SECONDS * pair.rate)
     shape = window(size)
     own = np.empty((len(times), size // 2 + 1), np.complex64)
     other = np.empty_like(own)
@@ -71,7 +77,7 @@ def through_room(own: Complex, other: Complex, rate: int) -> Complex:
     auto = (np.square(np.abs(other)) * weight).sum(axis=0)
     ratio = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
     response = fft.irfft(ratio)
-    before, after = (int(seconds * rate) for seconds in ROOM)
+    before, after = (int(seconds * rate) for seconds in RESPONSE_SECONDS)
     response[after : len(response) - before] = 0
     result: Complex = other * fft.rfft(response)
     return result
@@ -82,14 +88,14 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
 
     None where that is unknown: a very short stretch, or deep noise.
     """
-    span = stop - start - LENGTH
-    if span < LENGTH:
+    span = stop - start - WINDOW_SECONDS
+    if span < WINDOW_SECONDS:
         return None
-    number = int(min(span / (LENGTH / 2) + 1, MOST))
+    number = int(min(span / (WINDOW_SECONDS / 2) + 1, MAX_WINDOWS))
     times = (start + np.linspace(0, span, number)).astype(np.float32)
     own, other = cross_and_auto(pair, times)
     expected = through_room(own, other, pair.rate)
-    edges = np.rint(BANDS * LENGTH).astype(int)
+    edges = np.rint(BAND_EDGES_HZ * WINDOW_SECONDS).astype(int)
     product, power = np.real(own * np.conj(expected)), np.square(np.abs(expected))
     values = (product, power, product * product, product * power, power * power)
     cells = [np.add.reduceat(v, edges, axis=1)[:, :-1].astype(np.float64) for v in values]
@@ -97,7 +103,7 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     bands = loud > 1e-5 * loud.sum()
     said = [
         share_of_cells([grouped(cell[:, bands], together) for cell in cells])
-        for together in TOGETHER
+        for together in MERGED_WINDOWS
         if number >= together and bands.any()
     ]
     return max((share for share in said if share is not None), default=None)
@@ -123,8 +129,8 @@ def share_of_cells(cells: list[Doubles]) -> float | None:
     usual = np.where(level > 0, level, 1.0)
     # White's error of a slope; windows and bins overlap by half (Hann).
     error = 1.5 * (cross2 - 2 * usual * both + usual**2 * power2) / np.square(power * usual)
-    sure = np.square(cross.sum(axis=0)) > SIGNIFICANT**2 * 1.5 * cross2.sum(axis=0)
-    known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < UNKNOWN)
-    if np.count_nonzero(known) < LEAST:
+    sure = np.square(cross.sum(axis=0)) > MIN_SIGMAS**2 * 1.5 * cross2.sum(axis=0)
+    known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < MAX_GAIN_VARIANCE)
+    if np.count_nonzero(known) < MIN_CELLS:
         return None
     return odd_share((cross / power / usual)[known], error[known])

@@ -17,21 +17,18 @@ from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.pauses import sounding_gaps
 from pipeline.align.shared.segments import part_of
 from pipeline.align.shared.signal import Array
-from pipeline.align.v2.coverage import NOTHING, missing_share
-from pipeline.align.v2.limits import (
-    limits,
-    seconds_of,
-)
+from pipeline.align.v2.coverage import WHOLE_SHARE, missing_share
+from pipeline.align.v2.limits import limits, seconds_of
 from pipeline.align.v2.phase import deep_search
 from pipeline.model import Segment, Sound
 
-SAME_SPEED = 2e-3
+SAME_SPEED_RATIO = 2e-3
 """Speeds nearer to 1 than this are those that waveforms are searched at."""
-WINDOW = 14.0
+WINDOW_SECONDS = 14.0
 """Seconds that are searched at once, half over each other: a gap may hold several takes."""
-MOST = 8
+MAX_WINDOWS = 8
 """Windows that are searched."""
-SAME = 0.05
+SAME_LINE_SECONDS = 0.05
 """Seconds: lines nearer than this are one."""
 
 
@@ -43,13 +40,15 @@ def faint_takes(
     One counts when nothing of the reference is missing in it and it does not adjoin
     another: music that just runs on repeats another place, and is no take.
     """
-    if not segments or any(abs(s.speed - 1) > SAME_SPEED for s in segments):
+    if not segments or any(abs(s.speed - 1) > SAME_SPEED_RATIO for s in segments):
         return []
     known = list(segments)
     for low, high, window in windows(dance, reference, level, segments):
         for line in deep_search(part_of(dance, *window), reference):
             piece = Segment(0.0, 0.0, line.line.offset, line.line.speed).shifted(window[0])
-            if any(abs(s.offset - piece.offset) < SAME for s in known[len(segments) :]):
+            if any(
+                abs(s.offset - piece.offset) < SAME_LINE_SECONDS for s in known[len(segments) :]
+            ):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
             span = take.dance_start, take.dance_end
@@ -59,7 +58,7 @@ def faint_takes(
             ):
                 continue
             lacks = missing_share(Pair(dance, reference, take.line), *span)
-            if lacks is not None and lacks <= NOTHING:
+            if lacks is not None and lacks <= WHOLE_SHARE:
                 known.append(take)
     return known[len(segments) :]
 
@@ -70,10 +69,10 @@ def windows(
     """The gaps with sound (s), each with the windows that it is searched by."""
     found: list[tuple[float, float, tuple[float, float]]] = []
     for low, high, _ in sounding_gaps(dance, reference, level, segments):
-        number = max(round((high - low) / (WINDOW / 2)) - 1, 1)
-        length = min(WINDOW, high - low)
+        number = max(round((high - low) / (WINDOW_SECONDS / 2)) - 1, 1)
+        length = min(WINDOW_SECONDS, high - low)
         found += [(low, high, (t, t + length)) for t in np.linspace(low, high - length, number)]
-    return found[:MOST]
+    return found[:MAX_WINDOWS]
 
 
 def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:

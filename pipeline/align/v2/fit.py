@@ -11,13 +11,17 @@ import numpy as np
 
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, vertex
-from pipeline.align.v2.onset_bits import PER_SECOND
+from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 
-REACH = 8
+REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""
-LENGTH = int(2 * PER_SECOND)
-MOST = 160
-SPREADS, FEWEST, FEW_FRAMES = 2.0, 4, 1.0
+WINDOW_FRAMES = int(2 * FRAMES_PER_SECOND)
+"""Frames of a window (2 s)."""
+MAX_WINDOWS = 160
+"""Windows that are looked at, spread evenly."""
+MIN_SLOPE_WINDOWS = 3
+"""Windows from which there is a slope."""
+STATED_SIGMAS, MIN_WINDOWS, UNKNOWN_FRAMES = 2.0, 4, 1.0
 """Standard errors that are stated, windows that tell them, frames where there are fewer."""
 
 
@@ -25,20 +29,20 @@ def lateness(
     dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: float, start: int, stop: int
 ) -> tuple[Array, Array]:
     """Middles (frames) of the windows that tell something, and how many frames late each is."""
-    number = int(np.clip((stop - start - LENGTH) / (LENGTH / 2) + 1, 1, MOST))
-    starts = np.rint(np.linspace(start, max(stop - LENGTH, start), number)).astype(int)
+    number = int(np.clip((stop - start - WINDOW_FRAMES) / (WINDOW_FRAMES / 2) + 1, 1, MAX_WINDOWS))
+    starts = np.rint(np.linspace(start, max(stop - WINDOW_FRAMES, start), number)).astype(int)
     middles, late, sure = [], [], []
     for first in starts:
-        frames = np.arange(first, min(first + LENGTH, stop))
+        frames = np.arange(first, min(first + WINDOW_FRAMES, stop))
         at = np.rint(frames * (1 + drift) + lag).astype(np.int64)
-        block = reference.part(int(at[0]) - REACH, int(at[-1]) + REACH + 1)
+        block = reference.part(int(at[0]) - REACH_FRAMES, int(at[-1]) + REACH_FRAMES + 1)
         own = dance.part(int(frames[0]), int(frames[-1]) + 1)
-        shifts = range(2 * REACH + 1)
+        shifts = range(2 * REACH_FRAMES + 1)
         curve = np.array([float(np.vdot(own, block[at - at[0] + k])) for k in shifts])
         smooth = np.convolve(curve, [0.25, 0.5, 0.25], "same")
         top = int(smooth[1:-1].argmax()) + 1
         middles.append(float(frames.mean()))
-        late.append(top - REACH + vertex(smooth, top))
+        late.append(top - REACH_FRAMES + vertex(smooth, top))
         sure.append(float(smooth[top] / np.sqrt(np.count_nonzero(own) + 1.0)))
     good = np.array(sure, np.float32) >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
     return np.array(middles, np.float32)[good], np.array(late, np.float32)[good]
@@ -49,22 +53,22 @@ def half_width(
 ) -> float:
     """Frames by which a line may be off at its ends, from how its windows scatter about it.
 
-    ``SPREADS`` standard errors of a median line's ends, the deviation taken from the inner half
-    of the windows, which lie over each other by half.
+    ``STATED_SIGMAS`` standard errors of a median line's ends, the deviation taken from the inner
+    half of the windows, which lie over each other by half.
     """
     middles, late = lateness(dance, reference, lag, drift, start, stop)
-    if len(late) < FEWEST:
-        return FEW_FRAMES
+    if len(late) < MIN_WINDOWS:
+        return UNKNOWN_FRAMES
     low, high = np.quantile(late, [0.25, 0.75])
     away = middles - middles.mean()
     ends = (stop - start) ** 2 / 4 / float(np.square(away).sum() / 2 + 1e-9)
     error = float(high - low) / 1.35 * float(np.sqrt(2 / len(late) + ends))
-    return SPREADS * error
+    return STATED_SIGMAS * error
 
 
 def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:
     """Slope within ``limit`` and value at the mean of ``x`` of the median line."""
-    if len(x) < 3:
+    if len(x) < MIN_SLOPE_WINDOWS:
         return 0.0, float(np.median(y))
     first, second = np.triu_indices(len(x), 1)
     apart = x[second] - x[first]

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared import change_point
-from pipeline.align.shared.change_point import Balance, Limit, Look
+from pipeline.align.shared.change_point import Balance, Following, Limit, Look
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array
 from pipeline.align.v2.phase import lag_curves
 
 WINDOW_SECONDS = 0.2
+"""Length of a window in which a line is followed."""
 INSIDE_SECONDS = 6.0
 """Seconds inside a rough limit that are looked at."""
 BEFORE_SECONDS, AFTER_SECONDS = 0.004, 0.06
@@ -27,6 +28,7 @@ BEFORE_SECONDS, AFTER_SECONDS = 0.004, 0.06
 CHANCE_SIGMAS = 2.0
 """Deviations of chance from which a value of the filter counts."""
 LOW_HZ, HIGH_HZ = 150.0, 3400.0
+"""Lowest and highest frequency that is compared."""
 MOMENT_SECONDS = 0.064
 """Seconds over which the power of the moment is taken."""
 STEP_SECONDS = 0.008
@@ -37,11 +39,9 @@ EARLY_SECONDS = 0.012
 """Seconds after the direct sound that count as its arrival."""
 WINDOWS_A_SECOND = 5
 """Windows of a second in which a line is followed."""
-BELOW_SHARE = 0.45
-"""Share of the usual evidence below which a value speaks against a line."""
-LEAST_EVIDENCE = 0.4
-"""Usual evidence below which a line is not followed."""
-LEAST_PREDICTED = 0.02
+FOLLOWING = Following(usual_seconds=2 * INSIDE_SECONDS, min_usual=0.4, against_share=0.45)
+"""In deviations of chance. Chosen; see ablate."""
+MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
 Doubles = NDArray[np.float64]
@@ -63,9 +63,8 @@ def extended_outwards(
 ) -> tuple[float, float]:
     """Limits after following a line outwards, over stretches with little evidence."""
     return change_point.followed_outwards(
-        lambda starts: seconds_of(pair, starts), span, ends,
-        usual_seconds=2 * INSIDE_SECONDS, least=LEAST_EVIDENCE, against_share=BELOW_SHARE,
-    )  # fmt: skip
+        lambda starts: seconds_of(pair, starts), span, ends, FOLLOWING
+    )
 
 
 def limits(
@@ -86,7 +85,9 @@ def limits(
             own, other = whitened(pair, low, high)
             part = slice(*(max(round((t - low) * rate), 0) for t in inside))
             expected = predicted(own, other, part, rate)
-            if np.vdot(own[part], expected[part]) < LEAST_PREDICTED * np.vdot(own[part], own[part]):
+            if np.vdot(own[part], expected[part]) < MIN_PREDICTED_SHARE * np.vdot(
+                own[part], own[part]
+            ):
                 return None
             return Balance(balance(own, expected, part, rate), STEP_SECONDS)
 

@@ -16,20 +16,23 @@ from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array
 from pipeline.model import Sound
 
-PER_SECOND = 62.5
+FRAMES_PER_SECOND = 62.5
 """Frames a second of the reference's clock."""
 BANDS = 28
 """Bits a frame; one band more is measured."""
-LOWEST, HIGHEST = 120.0, 3500.0
-WINDOW = 0.064
-BLOCK = 4000
+LOW_HZ, HIGH_HZ = 120.0, 3500.0
+"""The bands, on the reference."""
+FRAME_SECONDS = 0.064
+"""Length of a frame."""
+BLOCK_FRAMES = 4000
+"""Frames that are measured at once, which bounds the memory."""
 MARGIN_FRAMES = 2
 """Frames beyond a block over which a rise is measured."""
 
 
-def bank(size: int, rate: int, pitch: float, bands: int = BANDS, highest: float = HIGHEST) -> Array:
+def bank(size: int, rate: int, pitch: float, bands: int = BANDS, highest: float = HIGH_HZ) -> Array:
     """Bands evenly spaced in pitch, one more than bits, moved in frequency by ``pitch``."""
-    edges = np.geomspace(LOWEST, highest, bands + 3) * pitch
+    edges = np.geomspace(LOW_HZ, highest, bands + 3) * pitch
     return signal.triangles(edges, size, rate)
 
 
@@ -50,12 +53,12 @@ def extract(
     Bits of two sounds agree best when their frames lie at the same place in the music,
     so that of two copies of a passage the one on the frames' grid would win.
     """
-    per_second = PER_SECOND * speed
+    per_second = FRAMES_PER_SECOND * speed
     count = signal.frame_count(sound, per_second)
-    size = signal.frame_size(sound.rate, WINDOW)
+    size = signal.frame_size(sound.rate, FRAME_SECONDS)
     filters = bank(size, sound.rate, pitch)
     values = np.zeros((count, BANDS), np.int8)
-    for start, stop in signal.spans(count, BLOCK):
+    for start, stop in signal.spans(count, BLOCK_FRAMES):
         first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
         power = signal.power_frames(sound, first + shift, last - first, size, per_second)
         values[start:stop] = bits_of(np.log(power @ filters + 1e-9))[start - first : stop - first]

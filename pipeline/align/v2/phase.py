@@ -20,34 +20,36 @@ from pipeline.model import LineMap, Sound
 
 STACKED_SIGMAS = 6.5
 """Height of a stacked peak that is worth a closer look; chance reaches 5.5."""
-LOCKED_HEIGHT = 8.0
+LOCKED_SIGMAS = 8.0
 """Height of the locked line from which it stands."""
 SECOND_PEAK_SHARE = 0.8
 """The next place's height relative to the best up to which there is a clear winner."""
-APART_SAMPLES, LEAST_SECONDS = 400, 2.0
+APART_SAMPLES, MIN_COMMON_SECONDS = 400, 2.0
 """Samples within which two places are one; seconds that dance and reference share at least."""
-MOST_CHUNKS = 12
+MAX_CHUNKS = 12
 """Chunks that are stacked."""
 
 
-LENGTH = 1.0
+WINDOW_SECONDS = 1.0
 """Seconds of one window."""
-REACH = 0.05
+REACH_SECONDS = 0.05
 """Seconds on either side that are looked at."""
-BAND = (150.0, 3200.0)
+BAND_HZ = (150.0, 3200.0)
 """Hertz."""
-BEFORE = 0.045
+BEFORE_SECONDS = 0.045
 """Seconds before the strongest peak in which an earlier arrival is looked for."""
-STRONG, WEAKEST = 0.2, 0.1
+STRONG_RATIO, WEAKEST_RATIO = 0.2, 0.1
 """Least height of a first arrival, relative to the strongest; the lower one is for a line on
 which the strongest lies in the middle, so that both sides of it can be compared."""
-FAINT = 7.0
-"""Deviations of chance by which an arrival below ``STRONG`` has to stand out."""
-GROUPS, LOCAL, ERRORS = 8, 0.006, 2.0
-"""Groups of windows that are left out in turn, seconds about the arrival, standard errors."""
-WHOLE = 65536
+FAINT_SIGMAS = 7.0
+"""Deviations of chance by which an arrival below ``STRONG_RATIO`` has to stand out."""
+MIN_GROUPS, MAX_GROUPS, LOCAL_SECONDS, STATED_SIGMAS = 3, 8, 0.006, 2.0
+"""Groups of windows that are left out in turn, least and most; seconds about the arrival, standard
+errors."""
+CHUNK_SAMPLES = 65536
 """Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
-WHOLE_FFT = 262144
+FFT_SIZE = 262144
+"""Samples of a block of the reference."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,14 @@ def whiten(spectrum: Complex) -> Complex:
 
 
 def in_band(bins: int, size: int, rate: int) -> Array:
-    """1 for the bins inside ``BAND``."""
+    """1 for the bins inside ``BAND_HZ``."""
     frequency = np.arange(bins) * rate / size
-    return ((frequency > BAND[0]) & (frequency < min(BAND[1], 0.42 * rate))).astype(np.float32)
+    return ((frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.42 * rate))).astype(
+        np.float32
+    )
 
 
-def lag_curves(pair: Pair, times: Array, *, length: float = LENGTH) -> Array:
+def lag_curves(pair: Pair, times: Array, *, length: float = WINDOW_SECONDS) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
     Column ``k`` is the lag ``k - columns // 2`` in samples: how much later the dance is.
@@ -83,7 +87,7 @@ def lag_curves(pair: Pair, times: Array, *, length: float = LENGTH) -> Array:
     """
     rate = pair.rate
     size = int(length * rate)
-    half = min(int(REACH * rate), size // 2)
+    half = min(int(REACH_SECONDS * rate), size // 2)
     room = fft.next_fast_len(size + half, real=True)
     shape = signal.window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
@@ -98,11 +102,11 @@ def lag_curves(pair: Pair, times: Array, *, length: float = LENGTH) -> Array:
     return result
 
 
-def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, float]:
+def arrival(curve: Array, rate: int, weakest: float = STRONG_RATIO) -> tuple[float, float]:
     """Lag of the first arrival in samples from the middle, and the peak's height.
 
     An earlier peak counts when it stands out of the noise and of the strongest peak's own
-    side lobes, which lie alike on both sides of it. Below ``STRONG`` it has to stand out
+    side lobes, which lie alike on both sides of it. Below ``STRONG_RATIO`` it has to stand out
     more, and both sides have to be there: with all magnitudes made equal, a reflection that
     is weaker than the direct sound leaves a ghost before it as well, but a smaller one.
     """
@@ -111,13 +115,13 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG) -> tuple[float, fl
     noise = 1.4826 * float(np.median(size)) + 1e-9
     least = max(weakest * float(size[top]), 4.2 * noise)
     first = top
-    for place in range(max(1, top - int(BEFORE * rate)), top - 1):
+    for place in range(max(1, top - int(BEFORE_SECONDS * rate)), top - 1):
         value = float(size[place])
         if value < least or value < size[place - 1] or value < size[place + 1]:
             continue
         mirror = size[2 * top - place - 2 : 2 * top - place + 3]
-        strong = value >= STRONG * float(size[top])
-        if not strong and (value < FAINT * noise or len(mirror) == 0):
+        strong = value >= STRONG_RATIO * float(size[top])
+        if not strong and (value < FAINT_SIGMAS * noise or len(mirror) == 0):
             continue
         if len(mirror) and value < 1.3 * float(mirror.max()):
             continue
@@ -133,9 +137,9 @@ def fit_phase(pair: Pair, start: float, stop: float, *, slack: float, most: int 
     line found, so that the windows themselves are no longer blurred by a wrong speed.
     """
     height, error = 0.0, 0.0
-    span = max(stop - start - LENGTH, 0.0)
+    span = max(stop - start - WINDOW_SECONDS, 0.0)
     for turn in range(2):
-        number = int(np.clip(span / (LENGTH / 2) + 1, 1, most))
+        number = int(np.clip(span / (WINDOW_SECONDS / 2) + 1, 1, most))
         times = (start + np.linspace(0, span, number)).astype(np.float32)
         curves = lag_curves(pair, times)
         centre = float(times.mean())
@@ -146,9 +150,9 @@ def fit_phase(pair: Pair, start: float, stop: float, *, slack: float, most: int 
         slopes = np.linspace(-limit, limit, 2 * steps + 1, dtype=np.float32)
         stack, slope = signal.best_slant(curves, away, slopes)
         curve = stack / np.float32(np.sqrt(number))
-        lag, height = arrival(curve, pair.rate, WEAKEST if turn else STRONG)
+        lag, height = arrival(curve, pair.rate, WEAKEST_RATIO if turn else STRONG_RATIO)
         error = disagreement(curves, away * np.float32(slope), lag, pair.rate) if turn else 0.0
-        middle = centre + LENGTH / 2
+        middle = centre + WINDOW_SECONDS / 2
         drift, speed = slope / pair.rate, pair.line.speed
         offset = pair.line.offset + (-speed * lag / pair.rate + speed * drift * middle)
         pair = replace(pair, line=LineMap(offset, speed * (1 - drift)))
@@ -158,14 +162,14 @@ def fit_phase(pair: Pair, start: float, stop: float, *, slack: float, most: int 
 def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
     """How far a line may be off, from where groups of its windows put it (seconds).
 
-    By the jackknife (Efron, 1982): the line without each of ``GROUPS`` runs of windows, looked
-    at within ``LOCAL`` of the arrival; ``ERRORS`` of its standard errors, and twice that at the
-    ends, where a slope adds as much again.
+    By the jackknife (Efron, 1982): the line without each of ``MAX_GROUPS`` runs of windows, looked
+    at within ``LOCAL_SECONDS`` of the arrival; ``STATED_SIGMAS`` of its standard errors, and
+    twice that at the ends, where a slope adds as much again.
     """
-    reach, centre = int(LOCAL * rate), round(lag) + curves.shape[1] // 2
-    count = min(GROUPS, len(curves))
-    if count < 3 or not reach < centre < curves.shape[1] - reach - 1:
-        return LOCAL
+    reach, centre = int(LOCAL_SECONDS * rate), round(lag) + curves.shape[1] // 2
+    count = min(MAX_GROUPS, len(curves))
+    if count < MIN_GROUPS or not reach < centre < curves.shape[1] - reach - 1:
+        return LOCAL_SECONDS
     columns = np.arange(centre - reach - 1, centre + reach + 2)
     index = np.clip(columns + np.rint(moved).astype(np.int64)[:, None], 0, curves.shape[1] - 1)
     near = np.take_along_axis(curves, index, axis=1)
@@ -175,7 +179,7 @@ def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
         top = int(mean[1:-1].argmax()) + 1
         tops.append(top + signal.vertex(mean, top))
     spread = np.array(tops) - np.mean(tops)
-    return float(2 * ERRORS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
+    return float(2 * STATED_SIGMAS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
 
 
 def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
@@ -185,14 +189,16 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
     for the chunk's first, at unit chance variance. Blockwise overlap-save.
     """
     rate = dance.rate
-    band = in_band(WHOLE_FFT // 2 + 1, WHOLE_FFT, rate)
-    own = np.conj(whiten(fft.rfft(dance.read(start, start + WHOLE), WHOLE_FFT))) * band
-    step = WHOLE_FFT - WHOLE + 1
-    total = reference.frames + WHOLE
+    band = in_band(FFT_SIZE // 2 + 1, FFT_SIZE, rate)
+    own = np.conj(whiten(fft.rfft(dance.read(start, start + CHUNK_SAMPLES), FFT_SIZE))) * band
+    step = FFT_SIZE - CHUNK_SAMPLES + 1
+    total = reference.frames + CHUNK_SAMPLES
     result = np.empty(total, np.float32)
     for low, high in signal.spans(total, step):
-        block = whiten(fft.rfft(reference.read(low - WHOLE, low - WHOLE + WHOLE_FFT)))
-        result[low:high] = fft.irfft(block * own, WHOLE_FFT)[: high - low]
+        block = whiten(
+            fft.rfft(reference.read(low - CHUNK_SAMPLES, low - CHUNK_SAMPLES + FFT_SIZE))
+        )
+        result[low:high] = fft.irfft(block * own, FFT_SIZE)[: high - low]
     return result / np.float32(result.std() + 1e-9)
 
 
@@ -202,11 +208,11 @@ def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
     For music deep in noise: chunks of the dance are searched in the whole reference by waveform
     alone, and their curves stacked.
     """
-    last = max(dance.frames - WHOLE, 0)
-    number = min(last // WHOLE + 1, MOST_CHUNKS)
+    last = max(dance.frames - CHUNK_SAMPLES, 0)
+    number = min(last // CHUNK_SAMPLES + 1, MAX_CHUNKS)
     starts = np.rint(np.linspace(0, last, number)).astype(int)
     span = int(starts[-1])
-    total = np.zeros(reference.frames + WHOLE + span, np.float32)
+    total = np.zeros(reference.frames + CHUNK_SAMPLES + span, np.float32)
     for start in starts:
         curve: Array = np.abs(whole_file(dance, reference, int(start)))
         at = span - int(start)
@@ -218,9 +224,9 @@ def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
         return []  # shared drums match at every bar; the right place matches alone
     found: list[PhaseFit] = []
     for place in places:
-        pair = Pair(dance, reference, LineMap((place - WHOLE - span) / dance.rate))
+        pair = Pair(dance, reference, LineMap((place - CHUNK_SAMPLES - span) / dance.rate))
         low, high = pair.overlap()
-        if total[place] >= STACKED_SIGMAS and high - low >= LEAST_SECONDS:
+        if total[place] >= STACKED_SIGMAS and high - low >= MIN_COMMON_SECONDS:
             line = fit_phase(pair, low, high, slack=1e-4)
-            found += [line] if line.height >= LOCKED_HEIGHT else []
+            found += [line] if line.height >= LOCKED_SIGMAS else []
     return found

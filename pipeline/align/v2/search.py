@@ -9,14 +9,15 @@ from scipy import fft
 
 from pipeline.align.shared.feature_frames import FeatureFrames
 from pipeline.align.shared.signal import Array, highest_places, spans
-from pipeline.align.v2.onset_bits import BANDS, PER_SECOND
+from pipeline.align.v2.onset_bits import BANDS, FRAMES_PER_SECOND
 
-CHUNKS = (2000, 500)
+CHUNKS_FRAMES = (2000, 500)
 """Frames of the chunks that are tried: 32 s and 8 s."""
 FFT_SIZE = 8192
-APART = 12
+"""Frames of a block of the reference."""
+APART_FRAMES = 12
 """Frames: nearer peaks are one place."""
-WIDE = 1.7
+CHANCE_RATIO = 1.7
 """How much wider chance agreement is than that of independent bits."""
 
 
@@ -49,12 +50,12 @@ def agreement(chunk: Array, reference: FeatureFrames) -> Array:
         transformed = fft.rfft(np.ascontiguousarray(block.T), axis=1)
         curve = fft.irfft((transformed * spectrum).sum(axis=0), size)
         result[start:stop] = curve[: stop - start]
-    return result / np.float32(WIDE * np.sqrt(np.count_nonzero(chunk) + 1.0))
+    return result / np.float32(CHANCE_RATIO * np.sqrt(np.count_nonzero(chunk) + 1.0))
 
 
 def chunk_starts(count: int, length: int) -> list[int]:
     """First frames of chunks that cover ``count`` frames, half over each other when long."""
-    hop = length // 2 if length > CHUNKS[-1] else length
+    hop = length // 2 if length > CHUNKS_FRAMES[-1] else length
     starts = list(range(0, max(count - length, 0) + 1, hop))
     if count - (starts[-1] + length) > length // 4:
         starts.append(count - length)
@@ -64,13 +65,13 @@ def chunk_starts(count: int, length: int) -> list[int]:
 def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Guess]:
     """Likely places of all chunks, best first."""
     found: list[Guess] = []
-    for size in CHUNKS:
+    for size in CHUNKS_FRAMES:
         length = min(size, dance.count)
-        if size != CHUNKS[0] and length == dance.count:
+        if size != CHUNKS_FRAMES[0] and length == dance.count:
             continue
         for start in chunk_starts(dance.count, length):
             curve = agreement(dance.part(start, start + length), reference)
-            places = highest_places(curve, keep + 1, APART)
+            places = highest_places(curve, keep + 1, APART_FRAMES)
             heights = [float(curve[p]) for p in places]
             for rank, place in enumerate(places[:keep]):
                 other = heights[1 if rank == 0 else 0] if len(heights) > 1 else 0.0
@@ -89,12 +90,12 @@ def along(dance: FeatureFrames, reference: FeatureFrames, lag: float, drift: flo
         own = dance.part(start, stop)
         near = [np.einsum("tb,tb->t", own, block[at - at[0] + k]) for k in (0, 1, 2)]
         result[start:stop] = (near[0] + 2 * near[1] + near[2]) / 4
-    return result / np.float32(WIDE * np.sqrt(BANDS))
+    return result / np.float32(CHANCE_RATIO * np.sqrt(BANDS))
 
 
 def by_second(values: Array) -> Array:
     """Sums over seconds, in deviations of chance."""
-    size = int(PER_SECOND)
+    size = int(FRAMES_PER_SECOND)
     count = -(-len(values) // size)
     padded = np.zeros(count * size, np.float32)
     padded[: len(values)] = values

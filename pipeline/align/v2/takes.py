@@ -13,16 +13,16 @@ import numpy as np
 from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
 from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.shared.signal import Array, moving_mean
-from pipeline.align.v2.onset_bits import PER_SECOND
+from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 from pipeline.align.v2.search import along, by_second
 
-SHORTEST = 3
+SHORTEST_SECONDS = 3
 """Seconds of a take."""
-HOLDS = 0.25
+HOLDS_SHARE = 0.25
 """Share of its usual evidence that a line needs to hold."""
 ALIKE_SHARE = 0.25
 """Share of its usual evidence that a repeat's line has where another take is."""
-LEAST = 5.5
+MIN_SIGMAS = 5.5
 """Evidence of a take in deviations of chance."""
 
 
@@ -40,9 +40,9 @@ class EvidenceLine:
 
     def limits(self, dance: FeatureFrames, reference: FeatureFrames) -> tuple[float, float]:
         """The seconds of the dance (on the reference's clock) that lie in the reference."""
-        low = -self.lag / (1 + self.drift) / PER_SECOND
-        high = (reference.count - 1 - self.lag) / (1 + self.drift) / PER_SECOND
-        return max(low, 0.0), min(high, (dance.count - 1) / PER_SECOND)
+        low = -self.lag / (1 + self.drift) / FRAMES_PER_SECOND
+        high = (reference.count - 1 - self.lag) / (1 + self.drift) / FRAMES_PER_SECOND
+        return max(low, 0.0), min(high, (dance.count - 1) / FRAMES_PER_SECOND)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def held(
     ``most``: the best of all lines in each second; where another is clearly better, this
     one does not hold.
     """
-    level = max(HOLDS * usual(line), 0.5)
+    level = max(HOLDS_SHARE * usual(line), 0.5)
     beaten = moving_mean(line.seconds, 3) < 0.75 * most
     gains = np.where(beaten, -level, np.clip(line.seconds, -level, 8 * level) - level)
     gains = np.where(free, gains, -np.inf)
@@ -95,14 +95,14 @@ def held(
 
 def edge(line: EvidenceLine, second: int, *, rising: bool, reach: int = 2) -> float:
     """The time about a second at which a line's agreement sets in or ends."""
-    low = max(int((second - reach) * PER_SECOND), 0)
-    high = min(int((second + reach) * PER_SECOND), len(line.values))
-    if high - low < 2:
+    low = max(int((second - reach) * FRAMES_PER_SECOND), 0)
+    high = min(int((second + reach) * FRAMES_PER_SECOND), len(line.values))
+    if high - low <= 1:
         return float(second)
-    level = 0.4 * usual(line) / np.sqrt(PER_SECOND)
+    level = 0.4 * usual(line) / np.sqrt(FRAMES_PER_SECOND)
     balance = np.cumsum(line.values[low:high] - level)
     place = int(balance.argmin()) if rising else int(balance.argmax())
-    return (low + place + 1) / PER_SECOND
+    return (low + place + 1) / FRAMES_PER_SECOND
 
 
 def peel_takes(
@@ -118,7 +118,7 @@ def peel_takes(
         scored = [
             (float(np.maximum(line.seconds[span[0] : span[1]], 0).sum()), line, span)
             for line, span in spans_of
-            if span is not None and span[1] - span[0] >= min(SHORTEST, len(free))
+            if span is not None and span[1] - span[0] >= min(SHORTEST_SECONDS, len(free))
         ]
         if not scored:
             break
@@ -129,10 +129,10 @@ def peel_takes(
         stop = edge(line, last, rising=False)
         start = low if start - low < SNAP_SECONDS else start
         stop = high if high - stop < SNAP_SECONDS else stop
-        if evidence >= LEAST and stop > start:
+        if evidence >= MIN_SIGMAS and stop > start:
             takes.append(Take(line, start, stop, evidence))
             free[first:last] = False
-            left = [p for p in left if p is not line or free.sum() > SHORTEST]
+            left = [p for p in left if p is not line or free.sum() > SHORTEST_SECONDS]
             if len(takes) > 3 * len(lines):
                 break
         else:
@@ -158,7 +158,7 @@ def genuine(pair: FramedPair, takes: list[Take]) -> list[Take]:
 
     def evidence(one: Take, two: Take) -> float:
         """Mean agreement of a take's line where another take is."""
-        span = (max(round(t * PER_SECOND), 0) for t in (two.start, two.stop))
+        span = (max(round(t * FRAMES_PER_SECOND), 0) for t in (two.start, two.stop))
         part = one.line.values[slice(*span)]
         return float(part.mean()) if len(part) else 0.0
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from pipeline.align import METHODS
-from pipeline.align.shared.joints import CLEAR, CLEAR_SHORT, curve_around, with_joints
+from pipeline.align.shared.joints import CLEAR_SHORT_SIGMAS, CLEAR_SIGMAS, curve_around, with_joints
 from pipeline.align.shared.signal import read_warped
 from pipeline.job.model import Job
 from pipeline.job.run import run
@@ -172,11 +172,13 @@ def test_a_line_that_goes_on_is_not_marked_nor_one_beside_other_sounds(
         assert marked(talked, song, segment) == (False, False)
 
 
-@pytest.mark.parametrize(("lengths", "clear"), [((1.0, 1.5), CLEAR_SHORT), ((2.0, 6.0), CLEAR)])
+@pytest.mark.parametrize(
+    ("lengths", "clear"), [((1.0, 1.5), CLEAR_SHORT_SIGMAS), ((2.0, 6.0), CLEAR_SIGMAS)]
+)
 def test_other_songs_are_never_clear(
     songs: list[NDArray[np.float32]], lengths: tuple[float, float], clear: float
 ) -> None:
-    """What ``CLEAR`` goes by."""
+    """What ``CLEAR_SIGMAS`` goes by."""
     highest = max(
         float(curve_around(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
         for a, b in permutations(map(low, songs), 2)

@@ -275,7 +275,7 @@ def test_spoiling_one_method_leaves_the_other_unchanged(
     for part in {
         "v2": ("v2.onset_bits.bits_of", "v2.search.agreement", "v2.phase.lag_curves"),
         "modular": (
-            "modular.features.flux",
+            "modular.features.MelFlux.of",
             "modular.search.correlate",
             "modular.arrival.responses",
         ),
