@@ -240,8 +240,8 @@ class Store:
             token = self._owners.token()
         except OSError as error:
             raise NotSaved(f"this process's lock was not taken: {explain(error)}") from error
-        answer = self._commit.submit(patches.claim(kind, token, self.settings))
-        return details.whole(self._outputs, self._reader.task(*answer)) if answer else None
+        claimed = self._commit.submit(patches.claim(kind, token, self.settings))
+        return details.whole(self._outputs, self._reader.task(*claimed)) if claimed else None
 
     def request(self, task_id: str, fields: Changes) -> Task:
         """Asks for a success to be made once more (a run of the kind ``ADJUST``, which has
@@ -328,12 +328,13 @@ class Store:
         if self._clock_jump.detected():
             return 0
         old: list[str] = []
-        failures = departures.attempt(
+        failures = departures.run_all(
             lambda: old.extend(self._remove_old()),
             lambda: departures.sweep(self._view, self._reader, self.settings),
             self._forget_history,
         )
-        self._view.report("cleanup", failures)
+        text = f"the cleanup failed and is tried again: {'; '.join(failures)}" if failures else ""
+        self._view.report("cleanup", text)
         return len(old)
 
     def _remove_old(self) -> dict[str, Any]:
