@@ -129,8 +129,8 @@ def claim(kind: str, owner: str, settings: StoreSettings) -> Patch:
         run = transitions.claimed(run, owner, draft.form, draft.now)
         return task_id, _put(draft, task_id, kind, run)
 
-    def undo(answer: tuple[str, Record] | None) -> Patch | None:
-        return release(answer[0], kind, (owner, None)) if answer else None
+    def undo(claimed: tuple[str, Record] | None) -> Patch | None:
+        return release(claimed[0], kind, (owner, None)) if claimed else None
 
     return Patch("claim", apply, undo=undo)
 
@@ -189,7 +189,7 @@ def request(task_id: str, fields: Mapping[str, Any]) -> Patch:
 
 
 def delete(task_id: str, alive: Alive) -> Patch:
-    """Takes a task out of the file that nobody is working on; the answer is its record."""
+    """Takes a task out of the file that nobody is working on; the result is its record."""
 
     def apply(draft: Draft) -> Record:
         record = draft.task(task_id)
