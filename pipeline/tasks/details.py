@@ -112,7 +112,7 @@ def _verdict(alignment: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def chosen(options: Mapping[str, Any]) -> dict[str, Any] | None:
+def unusual_options(options: Mapping[str, Any]) -> dict[str, Any] | None:
     """The options of a success that are not what they would be anyway; its place stands in its
     alignment. None for none.
     """
