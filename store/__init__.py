@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from store import process
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import ADJUST, Form, Run, Snapshot, Task, is_task_id
+from store.model import ADJUST, Adjustment, Form, Snapshot, Task, is_task_id
 from store.retention.details import KEY, path_of, whole, write
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
@@ -39,12 +39,12 @@ from store.tasks.store import Store
 __all__ = [
     "ADJUST",
     "KEY",
+    "Adjustment",
     "BadPatch",
     "Fenced",
     "Form",
     "NoSuchTask",
     "NotSaved",
-    "Run",
     "Seconds",
     "SettingsError",
     "Snapshot",

@@ -30,7 +30,7 @@ from pipeline.tasks.values import mapping, objects
 from store import ADJUST, Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
-    from store import Run, Store, Task
+    from store import Adjustment, Store, Task
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Claim:
         return {"owner": self.owner, "attempt": self.attempts, "kind": ADJUST}
 
 
-def requested_options(request: Run) -> dict[str, Any]:
+def requested_options(request: Adjustment) -> dict[str, Any]:
     """The options that an adjustment was asked for with."""
     return dict(mapping(request.extra.get("options")))
 

@@ -1,4 +1,4 @@
-"""What may happen to a run, of a task or of its adjustment: from one state to the next one.
+"""What may happen to a run, a task's own or its adjustment: from one state to the next one.
 
 Every run is a JSON object with ``status``, ``attempts``, ``owner`` and so on: that of a task is its
 whole record. Nothing is changed in place.
