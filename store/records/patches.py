@@ -56,7 +56,7 @@ def update(
 
     def apply(draft: Draft) -> Record:
         record, run = _run(draft, task_id, kind)
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         if expected is not None and record is not expected and record != expected:
             raise Outdated
         return _put(draft, task_id, kind, transitions.merged(run, changes, draft.form, draft.now))
@@ -70,7 +70,7 @@ def finish_adjustment(task_id: str, changes: Mapping[str, Any], fence: Fence) ->
 
     def apply(draft: Draft) -> Record:
         record, run = _run(draft, task_id, ADJUST)
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         result = transitions.merged(record, changes, draft.form, draft.now)
         result |= {"revision": count(record.get("revision")) + 1}
         return draft.put(task_id, transitions.without(result, (ADJUST,)))
@@ -140,7 +140,7 @@ def release(task_id: str, kind: str, fence: Fence) -> Patch:
 
     def apply(draft: Draft) -> Record:
         run = _run(draft, task_id, kind)[1]
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         return _put(draft, task_id, kind, transitions.released(run, draft.form, draft.now))
 
     return Patch("release", apply, task_id)
