@@ -27,7 +27,7 @@ from store.model import ADJUST, Adjustment, Form, Snapshot, Task, is_task_id
 from store.retention import details
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
-from store.tasks.shared import (
+from store.tasks.default import (
     cleanup_old_tasks,
     default_store,
     load_task_status,

@@ -214,7 +214,7 @@ def orphans(records: Mapping[str, Any], alive: Alive) -> list[tuple[str, str]]:
     ]
 
 
-def restore(alive: Alive, settings: StoreSettings) -> Patch:
+def restore_orphans(alive: Alive, settings: StoreSettings) -> Patch:
     """Every run whose owner is dead as pending, or failed after too many attempts."""
 
     def apply(draft: Draft) -> int:

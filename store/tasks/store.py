@@ -313,7 +313,7 @@ class Store:
         ``max_attempts``); returns how many. Raises NotSaved."""
         if not patches.orphans(self._reader.records(), self._owners.alive):
             return 0
-        count = int(self._commit.submit(patches.restore(self._owners.alive, self.settings)))
+        count = int(self._commit.submit(patches.restore_orphans(self._owners.alive, self.settings)))
         if count:
             log.warning("%d interrupted tasks were restored", count)
         return count
