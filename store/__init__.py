@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from store import process
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import ADJUST, Form, Run, Snapshot, Task, is_task_id
-from store.retention.details import KEY, path_of, whole, write
+from store.model import ADJUST, Adjustment, Form, Snapshot, Task, is_task_id
+from store.retention import details
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
-from store.tasks.shared import (
+from store.tasks.default import (
     cleanup_old_tasks,
     default_store,
     load_task_status,
@@ -38,13 +38,12 @@ from store.tasks.store import Store
 
 __all__ = [
     "ADJUST",
-    "KEY",
+    "Adjustment",
     "BadPatch",
     "Fenced",
     "Form",
     "NoSuchTask",
     "NotSaved",
-    "Run",
     "Seconds",
     "SettingsError",
     "Snapshot",
@@ -55,13 +54,11 @@ __all__ = [
     "WrongState",
     "cleanup_old_tasks",
     "default_store",
+    "details",
     "is_task_id",
     "load_task_status",
     "make_task_folder",
-    "path_of",
     "process",
     "safe_path",
     "save_task_status",
-    "whole",
-    "write",
 ]

@@ -18,8 +18,9 @@ CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"
 
 TASK, ADJUST = "", "adjust"
-"""The kinds of runs: of the task itself, whose state is its record; and of a success that is to be
-made once more in another way, whose state is an object in the record, under this key."""
+"""The kinds of runs. A run is work that is claimed and ends, with a status, attempts and an owner:
+that of the task itself, whose state is its record; and an adjustment, which makes a success once
+more in another way, whose state is an object in the record, under this key."""
 KINDS = (TASK, ADJUST)
 
 Record = dict[str, Any]
@@ -48,8 +49,8 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run of a finished task that makes it once more."""
+class Adjustment:
+    """The run of a finished task that makes it once more."""
 
     number: int
     """Counts the requests of this task; a later request replaces an earlier one."""
@@ -92,7 +93,7 @@ class Task:
     """How often it was made once more."""
     not_before: datetime | None = None
     cancel_requested: bool = False
-    adjust: Run | None = None
+    adjust: Adjustment | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Every key of the record that is not one of the above."""
 
@@ -164,11 +165,11 @@ def run_of(record: Mapping[str, Any], kind: str, *statuses: str) -> Record | Non
     return run if run.get("status") in (statuses or STATUSES) else None
 
 
-def _to_run(value: object) -> Run | None:
+def _to_adjustment(value: object) -> Adjustment | None:
     if not isinstance(value, dict) or value.get("status") not in (PENDING, PROCESSING, FAILED):
         return None
-    known, extra = _read(value, Run)
-    return Run(**({"number": 0} | known), extra=extra)
+    known, extra = _read(value, Adjustment)
+    return Adjustment(**({"number": 0} | known), extra=extra)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -181,12 +182,12 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "message": lambda value: _text(value) or "",
     "progress": _number,
     "cancel_requested": lambda value: value is True,
-    "adjust": _to_run,
+    "adjust": _to_adjustment,
 }
 """How each key of a record becomes a field."""
 
 
-def _read(record: Record, kind: type[Run | Task]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(record: Record, kind: type[Adjustment | Task]) -> tuple[dict[str, Any], dict[str, Any]]:
     names = kind.__dataclass_fields__.keys() & _READ.keys()
     known = {key: _READ[key](value) for key, value in record.items() if key in names}
     return known, {key: copied(value) for key, value in record.items() if key not in names}

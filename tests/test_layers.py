@@ -171,6 +171,37 @@ def test_imports_flow_one_way() -> None:
     assert complaints(ROOT) == []
 
 
+def bound(file: Path) -> set[str]:
+    """The names that a module imports, defines or assigns at its top."""
+    names: set[str] = set()
+    for node in ast.parse(file.read_text("utf-8")).body:
+        match node:
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases}
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+def absent(root: Path, order: Order = ORDER) -> list[str]:
+    """What stands in a face without being there: neither a module of the folder nor a name."""
+    modules = find_modules(root, order)
+    return [
+        f"{folder}/ has no {name}"
+        for folder in (m.removesuffix("/__init__") for m in modules if m.endswith("/__init__"))
+        for name in sorted(face(modules, folder) - bound(modules[f"{folder}/__init__"]))
+        if f"{folder}/{name}" not in modules and f"{folder}/{name}/__init__" not in modules
+    ]
+
+
+def test_every_face_names_what_is_there() -> None:
+    assert absent(ROOT) == []
+
+
 SMALL: Order = (
     ("store",),
     ("pipeline",),
@@ -205,6 +236,11 @@ def made_up(root: Path, changes: Mapping[str, str]) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
+
+
+def test_a_name_without_a_module_is_found(tmp_path: Path) -> None:
+    changes = {"pipeline/media/__init__.py": "__all__ = ['probe', 'size_cap']\n"}
+    assert absent(made_up(tmp_path, changes), SMALL) == ["pipeline/media/ has no size_cap"]
 
 
 def test_a_sound_tree_passes(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import interrupt, reasons
 from pipeline.model import BEST_FIRST, VARIANTS
 from pipeline.reasons import JobError
-from pipeline.tasks.answer import of_tracks
+from pipeline.tasks.answer import track_notices
 
 if TYPE_CHECKING:
     from pipeline.job.events import Event, Report
@@ -224,7 +224,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
                 "seconds": outcome.seconds,
             }
         )
-    for each in (*outcome.warnings, *of_tracks(outcome.alignment)):
+    for each in (*outcome.warnings, *track_notices(outcome.alignment)):
         _say(f"note: {warnings.text(each)}")
     if not outcome.matched:
         _say("the two files do not share music" + _because(outcome.reason))

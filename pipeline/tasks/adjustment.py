@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,26 +18,26 @@ from typing import TYPE_CHECKING, Any
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken
 from pipeline.job.events import Event, ProgressEvent
-from pipeline.job.model import Job
+from pipeline.job.model import Job, Outcome
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
-from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, chosen
+from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
 from pipeline.tasks.record import VariantRecord, value_of
 from pipeline.tasks.values import mapping, objects
 from store import ADJUST, Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
-    from store import Run, Store, Task
+    from store import Adjustment, Store, Task
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Run:
-    """Names the claimed run."""
+class _Claim:
+    """Names the claimed adjustment."""
 
     owner: str
     attempts: int
@@ -48,7 +48,7 @@ class _Run:
         return {"owner": self.owner, "attempt": self.attempts, "kind": ADJUST}
 
 
-def options_of(request: Run) -> dict[str, Any]:
+def requested_options(request: Adjustment) -> dict[str, Any]:
     """The options that an adjustment was asked for with."""
     return dict(mapping(request.extra.get("options")))
 
@@ -56,11 +56,11 @@ def options_of(request: Run) -> dict[str, Any]:
 def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
     """The job that makes the task's results once more; raises ``FileNotFoundError``, and
     ``JobError`` when it should go back to an automatic answer that was not kept."""
-    job = job_of(store, task, work, automatic.options_of(task, options))
-    if options.get(automatic.KEPT):
+    job = job_of(store, task, work, automatic.effective_options(task, options))
+    if options.get(automatic.GO_BACK):
         back = automatic.plans_of(task)
-        own_tracks = automatic.tracks_of(automatic.saved_answer(task) or {})
-        if own_tracks != automatic.tracks_of(mapping(value_of(task, "alignment"))):
+        own_tracks = automatic.track_numbers(automatic.saved_answer(task) or {})
+        if own_tracks != automatic.track_numbers(mapping(value_of(task, "alignment"))):
             # The present plans are of other tracks, with their levels and limits: found anew.
             return replace(
                 job,
@@ -89,22 +89,22 @@ def run_adjustment(
     request = task.adjust
     if request is None or request.owner is None:
         raise ValueError(f"task {task.id} has no claimed adjustment")
-    number, options = request.number, options_of(request)
-    run = _Run(request.owner, request.attempts)
+    number, options = request.number, requested_options(request)
+    claim = _Claim(request.owner, request.attempts)
     work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
 
     def stop() -> str | None:
         if stopping():
             return SHUTDOWN
         now = store.get(task.id)
-        if now is None or now.adjust is None or now.adjust.owner != run.owner:
+        if now is None or now.adjust is None or now.adjust.owner != claim.owner:
             return LOST
         return reasons.CANCELLED if now.adjust.cancel_requested else None
 
     def report(event: Event) -> None:
         if isinstance(event, ProgressEvent) and stop() is None:
             with suppress(Fenced, NoSuchTask):  # replaced just now: the next look says so
-                store.update(task.id, asdict(event), durable=False, **run.fence)
+                store.update(task.id, asdict(event), durable=False, **claim.fence)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
@@ -124,9 +124,9 @@ def run_adjustment(
             result = broken(error)
     try:
         if result.reason == SHUTDOWN:
-            store.release(task.id, **run.fence)
+            store.release(task.id, **claim.fence)
         elif result.reason != LOST:
-            _finish(store, task, options, run, result, settings)
+            _finish(store, task, options, claim, result, settings)
     except (Fenced, NoSuchTask) as error:
         log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
     except NotSaved as error:
@@ -134,7 +134,7 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         log.warning("[%s] the new result did not get its place: %r", task.id, error)
         with suppress(Fenced, NoSuchTask, NotSaved):
-            store.fail(task.id, _failed(reason_of(error), public_text(error)), **run.fence)
+            store.fail(task.id, _failed(reason_of(error), public_text(error)), **claim.fence)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -149,54 +149,82 @@ def _finish(
     store: Store,
     task: Task,
     options: Mapping[str, Any],
-    run: _Run,
+    claim: _Claim,
     result: JobResult,
     settings: Settings,
 ) -> None:
     """Swaps the new results in, or notes why there are none."""
-    outcome = result.outcome
-    variants = outcome.variants if outcome else {}
-    done = {name: one for name, one in variants.items() if one.output}
-    failed = [one for one in variants.values() if not one.output]
-    if outcome is None or not done or (failed and not options.get("hint")):
-        reason = result.reason or (failed[0].reason if failed else outcome and outcome.reason)
-        detail = result.text or (failed[0].text if failed else "") or None
-        reason = reason or reasons.RENDER_FAILED
+    outcome, going_back = result.outcome, bool(options.get(automatic.GO_BACK))
+    done = [name for name, one in outcome.variants.items() if one.output] if outcome else []
+    # At another place, what one method alone finds is a result; at the same one, both had theirs.
+    enough = bool(options.get("hint")) or (outcome and len(done) == len(outcome.variants))
+    if outcome is None or not done or not enough:
+        reason, detail = _why_failed(result)
         log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
-        store.fail(task.id, _failed(reason, detail), **run.fence)
+        store.fail(task.id, _failed(reason, detail), **claim.fence)
         return
     results = settings.outputs / "results" / task.id
-    changes: dict[str, Any] = {"options": chosen(automatic.options_of(task, options))}
-    details = Details(settings.outputs, task)
-    plans = dict(details.plans)
-    back = bool(options.get(automatic.KEPT))
-    elsewhere = back or bool(options.get("hint"))
     # What was made at the other place is no result of this one.
+    elsewhere = going_back or bool(options.get("hint"))
     gone = [name for name in VARIANTS if elsewhere and name not in done]
-    for name in gone:
-        plans.pop(name, None)
-        why = (variants[name].reason if name in variants else None) or reasons.NO_SHARED_MUSIC
-        changes |= VariantRecord(status="failed", reason=why).keys(name)
-    for name, variant in done.items():
-        changes |= published(variant, results / f"{task.id}_{name}.mp4", settings).keys(name)
-        plans[name] = variant.plan
-    known: dict[str, Any] = {"plans": plans}
+    details = Details(settings.outputs, task)
+    plans = {name: plan for name, plan in details.plans.items() if name not in gone}
     # What is true of the files stays; what was true of a result is said anew.
     kept = [w for w in objects(value_of(task, "warnings")) if w.get("code") != "picture_encoded"]
-    known["warnings"] = [*kept, *(w for w in outcome.warnings if w not in kept)]
-    if back:
-        known["alignment"] = automatic.restored(task)
-        automatic.restore_evidence(results)
-    elif outcome.alignment:
-        known["alignment"] = automatic.with_saved_answer(task, outcome.alignment)
-        if automatic.KEPT in known["alignment"] and automatic.saved_answer(task) is None:
-            automatic.keep_evidence(results)
-        evidence = Path(next(iter(done.values())).output or "").parent / automatic.EVIDENCE
-        if evidence.is_file():
-            evidence.replace(results / automatic.EVIDENCE)
-    changes = details.put(**changes, **known)
-    store.finish(task.id, changes, **run.fence)
+    changes = details.put(
+        options=unusual_options(automatic.effective_options(task, options)),
+        **_variant_changes(task, outcome, gone, settings),
+        plans=plans | {name: outcome.variants[name].plan for name in done},
+        warnings=[*kept, *(w for w in outcome.warnings if w not in kept)],
+        **_alignment_changes(task, outcome, results, going_back=going_back),
+    )
+    store.finish(task.id, changes, **claim.fence)
     details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
     log.info("[%s] its adjustment is in place", task.id)
+
+
+def _why_failed(result: JobResult) -> tuple[str, str | None]:
+    """The reason, and its detail where there is one: the job's, else its first failed variant's."""
+    outcome = result.outcome
+    failed = [one for one in outcome.variants.values() if not one.output] if outcome else []
+    reason = result.reason or (failed[0].reason if failed else outcome and outcome.reason)
+    detail = result.text or (failed[0].text if failed else "")
+    return reason or reasons.RENDER_FAILED, detail or None
+
+
+def _variant_changes(
+    task: Task, outcome: Outcome, gone: Sequence[VariantName], settings: Settings
+) -> dict[str, Any]:
+    """Gives the new results their final names; the record's keys of these and of those ``gone``."""
+    changes: dict[str, Any] = {}
+    for name in gone:
+        variant = outcome.variants.get(name)
+        reason = (variant.reason if variant else None) or reasons.NO_SHARED_MUSIC
+        changes |= VariantRecord(status="failed", reason=reason).keys(name)
+    for name, variant in outcome.variants.items():
+        if variant.output:
+            final = settings.outputs / "results" / task.id / f"{task.id}_{name}.mp4"
+            changes |= published(variant, final, settings).keys(name)
+    return changes
+
+
+def _alignment_changes(
+    task: Task, outcome: Outcome, results: Path, *, going_back: bool
+) -> dict[str, Any]:
+    """The new alignment, its curves beside the results; nothing where it stays as it is."""
+    if going_back:
+        alignment = automatic.saved_alignment(task)
+        automatic.put_evidence_back(results)
+        return {"alignment": alignment}
+    if not outcome.alignment:
+        return {}
+    alignment = automatic.with_saved_answer(task, outcome.alignment)
+    if automatic.ANSWER_KEY in alignment and automatic.saved_answer(task) is None:
+        automatic.keep_evidence(results)
+    made = next(one.output for one in outcome.variants.values() if one.output)
+    evidence = Path(made).parent / automatic.EVIDENCE
+    if evidence.is_file():
+        evidence.replace(results / automatic.EVIDENCE)
+    return {"alignment": alignment}

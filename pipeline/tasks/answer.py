@@ -96,7 +96,7 @@ def read_answer(alignment: object, options: Mapping[str, Any] | None = None) -> 
         segments=_segments(found.get("segments")),
         candidates=_candidates(found.get("candidates")),
         tracks={role: int(one) for role, one in numbers.items() if one is not None},
-        notices=tuple(of_tracks(found)),
+        notices=tuple(track_notices(found)),
         automatic=automatic if automatic.exists else None,
     )
 
@@ -130,7 +130,7 @@ def song_time(segment: Segment, at: float) -> float:
     return segment.speed * at + segment.offset
 
 
-def of_tracks(alignment: Mapping[str, Any]) -> list[Notice]:
+def track_notices(alignment: Mapping[str, Any]) -> list[Notice]:
     """What a person should know of the tracks of an answer (``pipeline.job.tracks.said``): which
     one it was, when that was not the first, and when none could be compared."""
     tracks = mapping(alignment.get("tracks"))

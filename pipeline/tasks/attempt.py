@@ -22,10 +22,10 @@ from pipeline.job.model import Job, VariantOutcome
 from pipeline.model import VARIANTS
 from pipeline.settings import Settings
 from pipeline.tasks.automatic import PLACE_OPTIONS
-from pipeline.tasks.details import Details, chosen
+from pipeline.tasks.details import Details, unusual_options
 from pipeline.tasks.record import VariantRecord, read, value_of
 from pipeline.tasks.values import mapping
-from store import make_task_folder
+from store import Fenced, NoSuchTask, NotSaved, make_task_folder
 
 if TYPE_CHECKING:
     from store import Store, Task
@@ -87,8 +87,6 @@ class _Attempt:
     def patch(self, changes: Mapping[str, Any], *, durable: bool = True) -> None:
         """Writes changes under this attempt's owner; no failure to save them ends the attempt, and
         the store tries its end again."""
-        from store import Fenced, NoSuchTask, NotSaved
-
         if durable:
             self.unsaved |= changes
         try:
@@ -195,7 +193,7 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
             **{key: value for keys in absent for key, value in keys.items()},
         )
         if done:
-            options = chosen(mapping(value_of(attempt.task, "options")))
+            options = unusual_options(mapping(value_of(attempt.task, "options")))
             changes |= {"status": "success", "reason": None, "options": options}
         else:
             reason = outcome.reason or reasons.RENDER_FAILED
@@ -289,14 +287,14 @@ def run_task(
         except Exception as error:
             log.exception("[%s] the attempt broke off", task.id)
             result = broken(error)
+    if result.outcome is not None:
+        _keep_evidence(attempt)  # of a failure too: people want to see why
+    # Before the end is saved, since on a full disk this may make the space for it; and before the
+    # task is given back, since whoever claims it next begins the attempt of the same number.
+    shutil.rmtree(work, ignore_errors=True)
     if result.reason == SHUTDOWN:
         store.release(task.id, attempt=task.attempts, owner=task.owner)
         log.info("[%s] given back at shutdown", task.id)
     else:
-        if result.outcome is not None:
-            _keep_evidence(attempt)  # of a failure too: people want to see why
-        # Before the end is saved: on a full disk this may be what makes the space for it.
-        shutil.rmtree(work, ignore_errors=True)
         _finish(attempt, result)
-    shutil.rmtree(work, ignore_errors=True)
     log.info("[%s] attempt %d ended", task.id, task.attempts)

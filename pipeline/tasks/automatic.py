@@ -23,9 +23,11 @@ from pipeline.tasks.values import mapping
 if TYPE_CHECKING:
     from store import Task
 
-KEPT = "automatic"
-"""The key of the saved answer in the alignment, and of the option that goes back to it."""
-PLACE_OPTIONS = frozenset({"hint", KEPT, "dance_track", "reference_track"})
+ANSWER_KEY = "automatic"
+"""The key of the saved answer in the alignment."""
+GO_BACK = "automatic"
+"""The option that goes back to the saved answer."""
+PLACE_OPTIONS = frozenset({"hint", GO_BACK, "dance_track", "reference_track"})
 """Options that say which place in which track is meant; the others say how it is rendered."""
 EVIDENCE, SAVED_EVIDENCE = "evidence.json", "evidence-automatic.json"
 
@@ -33,7 +35,7 @@ EVIDENCE, SAVED_EVIDENCE = "evidence.json", "evidence-automatic.json"
 def saved_answer(task: Task) -> Mapping[str, Any] | None:
     """The automatic answer that a place by hand has replaced; None without one."""
     alignment = mapping(value_of(task, "alignment"))
-    answer = alignment.get(KEPT)
+    answer = alignment.get(ANSWER_KEY)
     return answer if isinstance(answer, Mapping) else None
 
 
@@ -48,7 +50,11 @@ def with_saved_answer(task: Task, new: Mapping[str, Any]) -> dict[str, Any]:
         answer = {**before, "nudge_ms": mapping(value_of(task, "options")).get("nudge_ms", 0.0)}
     if answer is None:
         return dict(new)
-    return {**new, "candidates": new.get("candidates") or answer.get("candidates"), KEPT: answer}
+    return {
+        **new,
+        "candidates": new.get("candidates") or answer.get("candidates"),
+        ANSWER_KEY: answer,
+    }
 
 
 def _by_a_person(task: Task) -> bool:
@@ -58,7 +64,7 @@ def _by_a_person(task: Task) -> bool:
     return bool(alignment.get("hint") or alignment.get("by_hand") or given)
 
 
-def restored(task: Task) -> dict[str, Any]:
+def saved_alignment(task: Task) -> dict[str, Any]:
     """The alignment after going back; raises ``JobError`` when no answer was saved."""
     answer = saved_answer(task)
     if answer is None:
@@ -66,24 +72,24 @@ def restored(task: Task) -> dict[str, Any]:
     return {key: value for key, value in answer.items() if key != "nudge_ms"}
 
 
-def options_of(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
+def effective_options(task: Task, request: Mapping[str, Any]) -> dict[str, Any]:
     """The options that a request is rendered and saved with.
 
     Going back takes the nudge back too: the present one belongs to another place.
     """
-    if not request.get(KEPT):
+    if not request.get(GO_BACK):
         return dict(request)
     answer = saved_answer(task) or {}
     options = {key: value for key, value in request.items() if key not in PLACE_OPTIONS}
     chosen = {
         f"{role}_track": track
-        for role, track in tracks_of(answer).items()
+        for role, track in track_numbers(answer).items()
         if answer["tracks"][role].get("why") == "chosen"
     }
     return options | chosen | {"nudge_ms": answer.get("nudge_ms") or 0.0}
 
 
-def tracks_of(answer: Mapping[str, Any]) -> dict[str, int]:
+def track_numbers(answer: Mapping[str, Any]) -> dict[str, int]:
     """Which sound track of each file an answer stands on, by role; empty where each has one."""
     tracks = answer.get("tracks")
     found = tracks if isinstance(tracks, Mapping) else {}
@@ -96,7 +102,7 @@ def plans_of(task: Task) -> dict[VariantName, Mapping[str, Any]]:
     Raises ``JobError`` when there is nothing to go back to; KeyError, TypeError or ValueError
     for a record that somebody spoilt.
     """
-    variants = restored(task)["variants"]
+    variants = saved_alignment(task)["variants"]
     plans = mapping(value_of(task, "plans"))
     made: dict[VariantName, Mapping[str, Any]] = {}
     for name in VARIANTS:
@@ -116,7 +122,7 @@ def keep_evidence(results: Path) -> None:
         shutil.copyfile(results / EVIDENCE, results / SAVED_EVIDENCE)
 
 
-def restore_evidence(results: Path) -> None:
+def put_evidence_back(results: Path) -> None:
     """Puts the automatic answer's curves back, if they are not there already."""
     if (results / SAVED_EVIDENCE).is_file():
         (results / SAVED_EVIDENCE).replace(results / EVIDENCE)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.plan.options import RenderOptions
 from pipeline.tasks.record import VARIANT_KEYS, value_of
 from pipeline.tasks.values import mapping, objects
-from store import KEY, path_of, whole, write
+from store import details
 
 if TYPE_CHECKING:
     from store import Task
@@ -39,15 +39,15 @@ class Details:
 
     def __init__(self, outputs: Path, task: Task) -> None:
         """Begins with what the task has, and removes what crashes left of other versions."""
-        task = whole(outputs, task)
+        task = details.whole(outputs, task)
         given = {key: value_of(task, key) for key in KEYS}
         self.values: dict[str, Any] = {key: value for key, value in given.items() if value}
         self._outputs = outputs
         self._id = task.id
-        self._names = [str(task.extra.get(KEY))]
+        self._names = [str(task.extra.get(details.KEY))]
         """Versions that the record may name; the last one is the newest."""
-        for path in (outputs / "results" / task.id).glob(f"{KEY}-*.json"):
-            if path.stem != f"{KEY}-{self._names[0]}":
+        for path in (outputs / "results" / task.id).glob(f"{details.KEY}-*.json"):
+            if path.stem != f"{details.KEY}-{self._names[0]}":
                 with suppress(OSError):
                     path.unlink()
 
@@ -65,21 +65,21 @@ class Details:
         self.values = {k: v for k, v in (self.values | aside).items() if v is not None}
         row = values | _row(self.values)
         if all(row[key] == value for key, value in self.values.items()):
-            return {**row, KEY: None}
+            return {**row, details.KEY: None}
         try:
-            name = write(self._outputs, self._id, self.values)
+            name = details.write(self._outputs, self._id, self.values)
         except OSError as error:
             log.warning("[%s] its details are not saved: %s", self._id, error)
             return row
         self._names.append(name)
-        return {**row, KEY: name}
+        return {**row, details.KEY: name}
 
     def saved(self) -> None:
         """The record names the newest version: the ones before go."""
         *earlier, newest = self._names
         self._names = [newest]
         for name in earlier:
-            if path := path_of(self._outputs, self._id, name):
+            if path := details.path_of(self._outputs, self._id, name):
                 with suppress(OSError):
                     path.unlink()
 
@@ -112,7 +112,7 @@ def _verdict(alignment: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def chosen(options: Mapping[str, Any]) -> dict[str, Any] | None:
+def unusual_options(options: Mapping[str, Any]) -> dict[str, Any] | None:
     """The options of a success that are not what they would be anyway; its place stands in its
     alignment. None for none.
     """

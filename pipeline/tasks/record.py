@@ -130,7 +130,7 @@ class TaskRecord:
         return self.adjust is not None and self.adjust.status in ACTIVE
 
     @property
-    def waiting(self) -> bool:
+    def needs_placing(self) -> bool:
         """Whether a person has to place the song: the dance has no sound to find it by."""
         return self.status == "failed" and self.reason in MUTE and self.reason_role != "reference"
 
@@ -204,7 +204,7 @@ def read(task: Task) -> TaskRecord:
     )
 
 
-def tracks_of(facts: Mapping[str, Any]) -> SoundTracks:
+def sound_tracks(facts: Mapping[str, Any]) -> SoundTracks:
     """The sound tracks in what a child process found in a file (``pipeline.child.calls``)."""
     return MediaInfo.from_json(
         {name: facts[name] for name in MediaInfo.__dataclass_fields__}

@@ -30,7 +30,7 @@ SOUND_ENDINGS = (
 EXTENSIONS = frozenset((*FILM_ENDINGS, *SOUND_ENDINGS))
 """What a stored upload may be called; the name is no evidence of what it holds."""
 
-Take = Literal["move", "link", "copy", "copy_and_remove"]
+Transfer = Literal["move", "link", "copy", "copy_and_remove"]
 
 NOTE_SUFFIX = facts_note.SUFFIX
 """In place of a stored file's ending: its facts, which are handed in with it."""
@@ -49,7 +49,7 @@ def _check_space(folder: Path, needed: int) -> None:
         raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
 
 
-def _take(source: Path, target: Path, how: Take) -> None:
+def _transfer(source: Path, target: Path, how: Transfer) -> None:
     """Puts ``source`` at ``target`` and makes sure that it is on the disk.
 
     Where a move or a link is not possible (another file system, or one without hard links)
@@ -116,9 +116,9 @@ def submit(
         if not move:
             _check_space(folder, sum(sizes.values()))
         # What somebody else may still write to is copied; what is ours is moved or shared.
-        shared: Take = "link" if keep_reference else "move"
-        _take(reference, targets["reference"], shared if move else "copy")
-        _take(dance, targets["dance"], "move" if move else "copy")
+        shared: Transfer = "link" if keep_reference else "move"
+        _transfer(reference, targets["reference"], shared if move else "copy")
+        _transfer(dance, targets["dance"], "move" if move else "copy")
         if move:  # a copy has another time of change, so no note would hold for it
             for source, target in ((dance, targets["dance"]), (reference, targets["reference"])):
                 with suppress(OSError):  # not looked at yet: the task will

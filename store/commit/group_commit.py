@@ -2,7 +2,7 @@
 
 The writer takes the lock between processes, reads the file again if anyone else wrote it, applies
 the patches, writes a temporary file, syncs it, renames it, syncs the folder, and only then wakes
-the others with their answers. No lock in memory is held meanwhile, and every wait is bounded.
+the others with their results. No lock in memory is held meanwhile, and every wait is bounded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from store.settings import StoreSettings
 log = logging.getLogger(__name__)
 
 _MAX_REREADS = 20
-"""How often one group starts again because a person saved the file at that very moment."""
+"""How often one batch starts again because a person saved the file at that very moment."""
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class _Ticket:
     """One caller's patch, and what became of it."""
 
     patch: Patch
-    answer: Any = None
+    result: Any = None
     error: BaseException | None = None
     settled: bool = False
     abandoned: bool = False
@@ -59,7 +59,7 @@ class _Ticket:
 
 
 @dataclass(eq=False)
-class _Group:
+class _Batch:
     """One try to write; what it did is known here when it fails half-way."""
 
     tickets: list[_Ticket] = field(default_factory=list)
@@ -113,19 +113,22 @@ class GroupCommit:
         return Lock(self._lock_path, self._settings.lock_timeout)
 
     def submit(self, patch: Patch) -> Any:
-        """Applies ``patch`` and returns its answer once file and folder are synced.
+        """Applies ``patch`` and returns its result once file and folder are synced.
 
         Raises the patch's own StoreError, or NotSaved when it could not be written in time.
         """
         ticket = _Ticket(patch)
-        if self._is_to_write(ticket):
+        if self._wait_for_turn(ticket):
             self._write_for_all()
         if ticket.error is not None:
             raise ticket.error
-        return ticket.answer
+        return ticket.result
 
-    def _is_to_write(self, ticket: _Ticket) -> bool:
-        """Waits in the queue until the ticket is settled, or nobody writes."""
+    def _wait_for_turn(self, ticket: _Ticket) -> bool:
+        """Queues the ticket and waits; True when this thread is the one to write.
+
+        Raises NotSaved when neither its turn nor its end came in time.
+        """
         end = time.monotonic() + self._settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
         with self._turn:
             self._queue.append(ticket)
@@ -146,10 +149,10 @@ class GroupCommit:
         return writes
 
     def _write_for_all(self) -> None:
-        group = _Group()
+        batch = _Batch()
         error: NotSaved | None = NotSaved("the write was broken off")
         try:
-            self._write(group)
+            self._write(batch)
             error = None
         except Timeout:
             seconds = self._settings.lock_timeout
@@ -159,21 +162,21 @@ class GroupCommit:
             error.__cause__ = cause
         finally:
             with self._turn:
-                self._settle(group, error)
+                self._settle(batch, error)
                 self._writing = False
                 self._turn.notify_all()
 
-    def _write(self, group: _Group) -> None:
+    def _write(self, batch: _Batch) -> None:
         if not self.view.path.parent.is_dir():
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_MAX_REREADS):
             with self.lock() as lock:
                 try:
-                    return self._write_locked(group, lock)
+                    return self._write_locked(batch, lock)
                 except Moved:
                     continue
                 except OSError as error:
-                    full = reserve.is_full(error) and not group.replaced
+                    full = reserve.is_full(error) and not batch.replaced
                     if not full or not reserve.give_up(self.view.path):
                         raise
         raise Moved
@@ -196,23 +199,23 @@ class GroupCommit:
         self.view.last = state = self.view.repaired(seen)
         return state, False
 
-    def _draft(self, group: _Group, state: State, held: str = "") -> Draft:
+    def _apply_batch(self, batch: _Batch, state: State, held: str = "") -> Draft:
         draft = Draft(dict(state.records), self._clock(), self._form, held)
-        for patch in (*group.kept, *group.ticks.values()):
+        for patch in (*batch.kept, *batch.ticks.values()):
             try:
                 patch.apply(draft)
             except StoreError as refusal:
                 log.warning("the unsaved change of %s is void: %s", patch.task_id, refusal)
-        for ticket in group.tickets:
+        for ticket in batch.tickets:
             _apply(ticket, draft)
         return draft
 
-    def _drafted(self, group: _Group, state: State) -> Draft:
+    def _next_content(self, batch: _Batch, state: State) -> Draft:
         """The next content, with the lines of those who leave it in the history.
 
         When the history cannot be written, those stay, and all else goes on.
         """
-        draft = self._draft(group, state)
+        draft = self._apply_batch(batch, state)
         if not draft.departures:
             return draft
         try:
@@ -222,20 +225,20 @@ class GroupCommit:
                 raise  # there is room, once it is given up
             held = f"{history.NAME} was not written: {explain(error)}"
             self.view.report("history", held)
-            return self._draft(group, state, held)
+            return self._apply_batch(batch, state, held)
         self.view.report("history", "")
         return draft
 
-    def _take_queue(self, group: _Group) -> None:
-        group.tickets += self._queue
+    def _take_queue(self, batch: _Batch) -> None:
+        batch.tickets += self._queue
         self._queue.clear()
-        group.kept, group.ticks = self.kept, self.ticks
+        batch.kept, batch.ticks = self.kept, self.ticks
 
-    def _write_locked(self, group: _Group, lock: Lock) -> None:
+    def _write_locked(self, batch: _Batch, lock: Lock) -> None:
         state, forced = self._base()
         with self._turn:
-            self._take_queue(group)
-        draft, path = self._drafted(group, state), self.view.path
+            self._take_queue(batch)
+        draft, path = self._next_content(batch, state), self.view.path
         if not draft.changed and not forced:
             # What is acknowledged as already so must be synced, whoever wrote it.
             sync_file(path)
@@ -243,7 +246,7 @@ class GroupCommit:
             return
 
         def replaced(signature: Signature, pin: Pin) -> None:
-            group.replaced = True
+            batch.replaced = True
             self.view.last = State(draft.records, signature, pin)
 
         replace_whole(
@@ -253,14 +256,14 @@ class GroupCommit:
             replaced=replaced,
         )
 
-    def _settle(self, group: _Group, error: NotSaved | None) -> None:
-        """Answers the group's callers. With the condition."""
+    def _settle(self, batch: _Batch, error: NotSaved | None) -> None:
+        """Tells the batch's callers how it ended. With the condition."""
         problems = self.view.problems
-        if not group.tickets:  # nothing could be tried, for anyone who waits
-            self._take_queue(group)
-        if error is None or group.replaced:
-            self.kept = self.kept[len(group.kept) :]
-            self.ticks = {k: p for k, p in self.ticks.items() if group.ticks.get(k) is not p}
+        if not batch.tickets:  # nothing could be tried, for anyone who waits
+            self._take_queue(batch)
+        if error is None or batch.replaced:
+            self.kept = self.kept[len(batch.kept) :]
+            self.ticks = {k: p for k, p in self.ticks.items() if batch.ticks.get(k) is not p}
         if error is None:
             self.unsynced = frozenset()
             problems.pop("not_saved", None)
@@ -268,30 +271,31 @@ class GroupCommit:
             if problems.get("not_saved") != str(error):  # else it is said already
                 log.warning("not saved: %s", str(error))  # no frames kept alive
             problems["not_saved"] = str(error)
-        for ticket in group.tickets:
-            self._settle_ticket(ticket, group, error)
+        for ticket in batch.tickets:
+            self._settle_ticket(ticket, batch, error)
 
-    def _settle_ticket(self, ticket: _Ticket, group: _Group, error: NotSaved | None) -> None:
+    def _settle_ticket(self, ticket: _Ticket, batch: _Batch, error: NotSaved | None) -> None:
         ticket.settled, patch = True, ticket.patch
         if ticket.error is not None:  # its own refusal
             return
         if error is not None:
             ticket.error = error
-            if group.replaced:
+            if batch.replaced:
                 error.maybe_saved = True
                 self.unsynced |= {patch.task_id} if patch.task_id else set()
             elif patch.keep:
                 self.kept += (patch,)
-        in_vain = ticket.abandoned if error is None else group.replaced
-        if in_vain and patch.undo and (taken_back := patch.undo(ticket.answer)):
-            self.kept += (taken_back,)
+        # The file has the change, but its caller gave up or was told NotSaved: it is undone.
+        unacknowledged = ticket.abandoned if error is None else batch.replaced
+        if unacknowledged and patch.undo and (inverse := patch.undo(ticket.result)):
+            self.kept += (inverse,)
 
 
 def _apply(ticket: _Ticket, draft: Draft) -> None:
-    """The answer or the refusal of a patch on the draft; never raises."""
-    ticket.answer, ticket.error = None, None
+    """The result or the refusal of a patch on the draft; never raises."""
+    ticket.result, ticket.error = None, None
     try:
-        ticket.answer = ticket.patch.apply(draft)
+        ticket.result = ticket.patch.apply(draft)
     except (StoreError, Outdated) as refusal:
         ticket.error = refusal
     except Exception as fault:

@@ -76,7 +76,7 @@ class Patch:
 
     name: str
     apply: Callable[[Draft], Any]
-    """Changes the draft, returns the caller's answer, raises a StoreError to refuse. Safe to
+    """Changes the draft, returns the caller's result, raises a StoreError to refuse. Safe to
     apply twice."""
     task_id: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Patch:
     keep: bool = False
     """Whether it stays in memory when it cannot be saved: the end of a run."""
     undo: Callable[[Any], Patch | None] | None = None
-    """From the answer, the patch that takes back what may be in the file although the caller was
+    """From the result, the patch that takes back what may be in the file although the caller was
     told that it was not saved."""
 
 

@@ -56,7 +56,7 @@ def update(
 
     def apply(draft: Draft) -> Record:
         record, run = _run(draft, task_id, kind)
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         if expected is not None and record is not expected and record != expected:
             raise Outdated
         return _put(draft, task_id, kind, transitions.merged(run, changes, draft.form, draft.now))
@@ -70,7 +70,7 @@ def finish_adjustment(task_id: str, changes: Mapping[str, Any], fence: Fence) ->
 
     def apply(draft: Draft) -> Record:
         record, run = _run(draft, task_id, ADJUST)
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         result = transitions.merged(record, changes, draft.form, draft.now)
         result |= {"revision": count(record.get("revision")) + 1}
         return draft.put(task_id, transitions.without(result, (ADJUST,)))
@@ -129,8 +129,8 @@ def claim(kind: str, owner: str, settings: StoreSettings) -> Patch:
         run = transitions.claimed(run, owner, draft.form, draft.now)
         return task_id, _put(draft, task_id, kind, run)
 
-    def undo(answer: tuple[str, Record] | None) -> Patch | None:
-        return release(answer[0], kind, (owner, None)) if answer else None
+    def undo(claimed: tuple[str, Record] | None) -> Patch | None:
+        return release(claimed[0], kind, (owner, None)) if claimed else None
 
     return Patch("claim", apply, undo=undo)
 
@@ -140,7 +140,7 @@ def release(task_id: str, kind: str, fence: Fence) -> Patch:
 
     def apply(draft: Draft) -> Record:
         run = _run(draft, task_id, kind)[1]
-        transitions.fence(run, *fence)
+        transitions.check_fence(run, *fence)
         return _put(draft, task_id, kind, transitions.released(run, draft.form, draft.now))
 
     return Patch("release", apply, task_id)
@@ -189,7 +189,7 @@ def request(task_id: str, fields: Mapping[str, Any]) -> Patch:
 
 
 def delete(task_id: str, alive: Alive) -> Patch:
-    """Takes a task out of the file that nobody is working on; the answer is its record."""
+    """Takes a task out of the file that nobody is working on; the result is its record."""
 
     def apply(draft: Draft) -> Record:
         record = draft.task(task_id)
@@ -214,7 +214,7 @@ def orphans(records: Mapping[str, Any], alive: Alive) -> list[tuple[str, str]]:
     ]
 
 
-def restore(alive: Alive, settings: StoreSettings) -> Patch:
+def restore_orphans(alive: Alive, settings: StoreSettings) -> Patch:
     """Every run whose owner is dead as pending, or failed after too many attempts."""
 
     def apply(draft: Draft) -> int:

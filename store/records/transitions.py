@@ -1,4 +1,4 @@
-"""What may happen to a run, of a task or of its adjustment: from one state to the next one.
+"""What may happen to a run, a task's own or its adjustment: from one state to the next one.
 
 Every run is a JSON object with ``status``, ``attempts``, ``owner`` and so on: that of a task is its
 whole record. Nothing is changed in place.
@@ -91,7 +91,7 @@ def without(run: Record, keys: tuple[str, ...]) -> Record:
     return {key: value for key, value in run.items() if key not in keys}
 
 
-def fence(run: Mapping[str, Any] | None, owner: str | None, attempt: int | None) -> None:
+def check_fence(run: Mapping[str, Any] | None, owner: str | None, attempt: int | None) -> None:
     """Raises Fenced unless the run is being processed by this owner, in this attempt.
 
     ``owner`` may be a process's whole name, without the number of a claim.

@@ -1,3 +1,3 @@
 """``Store``: the methods that a caller sees, the threads behind it, the process's one store."""
 
-__all__ = ["shared", "store"]
+__all__ = ["default", "store"]

@@ -36,15 +36,15 @@ def remove_files(outputs: Path, reader: Reader, records: Mapping[str, Any]) -> N
                 log.warning("%s could not be removed, it is tried again: %s", path, error)
 
 
-def attempt(*steps: Callable[[], object]) -> str:
-    """Takes each step, whatever became of the others; what went wrong, in words."""
-    wrong = []
+def run_all(*steps: Callable[[], object]) -> list[str]:
+    """Takes each step, whatever became of the others; the errors of those that failed."""
+    failures = []
     for step in steps:
         try:
             step()
         except (StoreError, OSError) as error:
-            wrong.append(str(error))
-    return f"the cleanup failed and is tried again: {'; '.join(wrong)}" if wrong else ""
+            failures.append(str(error))
+    return failures
 
 
 def sweep(view: View, reader: Reader, settings: StoreSettings) -> None:

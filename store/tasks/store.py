@@ -22,7 +22,7 @@ from store.model import ADJUST, FAILED, SUCCESS, TASK, Form, Snapshot, Task, cop
 from store.owners import Owners
 from store.records import patches
 from store.records.draft import Outdated, Patch
-from store.records.transitions import checked, fence
+from store.records.transitions import check_fence, checked
 from store.retention import backup, details, expiry, history, task_files
 from store.settings import StoreSettings
 from store.tasks import departures
@@ -195,35 +195,35 @@ class Store:
         Raises NoSuchTask, Fenced, WrongState, BadPatch, and NotSaved. The end of a run (a status of
         success or failed, with its owner) stays in memory then, and is tried again.
         """
-        fenced = (owner, attempt)
+        fence = (owner, attempt)
         if not durable:
-            return self._tick(task_id, patch, fenced, kind)
+            return self._tick(task_id, patch, fence, kind)
         if not callable(patch):
-            return self._do(patches.update(task_id, checked(patch), fenced, kind))
+            return self._do(patches.update(task_id, checked(patch), fence, kind))
         deadline = time.monotonic() + self.settings.lock_timeout
         while time.monotonic() < deadline:
             record = self._reader.record(task_id)
-            fence(run_of(record, kind), *fenced)
+            check_fence(run_of(record, kind), *fence)
             changes = checked(patch(copied(record)))
             try:
-                return self._do(patches.update(task_id, changes, fenced, kind, record))
+                return self._do(patches.update(task_id, changes, fence, kind, record))
             except Outdated:
                 continue
         raise NotSaved(f"task {task_id} kept changing; nothing was written")
 
-    def _tick(self, task_id: str, changes: Change, fenced: patches.Fence, kind: str) -> Task:
+    def _tick(self, task_id: str, changes: Change, fence: patches.Fence, kind: str) -> Task:
         if callable(changes):
             raise BadPatch("durable=False takes a mapping, not a function")
         given = checked(changes)
         if "status" in given:
             raise BadPatch("a status is never written with durable=False")
-        fence(run_of(self._reader.record(task_id), kind), *fenced)
+        check_fence(run_of(self._reader.record(task_id), kind), *fence)
 
         def combine(before: Patch | None) -> Patch:
             earlier = before.changes if before else {}
-            return patches.update(task_id, {**earlier, **given}, fenced, kind)
+            return patches.update(task_id, {**earlier, **given}, fence, kind)
 
-        self._commit.tick((task_id, kind, fenced), combine)
+        self._commit.tick((task_id, kind, fence), combine)
         return self._task(task_id)
 
     def claim(self, kind: str = TASK) -> Task | None:
@@ -240,8 +240,8 @@ class Store:
             token = self._owners.token()
         except OSError as error:
             raise NotSaved(f"this process's lock was not taken: {explain(error)}") from error
-        answer = self._commit.submit(patches.claim(kind, token, self.settings))
-        return details.whole(self._outputs, self._reader.task(*answer)) if answer else None
+        claimed = self._commit.submit(patches.claim(kind, token, self.settings))
+        return details.whole(self._outputs, self._reader.task(*claimed)) if claimed else None
 
     def request(self, task_id: str, fields: Changes) -> Task:
         """Asks for a success to be made once more (a run of the kind ``ADJUST``, which has
@@ -290,8 +290,8 @@ class Store:
 
         With a cancel requested it becomes failed/cancelled. Raises Fenced, NoSuchTask, NotSaved.
         """
-        fenced = (owner or self._owners.name, attempt)
-        return self._do(patches.release(task_id, kind, fenced))
+        fence = (owner or self._owners.name, attempt)
+        return self._do(patches.release(task_id, kind, fence))
 
     def cancel(self, task_id: str, kind: str = TASK) -> Task:
         """A pending run becomes failed/cancelled; a processing one gets ``cancel_requested``,
@@ -313,7 +313,7 @@ class Store:
         ``max_attempts``); returns how many. Raises NotSaved."""
         if not patches.orphans(self._reader.records(), self._owners.alive):
             return 0
-        count = int(self._commit.submit(patches.restore(self._owners.alive, self.settings)))
+        count = int(self._commit.submit(patches.restore_orphans(self._owners.alive, self.settings)))
         if count:
             log.warning("%d interrupted tasks were restored", count)
         return count
@@ -328,12 +328,13 @@ class Store:
         if self._clock_jump.detected():
             return 0
         old: list[str] = []
-        failures = departures.attempt(
+        failures = departures.run_all(
             lambda: old.extend(self._remove_old()),
             lambda: departures.sweep(self._view, self._reader, self.settings),
             self._forget_history,
         )
-        self._view.report("cleanup", failures)
+        text = f"the cleanup failed and is tried again: {'; '.join(failures)}" if failures else ""
+        self._view.report("cleanup", text)
         return len(old)
 
     def _remove_old(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _state(task: TaskRecord) -> tuple[str, datetime | None]:
 
 
 def _end(task: TaskRecord) -> str:
-    return "waiting" if task.waiting else task.status
+    return "waiting" if task.needs_placing else task.status
 
 
 def note_ended(tasks: Sequence[TaskRecord], looked: datetime) -> None:
@@ -79,7 +79,7 @@ def note_ended(tasks: Sequence[TaskRecord], looked: datetime) -> None:
             "id": f"{task.id}:{task.completed_at}",
             "title": t(f"notice.{_end(task)}", name=shown_name(task.dance_name)),
             "body": t("stage.place")
-            if task.waiting
+            if task.needs_placing
             else sentences.verdict(task) or sentences.reason_text(task),
         }
         for task in ended

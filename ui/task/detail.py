@@ -98,7 +98,7 @@ def _failure(task: TaskRecord) -> None:
     if task.reason == "cancelled":
         st.info(sentences.reason_text(task), icon=":material/block:")
         return
-    if task.waiting:
+    if task.needs_placing:
         st.info(t("facts.placed_below"), icon=":material/back_hand:")
         return
     role = task.reason_role
@@ -130,7 +130,7 @@ def _sections(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     if task.answer.exists:
         able.append("evidence")
     able.append("events")
-    first = "place" if task.waiting else able[0]
+    first = "place" if task.needs_placing else able[0]
     key = f"section-{task.id}"
     chosen = st.segmented_control(
         t("detail.sections"),

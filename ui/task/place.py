@@ -52,7 +52,7 @@ def can_place(task: TaskRecord) -> bool:
 
 def mute(task: TaskRecord) -> bool:
     """Whether the dance has no sound by which a place could be refined."""
-    return task.answer.by_hand or task.waiting
+    return task.answer.by_hand or task.needs_placing
 
 
 def show_place(service: Service, viewer: Viewer, task: TaskRecord) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from pipeline.child import cached_calls
-from pipeline.tasks.record import SoundTracks, TaskRecord, tracks_of
+from pipeline.tasks.record import SoundTracks, TaskRecord, sound_tracks
 from ui.parts.live import live
 from ui.routes.files import file_path
 from ui.service import Service
@@ -77,7 +77,7 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | Non
     looked = cached_calls.fetch("facts", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
     if looked is None:
         return None
-    return tracks_of(looked.outcome) if looked.outcome else ()
+    return sound_tracks(looked.outcome) if looked.outcome else ()
 
 
 def _wait(service: Service, task: TaskRecord, role: Role) -> None:

@@ -23,7 +23,7 @@ def status_text(task: TaskRecord) -> str:
         return f"🚫 {t('status.cancelling')}"
     if task.status == "success" and task.answer.ambiguous:
         return f"❓ {t('status.ambiguous')}"
-    if task.waiting:
+    if task.needs_placing:
         return f"✋ {t('status.waiting')}"
     if task.status not in ICONS:
         return str(task.status)
@@ -41,7 +41,7 @@ def stage_text(task: TaskRecord, queue: Queue) -> str:
         left = task.seconds_left
         return t("stage.left", stage=text, left=duration(left)) if left is not None else text
     if task.status == "failed":
-        return t("stage.place") if task.waiting else reason_text(task)
+        return t("stage.place") if task.needs_placing else reason_text(task)
     if task.status == "success":
         return t("stage.adjust") if task.adjusting else result_text(task)
     return ""

@@ -23,7 +23,7 @@ from pipeline.model import MethodAlignment, Segment
 from pipeline.reasons import InputError
 from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.sound.decode import PcmSound, decode_tracks
-from pipeline.tasks.answer import of_tracks
+from pipeline.tasks.answer import track_notices
 from tests.media import measure
 from tests.media.work import SETTINGS, late_by
 from tests.wav import write_wav
@@ -116,7 +116,7 @@ def test_the_music_is_found_in_whatever_tracks_it_is(
         "reference": {"track": 2, "of": 2, "why": "fits"},
     }
     assert abs(heard(outcome, sample_pair[1])) < 0.005
-    notices = of_tracks(outcome.alignment)
+    notices = track_notices(outcome.alignment)
     assert [notice["code"] for notice in notices] == ["dance_track", "reference_track"]
     for notice in notices:
         assert "track 2" in warnings.text(notice)
@@ -145,11 +145,11 @@ def test_a_mute_dance_gets_the_track_that_players_take_and_says_so(
         assert found.alignment["tracks"] == {
             "reference": {"track": number, "of": 2, "why": "played"}
         }
-        [notice] = of_tracks(found.alignment)
+        [notice] = track_notices(found.alignment)
         assert f"track {number} was taken" in warnings.text(notice)
     chosen = done(mute, music_video, tmp_path / "c", hint=(OFFSET_SECONDS, 1.0), reference_track=2)
     assert chosen.alignment["tracks"]["reference"]["why"] == "chosen"
-    assert of_tracks(chosen.alignment) == []
+    assert track_notices(chosen.alignment) == []
     assert abs(heard(chosen, sample_pair[1])) < 0.005
 
 

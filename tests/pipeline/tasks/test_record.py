@@ -46,7 +46,14 @@ SMALL_ALIGNMENT = {"matched": True, "confidence": 0.9, "agreement_ms": 2.0}
 def asked(task: TaskRecord) -> list[Any]:
     """Everything that is worked out of a record's fields."""
     return [
-        *(task.active, task.adjusting, task.waiting, task.results, task.same_file, task.made_with),
+        *(
+            task.active,
+            task.adjusting,
+            task.needs_placing,
+            task.results,
+            task.same_file,
+            task.made_with,
+        ),
         *(task.cut_off_at("dance"), task.answer.takes, task.answer.placed_by_choice),
         *(task.variant(name).plan for name in VARIANTS),
     ]

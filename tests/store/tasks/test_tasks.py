@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 import store as package
-from store import ADJUST, BadPatch, Fenced, NoSuchTask, NotSaved, Run, Store, Task, WrongState
+from store import (
+    ADJUST,
+    Adjustment,
+    BadPatch,
+    Fenced,
+    NoSuchTask,
+    NotSaved,
+    Store,
+    Task,
+    WrongState,
+)
 from tests.store.conftest import Make, new_id, value
 
 
@@ -266,7 +276,7 @@ def test_delete_takes_the_files_along_and_leaves_a_line(store: Store, outputs: P
     assert store.history()[0].extra["left_because"] == "deleted"
 
 
-def again(store: Store) -> tuple[Run, dict[str, Any]]:
+def again(store: Store) -> tuple[Adjustment, dict[str, Any]]:
     """The claimed adjustment, and what fences it."""
     task = store.claim(ADJUST)
     assert task and task.adjust
