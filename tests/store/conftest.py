@@ -10,6 +10,8 @@ import pytest
 from store import Form, Store, StoreSettings, Task
 
 Make = Callable[..., Store]
+KEEP_HOURS = 24.0
+"""By which the ages in these tests are chosen, whatever the default is."""
 FORM = Form(
     keys=("modular_output", "v2_output"),
     of_run=("stage",),
@@ -33,6 +35,7 @@ def make(outputs: Path) -> Iterator[Make]:
             "outputs": outputs,
             "backoff_seconds": 0.0,
             "lock_timeout": 3.0,
+            "keep_hours": KEEP_HOURS,
         } | changes
         store = Store(StoreSettings(**values), FORM, **({"clock": clock} if clock else {}))
         made.append(store)

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from tests.store.conftest import new_id
+from tests.store.conftest import KEEP_HOURS, new_id
 from tests.store.faults.build import HERE
 
 
 def run(outputs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"RETRACK_OUTPUTS": str(outputs)}
+    env = os.environ | {"RETRACK_OUTPUTS": str(outputs), "RETRACK_KEEP_HOURS": str(KEEP_HOURS)}
     command = [sys.executable, "-m", "store", *arguments]
     return subprocess.run(
         command,
@@ -80,7 +80,7 @@ def test_backup_and_restore(store: Store, outputs: Path, task_id: str) -> None:
 
 def test_export_and_compact(store: Store, outputs: Path, task_id: str) -> None:
     past = store.create({"created_at": "2025-01-01T00:00:00"}).id
-    day_before = datetime.now(UTC) - timedelta(hours=25)
+    day_before = datetime.now(UTC) - timedelta(hours=KEEP_HOURS + 1)
     store.update(past, {"status": "failed", "completed_at": day_before.isoformat()})
     assert run(outputs, "compact").returncode == 0
     assert [t.id for t in store.snapshot().tasks] == [task_id]

@@ -14,7 +14,7 @@ import pytest
 
 from store import NotSaved, Store
 from store.file.codec import decode, encode
-from tests.store.conftest import Make, new_id
+from tests.store.conftest import KEEP_HOURS, Make, new_id
 from tests.store.tasks.test_tasks import claimed, on_disk
 
 A, B, C = (new_id() for _ in range(3))
@@ -300,7 +300,7 @@ def test_decoding_what_was_encoded() -> None:
 @pytest.mark.parametrize("depth", [260, 600])
 def test_a_deep_value_keeps_nobody_from_anything(make: Make, outputs: Path, depth: int) -> None:
     """orjson stops at 254 levels, and ``copy.deepcopy`` at about 330."""
-    day_before = datetime.now(UTC) - timedelta(hours=25)
+    day_before = datetime.now(UTC) - timedelta(hours=KEEP_HOURS + 1)
     old = GOOD[A] | {"status": "success", "completed_at": day_before.isoformat()}
     deep = json.loads(nested(depth))
     number = "123456789012345678901234567890"  # beyond 64 bits: kept as its text

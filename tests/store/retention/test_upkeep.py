@@ -16,7 +16,7 @@ import pytest
 
 from store import ADJUST, Store
 from store.retention.task_files import make_task_folder
-from tests.store.conftest import Make, new_id
+from tests.store.conftest import KEEP_HOURS, Make, new_id
 from tests.store.tasks.test_tasks import claimed, on_disk
 
 
@@ -120,10 +120,10 @@ def test_the_lock_alone_tells_who_lives(store: Store, outputs: Path) -> None:
 def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     old, young, waiting, undated, naive = (new_id() for _ in range(5))
-    local = datetime.now() - timedelta(hours=25)
+    local = datetime.now() - timedelta(hours=KEEP_HOURS + 1)
     records = {
-        old: finished(25, note="x"),
-        young: finished(23),
+        old: finished(KEEP_HOURS + 1, note="x"),
+        young: finished(KEEP_HOURS - 1),
         waiting: {"status": "pending", "completed_at": "2001-01-01T00:00:00"},
         undated: {"status": "failed", "completed_at": "last tuesday"},
         naive: {"status": "failed", "completed_at": local.isoformat()},
@@ -139,7 +139,7 @@ def test_cleanup(store: Store, outputs: Path, caplog: pytest.LogCaptureFixture) 
     assert not (outputs / "results" / naive).exists()
     assert (outputs / "results" / young).exists()
     assert {t.id for t in store.history()} == {old, naive}
-    assert "2 tasks older than 24 h removed" in caplog.text
+    assert f"2 tasks older than {KEEP_HOURS:g} h removed" in caplog.text
 
 
 def test_a_clock_that_leaps_ahead_expires_nothing_at_once(make: Make) -> None:
@@ -164,7 +164,14 @@ def test_links_and_paths_outside_are_never_followed(store: Store, outputs: Path)
     (outputs / "uploads" / linked / "link").symlink_to(outside)
     paths = {"modular_output": "precious/file", "v2_output": str(outside / "file")}
     other = {"dance_file": "outputs/task_status.json", "v2_output": "outputs/../precious/file"}
-    put(store, {task_id: finished(30, **paths), linked: finished(30, **other), "..": finished(30)})
+    put(
+        store,
+        {
+            task_id: finished(KEEP_HOURS + 6, **paths),
+            linked: finished(KEEP_HOURS + 6, **other),
+            "..": finished(KEEP_HOURS + 6),
+        },
+    )
     for bad in ("/etc/passwd", "outputs/../x", "outputs", "", "\0", f"outputs/results/{linked}/f"):
         assert store.safe_path(bad) is None, bad
     assert store.cleanup_old_tasks() == 3
