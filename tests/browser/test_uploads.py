@@ -252,14 +252,47 @@ def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
             else None
         ),
     )
-    for number, path in enumerate((dance, song)):
+    # A phone hands out a fresh copy, of another name and date, each time a film is chosen.
+    copies = [path.rename(path.with_stem(f"copy of {path.stem}")) for path in (dance, song)]
+    for number, path in enumerate(copies):
+        os.utime(path, (1e9, 1e9))
         inputs.nth(number).set_input_files(str(path))
         page.locator(".uploader li[data-state=done]").nth(number).wait_for()
     assert rows.count() == 2, "what goes on is not named twice"
     assert sent.count(str(16 * MB)) == 2 and "0" not in sent, "nothing was sent twice"
     notes = (server.outputs / "incoming").glob("*/*.info")
     whole = [note.with_suffix("").read_bytes() for note in notes]
-    assert sorted(whole) == sorted(path.read_bytes() for path in (dance, song))
+    assert sorted(whole) == sorted(path.read_bytes() for path in copies)
+
+
+AWAKE = """
+window.awake = 0;
+navigator.wakeLock.request = async () => {
+  window.awake++;
+  return {released: false, release() { window.awake--; this.released = true; }}; };
+"""
+"""Counts who keeps the screen on."""
+
+
+def test_while_a_file_is_on_its_way_the_screen_stays_on_and_leaving_is_warned_of(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    page = visit(server.url, before=lambda context: context.add_init_script(AWAKE))
+    leave = "() => { const e = new Event('beforeunload', {cancelable: true});"
+    leave += " window.dispatchEvent(e); return e.defaultPrevented; }"
+    page.locator(".uploader h4").first.wait_for()
+    assert not page.evaluate(leave)
+    let_go = threading.Event()
+    page.route("**/uploads/files/*", lambda route: route.continue_() if let_go.is_set() else None)
+    dance = page.locator(".uploader input[type=file]").first
+    assert "video/*" in dance.get_attribute("accept"), "a phone offers its camera roll"
+    dance.set_input_files(str(pair[0]))
+    until(page, lambda: page.evaluate("awake") == 1, "the screen to be kept on")
+    assert page.evaluate(leave)
+    let_go.set()
+    page.locator(".uploader li button").click()
+    until(page, lambda: page.evaluate("awake") == 0, "the screen to be let go")
+    assert not page.evaluate(leave)
 
 
 def test_chosen_files_wait_while_another_page_is_shown(

@@ -142,8 +142,11 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
             "accept": {
-                "dance": ",".join(f".{x}" for x in FILM_ENDINGS),
-                "reference": ",".join(f".{x}" for x in (*SOUND_ENDINGS, *FILM_ENDINGS)),
+                # Endings alone hide a phone's camera roll.
+                "dance": ",".join(("video/*", *(f".{x}" for x in FILM_ENDINGS))),
+                "reference": ",".join(
+                    ("audio/*", "video/*", *(f".{x}" for x in (*SOUND_ENDINGS, *FILM_ENDINGS)))
+                ),
             },
             "facts": known,
             "kept": _kept(service, viewer.browser),

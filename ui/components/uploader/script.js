@@ -2,7 +2,8 @@
 //
 // A connection that drops is taken up where it stopped; after a reload of the page, choosing
 // the same file again goes on as well (the address of an unfinished upload is kept under
-// the file's name, size and date). Uploads go on while another page of the app is shown.
+// the file's size and a hash of its ends: a phone hands out a fresh copy with another date each
+// time). While files are on their way the screen stays on and leaving is warned of. Uploads go on while another page of the app is shown.
 // What was whole on the server when the page was opened is chosen again (kept), without the file itself;
 // what had arrived in part (unfinished) is named, where this browser knows the file by which it goes on.
 // data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
@@ -23,6 +24,24 @@ const pause = (s) => new Promise((done) => {
 });
 for (const event of ["online", "retrack-connected"]) window.addEventListener(event, wake); // see lost.js
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") wake(); });
+// While files are on their way a phone's screen stays on: asleep, it sends nothing.
+let lock = null, asking = false;
+const refused = { released: false, release() {} }; // by a low battery: not asked again for these files
+const sending = () => [...rounds.values()].some((round) => round.items.some((x) => ["waiting", "uploading", "resuming"].includes(x.state)));
+async function stayAwake() {
+  if (!navigator.wakeLock || asking) return;
+  if (!sending()) {
+    lock?.release();
+    lock = null;
+  } else if ((!lock || lock.released) && document.visibilityState === "visible") {
+    asking = true;
+    lock = await navigator.wakeLock.request("screen").catch(() => refused);
+    asking = false;
+    stayAwake(); // they may have arrived meanwhile
+  }
+}
+document.addEventListener("visibilitychange", stayAwake); // out of sight the browser has taken it back
+window.addEventListener("beforeunload", (event) => { if (sending()) event.preventDefault(); });
 const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 export default function (component) {
@@ -44,7 +63,7 @@ function create(root, round) {
   let data = null, emit = () => {};
   // What the server knows: nothing at a new mount, since Streamlit forgets the old one's state.
   let told = JSON.stringify({ dance: [], reference: null });
-  round.changed = () => { paint(); tell(); };
+  round.changed = () => { paint(); tell(); stayAwake(); };
   round.options = () => data;
 
   const zones = new Map([...root.querySelectorAll(".zone")].map((zone) => [zone.dataset.role, zone]));
@@ -63,13 +82,14 @@ function create(root, round) {
     };
   }
 
-  function take(role, files) {
+  async function take(role, files) {
     if (role === "reference") files = files.slice(0, 1);
-    const chosen = files.map((file) => ({
+    const chosen = await Promise.all(files.map(async (file) => ({
       role, file, name: file.name, size: file.size, sent: 0, state: "waiting", id: null,
-    }));
+      place: await placeOf(role, file),
+    })));
     for (const old of round.items.filter((x) => x.role === role)) {
-      if (old.state === "interrupted" && chosen.some((item) => place(item) === old.place)) {
+      if (old.state === "interrupted" && chosen.some((item) => item.place === old.place)) {
         round.items.splice(round.items.indexOf(old), 1); // its bytes on the server are gone on with
       } else if (role === "reference") remove(old);
     }
@@ -81,6 +101,7 @@ function create(root, round) {
     }
     paint();
     work();
+    stayAwake();
   }
 
   function keep(kept) {
@@ -235,7 +256,20 @@ function create(root, round) {
 
 // --- tus ---
 
-const place = (item) => item.place || `retrack:${item.role}:${item.name}:${item.size}:${item.file?.lastModified}`;
+const END = 64 * 1024; // bytes of a file's start and end by which it is known again
+
+async function placeOf(role, file) {
+  let hash = 0xcbf29ce484222325n; // FNV-1a, since crypto.subtle wants HTTPS
+  try {
+    for (const part of [file.slice(0, END), file.slice(Math.max(END, file.size - END))]) {
+      for (const byte of new Uint8Array(await part.arrayBuffer())) {
+        hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+      }
+    }
+  } catch { return ""; } // gone since it was chosen: sending it says so
+  return `retrack:${role}:${file.size}:${hash.toString(16)}`;
+}
+
 function known() { // the places of unfinished uploads by their ids
   const found = new Map();
   try {
@@ -243,9 +277,9 @@ function known() { // the places of unfinished uploads by their ids
   } catch { /* private window */ }
   return found;
 }
-function recall(item) { try { return localStorage.getItem(place(item)); } catch { return null; } }
-function note(item) { try { localStorage.setItem(place(item), item.id); } catch { /* private window */ } }
-function forget(item) { try { localStorage.removeItem(place(item)); } catch { /* private window */ } }
+function recall(item) { try { return item.place && localStorage.getItem(item.place); } catch { return null; } }
+function note(item) { try { if (item.place) localStorage.setItem(item.place, item.id); } catch { /* private window */ } }
+function forget(item) { try { localStorage.removeItem(item.place); } catch { /* private window */ } }
 
 async function call(method, data, id, headers) {
   const answer = await fetch(data.url + (id || ""), {
