@@ -29,7 +29,7 @@ SHOWING_STATE = frozenset({"adjust", "place"})
 """Sections of a task that show how an adjustment goes on, beside the button that began it."""
 WORDS = (
     "title", "nudge", "earlier", "later", "reset", "play", "pause", "help", "seek", "now_song",
-    "now_original",
+    "now_original", "no_sound",
 )  # fmt: skip
 
 
@@ -142,10 +142,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     result = _ADJUST(
         key=key_of(task, "player"),
         data={
-            "words": {
-                **{name: t(f"adjust.{name}") for name in WORDS},
-                "no_sound": t("compare.no_sound"),
-            },
+            "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": playable.url(service, viewer, task, picture),
             "sound": playable.url(service, viewer, task, song_file),
             "song": song,

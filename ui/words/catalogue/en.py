@@ -228,6 +228,7 @@ TEXT: dict[str, str] = {
     "adjust.room_help": "How much of the dance's own sound (steps, cheering) is mixed under the song.",
     "adjust.now_song": "Now: the clean song",
     "adjust.now_original": "Now: the video's own sound",
+    "adjust.no_sound": "This browser cannot open a loudspeaker here: the picture plays without sound.",
     "adjust.leaves_cut": "Preview: the video may be cut up to half a second elsewhere in the saved result, on an exact frame.",
     "adjust.leaves_speed": "Preview: the song is stretched by your browser; the saved result sounds cleaner.",
     "adjust.leaves_jump": "Preview: where the song jumps there may be a short gap that the saved result does not have.",

@@ -228,6 +228,7 @@ TEXT: dict[str, str] = {
     "adjust.room_help": "在歌曲下混入多少视频自己的声音（脚步、欢呼）。",
     "adjust.now_song": "当前：干净的原曲",
     "adjust.now_original": "当前：视频原声",
+    "adjust.no_sound": "此浏览器无法打开扬声器：画面会播放，但没有声音。",
     "adjust.leaves_cut": "预览说明：保存的结果会在准确的画面处剪切，位置可能与预览相差最多半秒。",
     "adjust.leaves_speed": "预览说明：变速由浏览器完成，保存的结果声音更干净。",
     "adjust.leaves_jump": "预览说明：歌曲跳转处可能有短暂停顿，保存的结果没有。",
