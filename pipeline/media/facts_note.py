@@ -58,7 +58,9 @@ def write(path: Path, bound: Mapping[str, Any], facts: Mapping[str, Any]) -> Non
     try:
         part.write_text(json.dumps({"binding": bound, "facts": facts}, allow_nan=False), "utf-8")
         part.replace(note)
-    except OSError as error:  # handed in or removed at this moment, or a full disk
+        if not path.exists():  # handed in or removed meanwhile, and its note with it
+            note.unlink(missing_ok=True)
+    except OSError as error:  # the folder is gone, or the disk is full
         log.info("the facts of %s are not noted: %s", path.name, error)
         with suppress(OSError):
             part.unlink()

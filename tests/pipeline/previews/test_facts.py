@@ -150,3 +150,13 @@ def test_a_note_beside_a_file_of_ones_own_means_nothing(
     job = Job(*uploads, out=tmp_path / "out", stem="x", scratch=tmp_path, align_only=True)
     run(job, lambda event: None, settings)
     assert sorted(probed) == sorted(path.name for path in uploads)
+
+
+def test_what_was_handed_in_meanwhile_leaves_no_note(
+    uploads: tuple[Path, Path], settings: Settings
+) -> None:
+    dance, _ = uploads
+    bound = facts_note.binding(dance, "dance", settings)
+    dance.rename(dance.with_suffix(".moved"))  # the page looked at it while it was handed in
+    facts_note.write(dance, bound, {"duration": 1.0})
+    assert not [path for path in dance.parent.iterdir() if facts_note.SUFFIX in path.name]
