@@ -26,6 +26,7 @@ import numpy as np
 from scipy import signal
 
 from benchmarks.alignment import tables
+from benchmarks.alignment.held_sound import HeldSound
 from benchmarks.alignment.rules import RULES, Rule, Watch, recorded, without
 from benchmarks.alignment.scoring import SURE_CONFIDENCE, Score, score
 from benchmarks.alignment.workers import RATE, from_method
@@ -33,33 +34,12 @@ from benchmarks.cases.case import Case, Draw
 from benchmarks.cases.generate import KINDS
 from benchmarks.cases.tracks import SPLITS
 from pipeline.align import METHODS, judge
-from pipeline.model import MethodAlignment, Samples
+from pipeline.model import MethodAlignment
 
 JUDGE = "judge"
 LEAST_CHANGE_MS, LEAST_CHANGE_SHARE = 1.0, 0.2
 """An error that changes by less, in milliseconds or relative to the larger one, is the same."""
 LEAST_LIMIT_CHANGE_MS = 20.0
-
-
-@dataclass(frozen=True)
-class HeldSound:
-    """Samples in memory, as a ``Sound``."""
-
-    samples: Samples
-    rate: int = RATE
-
-    @property
-    def frames(self) -> int:
-        """How many samples there are."""
-        return len(self.samples)
-
-    def read(self, start: int, stop: int) -> Samples:
-        """Samples ``start`` to ``stop``, zeros outside."""
-        out = np.zeros(max(0, stop - start), dtype=np.float32)
-        first, last = max(0, start), min(self.frames, stop)
-        if last > first:
-            out[first - start : last - start] = self.samples[first:last]
-        return out
 
 
 @dataclass(frozen=True)

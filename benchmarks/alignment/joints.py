@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
+from benchmarks.alignment.held_sound import HeldSound
 from benchmarks.cases import degrade
 from benchmarks.cases.generate import generate
 from benchmarks.cases.tracks import tracks
@@ -29,7 +30,6 @@ from pipeline.align.shared import joints
 from pipeline.model import MethodAlignment, Samples
 from tests.media.clips import RATE, read_music, write_sound
 from tests.pipeline.align.sounds import RATE as LOW_RATE
-from tests.pipeline.align.sounds import Held
 
 JOINT, LENGTH = 30.0, 60.0
 """Where the songs are cut, and how much of them is taken (seconds)."""
@@ -49,7 +49,7 @@ def low(samples: Samples, rate: int = RATE) -> Samples:
     return np.asarray(signal.resample_poly(mono, LOW_RATE, rate), np.float32)
 
 
-def joined_pairs(songs: int) -> Iterator[tuple[float, Held, Held]]:
+def joined_pairs(songs: int) -> Iterator[tuple[float, HeldSound, HeldSound]]:
     """(begin, dance, reference) of every dance."""
     room = degrade.room_response(LOW_RATE, 0.4, 3.0, 1)
     for track in [t for t in tracks("develop") if t.seconds >= LENGTH][:songs]:
@@ -62,10 +62,10 @@ def joined_pairs(songs: int) -> Iterator[tuple[float, Held, Held]]:
             ]
             joined = Path(name) / "joined.mp3"
             joined.write_bytes(b"".join(file.read_bytes() for file in files))
-            reference = Held(low(read_music(joined, 0.0, 2 * LENGTH)))
+            reference = HeldSound(low(read_music(joined, 0.0, 2 * LENGTH)))
         filmed = degrade.noise(degrade.reverberate(low(song), room), 20.0, "pink", 2)
         for begin in BEGINS:
-            yield begin, Held(filmed[round(begin * LOW_RATE) :]), reference
+            yield begin, HeldSound(filmed[round(begin * LOW_RATE) :]), reference
 
 
 def worst_ms(answer: MethodAlignment, begin: float, lost: float) -> float:
@@ -112,7 +112,9 @@ def without_joints(limit: int) -> None:
     peaks: list[tuple[float, float]] = []
     spent, divided, cases = np.zeros(2), 0, 0
     for case in generate("develop", limit=limit):
-        dance, reference = (Held(low(sound, case.rate)) for sound in (case.dance, case.reference))
+        dance, reference = (
+            HeldSound(low(sound, case.rate)) for sound in (case.dance, case.reference)
+        )
         cases += 1
         for method in METHODS.values():
             begin = time.process_time()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import signal
 
+from benchmarks.alignment.held_sound import HeldSound
 from benchmarks.cases.case import Case
 from benchmarks.cases.generate import generate
 from pipeline.align import METHODS, judge
@@ -31,7 +32,6 @@ from pipeline.align.shared.signal import frame_size, power_frames
 from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
-from tests.pipeline.align.sounds import Held
 
 Values = NDArray[np.float32] | NDArray[np.float64]
 Colour = tuple[int, int, int]
@@ -127,8 +127,8 @@ def sounds(name: str) -> tuple[Case, Sound, Sound]:
     """A case and both its sounds at the methods' rate."""
     case = next(iter(generate("develop", names=[f"develop-{name}"])))
 
-    def thin(sound: Samples) -> Held:
-        return Held(signal.resample_poly(sound, RATE, case.rate).astype(np.float32), RATE)
+    def thin(sound: Samples) -> HeldSound:
+        return HeldSound(signal.resample_poly(sound, RATE, case.rate).astype(np.float32), RATE)
 
     return case, thin(case.dance), thin(case.reference)
 

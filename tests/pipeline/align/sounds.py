@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from functools import cache
 
 import imageio_ffmpeg
@@ -14,25 +13,6 @@ from pipeline.model import Samples
 from tests import music
 
 RATE = 8000
-
-
-@dataclass(frozen=True)
-class Held:
-    """Samples in memory as a ``Sound``."""
-
-    samples: Samples
-    rate: int = RATE
-
-    @property
-    def frames(self) -> int:
-        return len(self.samples)
-
-    def read(self, start: int, stop: int) -> Samples:
-        result = np.zeros(max(stop - start, 0), np.float32)
-        low, high = max(start, 0), min(stop, self.frames)
-        if high > low:
-            result[low - start : high - start] = self.samples[low:high]
-        return result
 
 
 def filtered(samples: Samples, chain: str, rate: int = RATE) -> Samples:

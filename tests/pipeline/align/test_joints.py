@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from benchmarks.alignment.held_sound import HeldSound
 from pipeline.align import METHODS
 from pipeline.align.shared.joints import CLEAR_SHORT_SIGMAS, CLEAR_SIGMAS, curve_around, with_joints
 from pipeline.align.shared.signal import read_warped
@@ -20,7 +21,6 @@ from tests import music
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, read_music, write_sound
 from tests.media.work import SETTINGS, late_by
-from tests.pipeline.align.sounds import Held
 
 LOW = 8000
 JOINT = 30.0
@@ -47,7 +47,7 @@ def marked(
     dance: NDArray[np.float32], reference: NDArray[np.float32], segment: Segment
 ) -> tuple[bool, bool]:
     answer = MethodAlignment(method="v2", matched=True, confidence=0.99, segments=(segment,))
-    sounds = Held(dance, LOW), Held(reference, LOW)
+    sounds = HeldSound(dance, LOW), HeldSound(reference, LOW)
     (found,) = with_joints(answer, *sounds, METHODS["v2"]).segments
     return found.begins, found.ends
 
@@ -105,7 +105,7 @@ def test_each_side_of_a_joint_gets_its_own_line(
     reference = np.concatenate([song[:at], np.zeros(filler, np.float32), song[at + skipped :]])
     speed = 1 + ppm / 1e6
     dance = recorded(song, begin, speed)
-    sounds = Held(dance, LOW), Held(reference, LOW)
+    sounds = HeldSound(dance, LOW), HeldSound(reference, LOW)
     answer = with_joints(METHODS[name](*sounds), *sounds, METHODS[name])
     assert answer.error_ms is not None and answer.error_ms < 3
     # A side 50 ms away from the other may be left out, never put on the other's line.
@@ -133,7 +133,7 @@ def test_a_drift_is_one_line(songs: list[NDArray[np.float32]], ppm: float) -> No
 def recorded(song: NDArray[np.float32], begin: float, speed: float) -> NDArray[np.float32]:
     """A song from ``begin`` on, by a clock of which ``speed`` s of the song are 1 s."""
     count = int((len(song) / LOW - begin - 0.1) / speed * LOW)
-    heard = read_warped(Held(song, LOW), begin, speed / LOW, count)
+    heard = read_warped(HeldSound(song, LOW), begin, speed / LOW, count)
     noise = 0.01 * np.random.default_rng(3).standard_normal(count)
     return np.asarray(heard + noise, np.float32)
 
@@ -180,8 +180,8 @@ def test_other_songs_are_never_clear(
 ) -> None:
     """What ``CLEAR_SIGMAS`` goes by."""
     highest = max(
-        float(curve_around(Segment(t, t + 6, 3.0), Held(a, LOW), Held(b, LOW), t, t + length).max())
-        for a, b in permutations(map(low, songs), 2)
+        float(curve_around(Segment(t, t + 6, 3.0), a, b, t, t + length).max())
+        for a, b in permutations([HeldSound(low(song), LOW) for song in songs], 2)
         for t in (5.0, 14.0, 23.0, 32.0)
         for length in lengths
     )

@@ -8,10 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.alignment.held_sound import HeldSound
 from pipeline import reasons
 from pipeline.align import METHODS, describe_sound, judge
 from pipeline.model import Candidate, MethodAlignment, Segment
-from tests.pipeline.align.sounds import Held, cut, noisy, track
+from tests.pipeline.align.sounds import (
+    cut,
+    noisy,
+    track,
+)
 
 SURE = MethodAlignment(
     method="v2", matched=True, confidence=0.95, segments=(Segment(0, 30, 12.0),), error_ms=1.0
@@ -263,7 +268,7 @@ def test_spoiling_one_method_leaves_the_other_unchanged(
     spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     song = track(1)
-    dance, reference = Held(noisy(cut(song, 9, 20), 10)), Held(song)
+    dance, reference = HeldSound(noisy(cut(song, 9, 20), 10)), HeldSound(song)
     other = "modular" if spoilt == "v2" else "v2"
     for name in METHODS:  # before anything is spoilt
         importlib.import_module(f"pipeline.align.{name}.method")
@@ -287,12 +292,12 @@ def test_spoiling_one_method_leaves_the_other_unchanged(
 
 
 def test_a_silent_dance_is_described() -> None:
-    report = describe_sound(Held(np.zeros(80000, np.float32)))
+    report = describe_sound(HeldSound(np.zeros(80000, np.float32)))
     assert report.reason == reasons.SILENT and "10 s" in report.detail
 
 
 def test_a_short_dance_is_described() -> None:
-    assert describe_sound(Held(np.ones(4000, np.float32))).reason == reasons.TOO_SHORT
+    assert describe_sound(HeldSound(np.ones(4000, np.float32))).reason == reasons.TOO_SHORT
 
 
 def test_wind_is_described() -> None:
@@ -300,10 +305,10 @@ def test_wind_is_described() -> None:
     wind = np.cumsum(random.standard_normal(240000))
     wind = wind - np.convolve(wind, np.ones(4000) / 4000, "same")
     wind = np.convolve(wind, np.ones(80) / 80, "same")
-    report = describe_sound(Held((wind / np.abs(wind).max()).astype(np.float32)))
+    report = describe_sound(HeldSound((wind / np.abs(wind).max()).astype(np.float32)))
     assert report.reason == reasons.NO_SHARED_MUSIC and "wind" in report.detail
 
 
 @pytest.mark.music
 def test_music_is_usable() -> None:
-    assert describe_sound(Held(cut(track(1), 5, 20))).reason is None
+    assert describe_sound(HeldSound(cut(track(1), 5, 20))).reason is None

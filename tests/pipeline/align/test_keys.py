@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from benchmarks.alignment.held_sound import HeldSound
 from benchmarks.cases import warp
 from pipeline.align import METHODS, judge
 from pipeline.model import LineMap, Samples
-from tests.pipeline.align.sounds import Held, cut, noisy, track
+from tests.pipeline.align.sounds import (
+    cut,
+    noisy,
+    track,
+)
 
 pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
@@ -29,7 +34,7 @@ def in_key(semitones: int, engine: warp.Engine, number: int = 2) -> Samples:
 @pytest.mark.parametrize("semitones", KEYS)
 def test_a_song_in_another_key_is_found(name: str, semitones: int) -> None:
     engine: warp.Engine = "atempo" if semitones % 2 else "rubberband"
-    answer = METHODS[name](Held(noisy(in_key(semitones, engine), 20)), Held(track(2)))
+    answer = METHODS[name](HeldSound(noisy(in_key(semitones, engine), 20)), HeldSound(track(2)))
     assert answer.matched and answer.confidence > 0.9
     for segment in answer.segments:
         assert segment.semitones == semitones
@@ -43,8 +48,8 @@ def test_a_song_in_another_key_is_found(name: str, semitones: int) -> None:
 @BOTH
 @pytest.mark.parametrize("semitones", [-5, 6])
 def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) -> None:
-    dance = Held(noisy(in_key(semitones, "rubberband"), 10))
-    answer = METHODS[name](dance, Held(track(2)), hint=LineMap(10.2, 1.0))
+    dance = HeldSound(noisy(in_key(semitones, "rubberband"), 10))
+    answer = METHODS[name](dance, HeldSound(track(2)), hint=LineMap(10.2, 1.0))
     assert answer.refined
     for segment in answer.segments:
         assert segment.semitones == semitones and not segment.pitch_moved
@@ -53,13 +58,13 @@ def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) 
 
 @BOTH
 def test_a_song_in_its_own_key_says_so(name: str) -> None:
-    answer = METHODS[name](Held(noisy(cut(track(2), 10, 30), 10)), Held(track(2)))
+    answer = METHODS[name](HeldSound(noisy(cut(track(2), 10, 30), 10)), HeldSound(track(2)))
     assert answer.matched and {s.semitones for s in answer.segments} == {0.0}
 
 
 @pytest.mark.parametrize("semitones", [-2, 3])
 def test_another_song_in_another_key_is_no_match(semitones: int) -> None:
-    dance = Held(noisy(in_key(semitones, "rubberband", 1), 20))
-    answers = {name: METHODS[name](dance, Held(track(3))) for name in METHODS}
+    dance = HeldSound(noisy(in_key(semitones, "rubberband", 1), 20))
+    answers = {name: METHODS[name](dance, HeldSound(track(3))) for name in METHODS}
     assert not any(answer.matched for answer in answers.values())
     assert not judge(answers).matched

@@ -7,17 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from benchmarks.alignment.held_sound import HeldSound
 from pipeline.align import METHODS
 from pipeline.align.shared.change_point import posterior
 from pipeline.align.shared.pauses import STEP_SECONDS, without_fillings
 from pipeline.model import MethodAlignment, Samples, Segment
-from tests.pipeline.align.sounds import RATE, Held, cut, filtered, noisy, silence, track
+from tests.pipeline.align.sounds import (
+    RATE,
+    cut,
+    filtered,
+    noisy,
+    silence,
+    track,
+)
 
 BOTH = pytest.mark.parametrize("name", list(METHODS))
 
 
 def run(name: str, dance: Samples, reference: Samples) -> MethodAlignment:
-    return METHODS[name](Held(dance), Held(reference))
+    return METHODS[name](HeldSound(dance), HeldSound(reference))
 
 
 def room(seconds: float, level: float = 0.003) -> Samples:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.alignment.held_sound import HeldSound
 from pipeline import reasons
 from pipeline.align import METHODS, judge
 from pipeline.model import LineMap, MethodAlignment, Samples
 from tests.pipeline.align.sounds import (
-    Held,
     cut,
     filtered,
     noisy,
@@ -28,7 +28,7 @@ BOTH = pytest.mark.parametrize("name", list(METHODS))
 def run(
     name: str, dance: Samples, reference: Samples, hint: LineMap | None = None
 ) -> MethodAlignment:
-    return METHODS[name](Held(dance), Held(reference), hint=hint)
+    return METHODS[name](HeldSound(dance), HeldSound(reference), hint=hint)
 
 
 def worst_ms(answer: MethodAlignment, offset: float, speed: float = 1.0) -> float:
@@ -183,7 +183,7 @@ def test_deep_noise_is_searched_by_waveform() -> None:
 def test_two_rates_lie_on_one_time_line() -> None:
     song = track(1)
     high = track(1, 11025)
-    answer = METHODS["modular"](Held(cut(high, 10, 25, 11025), 11025), Held(song))
+    answer = METHODS["modular"](HeldSound(cut(high, 10, 25, 11025), 11025), HeldSound(song))
     assert answer.matched
     assert answer.segments[0].offset == pytest.approx(10, abs=0.005)
 

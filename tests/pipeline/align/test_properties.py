@@ -9,9 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.alignment.held_sound import HeldSound
 from pipeline.align import METHODS
 from pipeline.model import Samples, Segment
-from tests.pipeline.align.sounds import Held, cut, noisy, silence, track
+from tests.pipeline.align.sounds import (
+    cut,
+    noisy,
+    silence,
+    track,
+)
 
 pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
@@ -25,7 +31,7 @@ samples_of = st.integers(min_value=1, max_value=80_000)
 
 
 def placed(name: str, dance: Samples, reference: Samples) -> Segment:
-    answer = METHODS[name](Held(dance), Held(reference))
+    answer = METHODS[name](HeldSound(dance), HeldSound(reference))
     assert answer.matched
     return max(answer.segments, key=lambda s: s.dance_end - s.dance_start)
 
