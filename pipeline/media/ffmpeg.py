@@ -1,7 +1,7 @@
 """Calls of ffmpeg and PyAV: what they may open, and how their failures are reported.
 
 Uploaded files are data from strangers. A playlist or a script of names that calls itself
-``.mp4`` must not make a demuxer read other files, so both the demuxers and the protocols
+``.mp4`` must not make a demuxer read other files, so the demuxers, the decoders and the protocols
 are named for every input, for probing as for decoding; a list of protocols alone does not
 stop an HLS playlist from reading local files.
 
@@ -24,9 +24,12 @@ import av
 import av.error
 import av.logging
 import imageio_ffmpeg
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from pipeline import interrupt
+from pipeline.limits import Limits
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,"
@@ -35,6 +38,27 @@ DEMUXERS = (
 """The containers that are accepted, by ffmpeg's names."""
 PROTOCOLS = "file"
 """An input is a local file and nothing else."""
+PICTURE_DECODERS = frozenset(
+    {"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d", "libaom-av1", "vp8", "libvpx", "mpeg4"}
+    | {"mjpeg", "mpeg1video", "mpeg2video", "h263", "h263i", "prores", "theora", "ffv1", "huffyuv"}
+    | {"msmpeg4v1", "msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "dvvideo", "ffvhuff", "rawvideo"}
+    | {"cinepak", "svq1", "svq3", "flv", "vp6f"}
+)
+"""ffmpeg's decoders of the pictures in ``pipeline.media.picture``."""
+SOUND_DECODERS = frozenset(
+    {"aac", "aac_latm", "mp3float", "mp3", "mp2float", "mp2", "mp1float", "mp1", "opus", "libopus"}
+    | {"vorbis", "libvorbis", "flac", "alac", "ac3", "eac3", "dca", "truehd", "mlp", "wavpack"}
+    | {"wmav1", "wmav2", "wmapro", "wmalossless", "amrnb", "amrwb", "libopencore_amrnb"}
+    | {"libopencore_amrwb", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_ms", "adpcm_swf", "g722"}
+    | {"adpcm_yamaha", "nellymoser", "speex", "gsm", "gsm_ms", "qdm2", "qdmc", "qcelp", "ilbc"}
+    | {"mace3", "mace6", "pcm_s8", "pcm_u8", "pcm_alaw", "pcm_mulaw", "pcm_dvd", "pcm_bluray"}
+    | {f"pcm_{form}{end}" for form in ("s16", "s24", "s32", "f32", "f64") for end in ("le", "be")}
+    | {f"pcm_{form}_planar" for form in ("s8", "s16le", "s16be", "s24le", "s32le")}
+)
+"""Of the sounds that cameras, phones and players write into the containers above."""
+DECODERS = ",".join(sorted(PICTURE_DECODERS | SOUND_DECODERS))
+"""What a stranger's bytes may reach. Opening decodes too, covers and single pictures as well,
+before any size of theirs is known; a still picture is none of these."""
 
 FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof"
 """``-movflags`` for an MP4 that goes into a pipe, its stamps exact to the sample."""
@@ -57,25 +81,35 @@ def file_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-def input_arguments(path: Path, *, max_streams: int = 16, as_stored: bool = False) -> list[str]:
+def input_arguments(path: Path, limits: Limits, *, as_stored: bool = False) -> list[str]:
     """The options that come before ``-i``, and ``-i`` itself, for an uploaded file; ``as_stored``
-    reads an MP4 without its edit lists."""
+    reads an MP4 without its edit lists. A picture that grows in the middle is held to its limit as
+    well."""
     return [
         *(("-ignore_editlist", "1") if as_stored else ()),
         *("-protocol_whitelist", PROTOCOLS),
         *("-format_whitelist", DEMUXERS),
-        *("-max_streams", str(max_streams)),
+        *("-codec_whitelist", DECODERS),
+        *("-max_streams", str(limits.max_streams)),
+        *("-max_pixels", str(limits.max_pixels)),
         *("-i", file_url(path)),
     ]
 
 
 def open_options(*, max_streams: int = 16) -> dict[str, str]:
-    """The same limits for PyAV, which takes unknown options in silence (so they are tested)."""
+    """The same limits for PyAV, which takes unknown options in silence (so they are tested). The
+    decoders are bound while it is opened only: ``is_decodable`` is asked before one is used."""
     return {
         "protocol_whitelist": PROTOCOLS,
         "format_whitelist": DEMUXERS,
+        "codec_whitelist": DECODERS,
         "max_streams": str(max_streams),
     }
+
+
+def is_decodable(stream: VideoStream | AudioStream) -> bool:
+    """Whether the stream's decoder is one of those that a stranger's bytes may reach."""
+    return stream.codec_context.codec.name in PICTURE_DECODERS | SOUND_DECODERS
 
 
 def open_input(path: Path, *, max_streams: int = 16, as_stored: bool = False) -> InputContainer:

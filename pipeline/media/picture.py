@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from pipeline import reasons
 from pipeline.limits import Limits
+from pipeline.media import ffmpeg
 from pipeline.media.info import Role, VideoInfo
 from pipeline.media.opening import refuse
 from pipeline.media.packets import packets
@@ -68,7 +69,7 @@ def describe_picture(
     """
     context = stream.codec_context
     codec = context.codec.canonical_name
-    if codec not in COPYABLE | ENCODABLE:
+    if codec not in COPYABLE | ENCODABLE or not ffmpeg.is_decodable(stream):
         raise refuse(reasons.UNSUPPORTED, role, f"has a picture in {codec}, which is not supported")
     width, height = context.width, context.height
     if width * height > settings.max_pixels:
@@ -89,6 +90,7 @@ def describe_picture(
             f"has {float(min(rates)):.0f} frames a second; at most "
             f"{settings.max_frame_rate:.0f} are accepted",
         )
+    context.options = {"max_pixels": str(settings.max_pixels)}  # it may grow after its first frame
     rotation, field_pictures = _rotation_and_fields(container, stream, role)
     pixel_format = context.format
     return VideoInfo(

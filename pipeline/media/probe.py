@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from pipeline import reasons
 from pipeline.limits import Limits
-from pipeline.media import metadata
+from pipeline.media import ffmpeg, metadata
 from pipeline.media.edit_lists import edits_of
 from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role
 from pipeline.media.opening import opened, refuse
@@ -146,6 +146,7 @@ def _sort_streams(
         elif (
             isinstance(stream, AudioStream)
             and stream.codec_context is not None
+            and ffmpeg.is_decodable(stream)
             and stream.codec_context.sample_rate > 0
             and stream.codec_context.channels > 0
         ):

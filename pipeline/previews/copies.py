@@ -41,7 +41,7 @@ def make_thumbnail(
     size = f"{THUMBNAIL_PIXELS}:{THUMBNAIL_PIXELS}"
     arguments = [
         *("-nostdin", "-ss", f"{max(0.0, at):.3f}"),
-        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *ffmpeg.input_arguments(source, settings),
         *("-map", _picture(stream), "-frames:v", "1", "-an", "-sn", "-dn"),
         *("-vf", f"scale={size}:force_original_aspect_ratio=decrease"),
         *("-q:v", "4", "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"),
@@ -73,7 +73,7 @@ def make_preview(
     scale = f"scale='if(gt(iw,ih),-2,{PREVIEW_PIXELS})':'if(gt(iw,ih),{PREVIEW_PIXELS},-2)'"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
-        *ffmpeg.input_arguments(source, max_streams=settings.max_streams),
+        *ffmpeg.input_arguments(source, settings),
         *("-map", f"{_picture(stream)}?"),
         *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),

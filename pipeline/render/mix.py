@@ -85,7 +85,7 @@ def decode_arguments(piece: Piece, place: Place, settings: Limits, *more: str) -
     return [
         # With more threads, frames that an edit list leaves out take others with them (FLAC, ALAC).
         *("-nostdin", "-copyts", "-vn", "-sn", "-dn", "-threads", "1"),
-        *ffmpeg.input_arguments(path, max_streams=settings.max_streams, as_stored=stored),
+        *ffmpeg.input_arguments(path, settings, as_stored=stored),
         *("-map", f"0:{stream}", "-af", ",".join([_filters(piece, info, stream), *more])),
     ]
 

@@ -95,7 +95,7 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Limits) -> list[st
     filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
-        *ffmpeg.input_arguments(dance, max_streams=settings.max_streams, as_stored=stored),
+        *ffmpeg.input_arguments(dance, settings, as_stored=stored),
         *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0"),

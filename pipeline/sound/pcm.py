@@ -20,6 +20,7 @@ from av.filter import Graph
 from av.stream import Discard
 from numpy.typing import NDArray
 
+from pipeline.media import ffmpeg
 from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.media.packets import packets
 from pipeline.sound.timestamps import MONO, Clock, converted, filled
@@ -147,6 +148,8 @@ def _frames(container: InputContainer, index: int) -> Iterator[AudioFrame]:
     wanted = container.streams[index]
     if not isinstance(wanted, AudioStream):
         raise TypeError(f"stream {index} is no sound")
+    if not ffmpeg.is_decodable(wanted):
+        raise ValueError(f"stream {index} is in a codec that is not decoded")
     if not wanted.codec_context.is_open:
         # More threads hand packets around for longer than they decode.
         wanted.codec_context.thread_count = 1
