@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
 import sys
 import threading
 from collections.abc import Hashable, Mapping
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from pipeline.child.supervise import CallResult, broken, call
+from pipeline.child.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +43,15 @@ class _Calls:
 
     def __init__(self) -> None:
         self.asked: dict[Hashable, Future[CallResult]] = {}
-        self.waiting: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
-        self.quick: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self.waiting: Turns[_Asked] = Turns()
+        self.quick: Turns[_Asked] = Turns()
         self.lock = threading.Lock()
         for name, waiting in (("preview", self.waiting), ("look", self.quick)):
             threading.Thread(
                 target=self._work, args=(waiting,), name=f"retrack-{name}", daemon=True
             ).start()
 
-    def _work(self, waiting: queue.SimpleQueue[_Asked]) -> None:
+    def _work(self, waiting: Turns[_Asked]) -> None:
         while True:
             asked = waiting.get()
             try:
@@ -79,12 +79,13 @@ def fetch(
     path: Path,
     *,
     timeout: float,
+    group: str | None,
     quick: bool = False,
 ) -> CallResult | None:
     """The answer of ``pipeline.child.calls`` for a file, None while it is being made.
 
     Asked once for each content of the file (by its stamp) and the arguments; ``timeout`` in
-    seconds; ``quick`` for what does not decode a sound.
+    seconds; ``quick`` for what does not decode a sound. Groups (visitors) take turns.
     """
     try:
         stat = path.stat()
@@ -102,5 +103,5 @@ def fetch(
                 del calls.asked[old]
             asked = _Asked(name, arguments, timeout)
             answer = calls.asked[key] = asked.answer
-            (calls.quick if quick else calls.waiting).put(asked)
+            (calls.quick if quick else calls.waiting).put(group, asked)
     return answer.result() if answer.done() else None

@@ -156,7 +156,9 @@ def _draw_waveforms(service: Service, task: TaskRecord, kind: str, chosen: track
     arguments: dict[str, Any] = {"dance": str(dance), "reference": str(reference)}
     arguments["out"] = str(target)
     arguments |= {f"{role}_track": number for role, number in chosen.items()}
-    done = cached_calls.fetch("waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT_SECONDS)
+    done = cached_calls.fetch(
+        "waveforms", arguments, dance, timeout=WAVEFORMS_TIMEOUT_SECONDS, group=task.visitor
+    )
     if target.is_file():
         st.rerun()
     elif done is not None:

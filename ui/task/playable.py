@@ -58,7 +58,9 @@ def _make(service: Service, task: TaskRecord, kinds: list[str]) -> None:
         arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
         if track:
             arguments["track"] = int(track)
-        done = cached_calls.fetch("preview", arguments, path, timeout=TIMEOUT_SECONDS)
+        done = cached_calls.fetch(
+            "preview", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor
+        )
         name = variant_name(base)
         if done is None:
             st.info(t("compare.making", name=name), icon=":material/hourglass:")

@@ -74,7 +74,9 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | Non
     if path is None:
         return ()
     arguments = {"path": str(path), "role": role}
-    looked = cached_calls.fetch("facts", arguments, path, timeout=TIMEOUT_SECONDS, quick=True)
+    looked = cached_calls.fetch(
+        "facts", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor, quick=True
+    )
     if looked is None:
         return None
     return sound_tracks(looked.outcome) if looked.outcome else ()

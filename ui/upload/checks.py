@@ -37,4 +37,11 @@ def _compared(dance: Upload, reference: Upload) -> CallResult | None:
     if not _comparable(dance, reference):  # most pairs differ in size: no process is needed
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}
-    return cached_calls.fetch("same", arguments, dance.path, timeout=TIMEOUT_SECONDS, quick=True)
+    return cached_calls.fetch(
+        "same",
+        arguments,
+        dance.path,
+        timeout=TIMEOUT_SECONDS,
+        group=dance.path.parent.name,  # the visitor's folder
+        quick=True,
+    )

@@ -29,7 +29,14 @@ QUIET_DB = -60
 def look(file: Upload) -> CallResult | None:
     """What a child found out about the file; None while it looks, or once the file is gone."""
     arguments = {"path": str(file.path), "role": file.role}
-    return cached_calls.fetch("facts", arguments, file.path, timeout=TIMEOUT_SECONDS, quick=True)
+    return cached_calls.fetch(
+        "facts",
+        arguments,
+        file.path,
+        timeout=TIMEOUT_SECONDS,
+        group=file.path.parent.name,  # the visitor's folder
+        quick=True,
+    )
 
 
 def unfinished(files: Iterable[Upload]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 from pipeline import reasons
 from pipeline.child import cached_calls
 from pipeline.child.supervise import ROOT
+from pipeline.child.turns import Turns
 
 ASK_AND_END = """
 import sys
 from pathlib import Path
 from pipeline.child.cached_calls import fetch
 for name in sys.argv[1:]:
-    assert fetch("sample", {"folder": name}, Path(name), timeout=300.0) is None
+    assert fetch("sample", {"folder": name}, Path(name), timeout=300.0, group="") is None
 """
 
 
@@ -42,7 +44,9 @@ def test_more_files_than_are_kept_are_each_looked_at_once(
 
     def look() -> list[str | None]:
         found = [
-            cached_calls.fetch("facts", {"path": str(p), "role": "dance"}, p, timeout=60.0)
+            cached_calls.fetch(
+                "facts", {"path": str(p), "role": "dance"}, p, timeout=60.0, group=None
+            )
             for p in paths
         ]
         return [one.reason if one else None for one in found]
@@ -61,7 +65,35 @@ def test_a_child_that_cannot_be_started_is_an_answer(
     path.write_text("no video")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-python"))
     end = time.monotonic() + 60.0
-    while (done := cached_calls.fetch("facts", {}, path, timeout=60.0)) is None:
+    given = {"path": str(path), "role": "dance"}
+    while (done := cached_calls.fetch("facts", given, path, timeout=60.0, group="")) is None:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert (done.outcome, done.reason) == (None, reasons.CRASHED)
+
+
+def test_nobody_waits_behind_the_many_of_another() -> None:
+    turns: Turns[str] = Turns()
+    for number in range(4):
+        turns.put("first", f"first {number}")
+    turns.put("second", "second 0")
+    turns.put("third", "third 0")
+    assert turns.get() == "first 0"
+    turns.put("fourth", "fourth 0")
+    turns.put("second", "second 1")
+    rest = [turns.get() for _ in range(7)]
+    assert rest == [
+        *("second 0", "third 0", "first 1", "fourth 0"),
+        *("second 1", "first 2", "first 3"),
+    ]
+
+
+def test_who_takes_turns_waits_for_the_next() -> None:
+    turns: Turns[int] = Turns()
+    got: list[int] = []
+    taker = threading.Thread(target=lambda: got.extend(turns.get() for _ in range(100)))
+    taker.start()
+    for number in range(100):
+        turns.put(number % 3, number)
+    taker.join(timeout=60)
+    assert sorted(got) == list(range(100))
