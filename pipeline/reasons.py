@@ -29,6 +29,7 @@ MISSING_FILE = "missing_file"
 DISK_FULL = "disk_full"
 OUT_OF_MEMORY = "out_of_memory"
 TIMEOUT = "timeout"
+SLOW_TO_OPEN = "slow_to_open"
 CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"
 CRASHED = "crashed"
@@ -38,7 +39,7 @@ VERIFY_FAILED = "verify_failed"
 FINAL = frozenset(
     {
         *(NOT_MEDIA, EMPTY_FILE, NO_PICTURE, UNREADABLE, UNSUPPORTED, TOO_LONG, TOO_SHORT),
-        *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE),
+        *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE, SLOW_TO_OPEN),
     }
 )
 """Refusals of a file that no second look and no hand will change. A film without sound is none:
@@ -64,6 +65,7 @@ MESSAGES: dict[str, str] = {
     DISK_FULL: "处理失败：磁盘空间不足，请清理后重试",
     OUT_OF_MEMORY: "处理失败：内存不足，请换用较短或较小的文件",
     TIMEOUT: "处理失败：处理超时，请换用较短的文件或重试",
+    SLOW_TO_OPEN: "处理失败：打开文件所需的时间过长，文件可能已损坏，请重新导出后再上传",
     CANCELLED: "已取消",
     INTERRUPTED: "处理失败：服务多次中断，已停止重试",
     CRASHED: "处理失败：处理程序意外退出，请重试或换一个文件",
@@ -116,6 +118,8 @@ def reason_of(error: BaseException) -> str:
         return error.reason
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return TOO_LARGE
     if isinstance(error, ImportError) and UNMAPPED in str(error):
         return OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

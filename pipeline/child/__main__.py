@@ -12,7 +12,6 @@ import gc
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 import threading
@@ -20,6 +19,7 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipeline.child.sandbox import confine
 from pipeline.limits import GivenLimits
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
 
 NICENESS = 10
 """Media work yields to the page."""
-
-
-def _limit(memory_mb: int, cpu_seconds: float) -> None:
-    """Resource limits; they are inherited by every ffmpeg that this process starts."""
-    if sys.platform == "linux":  # elsewhere RLIMIT_AS is not honoured or breaks the loader
-        limit = memory_mb * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    seconds = int(cpu_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 30))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(NICENESS)
 
 
 def _end_with_parent(source: BinaryIO) -> None:
@@ -78,7 +67,12 @@ def main() -> int:
     try:
         limits = GivenLimits(**request["limits"])
         _load(request["kind"])
-        _limit(limits.task_memory_mb, limits.task_timeout)
+        confine(
+            memory_mb=limits.task_memory_mb,
+            cpu_seconds=limits.task_timeout,
+            upload_mb=limits.max_upload_mb,
+        )
+        os.nice(NICENESS)
         report(_do(request, report, limits))
     except Exception as error:  # noqa: BLE001 - the process boundary: the parent gets it as data
         from pipeline.reasons import public_text, reason_of

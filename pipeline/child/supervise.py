@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import queue
 import signal
@@ -16,14 +17,24 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from pipeline import reasons
-from pipeline.job.events import End, ErrorEvent, Report, ValueEvent, from_json
+from pipeline.child.budget import LOOK_SECONDS, Budget, opening_seconds, usage_of
+from pipeline.child.sandbox import environment
+from pipeline.job.events import (
+    OPENING,
+    End,
+    ErrorEvent,
+    ProgressEvent,
+    Report,
+    ValueEvent,
+    from_json,
+)
 from pipeline.job.model import Outcome
 from pipeline.limits import limits_to_json
 from pipeline.reasons import UNMAPPED, public_text, reason_of
@@ -57,11 +68,13 @@ CallResult = ChildResult[Mapping[str, Any]]
 
 
 def _environment() -> dict[str, str]:
-    """The parent's environment, with one thread for each numerical library."""
+    """What media work needs of the parent's environment, with one thread for each numerical
+    library."""
     single = dict.fromkeys(
         ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
     )  # the children are the parallelism; more threads also cost address space
-    return {**os.environ, **single, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    own = {**single, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return environment(os.environ) | own
 
 
 def _read_lines(stream: IO[bytes], put: Callable[[bytes], None]) -> threading.Thread:
@@ -91,13 +104,17 @@ def run_child(
     stop: Callable[[], str | None],
     timeout: float,
     tag: str = "",
+    opens: Sequence[Path] = (),
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
-    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log. Never raises
+    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log; ``opens`` are the
+    files whose opening has a budget (``pipeline.child.budget``). Never raises
     for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
     to the caller, as does the OSError of a child that could not be started.
     """
+    settings = Settings()
+    budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
     process = subprocess.Popen(
         [sys.executable, "-m", "pipeline.child"],
         stdin=subprocess.PIPE,
@@ -120,12 +137,12 @@ def run_child(
     readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
     try:
         try:
-            given = {**request, "limits": limits_to_json(Settings())}
+            given = {**request, "limits": limits_to_json(settings)}
             process.stdin.write(json.dumps(given).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             log.warning("[%s] the child ended before it read its job", tag)
-        result = _supervise(process, lines, report, stop, time.monotonic() + timeout)
+        result = _supervise(process, lines, report, stop, time.monotonic() + timeout, budget)
     finally:
         kill_group(process)
         with suppress(BrokenPipeError):  # what a dead child did not read is not needed
@@ -143,8 +160,10 @@ def _supervise(
     report: Report,
     stop: Callable[[], str | None],
     deadline: float,
+    budget: Budget,
 ) -> ChildResult[Any] | None:
     """Hands events on until the child has answered or must end; None: it ended silently."""
+    opening, look = True, time.monotonic() + LOOK_SECONDS
     while True:
         reason = stop()
         if reason is not None:
@@ -153,6 +172,11 @@ def _supervise(
             return ChildResult(
                 reason=reasons.TIMEOUT, text="the time limit of the task was reached"
             )
+        if time.monotonic() > look:
+            reason = budget.exceeded(usage_of(process.pid), opening=opening)
+            if reason is not None:
+                return ChildResult(reason=reason, text="it used more than its budget")
+            look = time.monotonic() + LOOK_SECONDS
         try:
             line = lines.get(timeout=POLL_SECONDS)
         except queue.Empty:
@@ -167,6 +191,7 @@ def _supervise(
             continue
         if isinstance(event, End):
             return _ended(event)
+        opening = opening and isinstance(event, ProgressEvent) and event.stage == OPENING
         report(event)
 
 
@@ -190,7 +215,10 @@ def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
 def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
-    return run_child(request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name)
+    opens = [Path(arguments["path"])] if name == "facts" else []
+    return run_child(
+        request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name, opens=opens
+    )
 
 
 def broken(error: Exception) -> ChildResult[Any]:

@@ -14,6 +14,9 @@ from typing import Any, get_args
 from pipeline.job.model import Outcome, VariantOutcome
 from pipeline.model import VariantName
 
+OPENING = "probe"
+"""The stage in which the files are opened and described."""
+
 
 @dataclass(frozen=True)
 class ProgressEvent:

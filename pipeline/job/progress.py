@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from pipeline.job.events import ProgressEvent, Report
+from pipeline.job.events import OPENING, ProgressEvent, Report
 
 WEIGHTS: Mapping[str, float] = {
-    "probe": 0.02,
+    OPENING: 0.02,
     "decode": 0.18,
     "align_v2": 0.08,
     "align_modular": 0.17,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.job.answer_json import alignment_to_json
-from pipeline.job.events import AlignmentEvent, Report, VariantEvent
+from pipeline.job.events import OPENING, AlignmentEvent, Report, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def _stages(job: Job) -> list[str]:
-    stages = ["probe"]
+    stages = [OPENING]
     if job.plans is None:
         stages += ["decode", *(f"align_{name}" for name in VARIANTS)]
     if not job.align_only:
@@ -52,7 +52,7 @@ def _run(job: Job, report: Report, settings: Limits, background: ExitStack) -> O
     from pipeline.media.transport import one_clock
 
     clock = StageClock(_stages(job), report)
-    clock.start("probe")
+    clock.start(OPENING)
     job.scratch.mkdir(parents=True, exist_ok=True)
     given, warnings = job, list[dict[str, Any]]()
     dance = one_clock(job.dance, job.scratch / "dance.ts")

@@ -60,7 +60,8 @@ def execute_in_child(
 ) -> JobResult:
     """Runs the job in a child process of this machine."""
     request = {"kind": "job", "job": job.to_json()}
-    return run_child(request, report, stop=stop, timeout=timeout, tag=tag)
+    opens = (job.dance, job.reference)
+    return run_child(request, report, stop=stop, timeout=timeout, tag=tag, opens=opens)
 
 
 def now() -> str:

@@ -165,8 +165,8 @@ def test_the_least_memory_suffices_and_what_lacks_some_is_called_so(
     result, _ = run(request(sample_pair, tmp_path))
     assert result.reason is None, result.text
     script = (
-        "from pipeline.child import __main__ as worker; from pipeline.reasons import reason_of\n"
-        "worker._limit(96, 100)\n"
+        "from pipeline.child.sandbox import confine; from pipeline.reasons import reason_of\n"
+        "confine(memory_mb=96, cpu_seconds=100, upload_mb=1)\n"
         "try: import av\n"
         "except BaseException as error: print(reason_of(error))"
     )
@@ -202,7 +202,10 @@ def test_a_child_imports_only_what_its_work_needs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Imports are a third of what a small task costs, and most of a look at a file."""
-    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -X importtime "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
     look: dict[str, Any] = {"kind": "call", "name": "facts"}
     look |= {"arguments": {"path": str(sample_pair[0]), "role": "dance"}}
     with caplog.at_level("INFO", logger="pipeline"):

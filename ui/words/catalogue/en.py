@@ -390,6 +390,8 @@ TEXT: dict[str, str] = {
     "advice.disk_full": "Please delete old tasks, then retry.",
     "reason.out_of_memory": "There was not enough memory.",
     "advice.out_of_memory": "Please use a shorter or smaller file.",
+    "reason.slow_to_open": "Opening it takes far too long: it is damaged, or made to be so.",
+    "advice.slow_to_open": "Please export it again and upload it once more.",
     "reason.timeout": "It took too long and was stopped.",
     "advice.timeout": "Please use a shorter file, or retry.",
     "reason.cancelled": "Cancelled.",

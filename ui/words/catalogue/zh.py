@@ -390,6 +390,8 @@ TEXT: dict[str, str] = {
     "advice.disk_full": "请删除旧任务后重试。",
     "reason.out_of_memory": "内存不足。",
     "advice.out_of_memory": "请换用较短或较小的文件。",
+    "reason.slow_to_open": "打开文件所需的时间过长：文件已损坏，或本来就是这样做的。",
+    "advice.slow_to_open": "请重新导出后再上传。",
     "reason.timeout": "处理超时，已停止。",
     "advice.timeout": "请换用较短的文件，或重试。",
     "reason.cancelled": "已取消。",

@@ -1,0 +1,1 @@
+"""Files that mean harm, each made by a short script."""

@@ -1,0 +1,114 @@
+"""A child process that decodes a stranger's file has nothing but what decoding needs."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import reasons
+from pipeline.child import sandbox
+from pipeline.child.supervise import ROOT, call
+from pipeline.media.ffmpeg import executable
+
+LOOK = """
+import json, os, resource, socket, subprocess, sys
+from pathlib import Path
+import pipeline.child.calls as calls
+
+def look(arguments, limits):
+    def opens(family, kind):
+        try:
+            socket.socket(family, kind).close()
+        except PermissionError:
+            return False
+        return True
+    ffmpeg = [arguments["ffmpeg"], "-v", "error", "-i", arguments["address"], "-f", "null", "-"]
+    asked = subprocess.run(ffmpeg, capture_output=True, text=True, timeout=60)
+    made = Path(arguments["out"])
+    made.write_bytes(b"x")
+    status = Path("/proc/self/status").read_text() if sys.platform == "linux" else ""
+    return {
+        "environment": sorted(os.environ),
+        "sockets": [opens(family, kind) for family in (socket.AF_INET, socket.AF_UNIX)
+                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)],
+        "ffmpeg": asked.stderr,
+        "no_new_privs": "NoNewPrivs:\\t1" in status,
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        "size": resource.getrlimit(resource.RLIMIT_FSIZE)[1],
+        "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
+    }
+
+calls.CALLS["look"] = look
+"""
+
+
+@pytest.fixture
+def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a real child finds when it looks around after it was confined."""
+    start = tmp_path / "start.py"
+    start.write_text(f"{LOOK}\nfrom pipeline.child.__main__ import main\nsys.exit(main())\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{start}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("RETRACK_CANARY", "a secret of the service")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        arguments = {
+            "ffmpeg": executable(),
+            "address": f"tcp://127.0.0.1:{server.getsockname()[1]}?timeout=2000000",
+            "out": str(tmp_path / "made"),
+        }
+        result = call("look", arguments, timeout=120)
+    assert result.outcome is not None, result
+    return {**result.outcome, "made": tmp_path / "made"}
+
+
+def test_it_knows_no_secrets(looked: dict[str, Any]) -> None:
+    own = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONPATH"}
+    own |= {
+        "PYTHONUNBUFFERED",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "LC_CTYPE",
+    }  # the shell's and Python's
+    assert set(looked["environment"]) <= sandbox.KEPT | own
+
+
+@pytest.mark.skipif(not sandbox.has_network_lock(), reason="no filter of system calls here")
+def test_neither_it_nor_its_ffmpeg_has_a_network(looked: dict[str, Any]) -> None:
+    assert looked["sockets"] == [False] * 4
+    assert "ermission denied" in looked["ffmpeg"]
+    assert looked["no_new_privs"]
+
+
+def test_its_files_are_few_small_and_private(looked: dict[str, Any]) -> None:
+    assert looked["files"] <= sandbox.OPEN_FILES
+    assert 0 < looked["size"] != resource.RLIM_INFINITY
+    assert looked["core"] == 0
+    assert stat.S_IMODE(looked["made"].stat().st_mode) == 0o600
+
+
+def test_a_file_beyond_the_limit_has_its_reason(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pipeline.child import sandbox; from pipeline.reasons import reason_of\n"
+        "sandbox.confine(memory_mb=4096, cpu_seconds=60, upload_mb=1)\n"
+        "file, most = open(sys.argv[1], 'wb'), sandbox.FILE_SIZE_FACTOR * 2**20\n"
+        "file.truncate(most)\n"
+        "try: file.truncate(most + 1)\n"
+        "except OSError as error: print(reason_of(error))\n"
+    )
+    target = tmp_path / "file"
+    command = [sys.executable, "-c", script, str(target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [reasons.TOO_LARGE]
+    assert target.stat().st_size == sandbox.FILE_SIZE_FACTOR * 2**20
