@@ -12,6 +12,7 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import (
     GRID,
+    ROWS,
     click_row,
     put_in,
     records,
@@ -35,7 +36,7 @@ def test_refresh_and_restart_in_the_middle(
     page = visit(server.url)
     for count in (1, 2):
         page.get_by_role("button", name="Try the sample pair").click()
-        page.locator(f"text=Tasks: {count}").wait_for()
+        wait_rows(page, count)
     opened = until(page, lambda: "task=" in page.url and task_of(page), "the task in the address")
     page.reload()
     page.locator(".st-key-detail", has_text="sample dance").wait_for()
@@ -87,11 +88,9 @@ def test_the_selection_follows_the_task(
     wait_rows(page, 1)
     select_row(page, 0)
     page.locator("text=1 selected").wait_for()
-    page.locator(".st-key-detail", has_text="chosen").wait_for()
     # Another viewer hands something in, which comes to stand in front of it.
     other.get_by_role("button", name="Try the sample pair").click()
     other.locator("text=Handed in").first.wait_for()
-    page.locator("text=Tasks: 2").wait_for(timeout=40_000)
     wait_rows(page, 2)
     shot(page, "selection")
     page.locator(".st-key-bulk").get_by_role("button", name="Delete").click()
@@ -104,72 +103,83 @@ def test_the_selection_follows_the_task(
     wait_done(other)
 
 
-def test_a_click_opens_a_row_and_takes_the_tick_along(
+def test_a_click_opens_a_task_and_a_tick_does_not(
     serve: Callable[..., Server], visit: Callable[..., Any]
 ) -> None:
-    tasks = {str(uuid.UUID(int=n, version=4)): finished(f"dance {n}.mp4", n) for n in (1, 2)}
-    server = serve(tasks=tasks)
-    page = visit(server.url)
-    wait_rows(page, 2)
-    detail, bulk = page.locator(".st-key-detail"), page.locator(".st-key-bulk")
-    select_row(page, 0)
-    bulk.locator("text=1 selected: dance 2.mp4").wait_for()
-    detail.get_by_role("heading", name="dance 2.mp4").wait_for()
-    for count, (row, name) in enumerate(((1, "dance 1.mp4"), (0, "dance 2.mp4")), 1):
-        click_row(page, row)
-        detail.get_by_role("heading", name=name).wait_for()
-        bulk.wait_for(state="detached")
-        wait_reached(page, count)
-    detail.get_by_role("button", name="Close").click()
-    detail.wait_for(state="detached")
-    settled(page)
-    click_row(page, 0)  # the very cell that was clicked last
-    detail.get_by_role("heading", name="dance 2.mp4").wait_for()
-    wait_reached(page, 3)
-    select_row(page, 0)
-    bulk.locator("text=1 selected").wait_for()
-    detail.get_by_role("button", name="Close").click()
-    bulk.wait_for(state="detached")
-
-
-def test_a_click_brings_the_task_into_sight_and_a_tick_does_not(
-    serve: Callable[..., Server], visit: Callable[..., Any]
-) -> None:
-    # More rows than the table shows: the opened task begins in the window's lower half.
     tasks = {
         str(uuid.UUID(int=n, version=4)): finished(f"dance {n:02d}.mp4", n % 10) for n in range(24)
     }
     page = visit(serve(tasks=tasks).url, height=800)
     page.emulate_media(reduced_motion="reduce")  # to be where it goes at once
     names = [row[1] for row in wait_rows(page, 24)]
-    detail = page.locator(".st-key-detail")
+    detail, bulk = page.locator(".st-key-detail"), page.locator(".st-key-bulk")
     select_row(page, 2)
-    detail.get_by_role("heading", name=names[2]).wait_for()
-    settled(page)
-    assert reached(page) == 0 and top_of(page) > 400, "the next row can be ticked"
+    bulk.get_by_text(f"1 selected: {names[2]}").wait_for()
     select_row(page, 3)
+    bulk.get_by_text("2 selected").wait_for()
+    assert "task=" not in page.url and detail.count() == 0
+    box = bulk.bounding_box()
+    assert box["y"] + box["height"] <= 800, "what can be done with them is in sight"
+    click_row(page, 4)
+    detail.get_by_role("heading", name=names[4]).wait_for()
+    bulk.wait_for(state="detached")  # what is open is what is meant
+    wait_reached(page, 1)
+    until(page, lambda: 0 <= top_of(page) < 400, "the task before one's eyes")
+    page.get_by_role("button", name="Close").click()
+    detail.wait_for(state="detached")
+    settled(page)
+    page.locator(ROWS).nth(4).locator(".still").click()  # anywhere in the row
+    detail.get_by_role("heading", name=names[4]).wait_for()
+
+
+def test_a_phone_shows_cards_that_open_by_one_tap_and_have_a_menu(
+    serve: Callable[..., Server], visit: Callable[..., Any], shot: Callable[..., None]
+) -> None:
+    tasks = {str(uuid.UUID(int=n, version=4)): finished(f"dance {n}.mp4", n) for n in range(3)}
+    server = serve(tasks=tasks)
+    page = visit(server.url, width=390, height=844)
+    wait_rows(page, 3)
+    cards = page.locator(ROWS)
+    boxes = [cards.nth(n).bounding_box() for n in range(3)]
+    assert all(box["width"] > 300 and box["height"] < 200 for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(GRID).count() == 0
+    menu = cards.nth(1).locator(".menu")
+    menu.locator("summary").click()
+    shot(page, "cards")
+    assert menu.get_by_role("button").all_inner_texts() == ["Select", "Delete"]
+    page.keyboard.press("Escape")
+    menu.get_by_role("button", name="Delete").wait_for(state="hidden")
+    menu.locator("summary").click()
+    menu.get_by_role("button", name="Select").click()
+    page.locator(".st-key-bulk", has_text="1 selected: dance 1.mp4").wait_for()
+    page.get_by_role("checkbox", name="Select: dance 2.mp4").click()  # they are shown from now on
     page.locator(".st-key-bulk", has_text="2 selected").wait_for()
-    for count, name in enumerate((names[4], names[4]), 1):  # the second time it is open already
-        click_row(page, 4)
-        detail.get_by_role("heading", name=name).wait_for()
-        wait_reached(page, count)
-        until(page, lambda: 0 <= top_of(page) < 400, "the task before one's eyes")
-    # What is in sight stays where it is.
-    detail.evaluate(
-        "e => document.querySelector('[data-testid=stMain]')"
-        ".scrollBy(0, e.getBoundingClientRect().top - 350)"
-    )
-    until(page, lambda: abs(top_of(page) - 350) < 2, "the task and rows above it")
-    grid = page.locator(GRID).first.bounding_box()
-    page.mouse.click(grid["x"] + 230, grid["y"] + grid["height"] - 60)
-    detail.get_by_role("heading", name=names[4]).wait_for(state="detached")
-    wait_reached(page, 3)
-    assert abs(top_of(page) - 350) < 2
+    menu.locator("summary").click()
+    menu.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").locator("text=dance 1.mp4").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    assert {row[1] for row in wait_rows(page, 2)} == {"dance 0.mp4", "dance 2.mp4"}
+    cards.nth(0).locator(".when").click()  # the card as a whole
+    page.locator(".st-key-detail").get_by_role("heading", name="dance 2.mp4").wait_for()
 
 
-def reached(page: Any) -> int:
-    """How often the page has brought a task into sight."""
-    return int(page.locator(".reach").get_attribute("data-done"))
+def test_a_row_shows_the_film_and_saves_it_by_one_click(
+    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+) -> None:
+    task_id = put_in(server, pair, "to keep.mp4")
+    page = visit(server.url)
+    wait_status(server, page, task_id, "success")
+    row = page.locator(ROWS, has_text="to keep.mp4")
+    row.locator("a.do").wait_for()
+    picture = row.locator("img")
+    picture.wait_for()
+    until(page, lambda: picture.evaluate("image => image.naturalWidth") == 320, "the picture")
+    with page.expect_download() as download:
+        row.get_by_role("link", name="Save").click()
+    saved = Path(download.value.path()).read_bytes()
+    assert saved == (server.outputs / "results" / task_id / f"{task_id}_modular.mp4").read_bytes()
+    assert "task=" not in page.url, "to save is not to open"
 
 
 def wait_reached(page: Any, count: int) -> None:

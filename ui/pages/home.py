@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from ui.parts.guarded import part
@@ -12,13 +14,16 @@ from ui.task import detail
 from ui.upload import panel
 from ui.words.text import t
 
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
-def show_home(service: Service, viewer: Viewer) -> None:
-    """Upload, table, and the opened task."""
+
+def show_home(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
+    """Upload, list, and the opened task."""
     actions.show_delete_dialog(service, viewer)
     st.caption(t("app.what"))
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
     notices.remember_opened(viewer.visible(service, service.tasks()))
-    part(table.show_table, service, viewer)
+    part(table.show_table, service, viewer, history)
     part(detail.show_detail, service, viewer)

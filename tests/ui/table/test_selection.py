@@ -1,4 +1,4 @@
-"""What a tick and a click in the table mean: one task is looked at and acted on, never two."""
+"""What is ticked in the list: tasks by their ids, until they are acted on or another is opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.ui.test_page import DONE, opened, outputs
 from ui.table import selection
 
 __all__ = ["outputs"]
-SHOWN = ["a", "b", "c"]
 
 
 @pytest.fixture(autouse=True)
@@ -21,32 +20,23 @@ def nothing_ticked() -> Iterator[None]:
     st.session_state.clear()
 
 
-def test_a_click_opens_its_row_and_ticks_nothing() -> None:
-    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == ("b", True)
-    assert selection.ids() == []
-    assert selection.follow("t", SHOWN, [], [(1, "actions")])[0] == "", "it has a menu"
-    assert selection.follow("t", SHOWN, [], [(9, "dance")])[0] == "", "a row that is gone"
-
-
-def test_the_only_tick_opens_whatever_cell_was_clicked_before() -> None:
-    selection.follow("t", SHOWN, [], [(1, "dance")])
-    assert selection.follow("t", SHOWN, [0], [(1, "dance")]) == ("a", False)
-    assert selection.follow("t", SHOWN, [0, 2], [(1, "dance")])[0] == ""
-    assert selection.ids() == ["a", "c"]
-    assert selection.follow("next page", ["d"], [], [(0, "dance")]) == ("d", True)
-
-
-def test_ticks_of_another_page_stay() -> None:
-    selection.follow("t", SHOWN, [0], [])
-    assert selection.follow("next page", ["d"], [0], [])[0] == "", "two are ticked"
+def test_what_is_ticked_is_known_by_id() -> None:
+    selection.follow({"round": 0, "ids": ["a", "d"]})
     assert selection.ids() == ["a", "d"]
+    selection.follow({"round": 0, "ids": ["d"]})
+    assert selection.ids() == ["d"]
+    selection.follow(None)  # nothing was ticked yet
+    assert selection.ids() == ["d"]
 
 
-def test_cleared_ticks_need_a_new_table() -> None:
-    selection.follow("t", SHOWN, [0], [(1, "dance")])
-    before = selection.mount()
+def test_a_tick_of_before_the_ticks_were_taken_away_comes_too_late() -> None:
+    selection.follow({"round": 0, "ids": ["a"]})
     selection.clear()
-    assert (selection.ids(), selection.mount()) == ([], before + 1)
+    assert (selection.ids(), selection.current_round()) == ([], 1)
+    selection.follow({"round": 0, "ids": ["a", "b"]})
+    assert selection.ids() == []
+    selection.follow({"round": 1, "ids": ["b"]})
+    assert selection.ids() == ["b"]
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
@@ -63,5 +53,3 @@ def test_the_bar_names_the_one_task_and_close_takes_it_away(outputs: object, loc
     page.button(key="detail.close").click().run()
     assert page.session_state["table.selected"] == []
     assert "bulk.delete" not in {button.key for button in page.button}
-
-    assert len(page.dataframe[0].value) == 3
