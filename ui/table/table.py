@@ -175,11 +175,7 @@ def _ticked() -> None:
 
 
 def _opened() -> None:
-    task_id = str(st.session_state[_KEY].open)
-    if st.query_params.get("task") == task_id:
-        actions.scroll_to_task()
-    else:
-        actions.open_task(task_id, scroll=True)
+    actions.open_task(str(st.session_state[_KEY].open), scroll=True)
 
 
 def _acted(service: Service, viewer: Viewer) -> None:
