@@ -17,6 +17,7 @@ from pipeline.settings import get_settings
 from pipeline.tasks.record import TaskRecord
 from tests.pipeline.plan.test_plan import plan
 from tests.tasks import task_of
+from tests.ui.listed import listed
 from ui.service import stop_service
 from ui.task.compare import alike
 from ui.words import sentences as words_of
@@ -88,17 +89,6 @@ def opened(outputs: Path, task_id: str | None = None, locale: str = "en-US") -> 
 def words(page: AppTest) -> str:
     kinds = (page.error, page.warning, page.success, page.info, page.markdown, page.caption)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def listed(page: AppTest) -> list[dict[str, Any]]:
-    """The rows that the list is given."""
-    [found] = [
-        json.loads(element.proto.json)
-        for element in page.get("bidi_component")
-        if element.proto.component_name == "retrack_list"
-    ]
-    rows: list[dict[str, Any]] = found["rows"]
-    return rows
 
 
 def test_the_list_shows_the_file(outputs: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_result_that_is_gone_is_not_offered() -> None:
 def test_more_columns_are_there_for_whoever_asks(tmp_path: Path) -> None:
     file = tmp_path / "result.mp4"
     file.write_bytes(b"12")
-    times = {"started_at": NOW, "completed_at": NOW + timedelta(seconds=42)}
+    times: dict[str, Any] = {"started_at": NOW, "completed_at": NOW + timedelta(seconds=42)}
     done = task(**BOTH, **times, alignment=AGREED, dance_size=1000)
     assert row(done)["extras"] == []
     extras = row(done, file=file, extras=list(grid.EXTRAS))["extras"]

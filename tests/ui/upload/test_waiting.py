@@ -10,6 +10,7 @@ import pytest
 from pipeline import reasons
 from pipeline.tasks.record import TaskRecord
 from tests.tasks import task_of
+from tests.ui.listed import listed
 from tests.ui.test_page import FAILED, RECORDS, opened, outputs, words
 from ui.table import actions
 from ui.upload import inspection
@@ -41,10 +42,10 @@ def test_a_mute_film_waits_for_the_person(
     assert not page.error
     assert any(todo in info.value for info in page.info)
     assert status in words(page)
-    row = page.dataframe[0].value.set_index("dance").loc[RECORDS[FAILED]["dance_name"]]
-    assert row["status"] == f"✋ {status}"
     assert "detail.retry" not in [button.key for button in page.button]
     assert page.session_state[f"section-{FAILED}"] == "place"
+    [row] = [row for row in listed(opened(outputs, None, locale)) if row["id"] == FAILED]
+    assert row["chip"] == {"text": status, "tone": "ask"}
 
 
 def test_a_song_without_sound_is_a_failure_with_advice_for_a_song(
