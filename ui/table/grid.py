@@ -12,6 +12,7 @@ from pipeline.model import BEST_FIRST
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import without_routes
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.table import actions, pictures
@@ -62,13 +63,24 @@ def row_of(service: Service, viewer: Viewer, task: TaskRecord, look: Look) -> di
 
 def _action(service: Service, viewer: Viewer, task: TaskRecord) -> dict[str, str]:
     """What somebody most likely wants: the film of what is done, else to stop, retry or look."""
-    name = actions.next_action(task)
+    href = _film_url(service, viewer, task)
+    name = "save" if href else actions.next_action(task)
+    return {"name": name, "label": t(f"action.{name}"), "href": href}
+
+
+def _no_film_url(service: Service, viewer: Viewer, task: TaskRecord) -> str:
+    """No address: the task's page has a button instead."""
+    return ""
+
+
+@without_routes(_no_film_url)
+def _film_url(service: Service, viewer: Viewer, task: TaskRecord) -> str:
+    """Where the finished film is downloaded; empty for none, or while a person has to choose."""
     kind = next((kind for kind in BEST_FIRST if kind in task.results), None)
     settled = task.status == "success" and not task.adjusting and not task.answer.ambiguous
-    if service.routes and settled and kind and file_path(service, task, kind):
-        address = viewer.url(service, task, kind, download="1")
-        return {"name": "save", "label": t("action.save"), "href": address}
-    return {"name": name, "label": t(f"action.{name}"), "href": ""}
+    if not settled or kind is None or file_path(service, task, kind) is None:
+        return ""
+    return viewer.url(service, task, kind, download="1")
 
 
 def note(task: TaskRecord, look: Look) -> str:
