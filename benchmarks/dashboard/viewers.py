@@ -99,7 +99,7 @@ def _chromium(url: str) -> Iterator[None]:
         )
         page = browser.new_page()
         page.goto(url)
-        page.locator("[data-testid=stDataFrame]").first.wait_for(timeout=60_000)
+        page.locator(".list tbody tr").first.wait_for(timeout=60_000)
         time.sleep(5)  # what loading the page costs is not what watching it costs
         yield
         browser.close()

@@ -42,6 +42,7 @@ from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(eq=False)
 class _Ticket:
     """One caller's patch, and what became of it."""

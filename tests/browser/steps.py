@@ -26,6 +26,7 @@ window.setInterval = (act, ...rest) => every(() => { if (!window.held) act(); },
 """
 """A page that does not look again by itself while ``held`` is true."""
 GRID = "[data-testid=stDataFrame] canvas"
+ROWS = ".list tbody tr"
 
 
 def records(server: Server) -> dict[str, Any]:
@@ -180,7 +181,40 @@ def task_of(page: Any) -> str:
 
 
 def cells(page: Any) -> list[list[str]]:
-    """The rows in sight of the first table: the canvas carries an HTML table for screen readers."""
+    """The rows of the list: status, dance, song, what is said of it, when, and more columns."""
+    found: list[list[str]] = page.locator(ROWS).evaluate_all(
+        "rows => rows.map(row => [...['.chip', '.open', '.song', '.note', 'time'].map("
+        "part => row.querySelector(part)?.textContent ?? ''),"
+        " ...[...row.querySelectorAll('.extra')].map(cell => cell.textContent)])"
+    )
+    return found
+
+
+def wait_rows(page: Any, count: int) -> list[list[str]]:
+    """Wait until the list has this many rows; gives them."""
+    found: list[list[str]] = until(
+        page, lambda: rows if len(rows := cells(page)) == count else None, f"{count} rows"
+    )
+    return found
+
+
+def select_row(page: Any, row: int) -> None:
+    """Click the check box of a row of the list."""
+    page.locator(ROWS).nth(row).locator(".pick").click()
+
+
+def select_named(page: Any, name: str) -> None:
+    """Click the check box of the task whose dance is called so."""
+    page.get_by_role("checkbox", name=f"Select: {name}").click()
+
+
+def click_row(page: Any, row: int) -> None:
+    """Click the name in a row of the list."""
+    page.locator(ROWS).nth(row).locator(".open").click()
+
+
+def grid_cells(page: Any) -> list[list[str]]:
+    """The rows in sight of a canvas table, which carries an HTML table for screen readers."""
     found: list[list[str]] = page.locator(GRID).first.evaluate(
         "canvas => [...canvas.querySelectorAll('tbody tr')].map("
         "row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
@@ -188,26 +222,12 @@ def cells(page: Any) -> list[list[str]]:
     return found
 
 
-def wait_rows(page: Any, count: int) -> list[list[str]]:
-    """Wait until the first table has this many rows; gives those in sight."""
+def wait_grid(page: Any, count: int) -> list[list[str]]:
+    """Wait until the canvas table has this many rows; gives those in sight."""
     whole = f"table[aria-rowcount='{count + 1}']"  # the line of titles counts as well
     page.locator(GRID).first.locator(whole).wait_for(state="attached")
-    found: list[list[str]] = until(page, lambda: cells(page), "rows", seconds=10)
+    found: list[list[str]] = until(page, lambda: grid_cells(page), "rows", seconds=10)
     return found
-
-
-def select_row(page: Any, row: int) -> None:
-    """Click the check box of a row of the canvas table."""
-    grid = page.locator(GRID).first
-    grid.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")  # not under the bar on top
-    grid.click(position={"x": 16, "y": 35 + 40 * row + 20}, force=True)
-
-
-def click_row(page: Any, row: int) -> None:
-    """Click the name in a row of the canvas table."""
-    grid = page.locator(GRID).first
-    grid.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")
-    grid.click(position={"x": 230, "y": 35 + 40 * row + 20}, force=True)
 
 
 def players(page: Any) -> list[dict[str, Any]]:

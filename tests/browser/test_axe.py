@@ -111,7 +111,7 @@ def test_axe_finds_nothing_serious(
     page.locator(".st-key-detail-delete button").click()
     page.locator(".st-key-delete-yes button").wait_for()
     check("deleting")
-    for path in ("history", "health"):
+    for path in ("history", "operator"):
         page.goto(f"{server.url}/{path}")
         page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
         check(path)

@@ -13,11 +13,11 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import (
-    GRID,
     HOLD,
     cancel,
     put_in,
     records,
+    select_named,
     select_row,
     standing_still,
     until,
@@ -33,7 +33,7 @@ MARK = """
   const place = button => {
     const {x, y} = button.getBoundingClientRect();
     return button.isConnected ? `${Math.round(x)},${Math.round(y)}` : 'gone'; };
-  const buttons = [...document.querySelectorAll('.st-key-filters button, .st-key-bulk button')];
+  const buttons = [...document.querySelectorAll('.st-key-queue button, .st-key-bulk button')];
   const marked = buttons.map(button => [button, place(button)]);
   window.moved = () => marked.filter(([button, was]) => place(button) !== was).map(
     ([button, was]) => `${button.textContent}: ${was} -> ${place(button)}`);
@@ -42,23 +42,15 @@ MARK = """
 MOVED = "() => window.moved()"
 
 
-def search_for(page: Any, words: str, rows: int) -> None:
-    search = page.get_by_role("textbox", name="Search")
-    search.fill(words)
-    search.press("Enter")
-    wait_rows(page, rows)
-
-
 def test_a_bulk_action_means_the_tasks_as_they_are_at_the_click(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
     ids = [put_in(server, pair, f"meant {n}.mp4") for n in range(3)]
     with standing_still(server, ids[0]):
-        search_for(page, "meant ", 3)
         bulk = page.locator(".st-key-bulk")
         for count in (1, 2):
-            select_row(page, count - 1)
+            select_named(page, f"meant {count}.mp4")
             bulk.locator(f"text={count} selected").wait_for()
         retry = bulk.get_by_role("button", name="Retry")
         cancel(server, ids[2])
@@ -80,8 +72,7 @@ def test_a_click_that_comes_too_late_says_so(
     page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
     task_id = put_in(server, pair, "late.mp4")
     with standing_still(server, task_id):
-        search_for(page, "late.mp4", 1)
-        select_row(page, 0)
+        select_named(page, "late.mp4")
         cancelling = page.locator(".st-key-bulk").get_by_role("button", name="Cancel")
         until(page, cancelling.is_enabled, "the button")
         page.evaluate("window.held = true")
@@ -105,11 +96,11 @@ def test_buttons_stay_under_the_pointer_while_work_begins_and_ends(
         )
 
     page = visit(server.url, before=asked)
-    search_for(page, "class", 3)
+    wait_rows(page, 3)
     page.locator("text=Nothing is running or waiting").wait_for()
     select_row(page, 0)
     page.locator(".st-key-bulk").wait_for()
-    until(page, lambda: page.evaluate(MARK) >= 9 and page.evaluate(MOVED) == [], "the buttons")
+    until(page, lambda: page.evaluate(MARK) >= 5 and page.evaluate(MOVED) == [], "the buttons")
     task_id = put_in(server, pair, "elsewhere.mp4")
     with standing_still(server, task_id):
         page.get_by_role("button", name="Refresh").click()
@@ -145,20 +136,3 @@ def test_the_question_before_a_delete_stands_until_it_is_answered(
         page.get_by_role("radio", name="English").wait_for()
     assert gone not in records(server)
     dialog.wait_for(state="detached")
-
-
-def test_the_menu_of_a_row_opens_it(
-    serve: Callable[..., Server], visit: Callable[..., Any]
-) -> None:
-    lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
-    times = {"created_at": lately, "started_at": lately, "completed_at": lately}
-    ids = [str(uuid.uuid4()) for _ in range(24)]
-    server = serve(tasks={task_id: ended(n, **times) for n, task_id in enumerate(ids)})
-    page = visit(server.url)
-    shown = [row[1] for row in wait_rows(page, 24)]
-    page.locator(GRID).first.evaluate("canvas => canvas.scrollIntoView({block: 'start'})")
-    page.locator(GRID).first.click(
-        position={"x": 33 + 112 + 136 + 140 + 78 + 212 + 37, "y": 35 + 40 * 5 + 20}, force=True
-    )
-    page.get_by_role("menuitem", name="Open").click()
-    page.locator(".st-key-head", has_text=shown[5]).wait_for()

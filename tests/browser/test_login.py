@@ -111,13 +111,14 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     log_in(again, provider, ANA)
     again.goto(members.url)
     wait_rows(again, 2)
-    health = say("en", "page.health")
-    again.get_by_role("link", name=health).wait_for()
+    operator = say("en", "page.operator")
+    again.get_by_role("link", name=operator).wait_for()
     for visitor in (other, nobody):
-        assert visitor.get_by_role("link", name=health).count() == 0
-        visitor.goto(f"{members.url}/health")
-        visitor.locator("text=No tasks yet").wait_for()
-        assert visitor.get_by_role("heading", name=health).count() == 0
+        assert visitor.get_by_role("link", name=operator).count() == 0
+        for path in ("operator", "health"):
+            visitor.goto(f"{members.url}/{path}")
+            visitor.locator("text=No tasks yet").wait_for()
+            assert visitor.get_by_text(say("en", "health.workers")).count() == 0
     for stranger in (other, nobody):
         for address in (f"files/{task_id}/modular", f"files/bundle?ids={task_id}"):
             assert stranger.request.get(f"{members.url}/{address}").status == 404

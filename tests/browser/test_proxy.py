@@ -153,7 +153,7 @@ def test_two_browsers_see_only_their_own(
     wait_rows(one, 1)
     two.reload()
     two.locator("text=No tasks yet").wait_for()
-    assert two.get_by_role("link", name=say("en", "page.health")).count() == 0, (
+    assert two.get_by_role("link", name=say("en", "page.operator")).count() == 0, (
         "for the operator alone"
     )
     address = f"/files/{task_id}/modular"

@@ -14,7 +14,6 @@ import streamlit as st
 
 from pipeline.tasks.queue import queue_of
 from ui.parts.banners import free_space, running_well, show_banners
-from ui.parts.viewer import Viewer
 from ui.parts.without_routes import files_pass, without_routes
 from ui.service import Service
 from ui.words.format import duration, size
@@ -23,7 +22,7 @@ from ui.words.text import t
 PACKAGES = ("streamlit", "av", "imageio-ffmpeg", "numpy", "scipy", "tuspyserver")
 
 
-def show_health(service: Service, viewer: Viewer) -> None:
+def show_health(service: Service) -> None:
     """The state of the service, with a banner for what is wrong."""
     st.subheader(t("page.health"), anchor=False)
     snapshot = service.store.snapshot()

@@ -1,12 +1,12 @@
-"""What was done in the last days: success rate and time by day, and a CSV."""
+"""What was done in the last days, as a table and a CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -14,38 +14,30 @@ from pipeline.tasks.record import TaskRecord, read
 from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.words import sentences
-from ui.words.format import duration, moments
+from ui.words.format import moments, viewers_zone
 from ui.words.names import shown_name
 from ui.words.text import t
 
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
 DAYS = (1, 7, 30, 90)
-COLOURS = ["#2f9e63", "#c83349"]
-"""Of what worked and of what did not."""
 MAX_ROWS = 5000
 """Rows that the table shows; the CSV has them all."""
 
 
-def show_history(service: Service, viewer: Viewer) -> None:
-    """Finished tasks, those that have left the table included."""
+def show_history(service: Service, viewer: Viewer, tasks: StreamlitPage) -> None:
+    """The viewer's finished tasks, those that have left the list included, and the way back."""
+    st.page_link(tasks, label=t("history.back"), icon=":material/arrow_back:", width="content")
     st.subheader(t("page.history"), anchor=False)
-    days = st.segmented_control(
-        t("history.days"),
-        DAYS,
-        default=7,
-        format_func=lambda n: t("history.last", n=n) if n > 1 else t("history.last_one"),
-        key="history.days",
-        required=True,
-    )
-    frame = frame_of(finished(service, viewer, int(days or 7)), _zone())
+    with st.container(horizontal=True, vertical_alignment="center", key="history"):
+        days = choose_days("history.days")
+        st.button(t("table.refresh"), icon=":material/refresh:", key="history.refresh")
+    own = viewer.visible(service, finished(service, days))
+    frame = frame_of(own, viewers_zone())
     if frame.empty:
         st.info(t("history.empty"), icon=":material/history:")
         return
-    good = frame["status"] == "success"
-    with st.container(horizontal=True):
-        st.metric(t("history.total"), len(frame))
-        st.metric(t("history.rate"), f"{good.mean():.0%}")
-        st.metric(t("history.median"), duration(_median(frame.loc[good, "seconds"])))
-    _charts(frame)
     shown = frame.tail(MAX_ROWS).iloc[::-1]
     config = st.column_config
     st.dataframe(
@@ -67,7 +59,7 @@ def show_history(service: Service, viewer: Viewer) -> None:
             "seconds": config.NumberColumn(
                 t("column.spent"), format=t("time.s", s="%.0f"), help=t("column.spent_help")
             ),
-            "confidence": config.NumberColumn(t("column.confidence"), format="%.0f %%"),
+            "confidence": config.NumberColumn(t("column.confidence"), format="%.0f%%"),
             "agreement_ms": None,
             "agreement": config.TextColumn(
                 t("column.agreement"), help=t("column.agreement_help"), alignment="right"
@@ -87,21 +79,28 @@ def show_history(service: Service, viewer: Viewer) -> None:
     )
 
 
-def finished(service: Service, viewer: Viewer, days: int) -> list[TaskRecord]:
-    """The viewer's finished tasks of the last days, from the file and the history, each once."""
+def choose_days(key: str) -> int:
+    """A choice of how far back to look."""
+    days = st.segmented_control(
+        t("history.days"),
+        DAYS,
+        default=7,
+        format_func=lambda n: t("history.last", n=n) if n > 1 else t("history.last_one"),
+        key=key,
+        label_visibility="collapsed",
+        required=True,
+    )
+    return int(days or 7)
+
+
+def finished(service: Service, days: int) -> list[TaskRecord]:
+    """All finished tasks of the last days, from the file and the history, each once."""
     tasks = {task.id: read(task) for task in service.store.history(days)}
     since = datetime.now(UTC) - timedelta(days=days)
     for task in service.tasks():
         if not task.active and task.completed_at and task.completed_at >= since:
             tasks[task.id] = task
-    return viewer.visible(service, tasks.values())
-
-
-def _zone() -> ZoneInfo:
-    try:
-        return ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+    return list(tasks.values())
 
 
 def frame_of(tasks: Sequence[TaskRecord], zone: ZoneInfo) -> pd.DataFrame:
@@ -124,43 +123,6 @@ def frame_of(tasks: Sequence[TaskRecord], zone: ZoneInfo) -> pd.DataFrame:
         }
     ).sort_values("completed")
     return frame.assign(day=frame["completed"].dt.tz_convert(zone).dt.strftime("%Y-%m-%d"))
-
-
-def _median(seconds: pd.Series) -> float | None:
-    known = seconds.dropna()
-    return None if known.empty else float(known.median())
-
-
-def _charts(frame: pd.DataFrame) -> None:
-    good = frame["status"] == "success"
-    counts = (
-        frame.assign(result=[t("status.success") if ok else t("status.failed") for ok in good])
-        .groupby(["day", "result"], as_index=False)
-        .size()
-    )
-    times = frame[good].groupby("day", as_index=False)["seconds"].median()
-    left, right = st.columns(2)
-    left.altair_chart(
-        alt.Chart(counts, title=t("history.by_day"))
-        .mark_bar()
-        .encode(
-            x=alt.X("day:O", title=None),
-            y=alt.Y("size:Q", title=None, axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color(
-                "result:N",
-                title=None,
-                scale=alt.Scale(domain=[t("status.success"), t("status.failed")], range=COLOURS),
-                legend=alt.Legend(orient="bottom"),
-            ),
-        ),
-        alt=t("history.by_day"),
-    )
-    right.altair_chart(
-        alt.Chart(times, title=t("history.time_by_day"))
-        .mark_line(point=True)
-        .encode(x=alt.X("day:O", title=None), y=alt.Y("seconds:Q", title=None)),
-        alt=t("history.time_by_day"),
-    )
 
 
 def csv_of(frame: pd.DataFrame) -> bytes:

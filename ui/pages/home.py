@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from ui.parts.guarded import part
@@ -12,14 +14,17 @@ from ui.task import detail
 from ui.upload import panel
 from ui.words.text import t
 
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
 
 def opened() -> str | None:
     """The task of ``?task=``, if the address names one."""
     return st.query_params.get("task") or None
 
 
-def show_home(service: Service, viewer: Viewer) -> None:
-    """The opened task alone, or upload and table."""
+def show_home(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
+    """The opened task alone, or upload and list."""
     actions.show_delete_dialog(service, viewer)
     task_id = opened()
     if task_id is not None:
@@ -29,4 +34,4 @@ def show_home(service: Service, viewer: Viewer) -> None:
     st.caption(t("app.what"))
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
-    part(table.show_table, service, viewer)
+    part(table.show_table, service, viewer, history)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from store import SettingsError
 from ui.components import load
-from ui.pages import health, history, home
+from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
@@ -41,27 +41,27 @@ def show() -> None:
     _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
-        part(home.show_home, service, viewer)
+        part(home.show_home, service, viewer, past_page)
 
     def past() -> None:
-        part(history.show_history, service, viewer)
+        part(history.show_history, service, viewer, tasks_page)
 
     def state() -> None:
-        part(health.show_health, service, viewer)
+        operator.show_operator(service)
 
-    pages = [
-        st.Page(
-            tasks,
-            title=t("page.tasks"),
-            icon=":material/queue_music:",
-            url_path="tasks",
-            default=True,
-        ),
-        st.Page(past, title=t("page.history"), icon=":material/history:", url_path="history"),
-    ]
+    title, icon = t("page.tasks"), ":material/queue_music:"
+    tasks_page = st.Page(tasks, title=title, icon=icon, url_path="tasks", default=True)
+    title, icon = t("page.history"), ":material/history:"
+    # One tap from the list, by the link below it.
+    past_page = st.Page(past, title=title, icon=icon, url_path="history", visibility="hidden")
+    pages = [tasks_page, past_page]
     if viewer.operator:
-        title, icon = t("page.health"), ":material/monitor_heart:"
-        pages.append(st.Page(state, title=title, icon=icon, url_path="health"))
+        title, icon = t("page.operator"), ":material/monitor_heart:"
+        pages += [
+            st.Page(state, title=title, icon=icon, url_path="operator"),
+            # What it was called before.
+            st.Page(state, title=title, icon=icon, url_path="health", visibility="hidden"),
+        ]
     page = st.navigation(pages, position="hidden" if home.opened() else "top")
     toasts.show_toasts()
     _header(

@@ -23,6 +23,8 @@ KINDS = ("original", "reference", *BEST_FIRST)
 PREVIEW = "preview-"
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
+THUMBNAIL = "thumbnail"
+"""The kind of the small picture of the dance, a JPEG beside the upload."""
 TRACKS = re.compile(r"(-[0-9]{1,2})+$")
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
@@ -81,6 +83,9 @@ def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
         return drawn if drawn.is_file() else None
+    if kind == THUMBNAIL:
+        small_picture = thumbnail_path(service, task)
+        return small_picture if small_picture is not None and small_picture.is_file() else None
     uploads = {"original": task.dance_file, "reference": task.reference_file}
     base = base_of(kind)
     path = service.store.safe_path(uploads[base] if base in uploads else task.variant(base).output)
@@ -104,6 +109,15 @@ def preview_path(service: Service, task_id: str, kind: str) -> Path:
 def waveforms_path(service: Service, task_id: str, kind: str = WAVEFORMS) -> Path:
     """Where the envelopes of a task's two files stand, once somebody has asked for them."""
     return service.settings.outputs / "results" / task_id / f"{kind}.json"
+
+
+def thumbnail_path(service: Service, task: TaskRecord) -> Path | None:
+    """Where the dance's small picture stands once it is made; None for a dance that is not in the
+    task's own folder, where nothing is written."""
+    dance = file_path(service, task, "original")
+    if dance is None or dance.parent.name != task.id:
+        return None
+    return dance.with_name("thumbnail.jpg")
 
 
 def may_see(service: Service, task: TaskRecord, visitor: str | None) -> bool:
@@ -134,7 +148,7 @@ async def serve_file(request: Request) -> Response:
         task = service.task(task_id)
         if (
             task is None
-            or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
+            or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
             or not allowed(service, task, request)
         ):
             return None

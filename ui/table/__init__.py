@@ -1,3 +1,3 @@
-"""The live table, and what can be done with its rows."""
+"""The live list of tasks, and what can be done with them."""
 
 __all__ = ["actions", "notices", "table"]

@@ -17,7 +17,6 @@ from ui.parts.without_routes import no_bundle, without_routes
 from ui.service import Service
 from ui.table import selection
 from ui.words.names import plain, shown_name
-from ui.words.sentences import variant_name
 from ui.words.text import t
 
 log = logging.getLogger(__name__)
@@ -48,23 +47,19 @@ def possible(task: TaskRecord) -> list[str]:
     return names
 
 
-def _label(name: str) -> str:
-    return f"{ICONS[name]} {t(f'action.{name}')}"
+def next_action(task: TaskRecord) -> str:
+    """The one action that somebody most likely wants of a task as it stands."""
+    able = possible(task)
+    return next((name for name in ("cancel", "retry") if name in able), "open")
 
 
-def row_labels(task: TaskRecord) -> list[str]:
-    """The labels of a row's menu."""
-    return [_label(name) for name in possible(task)]
-
-
-def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> None:
-    """What a click in a row's menu means; a callback."""
-    name = next((name for name in ROW_ACTIONS if _label(name) == label), None)
+def act(service: Service, viewer: Viewer, name: str, task_id: str) -> None:
+    """Do what was chosen for one task of the list; a callback."""
     if name == "open":
         open_task(task_id)
     elif name == "delete":
         ask_delete([task_id])
-    elif name is not None:
+    elif name in ROW_ACTIONS:
         do(service, viewer, name, [task_id])
 
 
@@ -73,7 +68,6 @@ def open_task(task_id: str | None) -> None:
 
     The address changes in one step, so that the browser's way back is one step too.
     """
-    selection.remount()
     kept = {
         name: st.query_params.get_all(name) for name in st.query_params if name not in _OF_ONE_TASK
     }
@@ -120,8 +114,13 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
         open_task(None)
 
 
-def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
-    """The bar for the selected tasks.
+def show_bulk(
+    service: Service,
+    viewer: Viewer,
+    tasks: Sequence[TaskRecord],
+    share: Callable[[Service, Viewer, Sequence[TaskRecord]], None] | None = None,
+) -> None:
+    """The bar for the selected tasks; ``share`` draws what shows them to others.
 
     Its buttons carry all that is selected, and what can be done with which task is found out
     at the click: a task may have ended since this was drawn.
@@ -156,17 +155,15 @@ def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> 
         have = [task for task in tasks if task.results]
         if have:
             _bundle(service, viewer, have)
+        if have and share is not None:
+            share(service, viewer, have)
         st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
 
 
 @without_routes(no_bundle)
 def _bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
-    """A ZIP of the results, called by their names for one task, by their number for several."""
-    kinds = [kind for task in tasks for kind in task.results]
-    if len(tasks) == 1:
-        label = t("bulk.download_one", names=" + ".join(map(variant_name, kinds)))
-    else:
-        label = t("bulk.download", n=len(kinds))
+    """All results of the tasks in one ZIP."""
+    label = t("bulk.download", n=sum(len(task.results) for task in tasks))
     url = viewer.bundle_url(service, tasks)
     st.link_button(label, url, icon=":material/download:", help=t("bulk.download_help"))
 

@@ -21,7 +21,6 @@ from ui.words.text import t
 _NOTICE = load("notice")
 _LAST = "notices.last"
 _NOTES = "notices.notes"
-_NARROW = "notices.narrow"
 _ICONS = {
     "waiting": ":material/back_hand:",
     "success": ":material/check_circle:",
@@ -92,14 +91,9 @@ def note_ended(tasks: Sequence[TaskRecord], looked: datetime) -> None:
     del notes[:-_MAX_NOTES]
 
 
-def show_notices(tasks: Sequence[TaskRecord]) -> bool:
-    """The progress in the page's title, the browser's own notices, and the offer to send them.
-
-    Gives whether the window is as narrow as a phone's, which the browser tells after the first
-    look; it is kept, since Streamlit forgets what a component said on another page.
-    """
-    known = bool(st.session_state.get(_NARROW, False))
-    answer = _NOTICE(
+def show_notices(tasks: Sequence[TaskRecord]) -> None:
+    """The progress in the page's title, the browser's own notices, and the offer to send them."""
+    _NOTICE(
         key="notice",
         width="content",
         data={
@@ -107,14 +101,9 @@ def show_notices(tasks: Sequence[TaskRecord]) -> bool:
             "ended": st.session_state.get(_NOTES, []),
             "words": {"allow": t("notice.allow")},
             "busy": any(task.active for task in tasks),
-            "narrow": known,
         },
-        default={"narrow": known},
-        on_narrow_change=lambda: None,
         on_open_change=_open,
     )
-    st.session_state[_NARROW] = bool(answer.narrow)
-    return bool(answer.narrow)
 
 
 def _open() -> None:

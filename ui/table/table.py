@@ -1,20 +1,20 @@
-"""The live table of tasks: it redraws itself, and a selection follows its task.
+"""The live list of tasks: it redraws itself, and the ticks follow their tasks.
 
-A dataframe's selection is a position. Every table is therefore mounted under a key made
-from the ids that it shows, in order: an event can only mean the rows that were on the
-screen when it was made, and is turned into ids at once.
+A component draws it, a table in a window and cards on a phone (``ui/components/list``). What it
+sends back names tasks by their ids, so no event can mean another row than the one that was seen.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pipeline.tasks.queue import queue_of
 from pipeline.tasks.record import TaskRecord
+from ui.components import load
 from ui.parts.banners import show_banners
 from ui.parts.live import live, take_redraw
 from ui.parts.selectbox import choice, chosen
@@ -22,28 +22,41 @@ from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.table import actions, grid, notices, rows, selection
 from ui.words import sentences
-from ui.words.text import current, t
+from ui.words.format import viewers_zone
+from ui.words.text import t
 
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+Share = Callable[[Service, Viewer, Sequence[TaskRecord]], None]
+
+_LIST = load("list")
+_KEY = "tasks"
+_EXTRAS = "table.extras"
 BUSY_SECONDS = 2.5
 """Between two looks while something runs."""
 IDLE_SECONDS = 12.0
 """Between two looks at the file's stamp when nothing runs."""
+MIN_TASKS_TO_SEARCH = 8
+"""With fewer, the rows in a window are seen at a glance, and search, filters and order are in
+the way of them."""
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
-MAX_REMEMBERED = 20
-"""Of how many drawn tables it is known which tasks they showed."""
-
-_SHOWN = "table.shown"
+WORDS = ("table", "select", "menu", "picture", "what", "state", "when", "action")
 
 
-def show_table(service: Service, viewer: Viewer) -> None:
-    """The banners, the filters, the table and what can be done with the selected tasks."""
+def show_table(
+    service: Service, viewer: Viewer, history: StreamlitPage, share: Share | None = None
+) -> None:
+    """The banners, the controls, the list, what can be done with the ticked tasks, and the way to
+    the history. ``share`` adds to the bar over ticked tasks."""
     busy = any(task.active or task.adjusting for task in service.tasks())
     every = BUSY_SECONDS if busy else IDLE_SECONDS
-    live(every, _live, service, viewer, busy)
+    live(every, _live, service, viewer, busy, share)
+    st.page_link(history, width="content")
 
 
-def _live(service: Service, viewer: Viewer, busy: bool) -> None:
+def _live(service: Service, viewer: Viewer, busy: bool, share: Share | None) -> None:
     looked = datetime.now(UTC)
     snapshot = service.store.snapshot()
     with st.container():  # always there: what is below keeps its place in the page's tree
@@ -64,26 +77,32 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(sentences.queue_text(queue))
-        narrow = notices.show_notices(visible)
-    page = rows.take_page(visible, _filters())
+        notices.show_notices(visible)
+        st.button(t("table.refresh"), icon=":material/refresh:", key="table.refresh")
+    view, extras = rows.View(page_size=PAGE_SIZE), list[str]()
+    if len(visible) >= MIN_TASKS_TO_SEARCH:
+        view, extras = _controls()
+    page = rows.take_page(visible, view)
     if not page.tasks:
         st.info(t("table.nothing"), icon=":material/search_off:")
         return
-    _grid(service, viewer, page.tasks, grid.Look(snapshot.unsaved, queue, now, narrow))
-    _footer(page)
-    actions.show_bulk(service, viewer, selected_tasks(visible))
+    look = grid.Look(snapshot.unsaved, queue, now, viewers_zone(), extras)
+    _list(service, viewer, page.tasks, look)
+    if len(visible) >= MIN_TASKS_TO_SEARCH:
+        _footer(page)
+    actions.show_bulk(service, viewer, selected_tasks(visible), share)
 
 
 def keep_view() -> None:
-    """Keep what is looked for and the page of the table while a task's own page is shown:
+    """Keep what is looked for and the page of the list while a task's own page is shown:
     Streamlit forgets the widgets that a run does not draw."""
     for key in ("table.search", "table.statuses", "table.page"):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
-def _filters() -> rows.View:
-    """The line of controls above the table."""
+def _controls() -> tuple[rows.View, list[str]]:
+    """The line of controls above the list: what to see of the tasks, and in which columns."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         search = st.text_input(
             t("table.search"), key="table.search", icon=":material/search:", width=240
@@ -103,14 +122,26 @@ def _filters() -> rows.View:
             default="newest",
             width=180,
         )
-        st.button(t("table.refresh"), icon=":material/refresh:", key="table.refresh")
-    return rows.View(
+        with st.popover(t("table.columns"), icon=":material/view_column:"):
+            picked = st.pills(
+                t("table.columns"),
+                list(grid.EXTRAS),
+                selection_mode="multi",
+                default=st.session_state.get(_EXTRAS, []),
+                format_func=lambda name: t(f"column.{name}"),
+                key="table.columns",
+                label_visibility="collapsed",
+            )
+    # Kept by another name: the choice of a widget is forgotten on another page.
+    extras = st.session_state[_EXTRAS] = [name for name in grid.EXTRAS if name in picked]
+    view = rows.View(
         search=search or "",
         statuses=frozenset(statuses),
         order=order,
         page=int(st.session_state.get("table.page", 1)),
         page_size=chosen("table.size", PAGE_SIZE),
     )
+    return view, extras
 
 
 def _footer(page: rows.Page) -> None:
@@ -130,58 +161,37 @@ def _footer(page: rows.Page) -> None:
             )
 
 
-def _grid(
-    service: Service,
-    viewer: Viewer,
-    tasks: Sequence[TaskRecord],
-    look: grid.Look,
-) -> None:
-    ids = [task.id for task in tasks]
-    digest = hashlib.sha256(
-        "".join([current(), str(selection.mount()), *ids]).encode()
-    ).hexdigest()[:16]
-    key = f"tasks-{digest}"
-    shown = st.session_state.setdefault(_SHOWN, {})
-    shown[key] = ids
-    while len(shown) > MAX_REMEMBERED:
-        shown.pop(next(iter(shown)))
-    frame = grid.frame_of(service, tasks, look)
-    chosen = set(selection.ids())
-    st.dataframe(
-        frame,
-        key=key,
-        hide_index=True,
-        row_height=grid.HEIGHTS[look.narrow],
-        placeholder="",
-        column_config=grid.columns(
-            f"act-{key}", lambda: _acted(service, viewer, key), narrow=look.narrow
-        ),
-        on_select=lambda: _selected(key),
-        selection_mode=["multi-row", "single-cell"],
-        selection_default={
-            "selection": {"rows": [i for i, task_id in enumerate(ids) if task_id in chosen]}
+def _list(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord], look: grid.Look) -> None:
+    _LIST(
+        key=_KEY,
+        data={
+            "rows": [grid.row_of(service, viewer, task, look) for task in tasks],
+            "extras": [t(f"column.{name}") for name in look.extras],
+            "words": {name: t(f"list.{name}") for name in WORDS},
+            "round": selection.current_round(),
+            "ticked": selection.ids(),
         },
-        alt=t("table.alt"),
+        default={"ticked": None},
+        on_ticked_change=_ticked,
+        on_open_change=_opened,
+        on_act_change=lambda: _acted(service, viewer),
     )
 
 
-def _selected(key: str) -> None:
-    """Turn the positions of a table's selection into ids, by the rows that it showed."""
-    state = st.session_state[key].selection
-    shown = st.session_state[_SHOWN].get(key, [])
-    opened = selection.follow(key, shown, state.rows, state.cells)
-    if opened:
-        actions.open_task(opened)
+def _ticked() -> None:
+    selection.follow(st.session_state[_KEY].ticked)
 
 
-def _acted(service: Service, viewer: Viewer, key: str) -> None:
-    click = st.session_state[f"act-{key}"]
-    ids = st.session_state[_SHOWN].get(key, [])
-    if click.row < len(ids):
-        actions.do_labelled(service, viewer, ids[click.row], click.label)
+def _opened() -> None:
+    actions.open_task(str(st.session_state[_KEY].open))
+
+
+def _acted(service: Service, viewer: Viewer) -> None:
+    asked = st.session_state[_KEY].act
+    actions.act(service, viewer, str(asked["name"]), str(asked["id"]))
 
 
 def selected_tasks(visible: Sequence[TaskRecord]) -> list[TaskRecord]:
-    """The selected tasks that are still there and may be seen."""
-    chosen = set(selection.ids())
-    return [task for task in visible if task.id in chosen]
+    """The ticked tasks that are still there and may be seen."""
+    ticked = set(selection.ids())
+    return [task for task in visible if task.id in ticked]

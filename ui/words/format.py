@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
+import streamlit as st
 
 from ui.words.text import t
 
@@ -20,6 +22,24 @@ WHOLE_MS = 9.95
 def moments(values: Iterable[datetime | None]) -> pd.Series[pd.Timestamp]:
     """Moments as a column of the table, in UTC; missing ones are empty."""
     return pd.Series(list(values), dtype="datetime64[us, UTC]")
+
+
+def viewers_zone() -> ZoneInfo:
+    """The time zone of the viewer's browser; UTC where it names none that is known."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def moment(value: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    """A moment as ``Today 14:05``, ``11-25 14:05``, or with its year; empty for none."""
+    if value is None:
+        return ""
+    there, today = value.astimezone(zone), now.astimezone(zone)
+    if there.date() == today.date():
+        return t("time.today", time=f"{there:%H:%M}")
+    return f"{there:%m-%d %H:%M}" if there.year == today.year else f"{there:%Y-%m-%d %H:%M}"
 
 
 def size(count: float | None) -> str:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
 from ui.words.format import LEAST_MS, clock, duration, milliseconds
 from ui.words.text import has, t
 
-ICONS = {"pending": "⏳", "processing": "⚙️", "success": "✅", "failed": "❌"}
+Tone = Literal["wait", "busy", "good", "ask", "bad", "off"]
+"""How a status is coloured: ``ask`` where a person has to do something, ``off`` for given up."""
+TONES: Mapping[str, Tone] = {
+    "pending": "wait",
+    "processing": "busy",
+    "success": "good",
+    "failed": "bad",
+    "ambiguous": "ask",
+    "waiting": "ask",
+    "cancelling": "off",
+    "cancelled": "off",
+}
 HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.8, 0.5
 """Above these a confidence is called high, medium; an ambiguous answer has at most the second."""
 AGREE_MS = 45.0
@@ -15,18 +29,27 @@ AGREE_MS = 45.0
 
 
 def status_text(task: TaskRecord) -> str:
-    """Icon and word for the status; a cancelled task says so."""
-    if task.status == "failed" and task.reason == "cancelled":
-        return f"🚫 {t('status.cancelled')}"
-    if task.status == "processing" and task.cancel_requested:
-        return f"🚫 {t('status.cancelling')}"
-    if task.status == "success" and task.answer.ambiguous:
-        return f"❓ {t('status.ambiguous')}"
-    if task.needs_placing:
-        return f"✋ {t('status.waiting')}"
-    if task.status not in ICONS:
-        return str(task.status)
-    return f"{ICONS[task.status]} {t(f'status.{task.status}')}"
+    """The word for the status; a cancelled task says so."""
+    state = _state(task)
+    return t(f"status.{state}") if state in TONES else state
+
+
+def status_tone(task: TaskRecord) -> Tone:
+    """The colour of that word."""
+    return TONES.get(_state(task), "off")
+
+
+def _state(task: TaskRecord) -> str:
+    """The status, or what is more to the point."""
+    failed, success = task.status == "failed", task.status == "success"
+    states = {
+        "cancelled": failed and task.reason == "cancelled",
+        "cancelling": task.status == "processing" and task.cancel_requested,
+        "processing": success and task.adjusting,
+        "ambiguous": success and task.answer.ambiguous,
+        "waiting": task.needs_placing,
+    }
+    return next((name for name, holds in states.items() if holds), str(task.status))
 
 
 def stage_text(task: TaskRecord, queue: Queue) -> str:

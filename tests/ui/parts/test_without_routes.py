@@ -84,10 +84,8 @@ def test_files_are_handed_in_by_the_stock_uploaders(
 def test_the_operator_reads_that_files_pass_through_memory(outputs: Path) -> None:
     def script() -> None:
         from ui.pages.health import show_health
-        from ui.parts.viewer import Viewer
         from ui.service import start_service
 
-        service = start_service(routes=False, address="localhost")
-        show_health(service, Viewer(None, "nothing", operator=True))
+        show_health(start_service(routes=False, address="localhost"))
 
     assert "does not serve our own routes" in words(AppTest.from_function(script).run(timeout=60))

@@ -10,7 +10,7 @@ import pytest
 from pipeline.tasks.queue import queue_of
 from pipeline.tasks.record import TaskRecord
 from tests.tasks import task_of
-from ui.table import grid, rows
+from ui.table import rows
 from ui.words import sentences
 from ui.words.names import download_name, plain, shown_name
 
@@ -63,12 +63,6 @@ def test_a_persons_edit_of_a_figure_breaks_nothing(odd: Any) -> None:
     assert task(1, alignment={"confidence": odd}).answer.confidence is None
 
 
-def test_a_failure_has_no_confidence() -> None:
-    said = {"confidence": 0.0, "agreement_ms": None, "matched": False}
-    assert grid.percent(task(1, "failed", alignment=said, reason="no_shared_music")) is None
-    assert grid.percent(task(1, alignment=said)) == 0.0
-
-
 def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
     done = [
         task(n, started_at=NOW - timedelta(seconds=100), completed_at=NOW - timedelta(seconds=40))
@@ -85,14 +79,13 @@ def test_the_queue_gives_places_and_when_it_will_be_empty() -> None:
     assert two.seconds_left == pytest.approx(75)
 
 
-def test_an_adjustment_counts_as_work_and_stands_in_its_row() -> None:
+def test_an_adjustment_counts_as_work() -> None:
     half = {"number": 1, "status": "processing", "progress": 0.5}
     over = {"number": 1, "status": "failed", "reason": "crashed"}
     tasks = [task(1, adjust=half), task(2, adjust=over), task(3)]
     queue = queue_of(tasks, 1, NOW)
     assert (queue.adjusting, queue.running, queue.seconds_left) == (1, 0, None)
     assert [one.adjusting for one in tasks] == [True, False, False]
-    assert [grid.progress(one) for one in tasks] == [50, 100, 100]
     told = [sentences.stage_text(one, queue) for one in tasks]
     assert told[0] == "Making your adjustment" and told[0] not in told[1:]
     assert sentences.queue_text(queue) == "1 being adjusted"

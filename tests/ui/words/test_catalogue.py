@@ -90,6 +90,7 @@ def test_components_bring_no_words_of_their_own(path: Path) -> None:
 
 
 def test_all_words_that_a_component_asks_for_are_there() -> None:
+    from ui.table import table
     from ui.task import adjust, compare, place
     from ui.upload import panel
 
@@ -98,6 +99,7 @@ def test_all_words_that_a_component_asks_for_are_there() -> None:
         (compare, "compare"),
         (place, "place"),
         (panel, "upload"),
+        (table, "list"),
     ):
         for name in module.WORDS:
             assert f"{group}.{name}" in en.TEXT

@@ -1,16 +1,10 @@
 // Puts the progress into the page's title and notifies the browser of what has ended.
-// As the one component that always stands beside the table it also reports whether the window is a phone's.
-// data: { title, ended: [{ id, task, title, body }], words: { allow }, busy, narrow }
-// State sent back: "narrow": whether the table is as narrow as on a phone
+// data: { title, ended: [{ id, task, title, body }], words: { allow }, busy }
 // Trigger: "open", the task of a notice or a toast that was clicked: a link would begin another session
 
 const notified = new Set();
-const slim = window.matchMedia("(max-width: 640px)");
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  const measure = () => { if (slim.matches !== data.narrow) setStateValue("narrow", slim.matches); };
-  slim.onchange = measure; // a phone that is turned
-  measure();
+export default function ({ data, parentElement, setTriggerValue }) {
   if (document.title !== data.title) document.title = data.title;
   const allow = parentElement.querySelector(".allow");
   const can = "Notification" in window;
