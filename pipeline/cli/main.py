@@ -104,7 +104,18 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the whole dance, with the original sound where the reference has none",
     )
     run.add_argument(
-        "--portable", action="store_true", help="a file for every player: H.264, no edit list"
+        "--portable",
+        "--every-player",
+        action="store_true",
+        help="a file for every player and editor: H.264, no edit list",
+    )
+    run.add_argument(
+        "--at-most-mb",
+        type=float,
+        default=0.0,
+        metavar="MB",
+        help="the largest file, in megabytes (10^6 bytes); what is larger is encoded again, in two "
+        "passes and with a smaller picture where that looks better",
     )
     run.add_argument(
         "--no-loudness", action="store_true", help="leave the reference's loudness as it is"
@@ -177,6 +188,7 @@ def _job_command(arguments: argparse.Namespace) -> int:
             "loudness": not arguments.no_loudness,
             "room_sound": arguments.room_sound,
             "nudge_ms": arguments.nudge,
+            "at_most_mb": arguments.at_most_mb,
         }
     draw_progress, close = _progress_bar(arguments.json)
 

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.model import BEST_FIRST
+from pipeline.tasks.extra_files import KIND
 from pipeline.tasks.record import TaskRecord
 from store import is_task_id
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
@@ -81,6 +82,10 @@ def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
         return drawn if drawn.is_file() else None
+    if kind.startswith(KIND):
+        made = next((one.output for one in task.files if one.kind == kind), None)
+        path = service.store.safe_path(made)
+        return path if path is not None and path.is_file() else None
     uploads = {"original": task.dance_file, "reference": task.reference_file}
     base = base_of(kind)
     path = service.store.safe_path(uploads[base] if base in uploads else task.variant(base).output)
@@ -134,7 +139,10 @@ async def serve_file(request: Request) -> Response:
         task = service.task(task_id)
         if (
             task is None
-            or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
+            or (
+                base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS}
+                and not kind.startswith(KIND)
+            )
             or not allowed(service, task, request)
         ):
             return None

@@ -17,7 +17,16 @@ from ui.parts.without_routes import download, without_routes
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
 from ui.table import actions, table
-from ui.task import adjust, candidates, charts, compare, events, left_out, place
+from ui.task import (
+    adjust,
+    candidates,
+    charts,
+    compare,
+    events,
+    file_choices,
+    left_out,
+    place,
+)
 from ui.words import sentences
 from ui.words.format import duration, size
 from ui.words.names import plain, shown_name
@@ -165,6 +174,7 @@ def _downloads(service: Service, viewer: Viewer, task: TaskRecord) -> None:
                 "detail.download", name=sentences.variant_name(kind), size=size(path.stat().st_size)
             )
             _download(service, viewer, task, kind, label)
+    file_choices.show_file_choices(service, viewer, task)
     left_out.show_left_out(task, [kind for kind in task.results if file_path(service, task, kind)])
     if task.completed_at is not None and task.status == "success":
         st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))

@@ -43,7 +43,9 @@ def stage_text(task: TaskRecord, queue: Queue) -> str:
     if task.status == "failed":
         return t("stage.place") if task.needs_placing else reason_text(task)
     if task.status == "success":
-        return t("stage.adjust") if task.adjusting else result_text(task)
+        if task.adjusting:
+            return t("stage.file" if task.adjust and task.adjust.file else "stage.adjust")
+        return result_text(task)
     return ""
 
 
