@@ -44,7 +44,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Pair:
 
 
 @pytest.mark.parametrize("portable", [False, True])
-@pytest.mark.parametrize("limit", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("limit", [0.2, 1.0, 3.0])
 def test_a_limit_is_kept_and_used(
     limit: float, portable: bool, busy: Pair, song: NDArray[np.float32], tmp_path: Path
 ) -> None:
