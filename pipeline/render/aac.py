@@ -37,12 +37,27 @@ from pipeline.render.mix import (
 from pipeline.scratch import check_free
 from pipeline.sound.decode import PcmSound
 
-SETTINGS = ("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-aac_ms", "0")
-"""ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
-takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo. Its search for
-mid/side stereo takes half of its time, and what it saves is 64 kb/s of sound beside the picture's
-megabits: ``python -m benchmarks.render.encoder`` measures them all."""
-ENCODER = (*SETTINGS, "-b:a", str(FULL_SOUND_BPS))
+MID_SIDE_BELOW_BPS = 256_000
+"""Below this rate the encoder looks for mid/side stereo."""
+
+
+def encoder(bit_rate: int = FULL_SOUND_BPS) -> tuple[str, ...]:
+    """ffmpeg's options for its own AAC encoder, at a bit rate (bit/s).
+
+    Its thorough search leaves bursts of coarse noise in some moments and takes longer; the fast
+    one's fault, noise above 7 kHz, comes from intensity stereo. Its search for mid/side stereo
+    takes half of its time, and what it saves is 64 kb/s of sound beside the picture's megabits;
+    where a file's size is limited it is worth 3 to 4 dB. ``python -m benchmarks.render.encoder``
+    measures them all.
+    """
+    return (
+        *("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0"),
+        *(() if bit_rate < MID_SIDE_BELOW_BPS else ("-aac_ms", "0")),
+        *("-b:a", str(bit_rate)),
+    )
+
+
+ENCODER = encoder()
 MARGIN_SECONDS = 0.25
 """How much of the reference is encoded beyond a result's ends, for the other one."""
 MAX_MISSING_SECONDS = 1e-3
@@ -192,7 +207,7 @@ def encode(
     there are, for the progress. Raises ``FfmpegError``."""
     arguments = [
         *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", str(CHANNELS), "-i", "pipe:0"),
-        *(*SETTINGS, "-b:a", str(bit_rate), "-f", "mp4", "-y", ffmpeg.file_url(target)),
+        *(*encoder(bit_rate), "-f", "mp4", "-y", ffmpeg.file_url(target)),
     ]
     with ffmpeg.process(arguments, write=True) as pipe:
         for number, block in enumerate(samples):
@@ -220,7 +235,7 @@ def _encode_piece(
         *decode_arguments(
             piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
         ),
-        *("-ar", str(RATE_HZ), *SETTINGS, "-b:a", str(bit_rate)),
+        *("-ar", str(RATE_HZ), *encoder(bit_rate)),
         *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
         *("-f", "mp4", "pipe:1"),
     ]

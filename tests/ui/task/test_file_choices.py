@@ -51,7 +51,7 @@ def test_a_file_is_asked_for(outputs: Path, done: dict[str, Any]) -> None:
     page = opened(outputs, DONE)
     assert page.button(key="file.make").disabled, "nothing is chosen yet"
     page.checkbox(key=f"file.portable-{DONE}").check()
-    page.button_group(key=f"file.limit-{DONE}").set_value([10]).run()
+    page.button_group(key=f"file.limit-{DONE}").set_value(10).run()
     page.button(key="file.make").click().run()
     assert not page.exception
     request = json.loads((outputs / "task_status.json").read_text())[DONE]["adjust"]
@@ -70,7 +70,7 @@ def test_a_limit_that_is_too_small_is_told_at_once(
 ) -> None:
     monkeypatch.setattr("ui.task.file_choices.LIMITS_MB", (0.05,))
     page = opened(outputs, DONE, locale)
-    page.button_group(key=f"file.limit-{DONE}").set_value([0.05]).run()
+    page.button_group(key=f"file.limit-{DONE}").set_value(0.05).run()
     assert told in words(page)
     assert page.button(key="file.make").disabled
 
@@ -142,7 +142,7 @@ def test_from_the_sample_to_a_small_file_for_every_player(
     page.query_params["task"] = task_id
     page.run()
     page.checkbox(key=f"file.portable-{task_id}").check()
-    page.button_group(key=f"file.limit-{task_id}").set_value([10]).run()
+    page.button_group(key=f"file.limit-{task_id}").set_value(10).run()
     page.button(key="file.make").click().run()
     assert not page.exception
     until(lambda: now().files, "the file")
