@@ -29,7 +29,7 @@ def planned(start: float, end: float, **options: Any) -> dict[str, Any]:
 
 
 def test_what_is_left_out_is_told_by_result() -> None:
-    apart = planned(3.0, 14.0) | {"v2": planned(3.0, 20.0)["v2"]}
+    apart = planned(3.2, 14.0) | {"v2": planned(3.2, 20.0)["v2"]}
     told = sentences(task_of(DONE, "success", plans=apart), BOTH)
     assert len(told) == 2
     assert "3 s at the start and 6 s at the end" in told[0]
@@ -38,12 +38,12 @@ def test_what_is_left_out_is_told_by_result() -> None:
 
 def test_a_result_that_misses_nothing_says_nothing() -> None:
     assert sentences(task_of(DONE, "success", plans=planned(0.3, 19.7)), BOTH) == []
-    assert sentences(task_of(DONE, "success", plans=planned(3.0, 14.0, keep_all=True)), BOTH) == []
+    assert sentences(task_of(DONE, "success", plans=planned(3.2, 14.0, keep_all=True)), BOTH) == []
     assert sentences(task_of(DONE, "success", plans={"v2": {"picture": 3}}), BOTH) == []
 
 
 def test_what_a_cut_off_file_never_held_is_not_left_out() -> None:
-    plans = planned(3.0, 14.0)
+    plans = planned(3.2, 14.0)
     warnings = [{"code": "dance_cut_off", "at": 14.1}, 7]
     told = sentences(task_of(DONE, "success", plans=plans, warnings=warnings), BOTH)
     assert told and not any("end" in text for text in told)
@@ -65,7 +65,7 @@ def test_the_page_tells_it_and_leads_to_keep_all(
     for kind in BOTH:
         (folder / f"{DONE}_{kind}.mp4").write_bytes(b"\0" * 100)
         paths[f"{kind}_output"] = f"outputs/results/{DONE}/{DONE}_{kind}.mp4"
-    monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], **paths, "plans": planned(3.0, 14.0)})
+    monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], **paths, "plans": planned(3.2, 14.0)})
     page = opened(outputs, DONE, locale)
     assert told in words(page)
     assert page.button(key="cut.keep_all").label == button
