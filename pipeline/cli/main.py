@@ -149,6 +149,16 @@ def _hint(arguments: argparse.Namespace) -> tuple[float, float] | None:
     return (arguments.offset, 1.0 if arguments.speed is None else arguments.speed)
 
 
+def _checked(**options: Any) -> dict[str, Any]:
+    """The options of rendering; raises ``JobError`` for a value that is out of its range."""
+    from pipeline.plan.options import RenderOptions
+
+    try:
+        return RenderOptions(**options).to_json()
+    except ValueError as error:
+        raise JobError(reasons.UNSUPPORTED, str(error)) from None
+
+
 def _progress_bar(quiet: bool) -> tuple[Report, Callable[[], None]]:
     """A reporter of a job's events, and what closes it; a bar on a terminal, else nothing."""
     if quiet or not sys.stderr.isatty():
@@ -182,14 +192,14 @@ def _job_command(arguments: argparse.Namespace) -> int:
     variants = VARIANTS if chosen == "both" else (chosen,)
     options: dict[str, Any] = {}
     if not align_only:
-        options = {
-            "keep_all": arguments.keep_all,
-            "portable": arguments.portable,
-            "loudness": not arguments.no_loudness,
-            "room_sound": arguments.room_sound,
-            "nudge_ms": arguments.nudge,
-            "at_most_mb": arguments.at_most_mb,
-        }
+        options = _checked(
+            keep_all=arguments.keep_all,
+            portable=arguments.portable,
+            loudness=not arguments.no_loudness,
+            room_sound=arguments.room_sound,
+            nudge_ms=arguments.nudge,
+            at_most_mb=arguments.at_most_mb,
+        )
     draw_progress, close = _progress_bar(arguments.json)
 
     def report(event: Event) -> None:
