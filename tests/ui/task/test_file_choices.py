@@ -129,8 +129,13 @@ def test_from_the_sample_to_a_small_file_for_every_player(
     (outputs / "task_status.json").write_text("{}")
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
     service = get_service()
-    names = {"dance_name": "my dance.mp4", "reference_name": "song.m4a"}
-    task_id = submit(service.store, service.settings, *sample_pair, **names).id
+    task_id = submit(
+        service.store,
+        service.settings,
+        *sample_pair,
+        dance_name="my dance.mp4",
+        reference_name="song.m4a",
+    ).id
     service.runner.wake()
 
     def now() -> TaskRecord:
