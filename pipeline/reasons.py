@@ -35,6 +35,7 @@ INTERRUPTED = "interrupted"
 CRASHED = "crashed"
 RENDER_FAILED = "render_failed"
 VERIFY_FAILED = "verify_failed"
+SIZE_LIMIT = "size_limit"
 
 FINAL = frozenset(
     {
@@ -71,6 +72,7 @@ MESSAGES: dict[str, str] = {
     CRASHED: "处理失败：处理程序意外退出，请重试或换一个文件",
     RENDER_FAILED: "处理失败：无法生成结果视频",
     VERIFY_FAILED: "处理失败：生成的结果没有通过检查",
+    SIZE_LIMIT: "处理失败：限定的文件大小太小，画面会无法观看，请选择更大的上限",
 }
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.render.__main__ import run_ffmpeg
-from pipeline.render.aac import ENCODER
+from pipeline.render.aac import ENCODER, encoder
 from tests import music
 from tests.media.clips import RATE, read_music, write_sound
 
@@ -43,6 +43,9 @@ SETTINGS = {
     "without mid/side stereo as well": (*FAST, "-aac_is", "0", "-aac_ms", "0", "-b:a", "256k"),
     "the same at 288 kb/s": (*FAST, "-aac_is", "0", "-aac_ms", "0", "-b:a", "288k"),
     "320 kb/s, the pipeline's": ENCODER,
+    "128 kb/s without mid/side stereo": (*FAST, "-aac_is", "0", "-aac_ms", "0", "-b:a", "128k"),
+    "128 kb/s, the pipeline's": encoder(128_000),
+    "96 kb/s, the pipeline's": encoder(96_000),
 }
 
 Floats = NDArray[np.float64]

@@ -104,7 +104,18 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the whole dance, with the original sound where the reference has none",
     )
     run.add_argument(
-        "--portable", action="store_true", help="a file for every player: H.264, no edit list"
+        "--portable",
+        "--every-player",
+        action="store_true",
+        help="a file for every player and editor: H.264, no edit list",
+    )
+    run.add_argument(
+        "--at-most-mb",
+        type=float,
+        default=0.0,
+        metavar="MB",
+        help="the largest file, in megabytes (10^6 bytes); what is larger is encoded again, in two "
+        "passes and with a smaller picture where that looks better",
     )
     run.add_argument(
         "--no-loudness", action="store_true", help="leave the reference's loudness as it is"
@@ -136,6 +147,16 @@ def _hint(arguments: argparse.Namespace) -> tuple[float, float] | None:
             raise JobError(reasons.UNSUPPORTED, "--speed needs --offset")
         return None
     return (arguments.offset, 1.0 if arguments.speed is None else arguments.speed)
+
+
+def _checked(**options: Any) -> dict[str, Any]:
+    """The options of rendering; raises ``JobError`` for a value that is out of its range."""
+    from pipeline.plan.options import RenderOptions
+
+    try:
+        return RenderOptions(**options).to_json()
+    except ValueError as error:
+        raise JobError(reasons.UNSUPPORTED, str(error)) from None
 
 
 def _progress_bar(quiet: bool) -> tuple[Report, Callable[[], None]]:
@@ -171,13 +192,14 @@ def _job_command(arguments: argparse.Namespace) -> int:
     variants = VARIANTS if chosen == "both" else (chosen,)
     options: dict[str, Any] = {}
     if not align_only:
-        options = {
-            "keep_all": arguments.keep_all,
-            "portable": arguments.portable,
-            "loudness": not arguments.no_loudness,
-            "room_sound": arguments.room_sound,
-            "nudge_ms": arguments.nudge,
-        }
+        options = _checked(
+            keep_all=arguments.keep_all,
+            portable=arguments.portable,
+            loudness=not arguments.no_loudness,
+            room_sound=arguments.room_sound,
+            nudge_ms=arguments.nudge,
+            at_most_mb=arguments.at_most_mb,
+        )
     draw_progress, close = _progress_bar(arguments.json)
 
     def report(event: Event) -> None:

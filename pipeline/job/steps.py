@@ -27,7 +27,7 @@ from pipeline.model import (
     VariantName,
 )
 from pipeline.previews.waveform import peaks
-from pipeline.reasons import InputError, RenderError, public_text, reason_of
+from pipeline.reasons import InputError, JobError, RenderError, public_text, reason_of
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 if TYPE_CHECKING:
@@ -333,7 +333,10 @@ def render_variant(
             progress=clock.step,
         )
     except Exception as error:  # the other variant goes on
-        log.exception("rendering %s failed", name)
+        if isinstance(error, JobError) and not error.detail:  # our own words, said at the end
+            log.info("rendering %s failed: %s", name, error)
+        else:
+            log.exception("rendering %s failed", name)
         return VariantOutcome("failed", reason=reason_of(error), text=public_text(error))
     log.info("%s: picture %s; sound %s", name, report.picture, report.sound)
     return VariantOutcome("success", str(out), plan=plan.to_json(), notes=plan.notes)

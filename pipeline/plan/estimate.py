@@ -2,7 +2,7 @@
 
 For the page's live preview: the same rules as ``pipeline.plan.make``, but from a finished plan and
 the picture's length instead of every picture's stamp. A cut that moves (a nudge, ``keep_all`` taken
-back) is therefore known to half a second: only the stamps say on which picture it falls.
+back) is therefore known to about a second: only the stamps say on which picture it falls.
 """
 
 from __future__ import annotations

@@ -9,14 +9,15 @@ Which part is kept:
   the line is known to end.
 - ``keep_all`` keeps every picture; where there is no reference the original sound stays.
 
-Then the start moves to a picture's own stamp (and to a key frame, when one lies within half
-a second before it), and the end to a closed point in decoding order: a prefix of the packets
-whose pictures are exactly the first ones to be shown.
+Then the start moves to a picture's own stamp (and to a key frame, when one lies about a second
+before it and something sounds from there on), and the end to a closed point in decoding order: a
+prefix of the packets whose pictures are exactly the first ones to be shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,10 +30,13 @@ from pipeline.plan.measurements import Measurements
 from pipeline.plan.options import Action, RenderOptions
 from pipeline.plan.pieces import Music, pieces, sound_action, static_gain
 from pipeline.plan.render_plan import Picture, RenderPlan, SoundPlan
+from pipeline.plan.size_limit import FULL_SOUND_BPS, MEGABYTE, copied_bytes, fit
 from pipeline.reasons import RenderError
 
-KEY_FRAME_SECONDS = 0.5
-"""A copied picture begins at a key frame that lies at most this long before the wished start."""
+KEY_FRAME_SECONDS = 1.05
+"""A copied picture begins at a key frame that lies at most this long before the wished start.
+Phones write one a second (Android's MediaRecorder by default), give or take a picture; what is
+hidden behind an edit list instead is shown by editors and players that follow none."""
 MIN_PIECE_SECONDS = 0.2
 """Music that would play for less than this is left out: it is not worth a cross-fade."""
 
@@ -67,17 +71,19 @@ def make_plan(
         start, end = first_shown, last_end
     else:
         start, end = stretches[0].start, stretches[-1].end
-    picture = _picture(frames, video, start, end, options)
+    muted = measurements.dance_stream == NO_TRACK
+    earliest = _earliest_music(stretches[0]) if muted else first_shown
+    picture = _picture(frames, video, start, end, earliest, options)
     begin = frames.seconds(picture.start)
     finish = frames.seconds(picture.end)
     stretches = follow_the_frames(stretches, begin, finish)
     gain = static_gain(measurements.loudness, options, measurements.dance_peak)
     sounds = pieces(stretches, begin, finish, gain)
-    muted = measurements.dance_stream == NO_TRACK
     if muted:
         sounds = tuple(piece for piece in sounds if piece.source == "reference")
     reference = next(s for s in reference_info.sounds if s.index == measurements.reference_stream)
     action, reason = sound_action(sounds, reference, options, finish - begin)
+    picture, sound_bps = _within_limit(picture, video, options.at_most_mb)
     notes = ["picture_encoded"] if picture.action == "encode" else []
     return RenderPlan(
         variant=variant,
@@ -89,6 +95,7 @@ def make_plan(
             room_gain=0.0 if muted else options.room_sound,
             action=action,
             reason=reason,
+            bit_rate=sound_bps,
         ),
         options=options,
         segments=tuple(segments),
@@ -168,11 +175,25 @@ def music_stretches(
     return found
 
 
+def _earliest_music(music: Music) -> float:
+    """From when on (dance time, seconds) the first stretch could play if the picture began
+    earlier."""
+    segment = music.segment
+    return music.start if segment.begins else segment.line.dance_time(0.0)
+
+
 def _picture(
-    frames: FrameTimes, video: VideoInfo, start: float, end: float, options: RenderOptions
+    frames: FrameTimes,
+    video: VideoInfo,
+    start: float,
+    end: float,
+    earliest: float,
+    options: RenderOptions,
 ) -> Picture:
-    """Frame-exact cut: stamps, and the packets that must be copied for them."""
-    action, reason = _picture_action(video, frames, options)
+    """Frame-exact cut: stamps, and the packets that must be copied for them. A key frame before
+    ``start`` serves as the first picture from ``earliest`` on, where there is sound to lead in
+    (dance time, seconds)."""
+    action, reason = _picture_action(video, frames)
     seconds = frames.pts * float(frames.time_base) - float(frames.origin)
     tolerance = float(frames.time_base) / 2
     shown = ~frames.hidden
@@ -181,7 +202,8 @@ def _picture(
         raise RenderError(reasons.NO_SHARED_MUSIC, "no picture has the reference's music under it")
     first = float(wished.min())
     keys = np.flatnonzero(frames.key & (seconds <= first + tolerance))
-    near = keys[shown[keys] & (seconds[keys] >= first - KEY_FRAME_SECONDS - tolerance)]
+    least = max(first - KEY_FRAME_SECONDS, min(first, earliest))
+    near = keys[shown[keys] & (seconds[keys] >= least - tolerance)]
     if len(near) and action == "copy":
         begin = int(near[-1])
         first = float(seconds[begin])
@@ -192,8 +214,12 @@ def _picture(
         first = float(seconds[begin])
     count, stop = _closed_end(frames, begin, end + tolerance)
     inside = frames.pts[begin : begin + count]
-    if options.portable and action == "copy" and bool(np.any(seconds[begin:] < first - tolerance)):
-        action, reason = "encode", "a portable file begins on a key frame"
+    if options.portable and action == "copy":
+        # Decided last, so that a portable file has the same pictures as any other.
+        if video.codec != "h264" or video.bit_depth != PORTABLE_BITS:
+            action, reason = "encode", "a portable file needs H.264 with 8 bits"
+        elif np.any(seconds[begin:] < first - tolerance):
+            action, reason = "encode", "a portable file begins on a key frame"
     first_stamp = int(inside[np.argmin(np.abs(seconds[begin : begin + count] - first))])
     visible = shown[begin : begin + count] & (inside >= first_stamp)
     return Picture(
@@ -210,7 +236,23 @@ def _picture(
         action=action,
         reason=reason,
         rebuilt=frames.rebuilt,
+        size=int(frames.size[begin : begin + count].sum(dtype=np.int64)),
     )
+
+
+def _within_limit(picture: Picture, video: VideoInfo, limit: float) -> tuple[Picture, int]:
+    """The picture, encoded and perhaps made smaller where its file would be larger than ``limit``
+    megabytes (0: none), and the bit rate of the sound."""
+    whole = copied_bytes(picture.size, picture.packets, picture.duration)
+    if not limit or (picture.action == "copy" and whole <= limit * MEGABYTE):
+        return picture, FULL_SOUND_BPS
+    size = video.width, video.height
+    found = fit(limit, seconds=picture.duration, pictures=picture.frames, size=size)
+    side = found.short_side if found.short_side < min(size) else 0
+    if picture.action == "copy":
+        reason = f"a copy would be larger than {limit:g} MB"
+        picture = replace(picture, action="encode", reason=reason)
+    return replace(picture, short_side=side), found.sound_bps
 
 
 def _closed_end(frames: FrameTimes, begin: int, end: float) -> tuple[int, int]:
@@ -233,13 +275,10 @@ def _closed_end(frames: FrameTimes, begin: int, end: float) -> tuple[int, int]:
     return last + 1, int(after[last])
 
 
-def _picture_action(
-    video: VideoInfo, frames: FrameTimes, options: RenderOptions
-) -> tuple[Action, str]:
+def _picture_action(video: VideoInfo, frames: FrameTimes) -> tuple[Action, str]:
+    """Whether the pictures can be copied, and why (not)."""
     if video.codec not in COPYABLE:
         return "encode", f"MP4 players do not take {video.codec}"
-    if options.portable and (video.codec != "h264" or video.bit_depth != PORTABLE_BITS):
-        return "encode", "a portable file needs H.264 with 8 bits"
     if not frames.ordered:
         return "encode", "the order of its pictures cannot be found"
     if len(video.edits) > 1:
@@ -259,7 +298,7 @@ def follow_the_frames(stretches: list[Music], begin: float, finish: float) -> li
         start, end = max(music.start, begin), min(music.end, finish)
         near = 0 < music.start - begin <= KEY_FRAME_SECONDS + ROUNDING_SECONDS
         if number == 0 and near and not music.segment.begins:
-            start = max(begin, music.segment.line.dance_time(0.0))
+            start = max(begin, _earliest_music(music))
         if end > start:
             kept.append(Music(start, end, music.segment))
     return kept

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from pipeline.plan.size_limit import MAX_MEGABYTES
+
 MAX_ROOM_SOUND = 0.5
 """The largest share of the original sound under the music."""
 MAX_NUDGE_MS = 500.0
@@ -27,11 +29,14 @@ class RenderOptions:
     """How much later the music is played, at most ``MAX_NUDGE_MS`` either way (milliseconds)."""
     portable: bool = False
     """H.264 8 bit without an edit list, for every player; may re-encode the picture."""
+    at_most_mb: float = 0.0
+    """The largest file (megabytes of 10^6 bytes); 0 is no limit. May re-encode the picture."""
 
     def __post_init__(self) -> None:
         for name, least, most in (
             ("room_sound", 0, MAX_ROOM_SOUND),
             ("nudge_ms", -MAX_NUDGE_MS, MAX_NUDGE_MS),
+            ("at_most_mb", 0, MAX_MEGABYTES),
         ):
             if not least <= (value := getattr(self, name)) <= most:
                 raise ValueError(f"{name} is {value}; it must be between {least:g} and {most:g}")

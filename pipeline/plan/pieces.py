@@ -163,6 +163,7 @@ def sound_action(
             f"the reference is {reference.codec}",
         ),
         (options.portable, "a portable file begins on a packet of its own"),
+        (options.at_most_mb > 0, "the file's size is limited"),
     )
     for stands, reason in obstacles:
         if stands:

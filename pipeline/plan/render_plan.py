@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from pipeline.media.info import Bounds, Loudness, MediaInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan.options import Action, RenderOptions
+from pipeline.plan.size_limit import FULL_SOUND_BPS
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Picture:
     rebuilt: bool
     """Whether the stamps are not the container's but ``pipeline.media.frame_times``' own, which
     stand for its packets in their order."""
+    size: int = 0
+    """How many bytes its packets have in the dance."""
+    short_side: int = 0
+    """To how many pixels its shorter side is brought when it is encoded; 0 keeps its size."""
 
     @property
     def duration(self) -> float:
@@ -90,6 +95,8 @@ class SoundPlan:
     """Linear gain of the original sound under the music; 0 is none."""
     action: Action
     reason: str
+    bit_rate: int = FULL_SOUND_BPS
+    """Of the encoded sound (bit/s)."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pipeline.model import Progress
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.pieces import is_reference_only, sound_action, static_gain
 from pipeline.plan.render_plan import Piece, RenderPlan
+from pipeline.plan.size_limit import FULL_SOUND_BPS
 from pipeline.render.mix import (
     BLOCK_SAMPLES,
     CHANNELS,
@@ -36,15 +37,27 @@ from pipeline.render.mix import (
 from pipeline.scratch import check_free
 from pipeline.sound.decode import PcmSound
 
-BIT_RATE_BPS = 320_000
-ENCODER = (
-    *("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0", "-aac_ms", "0"),
-    *("-b:a", str(BIT_RATE_BPS)),
-)
-"""ffmpeg's own AAC encoder. Its thorough search leaves bursts of coarse noise in some moments and
-takes longer; the fast one's fault, noise above 7 kHz, comes from intensity stereo. Its search for
-mid/side stereo takes half of its time, and what it saves is 64 kb/s of sound beside the picture's
-megabits: ``python -m benchmarks.render.encoder`` measures them all."""
+MID_SIDE_BELOW_BPS = 256_000
+"""Below this rate the encoder looks for mid/side stereo."""
+
+
+def encoder(bit_rate: int = FULL_SOUND_BPS) -> tuple[str, ...]:
+    """ffmpeg's options for its own AAC encoder, at a bit rate (bit/s).
+
+    Its thorough search leaves bursts of coarse noise in some moments and takes longer; the fast
+    one's fault, noise above 7 kHz, comes from intensity stereo. Its search for mid/side stereo
+    takes half of its time, and what it saves is 64 kb/s of sound beside the picture's megabits;
+    where a file's size is limited it is worth 3 to 4 dB. ``python -m benchmarks.render.encoder``
+    measures them all.
+    """
+    return (
+        *("-c:a", "aac", "-aac_coder", "fast", "-aac_is", "0"),
+        *(() if bit_rate < MID_SIDE_BELOW_BPS else ("-aac_ms", "0")),
+        *("-b:a", str(bit_rate)),
+    )
+
+
+ENCODER = encoder()
 MARGIN_SECONDS = 0.25
 """How much of the reference is encoded beyond a result's ends, for the other one."""
 MAX_MISSING_SECONDS = 1e-3
@@ -72,6 +85,7 @@ class Recipe:
     pieces: tuple[Piece, ...]
     room_gain: float
     duration: float
+    bit_rate: int
     begin: tuple[str, int, str, int] | None = None
     """Where in which dance a mix begins; None for music alone at its own speed, which is a cut from
     any longer encoding of it."""
@@ -115,14 +129,16 @@ def sound_file(
     key = hashlib.sha256(recipe.to_json().encode()).hexdigest()[:16]
     target = scratch / f"sound-{key}.m4a"
     total = max(1, round(wide.duration * RATE_HZ))
-    check_free(scratch, round(wide.duration * BIT_RATE_BPS / 8))
+    rate = plan.sound.bit_rate
+    check_free(scratch, round(wide.duration * rate / 8))
     sources = Sources(wide, dance, reference, settings)
     plain = _plain(wide)
     with _removed_on_failure(target):
         if plain is None:
-            encode(blocks(sources), target, total, progress)
+            encode(blocks(sources), target, total, progress, bit_rate=rate)
         else:
-            _encode_piece(plain, sources.of(plain), settings, target, total, progress)
+            place = sources.of(plain)
+            _encode_piece(plain, place, settings, target, total, progress, bit_rate=rate)
     target.with_suffix(".json").write_text(_recipe(wide, dance, reference).to_json())
     return SoundFile(target, 0, zero, shared=False)
 
@@ -141,26 +157,29 @@ def encode_early(
 
     Whatever the alignment says, music at its own speed is a cut from this encoding; on two
     cores it is there when the answer is. Nothing is done (False) when a plan could not use
-    it: for a mix, a portable result or packets that are copied. What ``progress`` raises ends
-    the encoding. Raises ``FfmpegError``, ``InputError`` (``disk_full``).
+    it: for a mix, a portable result, one of a limited size or packets that are copied. What
+    ``progress`` raises ends the encoding. Raises ``FfmpegError``, ``InputError`` (``disk_full``).
     """
     gain = static_gain(sound.loudness, options, 0.0)
     piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
     track = next(track for track in info.sounds if track.index == sound.stream)
     copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
-    if copied or track.edits or options.room_sound > 0 or options.portable or options.keep_all:
+    own = options.room_sound > 0 or options.portable or options.keep_all or options.at_most_mb > 0
+    if copied or track.edits or own:
         return False
-    check_free(scratch, round(sound.duration * BIT_RATE_BPS / 8))
+    check_free(scratch, round(sound.duration * FULL_SOUND_BPS / 8))
     target = scratch / "sound-early.m4a"
     place = (reference, info, sound.stream)
     with _removed_on_failure(target):
-        _encode_piece(piece, place, settings, target, round(sound.duration * RATE_HZ), progress)
+        total = round(sound.duration * RATE_HZ)
+        _encode_piece(piece, place, settings, target, total, progress, bit_rate=FULL_SOUND_BPS)
     recipe = Recipe(
         reference=str(reference.absolute()),
         stream=sound.stream,
         pieces=(piece,),
         room_gain=0.0,
         duration=sound.duration,
+        bit_rate=FULL_SOUND_BPS,
     )
     target.with_suffix(".json").write_text(recipe.to_json())
     return True
@@ -177,13 +196,18 @@ def _removed_on_failure(target: Path) -> Iterator[None]:
 
 
 def encode(
-    samples: Iterator[Block], target: Path, total: int, progress: Progress | None = None
+    samples: Iterator[Block],
+    target: Path,
+    total: int,
+    progress: Progress | None = None,
+    *,
+    bit_rate: int = FULL_SOUND_BPS,
 ) -> None:
     """Writes ``samples`` (48 kHz stereo) as AAC-LC into ``target`` (MP4). ``total`` is how many
     there are, for the progress. Raises ``FfmpegError``."""
     arguments = [
         *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", str(CHANNELS), "-i", "pipe:0"),
-        *(*ENCODER, "-f", "mp4", "-y", ffmpeg.file_url(target)),
+        *(*encoder(bit_rate), "-f", "mp4", "-y", ffmpeg.file_url(target)),
     ]
     with ffmpeg.process(arguments, write=True) as pipe:
         for number, block in enumerate(samples):
@@ -199,6 +223,8 @@ def _encode_piece(
     target: Path,
     total: int,
     progress: Progress | None,
+    *,
+    bit_rate: int,
 ) -> None:
     """Music alone needs no mixing here: one ffmpeg decodes, sets the gain and encodes.
 
@@ -209,11 +235,11 @@ def _encode_piece(
         *decode_arguments(
             piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
         ),
-        *("-ar", str(RATE_HZ), *ENCODER),
+        *("-ar", str(RATE_HZ), *encoder(bit_rate)),
         *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
         *("-f", "mp4", "pipe:1"),
     ]
-    expected = max(1.0, total / RATE_HZ * BIT_RATE_BPS / 8)
+    expected = max(1.0, total / RATE_HZ * bit_rate / 8)
     size = 0
     with ffmpeg.process(arguments) as pipe, target.open("wb") as out:
         while data := os.read(pipe.fileno(), 1 << 16):
@@ -249,6 +275,7 @@ def _recipe(plan: RenderPlan, dance: Path, reference: Path) -> Recipe:
         pieces=sound.pieces,
         room_gain=sound.room_gain,
         duration=plan.duration,
+        bit_rate=sound.bit_rate,
         begin=begin if _plain(plan) is None else None,
     )
 
@@ -262,6 +289,7 @@ def _covered(wanted: Recipe, there: Recipe) -> float | None:
         wanted.begin is not None
         or there.begin is not None
         or (wanted.reference, wanted.stream) != (there.reference, there.stream)
+        or wanted.bit_rate != there.bit_rate
         or (mine.gain_db, mine.start, other.start) != (other.gain_db, 0, 0)
     ):
         return None

@@ -6,7 +6,7 @@ come, so that nothing of it lies on the disk and the process ends with ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,8 @@ HDR_TRANSFERS = {16, 18}
 DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
 """Pictures marked as interlaced become whole ones, the others stay as they are: what is encoded
 here is progressive, and combs would stay in it for ever."""
+GOOD = ("-preset", "veryfast", "-crf", "18")
+"""Settings of x264 with which nobody sees a difference."""
 RISING = "if(isnan(PREV_OUTPTS),0,max(PTS-STARTPTS,PREV_OUTPTS+1))"
 """Encoders take no two pictures with one time stamp."""
 TONE_MAP = (
@@ -41,11 +43,17 @@ third of it as it is and bends only what is brighter; ``hable`` darkened the who
 
 @contextmanager
 def pictures(
-    plan: RenderPlan, dance: Path, *, settings: Limits
+    plan: RenderPlan,
+    dance: Path,
+    *,
+    settings: Limits,
+    quality: Sequence[str] = GOOD,
+    folder: Path | None = None,
 ) -> Iterator[tuple[VideoStream, VideoPackets]]:
     """The stream that describes the picture, and its packets with result stamps.
 
-    Raises ``InputError`` and ``FfmpegError``.
+    ``quality`` and ``folder`` are those of ``encoded_pictures``. Raises ``InputError`` and
+    ``FfmpegError``.
     """
     if plan.picture.action == "copy":
         frames = frame_times(dance, plan.dance, settings=settings) if plan.picture.rebuilt else None
@@ -56,8 +64,26 @@ def pictures(
             assert isinstance(stream, VideoStream)  # noqa: S101
             yield stream, copied_packets(container, plan.picture, frames)
         return
+    with encoded_pictures(plan, dance, quality, settings=settings, folder=folder) as made:
+        yield made
+
+
+@contextmanager
+def encoded_pictures(
+    plan: RenderPlan,
+    dance: Path,
+    quality: Sequence[str] = GOOD,
+    *,
+    settings: Limits,
+    folder: Path | None = None,
+) -> Iterator[tuple[VideoStream, VideoPackets]]:
+    """The stream and the packets of the kept pictures as H.264.
+
+    ``quality`` are x264's settings, ``folder`` is where two passes have their notes. Raises
+    ``FfmpegError``.
+    """
     with (
-        ffmpeg.process(encode_arguments(plan, dance, settings)) as pipe,
+        ffmpeg.process(encode_arguments(plan, dance, settings, quality), folder=folder) as pipe,
         ffmpeg.open_pipe(pipe, "nut") as encoded,
     ):
         stream = encoded.streams.video[0]
@@ -66,7 +92,15 @@ def pictures(
             pass
 
 
-def encode_arguments(plan: RenderPlan, dance: Path, settings: Limits) -> list[str]:
+def two_pass(number: int, bits_per_second: float) -> list[str]:
+    """x264's settings for the first or the second of two passes."""
+    rate = ("-b:v", str(round(bits_per_second)))
+    return ["-preset", "fast", *rate, "-pass", str(number), "-passlogfile", "pass"]
+
+
+def encode_arguments(
+    plan: RenderPlan, dance: Path, settings: Limits, quality: Sequence[str] = GOOD
+) -> list[str]:
     """ffmpeg's arguments that re-encode exactly the kept pictures as H.264 into a pipe.
 
     Their own stamps are kept (``passthrough``), the rotation is applied to the pixels, and
@@ -89,18 +123,26 @@ def encode_arguments(plan: RenderPlan, dance: Path, settings: Limits) -> list[st
         ]
         if plan.dance.start_time < key:  # seeking counts from the container's start
             seek = ["-ss", f"{key - plan.dance.start_time:.6f}", "-noaccurate_seek"]
-    filters = [*_edited(video), *filters, DEINTERLACED]
+    filters = [*_edited(video), *filters, DEINTERLACED, _scaled(picture.short_side)]
     if video.color_transfer in HDR_TRANSFERS:
         filters.append(TONE_MAP)
-    filters += ["scale=trunc(iw/2)*2:trunc(ih/2)*2", "format=yuv420p"]
+    filters.append("format=yuv420p")
     return [
         *("-nostdin", "-copyts", "-an", "-sn", "-dn", *seek),
         *ffmpeg.input_arguments(dance, settings, as_stored=stored),
         *("-map", f"0:{picture.stream}", "-vf", ",".join(filters)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", "demux"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0"),
+        *("-c:v", "libx264", *quality, "-bf", "0"),
         *("-flags:v", "+global_header", "-f", "nut", "pipe:1"),
     ]
+
+
+def _scaled(short_side: int) -> str:
+    """The filter that brings the shorter side to so many pixels (0: as it is), and both to even
+    numbers."""
+    if not short_side:
+        return "scale=trunc(iw/2)*2:trunc(ih/2)*2"
+    return f"scale='if(gt(iw,ih),-2,{short_side})':'if(gt(iw,ih),{short_side},-2)':flags=bicubic"
 
 
 def _edited(video: VideoInfo) -> list[str]:

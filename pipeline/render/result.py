@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,14 +26,16 @@ from pipeline.media.metadata import tags
 from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
+from pipeline.plan.size_limit import FULL_SOUND_BPS, MEGABYTE
 from pipeline.reasons import JobError, RenderError
-from pipeline.render.aac import BIT_RATE_BPS, SoundFile, sound_file
+from pipeline.render.aac import SoundFile, sound_file
 from pipeline.render.mp4 import sound_packets, write_mp4
-from pipeline.render.pictures import pictures
-from pipeline.render.verify import verify
+from pipeline.render.pictures import GOOD, pictures
+from pipeline.render.verify import failed, verify
+from pipeline.render.within_limit import limited, write_within_limit
 from pipeline.scratch import check_free, scratch_folder
 
-SOUND_BYTES_PER_SECOND = BIT_RATE_BPS / 8 * 1.25
+SOUND_BYTES_PER_SECOND = FULL_SOUND_BPS / 8 * 1.25
 """With what its packets take in the index."""
 BYTES_BETWEEN_CHECKS = 8 * 2**20
 """The free space is looked at again after so many bytes."""
@@ -93,14 +96,27 @@ def render(
         )
         with scratch_folder(out.parent) as folder:
             part = folder / out.name
-            _write(
-                plan,
-                dance,
-                sound,
-                part,
-                settings,
-                lambda f: report(share + f * (1 - share)),
-            )
+
+            def write(path: Path, quality: Sequence[str], progress: Progress) -> None:
+                _write(plan, dance, sound, path, quality, settings, progress)
+
+            def rest(done: float) -> None:
+                report(share + done * (1 - share))
+
+            if limited(plan):
+                write_within_limit(
+                    plan,
+                    dance,
+                    part,
+                    write,
+                    sound_bytes=sound.path.stat().st_size,
+                    settings=settings,
+                    progress=rest,
+                )
+            else:
+                write(part, GOOD, rest)
+                if 0 < plan.options.at_most_mb * MEGABYTE < part.stat().st_size:
+                    raise failed("it is larger than the limit")
             verify(part, plan, settings=settings)
             _publish(part, out)
     except JobError:
@@ -120,6 +136,8 @@ def render(
 
 def expected_size(plan: RenderPlan) -> int:
     """Bytes that the result will need at most, from the kept share of the dance."""
+    if limited(plan):
+        return round(plan.options.at_most_mb * MEGABYTE)
     share = min(1.0, plan.duration / max(plan.dance.duration, 1e-3) + 0.05)
     return round(plan.dance.size * share + plan.duration * SOUND_BYTES_PER_SECOND)
 
@@ -129,11 +147,13 @@ def _write(
     dance: Path,
     sound: SoundFile,
     part: Path,
+    quality: Sequence[str],
     settings: Limits,
     progress: Progress,
 ) -> None:
     with ExitStack() as stack:
-        stream, packets = stack.enter_context(pictures(plan, dance, settings=settings))
+        made = pictures(plan, dance, settings=settings, quality=quality, folder=part.parent)
+        stream, packets = stack.enter_context(made)
         audio = stack.enter_context(opened(sound.path, role="reference", settings=settings))
         track = audio.streams[sound.stream]
         assert isinstance(track, AudioStream)  # noqa: S101

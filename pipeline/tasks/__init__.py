@@ -2,6 +2,7 @@
 
 __all__ = [
     "answer",
+    "extra_files",
     "form",
     "queue",
     "record",

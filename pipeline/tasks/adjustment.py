@@ -2,14 +2,15 @@
 
 The task stays a success throughout. With a place given by hand (``hint``) the two files are
 aligned again from there; otherwise the plans of the earlier run are revised, or those of the
-automatic answer that a place by hand replaced (``pipeline.tasks.automatic``).
+automatic answer that a place by hand replaced (``pipeline.tasks.automatic``). A request for a file
+(``pipeline.tasks.extra_files``) goes the same way, but leaves the results as they are.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,13 +21,22 @@ from pipeline.child.supervise import JobResult, broken
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job, Outcome
 from pipeline.model import VARIANTS, VariantName
-from pipeline.reasons import public_text, reason_of
+from pipeline.reasons import JobError, public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
 from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
+from pipeline.tasks.extra_files import (
+    REQUEST,
+    ExtraFile,
+    FileChoice,
+    file_options,
+    read_choice,
+    read_files,
+    with_file,
+)
 from pipeline.tasks.record import VariantRecord, value_of
-from pipeline.tasks.values import mapping, objects
+from pipeline.tasks.values import count, mapping, objects
 from store import ADJUST, Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
@@ -54,8 +64,11 @@ def requested_options(request: Adjustment) -> dict[str, Any]:
 
 
 def adjusted_job(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> Job:
-    """The job that makes the task's results once more; raises ``FileNotFoundError``, and
-    ``JobError`` when it should go back to an automatic answer that was not kept."""
+    """The job that makes the task's results once more, or a file of one; raises
+    ``FileNotFoundError``, and ``JobError`` when it should go back to an automatic answer that was
+    not kept."""
+    if choice := read_choice(options.get(REQUEST)):
+        return file_job(store, task, work, choice)
     job = job_of(store, task, work, automatic.effective_options(task, options))
     if options.get(automatic.GO_BACK):
         back = automatic.plans_of(task)
@@ -154,14 +167,16 @@ def _finish(
     settings: Settings,
 ) -> None:
     """Swaps the new results in, or notes why there are none."""
+    if choice := read_choice(options.get(REQUEST)):
+        _finish_file(store, task, choice, claim, result, settings)
+        return
     outcome, going_back = result.outcome, bool(options.get(automatic.GO_BACK))
+    files = read_files(value_of(task, "files"))
     done = [name for name, one in outcome.variants.items() if one.output] if outcome else []
     # At another place, what one method alone finds is a result; at the same one, both had theirs.
     enough = bool(options.get("hint")) or (outcome and len(done) == len(outcome.variants))
     if outcome is None or not done or not enough:
-        reason, detail = _why_failed(result)
-        log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
-        store.fail(task.id, _failed(reason, detail), **claim.fence)
+        _fail(store, task, claim, result)
         return
     results = settings.outputs / "results" / task.id
     # What was made at the other place is no result of this one.
@@ -176,13 +191,69 @@ def _finish(
         **_variant_changes(task, outcome, gone, settings),
         plans=plans | {name: outcome.variants[name].plan for name in done},
         warnings=[*kept, *(w for w in outcome.warnings if w not in kept)],
+        files=None,  # they were made of the results before
         **_alignment_changes(task, outcome, results, going_back=going_back),
     )
     store.finish(task.id, changes, **claim.fence)
     details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
+    _remove(results, files)
     log.info("[%s] its adjustment is in place", task.id)
+
+
+def _fail(store: Store, task: Task, claim: _Claim, result: JobResult) -> None:
+    reason, detail = _why_failed(result)
+    log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
+    store.fail(task.id, _failed(reason, detail), **claim.fence)
+
+
+def file_job(store: Store, task: Task, work: Path, choice: FileChoice) -> Job:
+    """The job that makes a file of a result; raises ``FileNotFoundError``, and ``JobError`` for a
+    result without a plan."""
+    plan = mapping(mapping(value_of(task, "plans")).get(choice.variant))
+    if not plan:
+        raise JobError(reasons.RENDER_FAILED, f"there is no plan of {choice.variant} to go by")
+    job = job_of(store, task, work, file_options(plan, choice))
+    return replace(job, plans={choice.variant: plan}, variants=(choice.variant,))
+
+
+def _finish_file(
+    store: Store,
+    task: Task,
+    choice: FileChoice,
+    claim: _Claim,
+    result: JobResult,
+    settings: Settings,
+) -> None:
+    """Puts the new file beside the results, or notes why there is none."""
+    made = result.outcome.variants.get(choice.variant) if result.outcome else None
+    if made is None or not made.output:
+        _fail(store, task, claim, result)
+        return
+    results = settings.outputs / "results" / task.id
+    number = (count(value_of(task, "files_made")) or 0) + 1
+    final = results / _file_name(task.id, number)
+    record = published(made, final, settings)
+    before = read_files(value_of(task, "files"))
+    new = ExtraFile(number, choice, record.output or "", record.size or 0)
+    files = with_file(before, new)
+    details = Details(settings.outputs, task)
+    changes = details.put(files=[one.to_json() for one in files]) | {"files_made": number}
+    store.finish(task.id, changes, **claim.fence)
+    details.saved()
+    _remove(results, [one for one in before if one not in files])
+    log.info("[%s] its file is there", task.id)
+
+
+def _file_name(task_id: str, number: int) -> str:
+    return f"{task_id}_file-{number}.mp4"
+
+
+def _remove(results: Path, files: Iterable[ExtraFile]) -> None:
+    for one in files:
+        with suppress(OSError):
+            (results / _file_name(results.name, one.number)).unlink(missing_ok=True)
 
 
 def _why_failed(result: JobResult) -> tuple[str, str | None]:

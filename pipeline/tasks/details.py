@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIELDS = ("alignment", "plans", "timings", "warnings", "detail")
+FIELDS = ("alignment", "plans", "timings", "warnings", "detail", "files")
 KEYS = (
     *FIELDS,
     *(key for keys in VARIANT_KEYS.values() for key in keys if key.endswith(("_size", "_notes"))),

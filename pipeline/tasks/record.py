@@ -17,6 +17,7 @@ from pipeline.model import BEST_FIRST, VARIANTS, VariantName
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.answer import Answer, read_answer
+from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice, read_choice, read_files
 from pipeline.tasks.values import count, mapping, number, objects, share, text, texts
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class AdjustmentRecord:
     progress: float | None
     """0 to 1."""
     reason: str | None
+    file: FileChoice | None = None
+    """The file that is made, where the results stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class TaskRecord:
     timings: Mapping[str, float] = field(default_factory=dict)
     """Seconds by stage."""
     adjust: AdjustmentRecord | None = None
+    files: tuple[ExtraFile, ...] = ()
+    """What a person has had made of the results besides, the oldest first."""
 
     @property
     def active(self) -> bool:
@@ -193,7 +198,8 @@ def read(task: Task) -> TaskRecord:
     return TaskRecord(
         **{name: getattr(task, name) for name in _OF_THE_STORE},
         **{name: clean(get(name)) for clean, names in _OF_ONE_TYPE.items() for name in names},
-        revision=count(get("revision")) or 0,
+        # The store counts every adjustment; one that made a file has left the results alone.
+        revision=max(0, (count(get("revision")) or 0) - (count(get("files_made")) or 0)),
         options=options,
         variants={
             name: VariantRecord(
@@ -206,6 +212,7 @@ def read(task: Task) -> TaskRecord:
         warnings=tuple(_warnings(get("warnings"))),
         timings={stage: value for stage, value in timings.items() if value is not None},
         adjust=_adjustment(get("adjust")),
+        files=read_files(get("files")),
     )
 
 
@@ -252,9 +259,11 @@ def _adjustment(given: Any) -> AdjustmentRecord | None:
     values = mapping(given) or getattr(given, "__dict__", {})
     if not (status := text(values.get("status"))):
         return None
+    options = mapping(values.get("options") or mapping(values.get("extra")).get("options"))
     return AdjustmentRecord(
         number=count(values.get("number")) or 0,
         status=status,
         progress=share(values.get("progress")),
         reason=text(values.get("reason")),
+        file=read_choice(options.get(REQUEST)),
     )

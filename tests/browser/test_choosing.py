@@ -80,7 +80,7 @@ def test_several_places_are_asked_for_first(
         if song.evaluate("x => x.paused") or picture.evaluate("x => x.paused"):
             return 1e9
         song_at, dance_at = (float(x.evaluate("x => x.currentTime")) for x in (song, picture))
-        return song_at - dance_at - other
+        return float(song_at - dance_at - other)
 
     until(page, lambda: abs(off()) < 0.1, "the place to be heard", seconds=60)
     assert picture.evaluate("x => x.muted")

@@ -94,9 +94,9 @@ def page(folder: Path, browser: Any) -> Iterator[Any]:
 
 
 CASES = {
-    "cut": ([Segment(2.9, 6.5, OFFSET)], RenderOptions()),
+    "cut": ([Segment(3.3, 6.5, OFFSET)], RenderOptions()),
     "key": ([Segment(2.2, 6.5, OFFSET)], RenderOptions()),
-    "portable": ([Segment(2.9, 6.5, OFFSET)], RenderOptions(portable=True)),
+    "portable": ([Segment(3.3, 6.5, OFFSET)], RenderOptions(portable=True)),
     "nudged": ([Segment(2.9, 6.5, OFFSET)], RenderOptions(nudge_ms=150)),
     "room": ([Segment(2.9, 6.5, OFFSET)], RenderOptions(room_sound=0.4)),
 }

@@ -18,12 +18,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.model import Segment
+from pipeline.plan.make import KEY_FRAME_SECONDS
 from tests.media import measure
 from tests.media.clips import HEIGHT, RATE, WIDTH, Clip, make_dance, write_sound
 from tests.media.work import kept, late_by, make_result, read_pair
 
 OFFSET = 2.0
-START, END = 2.61, 6.3
+START, END = 3.11, 6.3
 """What both have (seconds of dance time), on no frame of any rate."""
 
 DOZEN = [
@@ -120,11 +121,11 @@ def check(clip: Clip, song: NDArray[np.float32], reference: Path, folder: Path) 
         assert abs(first) < 1e-3
     # Cut as wished: not before what both have (but for a key frame), not after, little less.
     dance_time = source.times[begin] - begins
-    assert START - 0.501 <= dance_time <= START + 1.1 / float(clip.fps) + 0.05
+    assert START - KEY_FRAME_SECONDS - 0.01 <= dance_time <= START + 1.1 / float(clip.fps) + 0.05
     end = dance_time + result.plan.duration
     assert END - 0.35 <= end <= END + 1e-3
     for heard in (measure.sound(result.path), measure.sound_by_pyav(result.path)):
-        late = late_by(heard, song.mean(axis=1), OFFSET + dance_time, seconds=3.0)
+        late = late_by(heard, song.mean(axis=1), OFFSET + dance_time, seconds=2.5)
         assert abs(late) <= 0.002, f"{late * 1000:.3f} ms"
 
 

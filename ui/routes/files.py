@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.model import BEST_FIRST
+from pipeline.tasks.extra_files import KIND
 from pipeline.tasks.record import TaskRecord
 from store import is_task_id
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
@@ -86,6 +87,10 @@ def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     if kind == THUMBNAIL:
         small_picture = thumbnail_path(service, task)
         return small_picture if small_picture is not None and small_picture.is_file() else None
+    if kind.startswith(KIND):
+        made = next((one.output for one in task.files if one.kind == kind), None)
+        path = service.store.safe_path(made)
+        return path if path is not None and path.is_file() else None
     uploads = {"original": task.dance_file, "reference": task.reference_file}
     base = base_of(kind)
     path = service.store.safe_path(uploads[base] if base in uploads else task.variant(base).output)
@@ -148,7 +153,10 @@ async def serve_file(request: Request) -> Response:
         task = service.task(task_id)
         if (
             task is None
-            or base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
+            or (
+                base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
+                and not kind.startswith(KIND)
+            )
             or not allowed(service, task, request)
         ):
             return None

@@ -41,7 +41,9 @@ def _make(service: Service, task: TaskRecord, target: Path) -> None:
         if thumbnail.write_noted(dance, target, service.settings):
             return
     arguments = {"path": str(dance), "out": str(target), "at": AT_SECONDS}
-    cached_calls.fetch("thumbnail", arguments, dance, timeout=TIMEOUT_SECONDS, quick=True)
+    cached_calls.fetch(
+        "thumbnail", arguments, dance, timeout=TIMEOUT_SECONDS, group=task.visitor, quick=True
+    )
 
 
 def _within_the_page(service: Service, viewer: Viewer, task: TaskRecord) -> str:

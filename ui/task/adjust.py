@@ -34,6 +34,8 @@ WORDS = (
 def show_state(service: Service, task: TaskRecord) -> None:
     """How an adjustment goes on that was asked for, or why it did not work."""
     state = task.adjust
+    if state is not None and state.file is not None:
+        return  # said where that is asked for (``file_choices``)
     if task.adjusting:
         live(1.0, _saving, service, task.id)
     elif state is not None and state.status == "failed":

@@ -17,7 +17,17 @@ from ui.parts.viewer import Viewer
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
 from ui.table import actions, notices, table
-from ui.task import adjust, candidates, certainty, compare, correct, left_out, place, save
+from ui.task import (
+    adjust,
+    candidates,
+    certainty,
+    compare,
+    correct,
+    file_choices,
+    left_out,
+    place,
+    save,
+)
 from ui.words import sentences
 from ui.words.format import milliseconds
 from ui.words.names import plain, shown_name
@@ -111,7 +121,7 @@ def _result(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     part(compare.show_compare, service, viewer, task)
     if task.best is not None:
         part(save.show_save, service, viewer, task, task.best)
-        # The choices of the file (every player, at most so many MB) belong here.
+        part(file_choices.show_file_choices, service, viewer, task, task.best)
     if not task.answer.ambiguous:
         adjust.show_state(service, task)
     if task.best is not None:

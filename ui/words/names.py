@@ -40,6 +40,10 @@ def download_name(task: TaskRecord, kind: str, suffix: str) -> str:
     given = task.reference_name if kind == "reference" else task.dance_name
     stem = shown_name(given, longest=_MAX_STEM_LETTERS).rsplit(".", 1)[0]
     stem = _FORBIDDEN.sub("_", stem).strip(". ") or task.id[:8]
+    made = next((one.choice for one in task.files if one.kind == kind), None)
+    if made is not None:
+        limit = f"_{made.at_most_mb:g}MB" if made.at_most_mb else ""
+        return f"{stem}{'_every_player' if made.portable else ''}{limit}{suffix}"
     if kind in VARIANTS:
         return f"{stem}_{kind}{suffix}"
     return f"{stem}{suffix}"

@@ -65,7 +65,9 @@ def stage_text(task: TaskRecord, queue: Queue) -> str:
     if task.status == "failed":
         return t("stage.place") if task.needs_placing else reason_text(task)
     if task.status == "success":
-        return t("stage.adjust") if task.adjusting else t("result.all")
+        if task.adjusting:
+            return t("stage.file" if task.adjust and task.adjust.file else "stage.adjust")
+        return t("result.all")
     return ""
 
 

@@ -130,6 +130,32 @@ def test_run_makes_one_variant(sample_pair: tuple[Path, Path], tmp_path: Path) -
     assert [p.name for p in tmp_path.iterdir()] == ["sample_dance_v2.mp4"]
 
 
+def test_run_makes_a_small_file_for_every_player(
+    sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one = ("--variant", "modular", "--every-player")
+    done = retrack("run", *sample_pair, "--out", tmp_path, *one, "--at-most-mb", "0.8")
+    assert done.returncode == 0, done.stderr
+    made = Path(answer(done)["modular_output"])
+    assert made.stat().st_size <= 800_000
+    assert b"elst" not in made.read_bytes()
+    assert answer(done)["variants"]["modular"]["plan"]["picture"]["action"] == "encode"
+
+    refused = retrack("run", *sample_pair, "--out", tmp_path, *one, "--at-most-mb", "0.1")
+    assert refused.returncode == 1
+    assert "0.1 MB are too few for 22 s of film" in refused.stderr
+    assert "at least 1 MB" in refused.stderr and "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--at-most-mb", "--room-sound", "--nudge"])
+def test_a_value_out_of_its_range_is_refused_in_one_line(
+    option: str, sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = retrack("run", *sample_pair, "--out", tmp_path, option, "99999")
+    assert done.returncode == 2
+    assert "it must be between" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_unrelated_sound_ends_with_3(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
     noise = np.random.default_rng(7).standard_normal(16_000 * 30) * 0.1
     unrelated = write_wav(tmp_path / "noise.wav", noise, 16_000)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline import reasons
 from pipeline.media.frame_times import FrameTimes, Stamps, build
-from pipeline.media.info import AudioInfo, Bounds, Loudness, MediaInfo, VideoInfo
+from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Loudness, MediaInfo, VideoInfo
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan, revise
 from pipeline.plan.measurements import Measurements
@@ -104,47 +104,68 @@ def ends(made: RenderPlan) -> float:
 
 
 def test_v2_keeps_all_that_the_reference_covers_and_modular_what_both_have() -> None:
-    segment = Segment(5.0, 12.0, -1.0)
+    segment = Segment(5.5, 12.0, -1.5)
     v2 = plan(segment, variant="v2")
-    assert begins(v2) == pytest.approx(1.0)
+    assert begins(v2) == pytest.approx(1.5)
     assert ends(v2) == pytest.approx(20.0)
     modular = plan(segment)
-    assert begins(modular) == pytest.approx(5.0)
+    assert begins(modular) == pytest.approx(5.5)
     assert ends(modular) == pytest.approx(12.0)
 
 
 def test_modular_leaves_the_references_silence_out() -> None:
-    have = measurements(bounds=Bounds(60.0, 2.7, 9.0))
+    have = measurements(bounds=Bounds(60.0, 3.2, 9.0))
     made = plan(Segment(0.0, 20.0, 0.0), have=have)
-    assert begins(made) == pytest.approx(2.7)
+    assert begins(made) == pytest.approx(3.2)
     assert ends(made) == pytest.approx(9.0)
 
 
 def test_the_start_is_a_frames_own_stamp_and_the_sound_is_placed_by_it() -> None:
-    made = plan(Segment(3.017, 12.0, 7.0))
-    assert begins(made) == pytest.approx(91 / 30)  # the first frame not before 3.017
+    made = plan(Segment(3.117, 12.0, 7.0))
+    assert begins(made) == pytest.approx(94 / 30)  # the first frame not before 3.117
     assert made.picture.key == GOP * FRAME
-    assert made.sound.pieces[0].source_start == pytest.approx(91 / 30 + 7.0)
+    assert made.sound.pieces[0].source_start == pytest.approx(94 / 30 + 7.0)
 
 
-def test_a_key_frame_shortly_before_is_started_from() -> None:
-    made = plan(Segment(4.4, 12.0, 7.0))
+@pytest.mark.parametrize("start", [4.4, 5.0])
+def test_a_key_frame_shortly_before_is_started_from(start: float) -> None:
+    made = plan(Segment(start, 12.0, 7.0))
     assert made.picture.start == made.picture.key == 2 * GOP * FRAME
     (piece,) = made.sound.pieces
     assert piece.source_start == pytest.approx(11.0)  # the reference reaches back there
 
 
-def test_where_the_reference_has_not_begun_the_original_sound_leads_in() -> None:
-    made = plan(Segment(4.4, 12.0, -4.4))
+@pytest.mark.parametrize("lead", [0.4, 1.0])
+@pytest.mark.parametrize("variant", ["modular", "v2"])
+def test_where_the_reference_has_not_begun_the_original_sound_leads_in(
+    variant: VariantName, lead: float
+) -> None:
+    made = plan(Segment(4.0 + lead, 12.0, -4.0 - lead), variant=variant)
     assert begins(made) == pytest.approx(4.0)
+    assert made.picture.start == made.picture.key
     first, second = made.sound.pieces
     assert (first.source, second.source) == ("dance", "reference")
-    assert second.start == pytest.approx(0.4)
+    assert second.start == pytest.approx(lead)
     assert second.source_start == 0.0
     # The reference's first sample is heard as it is, when the original sound has faded out.
     assert first.end == pytest.approx(second.start)
     assert first.fade_out == pytest.approx(0.05)
     assert second.fade_in == 0.0
+
+
+@pytest.mark.parametrize("variant", ["modular", "v2"])
+def test_no_silence_leads_in_where_the_dance_is_mute(variant: VariantName) -> None:
+    mute = measurements(dance_stream=NO_TRACK)
+    made = plan(Segment(4.4, 12.0, -4.4), variant=variant, have=mute)
+    assert begins(made) == pytest.approx(4.4)
+    assert made.picture.key == 2 * GOP * FRAME
+    assert made.sound.pieces[0].start < 0.01
+    # Music that reaches back that far is no silence.
+    assert begins(plan(Segment(4.4, 12.0, 7.0), have=mute)) == pytest.approx(4.0)
+    # It does not where the take is known to begin.
+    taken = Segment(4.4, 12.0, 7.0, begins=True)
+    assert begins(plan(taken, have=mute)) == pytest.approx(4.4)
+    assert begins(plan(taken)) == pytest.approx(4.0)
 
 
 def test_music_is_whole_from_its_first_stroke() -> None:
@@ -256,7 +277,8 @@ def test_pictures_that_mp4_does_not_carry_are_encoded_and_it_is_said() -> None:
 def test_portable_copies_only_h264_from_a_key_frame() -> None:
     options = RenderOptions(portable=True)
     assert plan(Segment(0, 20, 0), options=options).picture.action == "copy"
-    assert plan(Segment(3, 20, 0), options=options).picture.action == "encode"
+    assert plan(Segment(3, 20, 0), options=options).picture.action == "copy"
+    assert plan(Segment(3.5, 20, 0), options=options).picture.action == "encode"
     assert plan(Segment(0, 20, 0), options=options, info=dance("hevc")).picture.action == "encode"
     ten = dance(bit_depth=10)
     assert plan(Segment(0, 20, 0), options=options, info=ten).picture.action == "encode"

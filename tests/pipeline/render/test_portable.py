@@ -23,7 +23,7 @@ from tests.pipeline.pairs import OFFSET, WHOLE
 def test_a_portable_file_has_no_edit_list_and_exact_sound(
     pair: Pair, song: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    segment = Segment(2.9, 7.0, OFFSET)  # away from a key frame: the picture is re-encoded
+    segment = Segment(3.5, 7.0, OFFSET)  # away from a key frame: the picture is re-encoded
     options = RenderOptions(portable=True)
     result = make_result(pair, [segment], tmp_path / "p.mp4", variant="modular", options=options)
     assert b"elst" not in result.path.read_bytes()
@@ -98,7 +98,7 @@ def test_a_turned_picture_is_upright_in_its_pixels(
     """Re-encoded because it does not start on a key frame; no player has to turn it."""
     dance = make_dance(Clip("mov", rotation=turn, b_frames=2, seconds=5), own, tmp_path)
     ready = read_pair(dance, pair.reference, tmp_path / "s")
-    result = make_result(ready, [Segment(2.9, 4.5, OFFSET)], tmp_path / "out.mp4",
+    result = make_result(ready, [Segment(3.2, 4.8, OFFSET)], tmp_path / "out.mp4",
                          variant="modular", options=RenderOptions(portable=True))  # fmt: skip
     assert result.plan.picture.action == "encode"
     kept(result, measure.pictures(dance))

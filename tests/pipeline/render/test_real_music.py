@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.cases import degrade
+from pipeline.plan.make import KEY_FRAME_SECONDS
 from tests import music
 from tests.media import clips, measure
 
@@ -75,8 +76,8 @@ def test_the_result_is_in_sync(
         assert list(shown.numbers) == list(range(first, first + len(shown.numbers)))
         # The picture's number is the truth of what is danced; the song must follow it.
         begin = first * FRAME + offset
-        # A key frame up to 0.5 s before is started from, so that no edit list is needed.
-        assert begin >= -0.5 - FRAME, "pictures without music under them were kept"
+        # A key frame shortly before is started from, so that no edit list is needed.
+        assert begin >= -KEY_FRAME_SECONDS - FRAME, "pictures without music under them were kept"
         start = max(0, round(begin * clips.RATE))
         wanted = track[start:].mean(axis=1)
         late = measure.lag(measure.sound(out)[max(0, -round(begin * clips.RATE)) :], wanted)

@@ -30,7 +30,7 @@ def planned(start: float, end: float, **options: Any) -> dict[str, Any]:
 
 
 def test_what_is_left_out_is_told_with_the_reason() -> None:
-    apart = planned(3.0, 14.0) | {"v2": planned(3.0, 20.0)["v2"]}
+    apart = planned(3.2, 14.0) | {"v2": planned(3.2, 20.0)["v2"]}
     task = task_of(DONE, "success", plans=apart)
     told = sentence(task, "modular")
     assert "the first 3 s, before the song begins" in told
@@ -39,13 +39,13 @@ def test_what_is_left_out_is_told_with_the_reason() -> None:
 
 
 def test_a_result_that_misses_nothing_says_nothing() -> None:
-    for plans in (planned(0.3, 19.7), planned(3.0, 14.0, keep_all=True), {"v2": {"picture": 3}}):
+    for plans in (planned(0.3, 19.7), planned(3.2, 14.0, keep_all=True), {"v2": {"picture": 3}}):
         task = task_of(DONE, "success", plans=plans)
         assert [sentence(task, kind) for kind in BOTH] == ["", ""]
 
 
 def test_what_a_cut_off_file_never_held_is_not_left_out() -> None:
-    plans = planned(3.0, 14.0)
+    plans = planned(3.2, 14.0)
     warnings = [{"code": "dance_cut_off", "at": 14.1}, 7]
     told = sentence(task_of(DONE, "success", plans=plans, warnings=warnings), "modular")
     assert told and "last" not in told
@@ -67,7 +67,7 @@ def test_the_page_tells_it_and_leads_to_keep_all(
     for kind in BOTH:
         (folder / f"{DONE}_{kind}.mp4").write_bytes(b"\0" * 100)
         paths[f"{kind}_output"] = f"outputs/results/{DONE}/{DONE}_{kind}.mp4"
-    monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], **paths, "plans": planned(3.0, 14.0)})
+    monkeypatch.setitem(RECORDS, DONE, {**RECORDS[DONE], **paths, "plans": planned(3.2, 14.0)})
     page = opened(outputs, DONE, locale)
     assert told in words(page)
     assert page.button(key="cut.keep_all").label == button
