@@ -54,7 +54,7 @@ def label_of(file: ExtraFile) -> str:
     limit = file.choice.at_most_mb
     parts = [t("file.every_player")] if file.choice.portable else []
     parts += [t("file.at_most", mb=f"{limit:g}")] if limit else []
-    return t("detail.download", name=" · ".join(parts), size=size(file.size))
+    return t("file.download", name=" · ".join(parts), size=size(file.size))
 
 
 @without_routes(download)

@@ -256,6 +256,7 @@ TEXT: dict[str, str] = {
     "adjust.leaves_speed": "Preview: the song is stretched by your browser; the saved result sounds cleaner.",
     "adjust.leaves_jump": "Preview: where the song jumps there may be a short gap that the saved result does not have.",
     "adjust.no_preview": "There is no live preview here: Save makes the new result, then listen to it above.",
+    "file.download": "{name} · {size}",
     "file.title": "Another file",
     "file.every_player": "For every player and editor",
     "file.every_player_help": "H.264 that begins with its first picture. Some editors and players show up to a second too much at the start of other files, or cannot read them.",

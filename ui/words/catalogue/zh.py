@@ -256,6 +256,7 @@ TEXT: dict[str, str] = {
     "adjust.leaves_speed": "预览说明：变速由浏览器完成，保存的结果声音更干净。",
     "adjust.leaves_jump": "预览说明：歌曲跳转处可能有短暂停顿，保存的结果没有。",
     "adjust.no_preview": "这里没有实时预览：点击保存生成新结果，然后在上方试听。",
+    "file.download": "{name} · {size}",
     "file.title": "生成其他文件",
     "file.every_player": "适合所有播放器和剪辑软件",
     "file.every_player_help": "H.264 编码，从第一帧画面开始。其他文件在某些剪辑软件和播放器里，开头可能多出最多一秒画面，或者无法读取。",
