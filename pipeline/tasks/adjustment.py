@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,25 +27,12 @@ from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
 from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
 from pipeline.tasks.record import VariantRecord, value_of
 from pipeline.tasks.values import mapping, objects
-from store import ADJUST, Fenced, NoSuchTask, NotSaved
+from store import Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
-    from store import Adjustment, Store, Task
+    from store import Adjustment, Claim, Store, Task
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Claim:
-    """Names the claimed adjustment."""
-
-    owner: str
-    attempts: int
-
-    @property
-    def fence(self) -> dict[str, Any]:
-        """For the store: this run of an adjustment, and no other."""
-        return {"owner": self.owner, "attempt": self.attempts, "kind": ADJUST}
 
 
 def requested_options(request: Adjustment) -> dict[str, Any]:
@@ -90,7 +77,7 @@ def run_adjustment(
     if request is None or request.owner is None:
         raise ValueError(f"task {task.id} has no claimed adjustment")
     number, options = request.number, requested_options(request)
-    claim = _Claim(request.owner, request.attempts)
+    claim = request.claim
     work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
 
     def stop() -> str | None:
@@ -104,7 +91,7 @@ def run_adjustment(
     def report(event: Event) -> None:
         if isinstance(event, ProgressEvent) and stop() is None:
             with suppress(Fenced, NoSuchTask):  # replaced just now: the next look says so
-                store.update(task.id, asdict(event), durable=False, **claim.fence)
+                store.update(task.id, asdict(event), claim, durable=False)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
@@ -124,7 +111,7 @@ def run_adjustment(
             result = broken(error)
     try:
         if result.reason == SHUTDOWN:
-            store.release(task.id, **claim.fence)
+            store.release(task.id, claim)
         elif result.reason != LOST:
             _finish(store, task, options, claim, result, settings)
     except (Fenced, NoSuchTask) as error:
@@ -134,7 +121,7 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         log.warning("[%s] the new result did not get its place: %r", task.id, error)
         with suppress(Fenced, NoSuchTask, NotSaved):
-            store.fail(task.id, _failed(reason_of(error), public_text(error)), **claim.fence)
+            store.fail(task.id, _failed(reason_of(error), public_text(error)), claim)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -149,7 +136,7 @@ def _finish(
     store: Store,
     task: Task,
     options: Mapping[str, Any],
-    claim: _Claim,
+    claim: Claim,
     result: JobResult,
     settings: Settings,
 ) -> None:
@@ -161,7 +148,7 @@ def _finish(
     if outcome is None or not done or not enough:
         reason, detail = _why_failed(result)
         log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
-        store.fail(task.id, _failed(reason, detail), **claim.fence)
+        store.fail(task.id, _failed(reason, detail), claim)
         return
     results = settings.outputs / "results" / task.id
     # What was made at the other place is no result of this one.
@@ -178,7 +165,7 @@ def _finish(
         warnings=[*kept, *(w for w in outcome.warnings if w not in kept)],
         **_alignment_changes(task, outcome, results, going_back=going_back),
     )
-    store.finish(task.id, changes, **claim.fence)
+    store.finish(task.id, changes, claim)
     details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
