@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from store import process
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import ADJUST, Adjustment, Form, Snapshot, Task, is_task_id
+from store.model import ADJUST, Adjustment, Claim, Form, Snapshot, Task, is_task_id
 from store.retention import details
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
@@ -31,7 +31,6 @@ from store.tasks.default import (
     cleanup_old_tasks,
     default_store,
     load_task_status,
-    safe_path,
     save_task_status,
 )
 from store.tasks.store import Store
@@ -40,6 +39,7 @@ __all__ = [
     "ADJUST",
     "Adjustment",
     "BadPatch",
+    "Claim",
     "Fenced",
     "Form",
     "NoSuchTask",
@@ -59,6 +59,5 @@ __all__ = [
     "load_task_status",
     "make_task_folder",
     "process",
-    "safe_path",
     "save_task_status",
 ]

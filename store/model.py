@@ -35,6 +35,16 @@ def is_task_id(value: object) -> bool:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """Names one attempt at one run. Whoever passes it to the store changes that very attempt, or
+    nothing."""
+
+    owner: str | None
+    attempt: int
+    kind: str = TASK
+
+
+@dataclass(frozen=True)
 class Form:
     """What an application's records have besides what the store knows."""
 
@@ -48,8 +58,28 @@ class Form:
     """The text for people about a record. A text that somebody gave stays while the status does."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What the record says of any run. Values of the wrong type in the file are None here,
+    unchanged there."""
+
+    started_at: datetime | None = None
+    """Start of the first attempt since the run was asked for."""
+    completed_at: datetime | None = None
+    attempts: int = 0
+    owner: str | None = None
+    """The process that is at work on it, and a number."""
+    progress: float | None = None
+    """0 to 1."""
+    reason: str | None = None
+    not_before: datetime | None = None
+    cancel_requested: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Every key that is no field here."""
+
+
 @dataclass(frozen=True)
-class Adjustment:
+class Adjustment(Run):
     """The run of a finished task that makes it once more."""
 
     number: int
@@ -57,45 +87,31 @@ class Adjustment:
     status: str
     """pending, processing or failed; after a success the run is gone."""
     requested_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    attempts: int = 0
-    owner: str | None = None
-    progress: float | None = None
-    """0 to 1."""
-    reason: str | None = None
-    not_before: datetime | None = None
-    cancel_requested: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Every key that is not one of the above."""
+
+    @property
+    def claim(self) -> Claim:
+        """Names the attempt under way."""
+        return Claim(self.owner, self.attempts, ADJUST)
 
 
 @dataclass(frozen=True)
-class Task:
-    """A task, frozen. Values of the wrong type in the file are None here, unchanged there."""
+class Task(Run):
+    """A task, frozen."""
 
     id: str
     status: str
     message: str = ""
     created_at: datetime | None = None
-    started_at: datetime | None = None
-    """Start of the first attempt since the task was created or retried."""
-    completed_at: datetime | None = None
-    attempts: int = 0
-    owner: str | None = None
-    """Names the claim (a process and a number); pass it back to be fenced."""
     group: str | None = None
     """Whose task it is; groups take turns."""
-    progress: float | None = None
-    """0 to 1."""
-    reason: str | None = None
     revision: int = 0
     """How often it was made once more."""
-    not_before: datetime | None = None
-    cancel_requested: bool = False
     adjust: Adjustment | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Every key of the record that is not one of the above."""
+
+    @property
+    def claim(self) -> Claim:
+        """Names the attempt under way at the task itself."""
+        return Claim(self.owner, self.attempts)
 
     @property
     def finished(self) -> bool:

@@ -29,7 +29,7 @@ print("held", flush=True)
 while True:
     for n in range(100):
         changes = {"progress": n / 100, "stage": "decode", "seconds_left": 100 - n}
-        store.update(task.id, changes, owner=task.owner, attempt=task.attempts, durable=False)
+        store.update(task.id, changes, task.claim, durable=False)
         time.sleep(0.5)
 """
 """A second server, as it were, that works on a task and reports on it twice a second."""

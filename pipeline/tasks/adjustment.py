@@ -12,7 +12,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,25 +37,12 @@ from pipeline.tasks.extra_files import (
 )
 from pipeline.tasks.record import VariantRecord, value_of
 from pipeline.tasks.values import count, mapping, objects
-from store import ADJUST, Fenced, NoSuchTask, NotSaved
+from store import Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
-    from store import Adjustment, Store, Task
+    from store import Adjustment, Claim, Store, Task
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Claim:
-    """Names the claimed adjustment."""
-
-    owner: str
-    attempts: int
-
-    @property
-    def fence(self) -> dict[str, Any]:
-        """For the store: this run of an adjustment, and no other."""
-        return {"owner": self.owner, "attempt": self.attempts, "kind": ADJUST}
 
 
 def requested_options(request: Adjustment) -> dict[str, Any]:
@@ -103,7 +90,7 @@ def run_adjustment(
     if request is None or request.owner is None:
         raise ValueError(f"task {task.id} has no claimed adjustment")
     number, options = request.number, requested_options(request)
-    claim = _Claim(request.owner, request.attempts)
+    claim = request.claim
     work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
 
     def stop() -> str | None:
@@ -117,7 +104,7 @@ def run_adjustment(
     def report(event: Event) -> None:
         if isinstance(event, ProgressEvent) and stop() is None:
             with suppress(Fenced, NoSuchTask):  # replaced just now: the next look says so
-                store.update(task.id, asdict(event), durable=False, **claim.fence)
+                store.update(task.id, asdict(event), claim, durable=False)
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
@@ -137,7 +124,7 @@ def run_adjustment(
             result = broken(error)
     try:
         if result.reason == SHUTDOWN:
-            store.release(task.id, **claim.fence)
+            store.release(task.id, claim)
         elif result.reason != LOST:
             _finish(store, task, options, claim, result, settings)
     except (Fenced, NoSuchTask) as error:
@@ -147,7 +134,7 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         log.warning("[%s] the new result did not get its place: %r", task.id, error)
         with suppress(Fenced, NoSuchTask, NotSaved):
-            store.fail(task.id, _failed(reason_of(error), public_text(error)), **claim.fence)
+            store.fail(task.id, _failed(reason_of(error), public_text(error)), claim)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -162,7 +149,7 @@ def _finish(
     store: Store,
     task: Task,
     options: Mapping[str, Any],
-    claim: _Claim,
+    claim: Claim,
     result: JobResult,
     settings: Settings,
 ) -> None:
@@ -194,7 +181,7 @@ def _finish(
         files=None,  # they were made of the results before
         **_alignment_changes(task, outcome, results, going_back=going_back),
     )
-    store.finish(task.id, changes, **claim.fence)
+    store.finish(task.id, changes, claim)
     details.saved()
     for name in gone:
         (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
@@ -202,10 +189,10 @@ def _finish(
     log.info("[%s] its adjustment is in place", task.id)
 
 
-def _fail(store: Store, task: Task, claim: _Claim, result: JobResult) -> None:
+def _fail(store: Store, task: Task, claim: Claim, result: JobResult) -> None:
     reason, detail = _why_failed(result)
     log.warning("[%s] its adjustment failed (%s): %s", task.id, reason, detail)
-    store.fail(task.id, _failed(reason, detail), **claim.fence)
+    store.fail(task.id, _failed(reason, detail), claim)
 
 
 def file_job(store: Store, task: Task, work: Path, choice: FileChoice) -> Job:
@@ -222,7 +209,7 @@ def _finish_file(
     store: Store,
     task: Task,
     choice: FileChoice,
-    claim: _Claim,
+    claim: Claim,
     result: JobResult,
     settings: Settings,
 ) -> None:
@@ -240,7 +227,7 @@ def _finish_file(
     files = with_file(before, new)
     details = Details(settings.outputs, task)
     changes = details.put(files=[one.to_json() for one in files]) | {"files_made": number}
-    store.finish(task.id, changes, **claim.fence)
+    store.finish(task.id, changes, claim)
     details.saved()
     _remove(results, [one for one in before if one not in files])
     log.info("[%s] its file is there", task.id)

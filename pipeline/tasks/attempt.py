@@ -1,7 +1,7 @@
 """One attempt at one task: from its record to a job, and from the job's events to patches.
 
 What runs the job is behind ``Execute``: threads with child processes here; a queue's
-workers elsewhere. The store's fencing (owner and attempt) drops late results.
+workers elsewhere. The store's fencing (a claim) drops late results.
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ class _Attempt:
             self.store.update(
                 self.task.id,
                 self.unsaved if durable else changes,
-                owner=self.task.owner,
-                attempt=self.task.attempts,
+                self.task.claim,
                 durable=durable,
             )
         except (Fenced, NoSuchTask) as error:
@@ -294,7 +293,7 @@ def run_task(
     # task is given back, since whoever claims it next begins the attempt of the same number.
     shutil.rmtree(work, ignore_errors=True)
     if result.reason == SHUTDOWN:
-        store.release(task.id, attempt=task.attempts, owner=task.owner)
+        store.release(task.id, task.claim)
         log.info("[%s] given back at shutdown", task.id)
     else:
         _finish(attempt, result)

@@ -16,7 +16,7 @@ from store.file.codec import encode, encode_line
 from store.file.view import look
 from store.model import is_task
 from store.records.transitions import BASE_KEYS
-from store.retention import backup, history
+from store.retention import copies, history
 from store.settings import StoreSettings
 from store.tasks.store import Store
 
@@ -25,12 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0; 1 when ``check`` finds something; 2 with one clear line."""
     options = _parser().parse_args(arguments)
     try:
-        store = Store(StoreSettings())
-        code: int = options.run(store, options)
+        return int(options.run(Store(StoreSettings()), options) or 0)
     except (StoreError, OSError, ValueError) as error:
         _say(str(error))
         return 2
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,81 +64,62 @@ def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _show(store: Store, options: argparse.Namespace) -> int:
-    records = _records(store)
-    if options.id is None:
-        sys.stdout.buffer.write(encode(records))
-        return 0
-    if options.id not in records:
-        raise ValueError(f"there is no task {options.id} in {store.path}")
-    sys.stdout.buffer.write(encode(records[options.id]))
-    return 0
-
-
 def _records(store: Store) -> dict[str, Any]:
-    reading = look(store.path)
-    if reading.damage:
-        _say(f"{store.path} is damaged ({'; '.join(reading.damage)}); this is what is whole in it")
-    return dict(reading.decoded.records) if reading.decoded else {}
+    state = look(store.path)
+    if state.damage:
+        _say(f"{store.path} is damaged ({'; '.join(state.damage)}); this is what is whole in it")
+    return dict(state.records)
 
 
-def _check(store: Store, options: argparse.Namespace) -> int:
+def _show(store: Store, options: argparse.Namespace) -> None:
+    records = _records(store)
+    if options.id is not None and options.id not in records:
+        raise ValueError(f"there is no task {options.id} in {store.path}")
+    sys.stdout.buffer.write(encode(records if options.id is None else records[options.id]))
+
+
+def _check(store: Store, options: argparse.Namespace) -> bool:
     found = check(store.path)
     for line in found or [f"{store.path} is sound."]:
         sys.stdout.write(f"{line}\n")
-    return 1 if found else 0
+    return bool(found)
 
 
-def _backup(store: Store, options: argparse.Namespace) -> int:
-    folder = store.path.parent / backup.FOLDER
-    target: Path = options.target or folder / f"task_status-by-hand-{utc_now():%Y%m%dT%H%M%S}.json"
+def _backup(store: Store, options: argparse.Namespace) -> None:
+    name = f"task_status-by-hand-{utc_now():%Y%m%dT%H%M%S}.json"
+    target: Path = options.target or store.path.with_name(copies.FOLDER) / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    backup.make(store.path, target)
+    copies.make(store.path, target)
     sys.stdout.write(f"{target}\n")
-    return 0
 
 
-def _restore(store: Store, options: argparse.Namespace) -> int:
-    source: Path | None = options.source or next(iter(backup.copies(store.path)), None)
+def _restore(store: Store, options: argparse.Namespace) -> None:
+    source: Path | None = options.source or copies.newest(store.path)
     if source is None:
         raise ValueError(f"there is no copy beside {store.path}")
-    if not source.exists() and (store.path.parent / source.name).exists():
-        source = store.path.parent / source.name
-    count = store.restore_from(source, replace=options.replace)
-    _say(f"{count} tasks came back from {source}")
-    return 0
+    if not source.exists():
+        source = store.path.with_name(source.name)
+    _say(f"{store.restore_from(source, replace=options.replace)} tasks came back from {source}")
 
 
-def _compact(store: Store, options: argparse.Namespace) -> int:
-    before = _size(store)
+def _compact(store: Store, options: argparse.Namespace) -> None:
     store.load_task_status()
-    count = store.cleanup_old_tasks()
-    _say(f"{count} old tasks removed; {before} bytes before, {_size(store)} after")
-    return 0
+    _say(f"{store.cleanup_old_tasks()} old tasks removed")
 
 
-def _size(store: Store) -> int:
-    paths = [store.path, *history.files(store.path.parent)]
-    return sum(path.stat().st_size for path in paths if path.exists())
-
-
-def _export(store: Store, options: argparse.Namespace) -> int:
+def _export(store: Store, options: argparse.Namespace) -> None:
     records = _records(store)
     past = {
         entry["id"]: entry["record"] | {k: entry.get(k) for k in ("left_at", "left_because")}
         for entry in history.entries(store.path.parent)
-        if isinstance(entry.get("record"), dict) and entry["id"] not in records
+        if is_task(entry.get("record")) and entry["id"] not in records
     }
     rows = [{"id": key} | r for key, r in (past | records).items() if is_task(r)]
-    if options.format == "csv":
-        plain = {
-            k for row in rows for k, value in row.items() if not isinstance(value, dict | list)
-        }
-        columns = [*dict.fromkeys(("id", *BASE_KEYS, *sorted(plain)))]
-        writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-        return 0
-    for row in rows:
-        sys.stdout.buffer.write(encode_line(row))
-    return 0
+    if options.format == "jsonl":
+        sys.stdout.buffer.writelines(map(encode_line, rows))
+        return
+    plain = {k for row in rows for k, value in row.items() if not isinstance(value, dict | list)}
+    columns = [*dict.fromkeys(("id", *BASE_KEYS, *sorted(plain)))]
+    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)

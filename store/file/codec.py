@@ -10,27 +10,39 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from store.file.disk import MAX_FILE_BYTES
-from store.file.salvage import salvage
+from store.model import is_task, is_task_id
 
 _PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or a number that goes back as its text would not
 _INDENT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | _PLAIN
 _SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
 _MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
 _DECIMAL_DIGITS = 15  # a double always keeps so many
+_START = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*(?=\{)')
+_COST_OF_DEEP_NESTING = 50_000  # in characters
+
+
+_KINDS = {list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
 
 
 class _Number:
     """A number of the file that Python would write otherwise; it goes back as its text."""
 
     text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)  # type: ignore[call-arg]
+        number.text = text
+        return number
 
     def __repr__(self) -> str:
         return self.text
@@ -44,12 +56,6 @@ class _Real(_Number, float):
     """With more digits, or a greater exponent, than a float has."""
 
 
-def _as_written(text: str, kind: type[_Integer | _Real]) -> _Integer | _Real:
-    number = kind(text)
-    number.text = text
-    return number
-
-
 @dataclass(frozen=True)
 class Decoded:
     """What the bytes of the file hold."""
@@ -60,14 +66,6 @@ class Decoded:
     """What was wrong, in words; not empty means that the bytes must be kept aside."""
     salvaged: bool = False
     """Whether the bytes were no JSON object, and the records are those found whole in them."""
-
-
-@dataclass
-class _Notes:
-    damage: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
-
-    def add(self, text: str) -> None:
-        self.damage[text] = None
 
 
 def _to_text(value: Any) -> Any:
@@ -120,7 +118,7 @@ def detach(value: Any) -> Any:
         raise ValueError(f"{len(raw) >> 20} MB are more than can be read again")
     if b"null" in raw and not _is_finite(value):
         raise ValueError("NaN and infinity are no JSON")
-    return _careful_decoder(_Notes()).decode(raw.decode()) if numbers else orjson.loads(raw)
+    return _careful_decoder([]).decode(raw.decode()) if numbers else orjson.loads(raw)
 
 
 def _is_finite(value: Any) -> bool:
@@ -143,29 +141,54 @@ def decode(raw: bytes) -> Decoded:
 
 
 def _decode_with_care(raw: bytes) -> Decoded:
-    notes = _Notes()
+    notes: list[str] = []
     text = _read_text(raw, notes)
     decoder = _careful_decoder(notes)
     salvaged = False
     try:
         document: Any = decoder.decode(text)
+        if not isinstance(document, dict):
+            kind = _KINDS.get(type(document), "a number")
+            notes.append(f"it holds {kind} where an object of tasks should be")
     except RecursionError:
-        notes.add("it is nested too deeply")
+        notes.append("it is nested too deeply")
         document = None
     except ValueError as error:
-        notes.add(_syntax(text, error))
+        notes.append(_syntax(text, error))
         document = None
-    if document is not None and not isinstance(document, dict):
-        notes.add(f"it holds {_kind(document)} where an object of tasks should be")
     if not isinstance(document, dict):
-        if text.strip("\0 \r\n\t") == "null":
-            notes.add("it holds null where an object of tasks should be")
-        document, salvaged = salvage(text, decoder), True
-    return Decoded(_encodable(document, notes), tuple(notes.damage), salvaged)
+        document, salvaged = _salvage(text, decoder), True
+    return Decoded(_encodable(document, notes), tuple(dict.fromkeys(notes)), salvaged)
 
 
-def _kind(value: object) -> str:
-    return {list: "a list", str: "a text", bool: "a truth value"}.get(type(value), "a number")
+def _salvage(text: str, decoder: json.JSONDecoder) -> dict[str, Any]:
+    """Every record that stands whole in ``text``, by id, a later one before an earlier one.
+
+    A record is an object under a uuid4, or under any other key when it has a status and a
+    ``created_at`` (so that a nested object of a torn record is not taken for one). The time
+    spent on failed tries is bounded by a few times the length of the text.
+    """
+    found: dict[str, Any] = {}
+    budget = 3 * len(text) + 10 * _COST_OF_DEEP_NESTING
+    position = 0
+    while budget > 0 and (match := _START.search(text, position)):
+        position = match.end()
+        try:
+            key = json.loads(f'"{match[1]}"')
+            value, end = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            budget -= max(1, error.pos - position)
+            continue
+        except (RecursionError, ValueError):
+            budget -= _COST_OF_DEEP_NESTING
+            continue
+        if is_task_id(key) or (is_task(value) and "created_at" in value):
+            found.pop(key, None)
+            found[key] = value
+            position = end
+        else:
+            budget -= end - position
+    return found
 
 
 def _syntax(text: str, error: ValueError) -> str:
@@ -178,41 +201,35 @@ def _syntax(text: str, error: ValueError) -> str:
     return f"it is not JSON: {error}"
 
 
-def _read_text(raw: bytes, notes: _Notes) -> str:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding, name = "utf-16", "UTF-16"
-    else:
-        encoding, name = "utf-8-sig", "UTF-8"
+def _read_text(raw: bytes, notes: list[str]) -> str:
+    utf_16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if utf_16 else "utf-8-sig"
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        notes.add(f"byte {error.start} is not {name}")
+        notes.append(f"byte {error.start} is not {encoding.upper().removesuffix('-SIG')}")
         return raw.decode(encoding, errors="replace")
 
 
-def _careful_decoder(notes: _Notes) -> json.JSONDecoder:
+def _careful_decoder(notes: list[str]) -> json.JSONDecoder:
     def integer(text: str) -> Any:
         if len(text) <= _SMALL_INTEGER_DIGITS or -(2**63) <= float(text) < 2**63:
             return int(text)
-        return _as_written(text, _Integer if len(text) <= _MAX_INTEGER_DIGITS else _Real)
+        return _Integer(text) if len(text) <= _MAX_INTEGER_DIGITS else _Real(text)
 
     def real(text: str) -> Any:
         value = float(text)
-        if math.isinf(value):
-            return _as_written(text, _Real)
-        if len(text) > _DECIMAL_DIGITS and Decimal(text) != Decimal(repr(value)):
-            return _as_written(text, _Real)
-        return value
+        exact = len(text) <= _DECIMAL_DIGITS or Decimal(text) == Decimal(repr(value))
+        return value if exact and math.isfinite(value) else _Real(text)
 
     def constant(name: str) -> None:
-        notes.add(f"{name} is not a JSON value (read as null)")
+        notes.append(f"{name} is not a JSON value (read as null)")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(items)
         if len(result) != len(items):
-            seen: set[str] = set()
-            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            notes.add(f"the key {twice!r} stands twice in one object (the last one is taken)")
+            twice = Counter(key for key, _ in items).most_common(1)[0][0]
+            notes.append(f"the key {twice!r} stands twice in one object (the last one is taken)")
         return result
 
     return json.JSONDecoder(
@@ -220,23 +237,18 @@ def _careful_decoder(notes: _Notes) -> json.JSONDecoder:
     )
 
 
-def _encodable(records: dict[str, Any], notes: _Notes) -> dict[str, Any]:
+def _encodable(records: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """``records`` without what cannot be written again, with a note of each."""
-    try:
-        encode(records)
-        return records
-    except (TypeError, ValueError, RecursionError):
-        pass  # found record by record below
     result: dict[str, Any] = {}
     for key, value in records.items():
         try:
             encode({key: value})
             result[key] = value
         except UnicodeEncodeError:
-            notes.add("a text holds half of a character (lone surrogate; read as U+FFFD)")
+            notes.append("a text holds half of a character (lone surrogate; read as U+FFFD)")
             result[_clean(key)] = _clean(value)
         except (TypeError, ValueError, RecursionError):
-            notes.add(f"the record {key[:40]!r} is nested too deeply")
+            notes.append(f"the record {key[:40]!r} is nested too deeply")
     return result
 
 

@@ -28,10 +28,6 @@ class Moved(Exception):
     """The file changed between being read and being replaced (a person saved an edit)."""
 
 
-class NotAFile(Exception):
-    """A folder, a pipe, or something far too large stands under the file's name."""
-
-
 class Pin:
     """Keeps a file's inode from being used again while its signature is remembered.
 
@@ -44,19 +40,23 @@ class Pin:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self.descriptor)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        # ``os`` itself may be gone when the interpreter ends.
+        try:
+            close(self.descriptor)
+        except OSError:  # somebody else has closed it
+            return
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """The file's bytes at one moment."""
+    """What stands under the file's name at one moment."""
 
-    raw: bytes
     signature: Signature
-    pin: Pin
-    is_link: bool = False
+    raw: bytes = b""
+    pin: Pin | None = None
+    obstacle: str = ""
+    """What it is in the place of a file: a folder, a link, something far too large."""
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -73,48 +73,38 @@ def signature_at(path: Path) -> Signature | None:
 
 
 def read_whole(path: Path) -> Content | None:
-    """The file's bytes, None when it is absent. A link is followed, and marked as one.
+    """The file's bytes, None when it is absent. A link is followed, and named as an obstacle.
 
-    Raises NotAFile, and OSError when the file cannot be read.
+    Raises OSError when the file cannot be read.
     """
     try:
         outer = os.lstat(path)
-        descriptor = os.open(path, _READ_FLAGS)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise NotAFile("a link to nothing") from None
         return None
-    except OSError as error:
-        if path.is_symlink():
-            raise NotAFile("a link that cannot be followed") from error
-        if stat.S_ISSOCK(outer.st_mode):
-            raise NotAFile("a socket") from error
-        raise
-    pin = Pin(descriptor)
-    inner = os.fstat(descriptor)
-    if not stat.S_ISREG(inner.st_mode):
-        raise NotAFile("a folder" if stat.S_ISDIR(inner.st_mode) else "no regular file")
-    if inner.st_size > MAX_FILE_BYTES:
-        raise NotAFile(f"a file of {inner.st_size >> 20} MB")
-    pieces = []
-    while piece := os.read(descriptor, 1 << 22):
-        pieces.append(piece)
-    is_link = stat.S_ISLNK(outer.st_mode)
-    signature = signature_of(outer if is_link else inner)
-    return Content(b"".join(pieces), signature, pin, is_link)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in ``folder`` survive a power cut (fsync of the folder)."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    link, signature = stat.S_ISLNK(outer.st_mode), signature_of(outer)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        pin = Pin(os.open(path, _READ_FLAGS))
+    except OSError as error:
+        if link or stat.S_ISSOCK(outer.st_mode):
+            return Content(signature, obstacle="a link to nothing" if link else "a socket")
+        if isinstance(error, FileNotFoundError):  # it was removed just now
+            return None
+        raise
+    inner = os.fstat(pin.descriptor)
+    if not stat.S_ISREG(inner.st_mode):
+        is_folder = stat.S_ISDIR(inner.st_mode)
+        return Content(signature, obstacle="a folder" if is_folder else "no regular file")
+    if inner.st_size > MAX_FILE_BYTES:
+        return Content(signature, obstacle=f"a file of {inner.st_size >> 20} MB")
+    pieces = []
+    while piece := os.read(pin.descriptor, 1 << 22):
+        pieces.append(piece)
+    raw = b"".join(pieces)
+    return Content(signature if link else signature_of(inner), raw, pin, "a link" if link else "")
 
 
-def sync_file(path: Path) -> None:
-    """Makes the present content of ``path`` survive a power cut."""
+def sync(path: Path) -> None:
+    """Makes a file's content, or the names in a folder, survive a power cut."""
     descriptor = os.open(path, _READ_FLAGS)
     try:
         os.fsync(descriptor)
@@ -184,7 +174,7 @@ def replace_whole(
         raise
     if replaced and pin:
         replaced(signature_of(os.fstat(pin.descriptor)), pin)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:
@@ -197,16 +187,12 @@ def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:
         path.rename(aside)
     else:
         replace_whole(aside, raw, like=path)
-    sync_folder(path.parent)
+    sync(path.parent)
     return aside
 
 
-def remove_leftovers(folder: Path) -> int:
+def remove_leftovers(folder: Path) -> None:
     """Removes temporary files of writers that died; only for the holder of the lock."""
-    count = 0
-    for name in (TASK_FILE, f"{TASK_FILE}.bak"):
-        for path in folder.glob(f".{name}.*.tmp"):
-            with contextlib.suppress(OSError):
-                path.unlink()
-                count += 1
-    return count
+    for path in folder.glob(f".{TASK_FILE}.*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()

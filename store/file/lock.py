@@ -8,11 +8,12 @@ name is known (docs/decisions/0009-store.md).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
 
-from filelock import Timeout, lock_descriptor, unlock_descriptor
+from filelock import lock_descriptor, unlock_descriptor
 
 from store.file.disk import Pin
 from store.process import renew_after_fork
@@ -22,7 +23,10 @@ _POLL_SECONDS = 0.002
 
 
 class Lock:
-    """For one ``with``; threads exclude each other too, as each makes its own."""
+    """For one ``with``; threads exclude each other too, as each makes its own.
+
+    The kernel frees it when the process dies.
+    """
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
@@ -31,12 +35,13 @@ class Lock:
         """Closes the descriptor with this object, wherever an interrupt came in between."""
 
     def __enter__(self) -> Lock:
-        """Waits for the lock; raises Timeout, or OSError when its file cannot be opened."""
+        """Waits for the lock; raises OSError (TimeoutError when it was not free in time)."""
         deadline = time.monotonic() + self._timeout
         renew_after_fork(self)
         while not self._take():
             if time.monotonic() > deadline:
-                raise Timeout(str(self._path))
+                held = f"another process held {self._path.name} for {self._timeout:g} s"
+                raise TimeoutError(held)
             time.sleep(_POLL_SECONDS)
         return self
 
@@ -63,3 +68,15 @@ class Lock:
     def after_fork(self) -> None:
         """In a forked child the parent's lock is closed, or it would outlive the parent."""
         self._pin = None
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock on this file just now; raises OSError."""
+    try:
+        pin = Pin(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+        fcntl.flock(pin.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

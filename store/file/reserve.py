@@ -7,19 +7,18 @@ reserve is given up for it, once; the store's upkeep makes a new one when there 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import os
-import secrets
 import shutil
 from pathlib import Path
+
+from store.file.disk import replace_whole, signature_at
 
 log = logging.getLogger(__name__)
 
 NAME = ".reserve"
-_MIN_BYTES = 1 << 20
-_PIECE_BYTES = 1 << 16
+_MIN_BYTES, _MAX_BYTES = 1 << 20, 1 << 26
 
 
 def is_full(error: OSError) -> bool:
@@ -27,37 +26,16 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def wanted(task_file: Path) -> int:
-    """Bytes to set aside: the file, a history line for each task in it, and as much again."""
-    with contextlib.suppress(OSError):
-        return max(_MIN_BYTES, 4 * task_file.stat().st_size)
-    return _MIN_BYTES
-
-
-def keep(task_file: Path) -> bool:
-    """Makes the reserve when there is none and the disk has twice its size; whether it stands.
-
-    Raises OSError when the folder cannot be written.
+def keep(task_file: Path) -> None:
+    """Makes the reserve when there is none and the disk has twice its size: as much as the file, a
+    history line for each task in it, and as much again. Raises OSError.
     """
-    reserve, size = task_file.with_name(NAME), wanted(task_file)
-    with contextlib.suppress(FileNotFoundError):
-        if reserve.stat().st_size >= size // 2:
-            return True
-    if not task_file.exists() or shutil.disk_usage(task_file.parent).free < 2 * size:
-        return False
-    # Random, since a file system that compresses would set nothing aside for zeros.
-    temporary = reserve.with_name(f"{NAME}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb", buffering=0) as file:
-            for _ in range(0, size, _PIECE_BYTES):
-                file.write(secrets.token_bytes(_PIECE_BYTES))
-        temporary.replace(reserve)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if not is_full(error):
-            raise
-        return False
-    return True
+    file, reserve = signature_at(task_file), signature_at(task_file.with_name(NAME))
+    size = min(max(_MIN_BYTES, 4 * file[3] if file else 0), _MAX_BYTES)
+    enough = reserve is not None and reserve[3] >= size // 2
+    if file and not enough and shutil.disk_usage(task_file.parent).free >= 2 * size:
+        # Random, since a file system that compresses would set nothing aside for zeros.
+        replace_whole(task_file.with_name(NAME), os.urandom(size))
 
 
 def stands(task_file: Path) -> bool:

@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from store.file.disk import sync_folder
+from store.file.disk import sync
+
+_OF_THE_MOMENT = (errno.ENOSPC, errno.EIO, errno.EINTR)
 
 
 def complaint(folder: Path) -> str:
     """What the file system of ``folder`` cannot do, in one sentence; empty when it can all."""
+    cannot = []
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             number = file.fileno()
@@ -22,9 +25,13 @@ def complaint(folder: Path) -> str:
                 "lock a file (flock)": lambda: fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB),
                 "sync a file (fsync)": lambda: os.fsync(number),
                 "set permissions (chmod)": lambda: os.fchmod(number, 0o600),
-                "sync a folder (fsync)": lambda: sync_folder(folder),
+                "sync a folder (fsync)": lambda: sync(folder),
             }
-            cannot = [name for name, step in steps.items() if not _works(step)]
+            for name, step in steps.items():
+                try:
+                    step()
+                except OSError as error:
+                    cannot += [name] if error.errno not in _OF_THE_MOMENT else []
     except OSError:
         return ""  # it cannot be written at all just now, which the first write says
     if not cannot:
@@ -33,14 +40,6 @@ def complaint(folder: Path) -> str:
         f"{folder} lies on a file system ({_kind(folder)}) that cannot {' or '.join(cannot)}: what "
         "is promised of the task file does not hold there. Please choose another folder."
     )
-
-
-def _works(step: Callable[[], object]) -> bool:
-    try:
-        step()
-    except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EIO, errno.EINTR)  # a trouble of the moment
-    return True
 
 
 def _kind(folder: Path) -> str:

@@ -1,3 +1,3 @@
 """What may happen to a record: pure functions, and the patches made of them."""
 
-__all__ = ["draft", "patches", "transitions"]
+__all__ = ["draft", "transitions"]

@@ -1,3 +1,3 @@
-"""What leaves the file or is kept beside it: history, backup, repair, the 24 hours."""
+"""What leaves the file or is kept beside it: the history, copies, details, files, the 24 hours."""
 
-__all__ = ["backup", "details", "expiry", "history", "repair", "task_files"]
+__all__ = ["copies", "details", "expiry", "history", "task_files"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import orjson
 
 from store.clock import from_text, to_text
 from store.file.codec import encode_line
-from store.file.disk import USUAL_MODE, mode_of, replace_whole, sync_folder, write_all
+from store.file.disk import USUAL_MODE, mode_of, replace_whole, sync, write_all
+from store.model import Task, is_task, to_task
 from store.records.draft import Departure
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def append(
     folder, path = task_file.parent, task_file.with_name(NAME)
     with contextlib.suppress(FileNotFoundError):
         if path.lstat().st_size > limit_mb * 1e6:
-            path.rename(_rotated(folder, now))
+            path.rename(folder / f"task_history-{now:%Y%m%dT%H%M%S%f}.jsonl")
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, mode_of(task_file) or USUAL_MODE)
     try:
@@ -50,15 +51,7 @@ def append(
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync_folder(folder)
-
-
-def _rotated(folder: Path, now: datetime) -> Path:
-    stem = f"task_history-{now:%Y%m%dT%H%M%S}"
-    path, number = folder / f"{stem}.jsonl", 1
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.jsonl", number + 1
-    return path
+    sync(folder)
 
 
 def files(folder: Path) -> list[Path]:
@@ -66,18 +59,21 @@ def files(folder: Path) -> list[Path]:
     return [*sorted(folder.glob("task_history-*.jsonl")), folder / NAME]
 
 
+def _entry(line: bytes) -> dict[str, Any]:
+    """What a line says; nothing for one that is torn or foreign."""
+    try:
+        entry = orjson.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) and isinstance(entry.get("id"), str) else {}
+
+
 def entries(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every whole line, oldest first; torn and foreign ones, and files that cannot be read, are
-    skipped.
-    """
+    """Every whole line, oldest first, of the files that can be read."""
     for path in files(folder):
         try:
             with path.open("rb") as lines:
-                for line in lines:
-                    with contextlib.suppress(ValueError):
-                        entry = orjson.loads(line)
-                        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
-                            yield entry
+                yield from filter(None, map(_entry, lines))
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -86,13 +82,23 @@ def entries(folder: Path) -> Iterator[dict[str, Any]]:
 
 def ids(folder: Path) -> set[str]:
     """The ids of all tasks that have left the file and were not restored since."""
-    found: set[str] = set()
+    left = {entry["id"]: entry.get("left_because") for entry in entries(folder)}
+    return {task_id for task_id, because in left.items() if because != RESTORED}
+
+
+def tasks(folder: Path, present: Mapping[str, Any], since: datetime | None) -> tuple[Task, ...]:
+    """The finished tasks in the history that are not ``present``, oldest first."""
+    found: dict[str, Task] = {}
     for entry in entries(folder):
-        if entry.get("left_because") == RESTORED:
-            found.discard(entry["id"])
-        else:
-            found.add(entry["id"])
-    return found
+        record, left_at = entry.get("record"), from_text(entry.get("left_at"))
+        if entry["id"] in present or not isinstance(record, dict) or not is_task(record):
+            continue
+        if since and (left_at is None or left_at < since):
+            continue
+        extra = {key: entry.get(key) for key in ("left_at", "left_because")}
+        found.pop(entry["id"], None)
+        found[entry["id"]] = to_task(entry["id"], record | extra)
+    return tuple(task for task in found.values() if task.finished)
 
 
 def forget_old(folder: Path, days: float, now: datetime) -> None:
@@ -100,7 +106,7 @@ def forget_old(folder: Path, days: float, now: datetime) -> None:
     limit = now - timedelta(days=days)
     for path in files(folder):
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        dates = [_date(line) for line in lines]
+        dates = [from_text(_entry(line).get("left_at")) for line in lines]
         kept = [line for line, date in zip(lines, dates, strict=True) if not date or date >= limit]
         if len(kept) == len(lines):
             continue
@@ -108,12 +114,4 @@ def forget_old(folder: Path, days: float, now: datetime) -> None:
             replace_whole(path, b"".join(kept))
         else:
             path.unlink()
-            sync_folder(folder)
-
-
-def _date(line: bytes) -> datetime | None:
-    try:
-        entry = orjson.loads(line)
-    except ValueError:
-        return None
-    return from_text(entry.get("left_at")) if isinstance(entry, dict) else None
+            sync(folder)

@@ -1,4 +1,4 @@
-"""Paths that stand in the file, and the files that belong to a task.
+"""Paths that stand in the file, and the folders that belong to a task.
 
 A person may edit the file, so a path in it is taken only when it resolves inside ``outputs/``;
 an id becomes a folder's name only when it is a uuid4; links are never followed.
@@ -6,20 +6,19 @@ an id becomes a folder's name only when it is a uuid4; links are never followed.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from store.file.disk import TASK_FILE, sync_folder
+from store.file.disk import TASK_FILE, sync
+from store.file.owners import NAME as OWNER
 from store.model import is_task_id
-from store.owners import NAME as OWNER
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +27,10 @@ MARK = ".retrack"
 """An empty file in each folder that was made for a task: without it, nothing says that the folder
 is ours, and it is left alone."""
 _LEFT_BY_A_CRASH = re.compile(
-    r"\.reserve\..*\.tmp|\.sample-[a-z0-9_]+|\.task_(status|history)\S*\.\d+-[0-9a-f]{8}\.tmp"
+    r"\.{1,2}reserve\..*\.tmp|\.sample-[a-z0-9_]+|\.task_(status|history)\S*\.\d+-[0-9a-f]{8}\.tmp"
 )
 """Names of our own that mean nothing once they are old."""
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_IN_TASK_FOLDER = re.compile(r"(^|/)(uploads|results)/")
 _NEW = ".new"
 _linked: dict[Path, str] = {}
 """Where the links that an operator put in the place of a task folder led at first."""
@@ -46,7 +44,7 @@ def safe_path(outputs: Path, relative: object) -> Path | None:
     """
     if not isinstance(relative, str) or not relative or "\0" in relative:
         return None
-    root = _absolute(outputs)
+    root = Path(os.path.abspath(outputs))  # noqa: PTH100 - resolve() would follow links
     given = Path(relative)
     if not given.is_absolute() and given.parts[1:2] and given.parts[1] in TASK_FOLDERS:
         given = root.joinpath(*given.parts[1:])  # whatever the outputs folder was called then
@@ -86,87 +84,30 @@ def make_task_folder(outputs: Path, name: str, task_id: str) -> Path:
         early.mkdir(exist_ok=True)
         (early / MARK).touch()
         early.rename(path)
-        sync_folder(path.parent)
+        sync(path.parent)
     return path
 
 
-def remove_tree(path: Path) -> bool:
-    """Removes a file or a folder without following links; whether something was there.
-
-    Raises OSError when it cannot be removed.
+def remove_folders(outputs: Path, task_id: str) -> None:
+    """Removes what belongs to a task; what cannot be removed is logged, and found again by the
+    next :func:`sweep`.
     """
+    for name in TASK_FOLDERS if is_task_id(task_id) else ():
+        if path := safe_path(outputs, str(outputs / name / task_id)):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder without following links; logs why it cannot."""
     try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    if stat.S_ISDIR(status.st_mode):
-        with contextlib.suppress(FileNotFoundError):  # someone else is removing it as well
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-            return True
-        shutil.rmtree(path, ignore_errors=False) if path.exists() else None
-    else:
-        path.unlink()
-    return True
-
-
-def task_folders(outputs: Path, task_id: str) -> list[Path]:
-    """The folders of a task's uploads and results; none for an id that is no uuid4."""
-    if not is_task_id(task_id):
-        return []
-    paths = (safe_path(outputs, str(outputs / name / task_id)) for name in TASK_FOLDERS)
-    return [path for path in paths if path]
-
-
-def files_of(outputs: Path, task_id: str, record: Any, present: Mapping[str, Any]) -> list[Path]:
-    """What leaves the disk with a task: its folders, and files that its record names elsewhere
-    under uploads or results, unless they belong to one of the ``present`` records.
-    """
-    found = task_folders(outputs, task_id)
-    for path in _named_elsewhere(outputs, {task_id: record}):
-        inside = path.relative_to(_absolute(outputs)).parts
-        if inside[0] not in TASK_FOLDERS or len(inside) == 1 or inside[1] in present:
-            continue
-        if path.is_file() and path not in _named_elsewhere(outputs, present):
-            found.append(path)
-    return found
-
-
-def _absolute(outputs: Path) -> Path:
-    return Path(os.path.abspath(outputs))  # noqa: PTH100 - resolve() would follow links
-
-
-def _named_elsewhere(outputs: Path, records: Mapping[str, Any]) -> set[Path]:
-    """The safe paths that records name in folders other than their own (few, if any)."""
-    named = set()
-    for task_id, record in records.items():
-        for value in record.values() if isinstance(record, Mapping) else ():
-            if not isinstance(value, str) or not _IN_TASK_FOLDER.search(value):
-                continue
-            path = None if f"/{task_id}/" in value else safe_path(outputs, value)
-            if path:
-                named.add(path)
-    return named
-
-
-def _newest(path: Path) -> float:
-    newest = os.lstat(path).st_mtime
-    if path.is_dir() and not path.is_symlink():
-        for folder, folders, names in os.walk(path):
-            for name in (*folders, *names):
-                newest = max(newest, os.lstat(os.path.join(folder, name)).st_mtime)  # noqa: PTH118
-    return newest
-
-
-def _protected(outputs: Path) -> set[str]:
-    """Ids in other copies of the task file (kept aside, made by hand, left by a sync program):
-    someone may still want to bring those tasks back.
-    """
-    ids: set[str] = set()
-    for path in outputs.glob("task_status*"):
-        own = path.name in (TASK_FILE, f"{TASK_FILE}.lock", f"{TASK_FILE}.bak")
-        if not own and path.is_file() and not path.is_symlink():
-            ids |= {match.decode() for match in _UUID.findall(path.read_bytes())}
-    return ids
+        else:
+            path.unlink()
+    except FileNotFoundError:  # it is not there, or someone else is removing it as well
+        return
+    except OSError as error:
+        log.warning("%s could not be removed, it is tried again: %s", path, error)
 
 
 def sweep(
@@ -176,28 +117,40 @@ def sweep(
     that has left (``gone``), else when nothing in it is younger than ``hours``.
 
     Ours is a folder with our mark, and what has one of our names for what is only needed
-    meanwhile. Folders of tasks in another copy of the task file stay. Returns what was removed;
-    logs what could not be.
+    meanwhile. What another copy of the task file names stays. Returns what was to go.
     """
-    departed = set(gone) - records.keys()
-    elsewhere = _named_elsewhere(outputs, records)
-    named = elsewhere | {parent for path in elsewhere for parent in path.parents}
-    kept = records.keys() | _protected(outputs)
+    departed, kept = set(gone) - records.keys(), records.keys() | _named(outputs)
     limit = time.time() - hours * 3600
     removed = []
-    for path in _candidates(_absolute(outputs)):
-        if path in named or path.name in kept:
+    for path in _candidates(Path(os.path.abspath(outputs))):  # noqa: PTH100 - as in safe_path
+        of_task, left = is_task_id(path.name), path.name in departed
+        if path.name in kept or (of_task and not left and not _is_marked(path)):
             continue
-        try:
-            of_task = is_task_id(path.name)
-            if of_task and path.name not in departed and not _is_marked(path):
-                continue
-            if (of_task and path.name in departed) or _newest(path) < limit:
-                remove_tree(path)
-                removed.append(path)
-        except OSError as error:
-            log.warning("%s could not be removed: %s", path, error)
+        if (of_task and left) or _newest(path) < limit:
+            _remove(path)
+            removed.append(path)
     return removed
+
+
+def _named(outputs: Path) -> set[str]:
+    """Ids anywhere in the task file and in other copies of it (kept aside, made by hand, left by a
+    sync program): someone may still want to bring those tasks back.
+    """
+    ids: set[str] = set()
+    for path in outputs.glob("task_status*"):
+        own = path.name in (f"{TASK_FILE}.lock", f"{TASK_FILE}.bak")
+        if not own and path.is_file() and not path.is_symlink():
+            ids |= {match.decode() for match in _UUID.findall(path.read_bytes())}
+    return ids
+
+
+def _newest(path: Path) -> float:
+    """When anything in it was changed; now, when that cannot be told."""
+    inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+    try:
+        return max(os.lstat(one).st_mtime for one in (path, *inside))
+    except OSError:
+        return time.time()
 
 
 def _is_marked(folder: Path) -> bool:
@@ -207,19 +160,19 @@ def _is_marked(folder: Path) -> bool:
         return False
 
 
-def _candidates(root: Path) -> list[Path]:
+def _candidates(root: Path) -> Iterator[Path]:
     """What may be ours by its name and its place."""
-    beside = [*root.iterdir(), *_inside(root / "task_backups")]
-    found = [path for path in beside if _LEFT_BY_A_CRASH.fullmatch(path.name)]
+    for path in (*root.iterdir(), *_inside(root / "task_backups")):
+        if _LEFT_BY_A_CRASH.fullmatch(path.name):
+            yield path
     for path in _inside(root / ".owners"):
         if path.name[:1] == "." and OWNER.fullmatch(path.name[1:]):
-            found.append(path)
+            yield path
     for name in TASK_FOLDERS:
         folder = root / name
-        for path in folder.iterdir() if _is_operators(root, folder) else _inside(folder):
+        for path in list(folder.iterdir()) if _is_operators(root, folder) else _inside(folder):
             if is_task_id(path.name) or is_task_id(path.name[1 : -len(_NEW)]):
-                found.append(path)
-    return found
+                yield path
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from store.model import Form, Snapshot
 from store.process import once
 from store.settings import StoreSettings
@@ -33,8 +31,3 @@ def load_task_status() -> Snapshot:
 def cleanup_old_tasks() -> int:
     """:meth:`store.Store.cleanup_old_tasks` of the default store."""
     return default_store().cleanup_old_tasks()
-
-
-def safe_path(relative: str | None) -> Path | None:
-    """:meth:`store.Store.safe_path` of the default store."""
-    return default_store().safe_path(relative)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from store.errors import NotSaved
@@ -19,18 +19,19 @@ LONGEST_RETRY_SECONDS = 30.0
 
 
 class UpkeepThreads:
-    """Calls functions of an object again and again, each in a thread, until :meth:`stop`.
+    """Calls methods of an object again and again, each in a thread, until :meth:`stop`.
 
-    Each function is named with the seconds between two calls. After NotSaved the pause is doubled
-    each time, up to ``LONGEST_RETRY_SECONDS``.
+    After NotSaved the pause between two calls is doubled each time, up to
+    ``LONGEST_RETRY_SECONDS``.
     """
 
-    def __init__(self, owner: object, work: Mapping[str, tuple[Callable[[Any], object], float]]):
+    def __init__(self, owner: object, seconds: float, *methods: Callable[[Any], object]) -> None:
         self._owner = weakref.ref(owner)
+        self._seconds = seconds
         self._stop = threading.Event()
         self.threads = [
-            threading.Thread(target=self._run, args=step, name=name, daemon=True)
-            for name, step in work.items()
+            threading.Thread(target=self._run, args=(one,), name=one.__name__, daemon=True)
+            for one in methods
         ]
         for thread in self.threads:
             thread.start()
@@ -42,15 +43,12 @@ class UpkeepThreads:
             if thread is not threading.current_thread():
                 thread.join(timeout=5.0)
 
-    def _run(self, step: Callable[[Any], object], seconds: float) -> None:
-        pause = seconds
-        while not self._stop.wait(pause):
-            owner = self._owner()
-            if owner is None:
-                return
+    def _run(self, method: Callable[[Any], object]) -> None:
+        pause = self._seconds
+        while not self._stop.wait(pause) and (owner := self._owner()):
             try:
-                step(owner)
-                pause = seconds
+                method(owner)
+                pause = self._seconds
             except NotSaved as error:
                 log.debug("will be tried again: %s", error)
                 pause = min(LONGEST_RETRY_SECONDS, 2 * pause)

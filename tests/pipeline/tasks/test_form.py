@@ -30,16 +30,19 @@ def test_the_texts_of_a_status(store: Store) -> None:
     assert store.snapshot().tasks[0].message == "等待处理..."
     run = store.claim()
     assert run and run.message == "正在处理，请稍候..."
-    assert store.finish(task_id, {"v2_output": "x"}, owner=run.owner).message.endswith("（V2版本）")
+    assert store.finish(task_id, {"v2_output": "x"}, run.claim).message.endswith("（V2版本）")
     assert store.update(task_id, {"modular_output": "y"}).message == "处理成功"
     failed = store.create().id
     assert store.cancel(failed).message == "已取消"
-    assert store.fail(store.create().id, {"reason": "interrupted"}).message.startswith("处理失败")
+    failed = store.create().id
+    broken = store.update(failed, {"status": "failed", "reason": "interrupted"})
+    assert broken.message.startswith("处理失败")
 
 
 def test_a_retry_takes_the_results_of_before_back(store: Store) -> None:
     task_id = store.create({"dance_name": "d"}).id
-    store.fail(task_id, {"v2_output": "x", "v2_status": "success", "v2_size": 7, "detail": "y"})
+    made = {"v2_output": "x", "v2_status": "success", "v2_size": 7, "detail": "y"}
+    store.update(task_id, {"status": "failed", **made})
     assert store.retry(task_id).extra == {
         "dance_name": "d",
         "v2_output": None,

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from store import BadPatch, NotSaved, Store
 from store.file.lock import Lock
@@ -190,7 +190,7 @@ def test_what_cannot_be_stored_is_refused_without_a_disk(
         store.update(task_id, bad)
     with mock.patch("os.replace", side_effect=OSError(5, "no disk")), pytest.raises(BadPatch):
         store.update(task_id, bad)
-    assert not store.has_unsaved
+    assert not store.snapshot().unsaved
     assert store.update(task_id, {"x": 1}).extra["x"] == 1
 
 
@@ -200,7 +200,7 @@ def test_what_a_caller_does_to_its_mapping_later_is_not_saved(make: Make, output
     run = claimed(store)
     result: dict[str, Any] = {"nested": [1]}
     with FileLock(outputs / "task_status.json.lock"), pytest.raises(NotSaved):
-        store.finish(run.id, result, owner=run.owner, attempt=1)
+        store.finish(run.id, result, run.claim)
     result["nested"].append(2)
     assert store.save_task_status()
     assert on_disk(store)[run.id]["nested"] == [1]
@@ -209,11 +209,11 @@ def test_what_a_caller_does_to_its_mapping_later_is_not_saved(make: Make, output
 def test_the_lock_excludes_itself_and_filelock_s(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with Lock(path, 0.05):
-        with pytest.raises(Timeout), FileLock(path, timeout=0.05):
+        with pytest.raises(TimeoutError), FileLock(path, timeout=0.05):
             pass
-        with pytest.raises(Timeout), Lock(path, 0.05):
+        with pytest.raises(TimeoutError), Lock(path, 0.05):
             pass
-    with FileLock(path, timeout=0.05), pytest.raises(Timeout), Lock(path, 0.05):
+    with FileLock(path, timeout=0.05), pytest.raises(TimeoutError), Lock(path, 0.05):
         pass
     with Lock(path, 0.05):
         pass
@@ -232,7 +232,7 @@ def test_a_lock_on_a_file_that_lost_its_name_does_not_count(tmp_path: Path) -> N
 
     lost: list[Path] = []
     with mock.patch("os.open", open_and_lose), Lock(path, 1.0):
-        with pytest.raises(Timeout), FileLock(path, timeout=0.05):
+        with pytest.raises(TimeoutError), FileLock(path, timeout=0.05):
             pass
         assert lost
 
@@ -250,7 +250,7 @@ def test_a_forked_child_does_not_keep_its_dead_parent_s_lock(tmp_path: Path) -> 
         command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
     ) as process:
         assert process.stdout and process.stdout.readline() == "forked\n"
-        with pytest.raises(Timeout), Lock(path, 0.05):
+        with pytest.raises(TimeoutError), Lock(path, 0.05):
             pass
         process.kill()
         process.wait()

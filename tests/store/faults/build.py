@@ -66,7 +66,7 @@ def sabotage(what: str) -> None:
         real_look = view.View.look_for_update
 
         def stale(self: view.View) -> Any:
-            return self.last if self.last.loaded else real_look(self)
+            return self.last or real_look(self)
 
         real_replace = disk.replace_whole
 

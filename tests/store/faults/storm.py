@@ -81,7 +81,7 @@ def turn(store: Store, note: Any) -> None:
         return
     note("claim", run.id, run.attempts)
     try:
-        store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+        store.update(run.id, {"status": "success"}, run.claim)
         note("success", run.id)
         if random.random() < 0.7:
             note("deleting", run.id)

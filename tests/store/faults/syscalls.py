@@ -50,7 +50,7 @@ def life(acknowledge: Any) -> None:
 
     def end() -> None:
         for run in runs:
-            store.finish(run.id, {"result": 1}, owner=run.owner, attempt=run.attempts)
+            store.finish(run.id, {"result": 1}, run.claim)
 
     steps: list[tuple[str, Any]] = [
         ("created", lambda: store.create({"mark": 1}, task_id=FRESH)),

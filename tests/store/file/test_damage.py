@@ -250,11 +250,14 @@ def test_a_folder_a_link_and_a_pipe_in_its_place(make: Make, outputs: Path) -> N
     assert len(aside(store)) == 4
 
 
-def test_a_missing_file_keeps_its_last_copy(store: Store) -> None:
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_missing_file_keeps_its_last_copy(store: Store, looked: bool) -> None:
     lay(store, WHOLE)
     store.load_task_status()
     store.back_up(anyway=True)
     store.path.unlink()  # as a person does to begin anew
+    if looked:
+        assert store.snapshot().tasks == ()
     store.create()
     store.back_up(anyway=True)
     assert len(on_disk(store)) == 1

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -140,7 +139,7 @@ def test_a_call_that_failed_has_changed_nothing(make: Make, outputs: Path) -> No
             with pytest.raises(NotSaved) as failure:
                 call()
             assert not failure.value.maybe_saved
-            assert len(store.snapshot().tasks) == 2 and not store.has_unsaved
+            assert len(store.snapshot().tasks) == 2 and not store.snapshot().unsaved
     assert store.save_task_status()
     assert store.path.read_bytes() == before
 
@@ -175,15 +174,38 @@ def test_the_end_of_a_run_is_kept_shown_and_tried_again(make: Make, outputs: Pat
     run = claimed(store)
     with FileLock(outputs / "task_status.json.lock"):
         with pytest.raises(NotSaved):
-            store.finish(run.id, {"n": 1}, owner=run.owner, attempt=1)
+            store.finish(run.id, {"n": 1}, run.claim)
         snapshot = store.snapshot()
         assert [task.status for task in snapshot.tasks] == ["success"]
         assert snapshot.unsaved == {run.id}
         assert on_disk(store)[run.id]["status"] == "processing"
     deadline = time.monotonic() + 20
-    while store.has_unsaved and time.monotonic() < deadline:
+    while store.snapshot().unsaved and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (on_disk(store)[run.id]["status"], on_disk(store)[run.id]["n"]) == ("success", 1)
+
+
+def test_a_kept_end_stays_unsaved_until_its_folder_is_synced(
+    make: Make, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make(lock_timeout=0.1)
+    store.create()
+    run = claimed(store)
+    with FileLock(outputs / "task_status.json.lock"), pytest.raises(NotSaved):
+        store.finish(run.id, {}, run.claim)
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "no folder can be synced")
+        real(descriptor)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fsync)
+        assert not store.save_task_status()
+    assert store.snapshot().unsaved == {run.id}
+    assert store.save_task_status()
+    assert not store.snapshot().unsaved
 
 
 def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
@@ -196,13 +218,13 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         store = make(outputs=disk / "outputs")
         store.create()
         run = claimed(store)
-        task_id, fence = run.id, {"owner": run.owner, "attempt": 1}
+        task_id = run.id
         ballast = disk / "outputs" / "ballast"
         with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(b"x" * 512)
         with pytest.raises(NotSaved):
-            store.finish(task_id, {"mark": 1}, **fence)  # type: ignore[arg-type]
+            store.finish(task_id, {"mark": 1}, run.claim)
         assert store.snapshot().unsaved == {task_id}
         assert store.get(task_id).extra["mark"] == 1  # type: ignore[union-attr]
         assert "mark" not in on_disk(store)[task_id]
@@ -216,7 +238,7 @@ def test_a_full_disk(make: Make, outputs: Path, tmp_path: Path) -> None:
         gc.collect()  # a deleted file that a dead exception still holds forbids the remount
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with pytest.raises(NotSaved, match="Read-only"):
-            store.fail(again.id, {"mark": 2}, owner=again.owner, attempt=1)
+            store.fail(again.id, {"mark": 2}, again.claim)
         assert store.start().get(again.id).extra["mark"] == 2  # type: ignore[union-attr]
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
         deadline = time.monotonic() + 20  # the timer tries again by itself
@@ -265,13 +287,13 @@ def test_hours_of_progress_without_a_disk_do_not_pile_up(make: Make, outputs: Pa
     store = make(lock_timeout=0.02)
     store.create()
     run = claimed(store)
-    fence: Any = {"owner": run.owner, "attempt": 1}
     with FileLock(outputs / "task_status.json.lock"):
         for turn in range(20):
-            store.update(run.id, {"progress": turn, f"key{turn % 2}": turn}, durable=False, **fence)
+            changes = {"progress": turn, f"key{turn % 2}": turn}
+            store.update(run.id, changes, run.claim, durable=False)
             with pytest.raises(NotSaved):
-                store.flush()
-    assert len(store._commit.waiting()) == 1
+                store._commit.flush()
+    assert len(store._commit.waiting) == 1
     assert store.save_task_status()
     record = on_disk(store)[run.id]
     assert (record["progress"], record["key0"], record["key1"]) == (19, 18, 19)

@@ -33,7 +33,7 @@ def test_without_a_history_no_delete_and_all_else_goes_on(make: Make, blocked: P
     first, second = store.create().id, other.create().id
     run = claimed(store)
     assert run.id == first
-    store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+    store.update(run.id, {"status": "success"}, run.claim)
     store.cancel(second)
     assert {i: r["status"] for i, r in on_disk(store).items()} == {
         **{ended: "failed", first: "success", second: "failed"}
@@ -45,7 +45,7 @@ def test_without_a_history_no_delete_and_all_else_goes_on(make: Make, blocked: P
     assert set(on_disk(store)) == {first, second}
     assert [task.id for task in store.history()] == [ended]
     assert store.snapshot().problems == {}
-    assert not store.has_unsaved
+    assert not store.snapshot().unsaved
 
 
 def test_without_a_history_old_tasks_wait(make: Make, outputs: Path, blocked: Path) -> None:

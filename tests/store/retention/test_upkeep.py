@@ -103,7 +103,7 @@ def test_a_process_whose_lock_file_was_removed_keeps_its_own_work(
     run = claimed(store)
     shutil.rmtree(outputs / ".owners")
     assert store.restore_orphans() == 0
-    store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+    store.update(run.id, {"status": "success"}, run.claim)
 
 
 def test_the_lock_alone_tells_who_lives(store: Store, outputs: Path) -> None:
@@ -234,7 +234,7 @@ def test_files_left_by_a_crash_in_the_middle_of_a_delete(make: Make, outputs: Pa
     store = make()
     task_id = store.create().id
     (outputs / "uploads" / task_id).mkdir(parents=True)
-    from store.records.patches import delete
+    from store.records.draft import delete
 
     store._commit.submit(delete(task_id, lambda _: False))  # the crash comes right after this
     assert (outputs / "uploads" / task_id).exists()
@@ -289,7 +289,7 @@ def test_upkeep_threads_write_ticks_and_end(make: Make) -> None:
     store = make(tick_seconds=0.05).start()
     task_id = store.create().id
     run = claimed(store)
-    store.update(task_id, {"progress": 0.5}, owner=run.owner, attempt=1, durable=False)
+    store.update(task_id, {"progress": 0.5}, run.claim, durable=False)
     deadline = time.monotonic() + 10
     while "progress" not in on_disk(store)[task_id] and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -105,10 +105,10 @@ class Machine(RuleBasedStateMachine):
         owns = known and known["status"] == "processing" and known.get("owner") == run.owner
         if not owns:
             with pytest.raises((Fenced, NoSuchTask)):
-                self.store.update(run.id, change, owner=run.owner, attempt=run.attempts)
+                self.store.update(run.id, change, run.claim)
             return
         assert known
-        self.store.update(run.id, change, owner=run.owner, attempt=run.attempts)
+        self.store.update(run.id, change, run.claim)
         known["status"] = "success"
 
     @rule(task_id=tasks)
@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
     def crash(self) -> None:
         """The process dies: its ticks are lost, its claims are orphans."""
         name = self.store._owners.name
-        self.store._owners._close()
+        self.store._owners._lock = None  # closed
         self.store = self.open()
         self.store.load_task_status()
         self.store.restore_orphans()

@@ -50,11 +50,11 @@ def test_a_fork_takes_nothing_of_its_parent_s(make: Make) -> None:
         other = claimed(store)
         assert str(other.owner).split("/")[0] != str(run.owner).split("/")[0]
         with pytest.raises(Fenced):
-            store.release(run.id, attempt=1)
+            store.release(run.id, other.claim)
 
     in_child(child)
     assert make().restore_orphans() == 1, "the child's alone"
-    store.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+    store.update(run.id, {"status": "success"}, run.claim)
 
 
 def test_a_fork_while_others_write_can_write(store: Store) -> None:
@@ -213,7 +213,7 @@ def test_another_user_s_file_is_said_in_one_sentence(make: Make, outputs: Path, 
     [
         ("fcntl.flock", errno.ENOTSUP, "flock"),
         ("os.fchmod", errno.EPERM, "chmod"),
-        ("store.file.suitable.sync_folder", errno.EINVAL, "sync a folder"),
+        ("store.file.suitable.sync", errno.EINVAL, "sync a folder"),
     ],
 )
 def test_an_unsuitable_file_system_is_named_at_start(

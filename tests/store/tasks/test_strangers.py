@@ -91,7 +91,7 @@ def test_another_app_keeps_what_it_has(tmp_path: Path) -> None:
     tasks.create({"name": "sort the archive"})
     run = tasks.claim()
     assert run
-    tasks.update(run.id, {"status": "success"}, owner=run.owner, attempt=run.attempts)
+    tasks.update(run.id, {"status": "success"}, run.claim)
     tasks.delete(run.id)
     tasks.close()
     assert still_there(before, outputs)

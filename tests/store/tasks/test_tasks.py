@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from store import (
     ADJUST,
     Adjustment,
     BadPatch,
+    Claim,
     Fenced,
     NoSuchTask,
     NotSaved,
@@ -61,7 +63,7 @@ def test_the_whole_life_of_a_task(store: Store) -> None:
     assert (run.id, run.status, run.attempts) == (task_id, "processing", 1)
     assert on_disk(store)[task_id]["message"] == "这是processing"
     done = {"status": "success", "v2_output": f"outputs/results/{task_id}/{task_id}_v2.mp4"}
-    task = store.update(task_id, done, owner=run.owner, attempt=1)
+    task = store.update(task_id, done, run.claim)
     assert task.message.startswith("这是success outputs/")
     assert task.created_at and task.started_at and task.completed_at
     assert task.owner is None
@@ -136,27 +138,27 @@ def test_the_first_claims_of_many_threads_at_once(make: Make) -> None:
 def test_a_late_result_is_fenced(store: Store) -> None:
     task_id = store.create().id
     first = claimed(store)
-    store.release(task_id, attempt=1)
+    store.release(task_id, first.claim)
     with pytest.raises(Fenced):
-        store.update(task_id, {"status": "success"}, owner=first.owner, attempt=1)
+        store.update(task_id, {"status": "success"}, first.claim)
     again = claimed(store)
     assert again.attempts == 1  # the released attempt was not counted
     with pytest.raises(Fenced):  # the same attempt number, and yet another run
-        store.update(task_id, {"status": "success"}, owner=first.owner, attempt=1)
+        store.update(task_id, {"status": "success"}, first.claim)
     with pytest.raises(Fenced):
-        store.update(task_id, {"status": "success"}, owner=again.owner, attempt=2)
+        store.update(task_id, {"status": "success"}, replace(again.claim, attempt=2))
     with pytest.raises(Fenced):
-        store.update(task_id, {"progress": 1}, owner=first.owner, attempt=1, durable=False)
+        store.update(task_id, {"progress": 1}, first.claim, durable=False)
     assert on_disk(store)[task_id]["status"] == "processing"
 
 
 def test_cancel_of_a_processing_task_goes_through_the_file(make: Make) -> None:
     server, page = make(), make()
     task_id = server.create().id
-    claimed(server)
+    run = claimed(server)
     page.cancel(task_id)
     assert server.get(task_id).cancel_requested  # type: ignore[union-attr]
-    released = server.release(task_id, attempt=1)
+    released = server.release(task_id, run.claim)
     assert (released.status, released.reason) == ("failed", "cancelled")
 
 
@@ -214,9 +216,9 @@ def test_progress_is_seen_at_once_and_written_with_the_next_update(store: Store)
     run = claimed(store)
     after_claim = store.path.read_bytes()
     assert before != after_claim
-    task = store.update(task_id, {"progress": 0.4}, owner=run.owner, attempt=1, durable=False)
+    task = store.update(task_id, {"progress": 0.4}, run.claim, durable=False)
     assert task.progress == 0.4
-    store.update(task_id, {"stage": "align"}, owner=run.owner, attempt=1, durable=False)
+    store.update(task_id, {"stage": "align"}, run.claim, durable=False)
     assert store.path.read_bytes() == after_claim
     store.update(other, {"note": 1})
     assert on_disk(store)[task_id]["progress"] == 0.4
@@ -228,10 +230,9 @@ def test_progress_is_seen_at_once_and_written_with_the_next_update(store: Store)
 def test_a_tick_never_outlives_the_result(store: Store) -> None:
     task_id = store.create().id
     run = claimed(store)
-    fence = {"owner": run.owner, "attempt": 1}
-    store.update(task_id, {"progress": 0.4}, durable=False, **fence)  # type: ignore[arg-type]
-    store.update(task_id, {"status": "success", "progress": 1.0}, **fence)  # type: ignore[arg-type]
-    store.flush()
+    store.update(task_id, {"progress": 0.4}, run.claim, durable=False)
+    store.update(task_id, {"status": "success", "progress": 1.0}, run.claim)
+    store._commit.flush()
     assert on_disk(store)[task_id]["progress"] == 1.0
 
 
@@ -266,7 +267,7 @@ def test_delete_takes_the_files_along_and_leaves_a_line(store: Store, outputs: P
     run = claimed(store)
     with pytest.raises(WrongState):
         store.delete(task_id)
-    store.update(task_id, {"status": "success"}, owner=run.owner, attempt=1)
+    store.update(task_id, {"status": "success"}, run.claim)
     store.delete(task_id)
     assert store.get(task_id) is None
     assert not (outputs / "uploads" / task_id).exists()
@@ -276,12 +277,11 @@ def test_delete_takes_the_files_along_and_leaves_a_line(store: Store, outputs: P
     assert store.history()[0].extra["left_because"] == "deleted"
 
 
-def again(store: Store) -> tuple[Adjustment, dict[str, Any]]:
-    """The claimed adjustment, and what fences it."""
+def again(store: Store) -> tuple[Adjustment, Claim]:
+    """The claimed adjustment, and what names it."""
     task = store.claim(ADJUST)
     assert task and task.adjust
-    run = task.adjust
-    return run, {"owner": run.owner, "attempt": run.attempts, "kind": ADJUST}
+    return task.adjust, task.adjust.claim
 
 
 def test_adjustments(make: Make) -> None:
@@ -291,23 +291,23 @@ def test_adjustments(make: Make) -> None:
         page.request(task_id, {"options": 5})
     store.update(task_id, {"status": "success", "v2_output": "a"})
     page.request(task_id, {"options": 5})
-    first, fence = again(store)
+    first, claim = again(store)
     assert (first.extra["options"], first.attempts, first.number) == (5, 1, 1)
     page.request(task_id, {"options": 9})  # the later one replaces it
     with pytest.raises(Fenced):
-        store.finish(task_id, {"v2_output": "b"}, **fence)
-    second, fence = again(store)
+        store.finish(task_id, {"v2_output": "b"}, claim)
+    second, claim = again(store)
     assert (second.extra["options"], second.number) == (9, 2)
-    store.update(task_id, {"progress": 0.5}, durable=False, **fence)
+    store.update(task_id, {"progress": 0.5}, claim, durable=False)
     shown = store.get(task_id)
     assert shown and shown.adjust and (shown.adjust.progress, shown.progress) == (0.5, None)
-    store.finish(task_id, {"v2_output": "b"}, **fence)
+    store.finish(task_id, {"v2_output": "b"}, claim)
     done = store.get(task_id)
     assert done and (done.status, done.revision, done.adjust) == ("success", 1, None)
     assert on_disk(store)[task_id]["v2_output"] == "b"
     store.request(task_id, {"x": 1})
-    _, fence = again(store)
-    failed = store.fail(task_id, {"reason": "render_failed"}, **fence)
+    _, claim = again(store)
+    failed = store.fail(task_id, {"reason": "render_failed"}, claim)
     assert failed.adjust and failed.adjust.owner is None
     assert (failed.adjust.status, failed.adjust.reason) == ("failed", "render_failed")
     assert (failed.status, failed.revision) == ("success", 1)
@@ -317,17 +317,17 @@ def test_an_adjustment_is_released_cancelled_and_fenced_as_a_task_is(store: Stor
     task_id = store.create().id
     store.update(task_id, {"status": "success"})
     store.request(task_id, {})
-    _, fence = again(store)
+    _, claim = again(store)
     with pytest.raises(WrongState):
         store.delete(task_id)
-    released = store.release(task_id, **fence)
+    released = store.release(task_id, claim)
     assert released.adjust and (released.adjust.status, released.adjust.attempts) == ("pending", 0)
     with pytest.raises(Fenced):
-        store.fail(task_id, {"reason": "late"}, **fence)
-    _, fence = again(store)
+        store.fail(task_id, {"reason": "late"}, claim)
+    _, claim = again(store)
     asked = store.cancel(task_id, ADJUST)
     assert asked.adjust and asked.adjust.cancel_requested and asked.status == "success"
-    ended = store.release(task_id, **fence)
+    ended = store.release(task_id, claim)
     assert ended.adjust and (ended.adjust.status, ended.adjust.reason) == ("failed", "cancelled")
     store.request(task_id, {})
     ended = store.cancel(task_id, ADJUST)
@@ -340,7 +340,7 @@ def test_processing_needs_an_owner(store: Store) -> None:
     with pytest.raises(BadPatch, match="claim"):
         store.update(task_id, {"status": "processing"})
     run = claimed(store)
-    store.update(run.id, {"status": "processing", "n": 1}, owner=run.owner, attempt=1)
+    store.update(run.id, {"status": "processing", "n": 1}, run.claim)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), [1.0, float("nan")], {"a": -math.inf}])

@@ -1,0 +1,94 @@
+"""The cleanup: old tasks with their files, files of ours that no task names, old history."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from store.clock import Clock
+from store.commit.group_commit import GroupCommit
+from store.errors import StoreError
+from store.records.draft import Patch
+from store.retention import expiry, history, task_files
+from store.settings import StoreSettings
+from store.tasks.reader import Reader
+
+log = logging.getLogger(__name__)
+
+_JUMP_SECONDS = 3600.0
+"""How far the wall clock may be ahead of the machine's own before that is a jump."""
+
+
+class Cleanup:
+    """Removes what is old; each step whatever became of the others."""
+
+    def __init__(
+        self, commit: GroupCommit, reader: Reader, settings: StoreSettings, clock: Clock
+    ) -> None:
+        self._commit = commit
+        self._view = commit.view
+        self._outputs = commit.view.path.parent
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+        self._clocks = (clock().timestamp(), _since_boot())
+        self.next = 0.0
+        """When it is due, by ``time.monotonic()``."""
+
+    def run(self) -> int:
+        """Cleans up and returns how many tasks were removed; never raises."""
+        self.next = time.monotonic() + self._settings.cleanup_seconds
+        if self._clock_leapt():
+            return 0
+        removed, failures = 0, []
+        for step in (self._remove_old, self._sweep, self._forget_history):
+            try:
+                removed += step()
+            except (StoreError, OSError) as error:
+                failures.append(str(error))
+        text = f"the cleanup failed and is tried again: {'; '.join(failures)}" if failures else ""
+        self._view.report("cleanup", text)
+        return removed
+
+    def remove_files(self, task_ids: Iterable[str]) -> None:
+        """Removes the files of tasks that have left and were not brought back meanwhile."""
+        for task_id in set(task_ids) - self._reader.records().keys():
+            task_files.remove_folders(self._outputs, task_id)
+
+    def _clock_leapt(self) -> bool:
+        """Whether the wall clock leapt ahead since the last time, so that one wrong moment expires
+        nothing. The other clock counts a suspended machine's time as well. After one round of
+        waiting the new time is believed.
+        """
+        before, self._clocks = self._clocks, (self._clock().timestamp(), _since_boot())
+        ahead = (self._clocks[0] - before[0]) - (self._clocks[1] - before[1])
+        if ahead > _JUMP_SECONDS:
+            log.warning("the clock leapt ahead by %.0f s; this cleanup is left out", ahead)
+        return ahead > _JUMP_SECONDS
+
+    def _remove_old(self) -> int:
+        exists = self._view.path.exists()
+        old = self._commit.submit(Patch(expiry.remove_old)) if exists else {}
+        self.remove_files(old)
+        log.info("cleanup: %d tasks older than %g h removed", len(old), self._settings.keep_hours)
+        return len(old)
+
+    def _sweep(self) -> int:
+        state = self._view.now()
+        known = state.signature and not state.damage and "unreadable" not in self._view.problems
+        if known:  # else the truth about the tasks cannot be read just now
+            gone, hours = history.ids(self._outputs), self._settings.orphan_hours
+            removed = task_files.sweep(self._outputs, self._reader.records(), gone, hours)
+            if removed:
+                log.info("cleanup: %d files that no task names removed", len(removed))
+        return 0
+
+    def _forget_history(self) -> int:
+        with self._commit.lock():
+            history.forget_old(self._outputs, self._settings.history_days, self._clock())
+        return 0
+
+
+def _since_boot() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
