@@ -135,6 +135,13 @@ def _store(server: Server) -> Iterator[Store]:
         store.close()
 
 
+def choose_language(page: Any, name: str) -> None:
+    """Choose a language in the menu at the right of the header."""
+    page.locator(".st-key-header-end [data-testid=stPopover] button").click()
+    page.get_by_role("radio", name=name).check(force=True)
+    page.keyboard.press("Escape")
+
+
 def choose_files(page: Any, dances: list[Path], reference: Path | None) -> None:
     """Choose files in both zones and wait until they are whole on the server."""
     inputs = page.locator(".uploader input[type=file]")

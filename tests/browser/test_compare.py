@@ -53,7 +53,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
         ".filter(v => v.readyState > 0).length === 3"
     )
     tracks = page.get_by_role("radiogroup", name="Which sound to hear").get_by_role("radio")
-    for key, name in (("1", "Original"), ("3", "V2"), ("2", "Modular")):
+    for key, name in (("1", "Your dance"), ("3", "V2"), ("2", "Modular")):
         page.keyboard.press(key)
         said(page, f"Hearing {name}")
         chosen = tracks.nth(int(key) - 1)

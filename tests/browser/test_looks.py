@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in, settled, until, wait_done
+from tests.browser.steps import choose_language, hand_in, settled, until, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +28,8 @@ def test_a_phone_in_chinese_and_in_the_dark(
     private: Server, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
     page = visit(private.url, width=390, height=844, locale="zh-CN", dark=True)
-    page.locator("text=把干净的原曲").wait_for()
-    page.get_by_role("button", name="试用示例").click()
+    page.locator("text=你的舞蹈，干净的歌曲").wait_for()
+    page.get_by_role("button", name="用示例试试").click()
     page.locator("text=/两种方法相差/").wait_for(timeout=120_000)
     shot(page, "phone-zh-dark", full=True)
     width = page.evaluate("document.documentElement.scrollWidth")
@@ -45,8 +45,8 @@ def test_a_phone_in_chinese_and_in_the_dark(
         shot(page, f"phone-{tab}", full=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # The choice of language outlives a change of page.
-    page.get_by_role("radio", name="English").click()
-    page.locator("text=Put the clean song under").wait_for()
+    choose_language(page, "English")
+    page.get_by_text("Choose your dance and the song first").wait_for()
     page.get_by_role("radio", name="Evidence").wait_for()
     until(page, lambda: rows_of_parts(page) == 1, "all parts in one row")
 

@@ -18,6 +18,7 @@ from tests.browser.serving import Server
 from tests.browser.steps import (
     GRID,
     cells,
+    choose_language,
     put_in,
     records,
     select_row,
@@ -142,7 +143,7 @@ def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable
     task_id = str(uuid.UUID(int=7, version=4))
     page = visit(f"{crowded.url}/?task={task_id}")
     page.locator(".st-key-detail", has_text="Confidence: medium").wait_for()
-    page.get_by_role("radio", name="简体中文").click()
+    choose_language(page, "简体中文")
     page.locator(".st-key-detail", has_text="置信度：中").wait_for()
     assert f"task={task_id}" in page.url, "the opened task stays open"
     until(page, lambda: any("完成" in row[0] for row in cells(page)), "the table's words")
@@ -150,7 +151,7 @@ def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable
     page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
     page.reload()
     page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
-    page.get_by_role("radio", name="English").click()
+    choose_language(page, "English")
     page.locator("[data-testid=stDownloadButton]", has_text="Download as CSV").wait_for()
 
 

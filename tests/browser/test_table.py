@@ -34,7 +34,7 @@ def test_refresh_and_restart_in_the_middle(
     server = serve()
     page = visit(server.url)
     for count in (1, 2):
-        page.get_by_role("button", name="Try the sample pair").click()
+        page.get_by_role("button", name="Try it with a sample").click()
         page.locator(f"text=Tasks: {count}").wait_for()
     opened = until(page, lambda: "task=" in page.url and task_of(page), "the task in the address")
     page.reload()
@@ -89,7 +89,7 @@ def test_the_selection_follows_the_task(
     page.locator("text=1 selected").wait_for()
     page.locator(".st-key-detail", has_text="chosen").wait_for()
     # Another viewer hands something in, which comes to stand in front of it.
-    other.get_by_role("button", name="Try the sample pair").click()
+    other.get_by_role("button", name="Try it with a sample").click()
     other.locator("text=Handed in").first.wait_for()
     page.locator("text=Tasks: 2").wait_for(timeout=40_000)
     wait_rows(page, 2)
@@ -201,7 +201,7 @@ def test_a_private_visitor_cannot_reach_anothers_task(
     private: Server, visit: Callable[..., Any]
 ) -> None:
     mine, theirs = visit(private.url), visit(private.url)
-    mine.get_by_role("button", name="Try the sample pair").click()
+    mine.get_by_role("button", name="Try it with a sample").click()
     wait_done(mine)
     link = mine.url
     task_id = task_of(mine)

@@ -93,7 +93,7 @@ def main(dance: Path, reference: Path) -> None:
     [row] = page.dataframe[0].value.to_dict("records")
     assert row["stage"] == "The results are ready" and row["size"].count("→") == 1, row
     [players] = [one for one in page.button_group if one.key == f"stock-{task_id}"]
-    assert players.options == ["Original", "third", "Modular", "V2"], players.options
+    assert players.options == ["Your dance", "third", "Modular", "V2"], players.options
     sys.stdout.write("a third method ran\n")
 
     from ui.service import stop_service

@@ -9,14 +9,14 @@ from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.table import actions, notices, table
 from ui.task import detail
-from ui.upload import panel
+from ui.upload import first_sight, panel
 from ui.words.text import t
 
 
 def show_home(service: Service, viewer: Viewer) -> None:
     """Upload, table, and the opened task."""
     actions.show_delete_dialog(service, viewer)
-    st.caption(t("app.what"))
+    part(first_sight.show_first_sight, service, viewer)
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
     notices.remember_opened(viewer.visible(service, service.tasks()))

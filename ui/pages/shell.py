@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from store import SettingsError
-from ui.components import load
+from ui.assets import MARK
+from ui.components import TOKENS, load
 from ui.pages import health, history, home
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
 from ui.service import start_service
-from ui.words.text import LANGUAGES, choose_language, t
+from ui.words.text import LANGUAGES, choose_language, current, t
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +33,7 @@ _STYLE = Path(__file__).with_name("style.css")
 def show() -> None:
     """Draw the page that the address names."""
     choose_language()
-    st.set_page_config(page_title=t("app.title"), page_icon="🩰", layout="wide")
+    st.set_page_config(page_title=t("app.title"), page_icon=str(MARK), layout="wide")
     # With the plain script the first visit starts the service; else it has been running.
     try:
         service = start_service(routes=False, address=st.get_option("server.address"))
@@ -36,7 +44,7 @@ def show() -> None:
     if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
-    st.html(_STYLE)
+    st.html(f"<style>{_style()}</style>")
     _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
@@ -61,21 +69,44 @@ def show() -> None:
     if viewer.operator:
         title, icon = t("page.health"), ":material/monitor_heart:"
         pages.append(st.Page(state, title=title, icon=icon, url_path="health"))
-    page = st.navigation(pages, position="top")
+    page = st.navigation(pages, position="hidden")
     toasts.show_toasts()
-    _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
+    _header(pages)  # here, not on the pages: a widget of a page is forgotten when another is opened
     page.run()
 
 
-def _header() -> None:
+@cache
+def _style() -> str:
+    """The page's style sheet, with the mark in it: so it is there without our routes, too."""
+    mark = base64.b64encode(MARK.read_bytes()).decode()
+    return "\n".join(
+        (
+            f':root {{ --mark: url("data:image/svg+xml;base64,{mark}"); }}',
+            TOKENS.read_text(encoding="utf-8"),
+            _STYLE.read_text(encoding="utf-8"),
+        )
+    )
+
+
+def _header(pages: Sequence[StreamlitPage]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
-        st.title(t("app.title"), anchor=False)
-        st.segmented_control(
+        st.title(t("app.title"), anchor=False, width="content")
+        for page in pages:
+            st.page_link(page, label=page.title)
+        with st.container(
+            horizontal=True, horizontal_alignment="right", width="content", key="header-end"
+        ):
+            _language_menu()
+            login.show_login()
+
+
+def _language_menu() -> None:
+    """Each language by its own name, behind the name of the present one."""
+    with st.popover(LANGUAGES[current()], icon=":material/language:", type="tertiary"):
+        st.radio(
             t("app.language"),
             list(LANGUAGES),
             format_func=LANGUAGES.__getitem__,
             key="language",
             label_visibility="collapsed",
-            required=True,
         )
-        login.show_login()

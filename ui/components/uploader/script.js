@@ -238,11 +238,13 @@ function create(root, round) {
       for (const [role, zone] of zones) {
         zone.querySelector("h4").textContent = data.words[role];
         zone.querySelector("p").textContent = data.words[`${role}_hint`];
+        zone.querySelector(".drop").textContent = role === "dance" ? data.words.drop : data.words.drop_one;
         zone.querySelector(".pick span").textContent = role === "dance" ? data.words.choose : data.words.choose_one;
         const input = zone.querySelector("input");
         input.accept = data.accept[role];
         input.setAttribute("aria-label", `${data.words[role]}: ${role === "dance" ? data.words.choose : data.words.choose_one}`);
       }
+      root.querySelector(".formats").textContent = data.words.formats;
       if (first) { keep(data.kept); name_unfinished(data.unfinished); }
       paint();
       tell();
