@@ -137,9 +137,8 @@ def _store(server: Server) -> Iterator[Store]:
 
 def choose_language(page: Any, name: str) -> None:
     """Choose a language in the menu at the right of the header."""
-    page.locator(".st-key-header-end [data-testid=stPopover] button").click()
-    page.get_by_role("radio", name=name).check(force=True)
-    page.keyboard.press("Escape")
+    page.locator(".st-key-language-menu button").click()
+    page.get_by_role("menuitem", name=name).click()
 
 
 def choose_files(page: Any, dances: list[Path], reference: Path | None) -> None:

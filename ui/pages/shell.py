@@ -19,7 +19,7 @@ from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
 from ui.service import start_service
-from ui.words.text import LANGUAGES, choose_language, current, t
+from ui.words.text import LANGUAGES, choose_language, current, set_language, t
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOST = load("lost")
+_MENU = "language-menu"
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -102,11 +103,13 @@ def _header(pages: Sequence[StreamlitPage]) -> None:
 
 def _language_menu() -> None:
     """Each language by its own name, behind the name of the present one."""
-    with st.popover(LANGUAGES[current()], icon=":material/language:", type="tertiary"):
-        st.radio(
-            t("app.language"),
-            list(LANGUAGES),
-            format_func=LANGUAGES.__getitem__,
-            key="language",
-            label_visibility="collapsed",
-        )
+    st.menu_button(
+        LANGUAGES[current()],
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        key=_MENU,
+        icon=":material/language:",
+        type="tertiary",
+        help=t("app.language"),
+        on_click=lambda: set_language(st.session_state[_MENU]),
+    )

@@ -171,8 +171,8 @@ function create(root, round) {
     row.item = item;
     const sound = /\.(mp3|m4a|aac|wav|flac|ogg|opus)$/i.test(item.name);
     const view = document.createElement(sound ? "span" : "video");
-    view.className = sound ? "" : "view";
-    if (sound) view.textContent = "🎵";
+    view.className = sound ? "view sound" : "view";
+    if (sound) view.textContent = "♪";
     else Object.assign(view, { muted: true, preload: "metadata", playsInline: true, tabIndex: -1 });
     if (!sound && item.preview) view.src = `${item.preview}#t=0.5`;
     view.setAttribute("aria-hidden", "true");
