@@ -104,7 +104,7 @@ def test_who_wants_no_motion_gets_none(private: Server, visit: Callable[..., Any
     film = page.locator(".film[data-stopped=true] video")
     film.wait_for()
     page.wait_for_timeout(500)
-    assert film.evaluate("video => video.paused && video.currentTime === 0")
+    assert film.evaluate("video => video.paused && video.currentTime < 0.01")
     page.locator(".film .halt").click()
     moving = page.locator(".film[data-stopped=false] video")
     until(page, lambda: moving.evaluate("video => video.currentTime > 0"), "the film", seconds=30)

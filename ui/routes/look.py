@@ -8,6 +8,7 @@ since a proxy may serve the page under a path.
 
 from __future__ import annotations
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -94,17 +95,16 @@ class Head:
 
 
 def _is_page(start: Message) -> bool:
-    return any(
-        name.lower() == b"content-type" and value.startswith(b"text/html")
-        for name, value in start["headers"]
-    )
+    headers = Headers(raw=start["headers"])
+    html = headers.get("content-type", "").startswith("text/html")
+    return html and "content-encoding" not in headers
 
 
 def _whole(scope: Scope) -> Scope:
-    """The request for a page as one that no copy in the browser answers."""
-    if scope["path"].startswith(("/static/", "/files/", "/uploads/", "/look/", "/media/")):
+    """A browser's request for a page as one that no copy of its own answers, and unpacked."""
+    if "text/html" not in Headers(scope=scope).get("accept", ""):
         return scope
-    refused = {b"if-none-match", b"if-modified-since", b"accept-encoding", b"range", b"if-range"}
+    refused = {b"if-none-match", b"if-modified-since", b"accept-encoding"}
     return {**scope, "headers": [item for item in scope["headers"] if item[0] not in refused]}
 
 

@@ -86,8 +86,10 @@ function create(root) {
     update({ data }) {
       words = data.words;
       root.setAttribute("aria-label", words.title);
-      if (video.getAttribute("src") !== data.url) {
-        video.src = data.url;
+      // #t: some browsers show no picture before it plays, unless a moment is named.
+      const address = `${data.url}#t=0.001`;
+      if (video.getAttribute("src") !== address) {
+        video.src = address;
         video.muted = true; // the attribute in the HTML is not enough for an element made by a script
         if (!stopped) video.play().catch(() => { stopped = true; paint(); });
       }
