@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,6 @@ def show() -> None:
     page.run()
 
 
-@cache
 def _style() -> str:
     """The page's style sheet, with the mark in it: so it is there without our routes, too."""
     mark = base64.b64encode(MARK.read_bytes()).decode()
@@ -110,6 +108,5 @@ def _language_menu() -> None:
         key=_MENU,
         icon=":material/language:",
         type="tertiary",
-        help=t("app.language"),
         on_click=lambda: set_language(st.session_state[_MENU]),
     )

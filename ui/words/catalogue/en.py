@@ -2,7 +2,6 @@
 
 TEXT: dict[str, str] = {
     "app.title": "Retrack",
-    "app.language": "Language",
     "app.promise": "Your dance, the clean song, in sync.",
     "app.what": "Add the video from your phone, and the song. Retrack finds where they match, to a few milliseconds, and puts the clean song under your picture.",
     "film.title": "A sample: hear the difference",

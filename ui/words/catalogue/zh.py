@@ -2,7 +2,6 @@
 
 TEXT: dict[str, str] = {
     "app.title": "Retrack",
-    "app.language": "语言",
     "app.promise": "你的舞蹈，干净的歌曲，分秒不差。",
     "app.what": "选好手机拍的视频和这首歌，Retrack 会找到两者对应的位置，误差只有几毫秒，再把干净的歌曲放到你的画面下。",
     "film.title": "示例：听听区别",
