@@ -1,3 +1,14 @@
 """Two files in, results out. Never imports streamlit."""
 
-__all__ = ["child", "limits", "logs", "model", "plan", "reasons", "render", "settings", "tasks"]
+__all__ = [
+    "child",
+    "limits",
+    "logs",
+    "model",
+    "plan",
+    "reasons",
+    "render",
+    "sample",
+    "settings",
+    "tasks",
+]

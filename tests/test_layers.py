@@ -42,7 +42,7 @@ ORDER: Order = (
     ("pipeline/tasks",),
     ("pipeline/cli",),
     ("ui",),
-    ("ui/components", "ui/words/catalogue"),
+    ("ui/assets", "ui/components", "ui/words/catalogue"),
     ("ui/words",),
     ("ui/routes",),
     ("ui/parts",),

@@ -54,14 +54,6 @@ def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     return {"out": str(out)}
 
 
-def _sample(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
-    """``folder`` → the sample pair in it."""
-    from pipeline.sample.pair import make_sample
-
-    dance, reference = make_sample(Path(arguments["folder"]))
-    return {"dance": str(dance), "reference": str(reference)}
-
-
 def _facts(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``role`` → ``pipeline.previews.facts.facts_of``; raises ``InputError``."""
     from pipeline.previews.facts import facts_of
@@ -118,7 +110,6 @@ CALLS: dict[str, Call] = {
     "same": _same,
     "thumbnail": _thumbnail,
     "preview": _preview,
-    "sample": _sample,
     "waveforms": _waveforms,
 }
 """By name; arguments and value are JSON objects."""

@@ -1,3 +1,3 @@
-"""The sample pair: a tune, and a figure that dances to it."""
+"""The sample pair: a tune, and figures that dance to it; and the film of first sight."""
 
-__all__ = ["pair"]
+__all__ = ["film", "pair"]

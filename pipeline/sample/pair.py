@@ -1,15 +1,15 @@
-"""The sample pair: an original tune with a clear beat, and a drawn figure that dances to it.
+"""The sample pair: an original tune with a clear beat, and drawn figures that dance to it.
 
-The *reference* is the tune as it was made; the *dance* is a "filmed" video of the figure
+The *reference* is the tune as it was made; the *dance* is a "filmed" video of the figures
 whose sound is the same tune, started at another time and degraded as by a phone in a hall:
 band limits, reflections, noise, claps. Everything is drawn and synthesised here from fixed
-numbers, so that two calls make the same pair. The figure lands on each beat and the floor
-lights up on the first of each bar, so that one sees whether a result is in sync.
+numbers, so that two calls make the same pair. The figures land on each beat, so that one sees
+whether a result is in sync (``figure``).
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from pipeline.media import ffmpeg
+from pipeline.sample.figure import Picture, draw
 from pipeline.sample.tune import BEAT_SECONDS, RATE_HZ, tune
 
 WIDTH_PIXELS, HEIGHT_PIXELS, FRAME_RATE_HZ = 320, 240, 25
@@ -27,10 +28,23 @@ OFFSET_SECONDS = 3.2
 KEY_FRAME_PICTURES = 50
 """Pictures between key frames."""
 
-Picture = NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class Quality:
+    """How many bytes the pair is worth: bit rates of the sounds, and x264's factor and preset."""
+
+    reference_bit_rate: str = "192k"
+    dance_bit_rate: str = "96k"
+    factor: str = "26"
+    preset: str = "veryfast"
 
 
-def make_sample(folder: Path) -> tuple[Path, Path]:
+LARGE = Quality()
+SMALL = Quality("80k", "48k", "33", "slow")
+"""As the repository holds it (``ui/assets``)."""
+
+
+def make_sample(folder: Path, quality: Quality = LARGE) -> tuple[Path, Path]:
     """Writes ``sample_dance.mp4`` (H.264, 320×240) and ``sample_reference.m4a`` into ``folder``
     and returns their paths. The true map is ``reference_time = dance_time + OFFSET_SECONDS``.
 
@@ -39,13 +53,13 @@ def make_sample(folder: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     music = tune()
     reference = folder / "sample_reference.m4a"
-    _encode_sound(music, reference, bit_rate="192k")
+    encode_sound(music, reference, bit_rate=quality.reference_bit_rate)
     recorded = folder / "sample_recorded.m4a"
     silent = folder / "sample_silent.mp4"
     dance = folder / "sample_dance.mp4"
     try:
-        _encode_sound(filmed(music), recorded, bit_rate="96k")
-        _draw(silent)
+        encode_sound(filmed(music), recorded, bit_rate=quality.dance_bit_rate)
+        _draw(silent, quality)
         ffmpeg.run(
             [
                 *("-nostdin", "-y", "-i", ffmpeg.file_url(silent)),
@@ -79,7 +93,8 @@ def filmed(music: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.repeat(np.clip(recorded, -1, 1)[:, None], 2, axis=1).astype(np.float32)
 
 
-def _encode_sound(samples: NDArray[np.float32], target: Path, *, bit_rate: str) -> None:
+def encode_sound(samples: NDArray[np.float32], target: Path, *, bit_rate: str) -> None:
+    """Samples of shape (samples, 2) as AAC in an MP4, the same bytes at every call."""
     arguments = [
         *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", "pipe:0"),
         *("-c:a", "aac", "-b:a", bit_rate, "-fflags", "+bitexact", "-flags:a", "+bitexact"),
@@ -89,23 +104,17 @@ def _encode_sound(samples: NDArray[np.float32], target: Path, *, bit_rate: str) 
         pipe.write(samples.astype("<f4").tobytes())
 
 
-def _draw(target: Path) -> None:
+def _draw(target: Path, quality: Quality) -> None:
     clip = VideoClip(frame_at, duration=DANCE_SECONDS)
     clip.write_videofile(
         str(target),
         fps=FRAME_RATE_HZ,
         codec="libx264",
         audio=False,
-        preset="veryfast",
+        preset=quality.preset,
         ffmpeg_params=[
-            "-crf",
-            "26",
-            "-g",
-            str(KEY_FRAME_PICTURES),
-            "-pix_fmt",
-            "yuv420p",
-            "-threads",
-            "1",
+            *("-crf", quality.factor, "-g", str(KEY_FRAME_PICTURES)),
+            *("-pix_fmt", "yuv420p", "-threads", "1"),
         ],
         logger=None,
     )
@@ -114,57 +123,4 @@ def _draw(target: Path) -> None:
 
 def frame_at(seconds: float) -> Picture:
     """The picture at ``seconds`` of dance time, shape (240, 320, 3)."""
-    beats = (seconds + OFFSET_SECONDS) / BEAT_SECONDS
-    phase = beats % 1.0
-    bar = int(beats) % 4
-    flash = math.exp(-5 * phase) * (1.0 if bar == 0 else 0.35)
-    frame = np.empty((HEIGHT_PIXELS, WIDTH_PIXELS, 3), dtype=np.uint8)
-    wall = np.linspace(48, 84, HEIGHT_PIXELS)[:, None] * np.array([0.55, 0.6, 1.0])
-    frame[:] = wall[:, None, :]
-    floor = np.array([96, 72, 60]) + flash * np.array([150, 120, 40])
-    frame[190:] = np.clip(floor, 0, 255)
-    for light in range(4):  # four lamps count the bar
-        colour = (255, 220, 90) if light == bar else (70, 70, 90)
-        _disc(frame, 100 + 40 * light, 22, 9, colour)
-    _figure(frame, int(beats), phase)
-    return frame
-
-
-def _figure(frame: Picture, beat: int, phase: float) -> None:
-    """A figure of lines that jumps between beats and lands on each, arms in turn up and down."""
-    side = 1 if beat % 2 == 0 else -1
-    rise = 26 * math.sin(math.pi * phase)
-    sway = side * 14 * math.cos(math.pi * phase)
-    x, hip = 160 + sway, 148 - rise
-    skin, cloth = (250, 215, 180), (235, 80, 95)
-    spread = 22 - 8 * math.sin(math.pi * phase)
-    for foot in (-1, 1):
-        _line(frame, (x, hip), (x + foot * spread, 190 - rise), 4, (60, 90, 190))
-    neck = hip - 46
-    _line(frame, (x, hip), (x, neck), 6, cloth)
-    for arm in (-1, 1):
-        up = arm == side
-        reach = (x + arm * 36, neck - 30 if up else neck + 26)
-        _line(frame, (x, neck + 6), reach, 3, skin)
-    _disc(frame, x, neck - 13, 12, skin)
-
-
-def _disc(frame: Picture, x: float, y: float, radius: float, colour: tuple[int, int, int]) -> None:
-    rows, columns = np.ogrid[:HEIGHT_PIXELS, :WIDTH_PIXELS]
-    frame[(columns - x) ** 2 + (rows - y) ** 2 <= radius**2] = colour
-
-
-def _line(
-    frame: Picture,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    width: float,
-    colour: tuple[int, int, int],
-) -> None:
-    """A thick line: all pixels near the segment."""
-    rows, columns = np.ogrid[:HEIGHT_PIXELS, :WIDTH_PIXELS]
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    length = dx * dx + dy * dy
-    along = np.clip(((columns - start[0]) * dx + (rows - start[1]) * dy) / length, 0, 1)
-    distance = (columns - start[0] - along * dx) ** 2 + (rows - start[1] - along * dy) ** 2
-    frame[distance <= width**2] = colour
+    return draw((seconds + OFFSET_SECONDS) / BEAT_SECONDS, WIDTH_PIXELS, HEIGHT_PIXELS)

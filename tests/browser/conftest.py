@@ -43,10 +43,8 @@ def pair(sample_pair: tuple[Path, Path]) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def serve(
-    tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]
-) -> Iterator[Callable[..., Server]]:
-    """Starts servers that stop at the end; the sample pair is there already.
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts servers that stop at the end.
 
     ``tasks`` is what the task file holds before the start.
     """
@@ -60,9 +58,7 @@ def serve(
         **settings: str,
     ) -> Server:
         outputs = tmp_path_factory.mktemp("served") / "outputs"
-        (outputs / "sample").mkdir(parents=True)
-        for path in pair:
-            shutil.copy(path, outputs / "sample" / path.name)
+        outputs.mkdir()
         if tasks is not None:
             (outputs / "task_status.json").write_text(json.dumps(tasks))
         servers.append(Server(outputs, script, arguments=arguments, **settings).start())

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew: ``python -m tests.browser.pictures``.
+"""Makes the pictures of the README and of docs/page.md anew: ``python -m tests.browser.pictures``.
 
 Needs Chromium. A server of its own works on the sample pair; the page is then opened in each
 language, at the finished task.
@@ -21,6 +21,12 @@ from tests.browser.steps import put_in, settled, wait_status
 FOLDER = ROOT / "docs" / "pictures"
 LOCALES = {"en-US": "dashboard.png", "zh-CN": "dashboard-zh-CN.png"}
 WIDTH = 1280
+FIRST_SIGHTS = {
+    "first-sight.png": (WIDTH, 800, "en-US", "light"),
+    "first-sight-phone.png": (390, 844, "zh-CN", "dark"),
+}
+FILM_AT_SECONDS = 2.7
+"""A moment of the film at which the dancers look well."""
 
 
 def take(page: Any, target: Path) -> None:
@@ -34,9 +40,34 @@ def take(page: Any, target: Path) -> None:
     page.set_viewport_size({"width": WIDTH, "height": round(bottom) + 24})
     settled(page)
     page.screenshot(path=str(target))
+    make_small(target)
+
+
+def make_small(target: Path, colours: int = 128) -> None:
+    """Few colours are enough."""
     with Image.open(target) as picture:
-        few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     few.save(target, optimize=True)
+
+
+def take_first_sights(browser: Any, url: str) -> None:
+    """What a newcomer sees, before there is any task."""
+    for name, (width, height, locale, scheme) in FIRST_SIGHTS.items():
+        page = browser.new_page(
+            viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme
+        )
+        page.goto(url)
+        film = page.locator(".film video")
+        film.wait_for()
+        page.locator(".film .halt").click()
+        film.evaluate("(video, at) => { video.currentTime = at; }", FILM_AT_SECONDS)
+        page.wait_for_function("document.fonts.check('16px Manrope')")
+        settled(page)
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(1000)
+        page.screenshot(path=str(FOLDER / name))
+        make_small(FOLDER / name, 256)
+        page.close()
 
 
 def main() -> None:
@@ -51,6 +82,7 @@ def main() -> None:
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
                 )
+                take_first_sights(browser, server.url)
                 page = browser.new_page()
                 names = ("群舞 彩排.mp4", "hall, second take.mp4", "hall, third take.mp4")
                 ids = [put_in(server, pair, name) for name in names]

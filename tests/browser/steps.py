@@ -136,6 +136,12 @@ def _store(server: Server) -> Iterator[Store]:
         store.close()
 
 
+def choose_language(page: Any, name: str) -> None:
+    """Choose a language in the menu at the right of the header."""
+    page.locator(".st-key-language-menu button").click()
+    page.get_by_role("menuitem", name=name).click()
+
+
 def choose_files(page: Any, dances: list[Path], reference: Path | None) -> None:
     """Choose files in both zones and wait until they are whole on the server."""
     inputs = page.locator(".uploader input[type=file]")

@@ -12,6 +12,7 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import (
     choose_files,
+    choose_language,
     correct,
     hand_in,
     players,
@@ -195,7 +196,7 @@ def test_a_bad_file_fails_with_the_reason_alone(
     assert page.locator(".compare").count() == 0, "there is nothing to play"
     assert "Traceback" not in page.content()
     shot(page, "failed")
-    page.get_by_role("radio", name="简体中文").click()
+    choose_language(page, "简体中文")
     detail.get_by_role("button", name="删除").wait_for()
 
 

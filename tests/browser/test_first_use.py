@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import unfold, wait_done
+from tests.browser.steps import choose_language, unfold, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +37,9 @@ def test_who_starts_a_task_on_a_phone_sees_it(
     start = page.get_by_role("button", name="开始对齐")
     inputs = page.locator(".uploader input[type=file]")
     assert start.is_disabled()
-    page.locator("text=请先选择舞蹈视频").wait_for()
+    page.locator("text=请先选择你的舞蹈").wait_for()
     inputs.nth(0).set_input_files(str(pair[0]))
-    page.locator("text=还需要选择干净的原曲").wait_for()
+    page.locator("text=还需要选择歌曲").wait_for()
     inputs.nth(1).set_input_files(str(pair[1]))
     page.get_by_role("button", name="开始对齐", disabled=False).click()
     page.locator(".st-key-detail .compare .play").wait_for(timeout=120_000)
@@ -53,7 +53,7 @@ def test_who_starts_a_task_on_a_phone_sees_it(
     unfold(page, "有多确定")
     page.locator("[data-testid=stTable]").wait_for()
     page.locator("[data-testid=stMainBlockContainer] h1").scroll_into_view_if_needed()
-    page.get_by_role("radio", name="English").click()
+    choose_language(page, "English")
     page.locator("summary", has_text="How sure is it?").wait_for()
     page.wait_for_timeout(1500)
     assert top_of(page, "[data-testid=stMainBlockContainer] h1") >= 0

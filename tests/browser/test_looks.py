@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import correct, hand_in, settled, unfold, until, wait_done
+from tests.browser.steps import choose_language, correct, hand_in, settled, unfold, until, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +20,8 @@ def test_a_phone_in_chinese_and_in_the_dark(
     private: Server, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
     page = visit(private.url, width=390, height=844, locale="zh-CN", dark=True)
-    page.locator("text=把干净的原曲").wait_for()
-    page.get_by_role("button", name="试用示例").click()
+    page.locator("text=你的舞蹈，干净的歌曲").wait_for()
+    page.get_by_role("button", name="用示例试试").click()
     wait_done(page)
     shot(page, "phone-zh-dark", full=True)
     width = page.evaluate("document.documentElement.scrollWidth")
@@ -40,10 +40,10 @@ def test_a_phone_in_chinese_and_in_the_dark(
     shot(page, "phone-certainty", full=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # The choice of language outlives a change of page; what is unfolded stays so.
-    page.get_by_role("radio", name="English").click()
+    choose_language(page, "English")
     page.get_by_role("radio", name="Move the music").wait_for()
     page.get_by_role("button", name="All videos").click()
-    page.locator("text=Put the clean song under").wait_for()
+    page.get_by_text("Choose your dance and the song first").wait_for()
 
 
 def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(

@@ -20,6 +20,7 @@ from tests.browser.steps import (
     GRID,
     ROWS,
     cells,
+    choose_language,
     grid_cells,
     put_in,
     records,
@@ -214,7 +215,7 @@ def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable
     task_id = str(uuid.UUID(int=7, version=4))
     page = visit(f"{crowded.url}/?task={task_id}")
     page.locator(".st-key-head", has_text="Probably in sync").wait_for()
-    page.get_by_role("radio", name="简体中文").click()
+    choose_language(page, "简体中文")
     page.locator(".st-key-head", has_text="很可能已对齐").wait_for()
     assert f"task={task_id}" in page.url, "the opened task stays open"
     page.get_by_role("button", name="全部视频").click()
@@ -223,7 +224,7 @@ def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable
     page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
     page.reload()
     page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()
-    page.get_by_role("radio", name="English").click()
+    choose_language(page, "English")
     page.locator("[data-testid=stDownloadButton]", has_text="Download as CSV").wait_for()
 
 

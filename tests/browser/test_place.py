@@ -260,7 +260,7 @@ def test_a_result_is_placed_anew_and_refined(
     task_id = open_place(page)
     found = figures(page)["offset"]
     assert found == pytest.approx(3.2, abs=0.02)
-    assert page.locator(".place .dance-label").text_content() == "Filmed dance"
+    assert page.locator(".place .dance-label").text_content() == "Your dance"
     shot(page, "place-matched", full=True)
     page.locator(".place .song").focus()
     page.keyboard.press("ArrowRight")
@@ -297,7 +297,7 @@ def test_the_chosen_sound_track_is_drawn_heard_and_saved(
     page.locator(".st-key-detail", has_text="no usable sound").first.wait_for(timeout=120_000)
     task_id = open_place(page)
     folder = server.outputs / "results" / task_id
-    box = page.get_by_role("combobox", name="Sound track of the reference")
+    box = page.get_by_role("combobox", name="Sound track of the song")
     box.wait_for()
     assert (folder / "waveforms-1-1.json").is_file()
     player = page.locator(".place .reference")

@@ -36,7 +36,7 @@ def test_refresh_and_restart_in_the_middle(
     page = visit(server.url)
     for _ in range(2):
         page.goto(server.url)
-        page.get_by_role("button", name="Try the sample pair").click()
+        page.get_by_role("button", name="Try it with a sample").click()
         page.locator(".st-key-head").wait_for()
     opened = until(page, lambda: "task=" in page.url and task_of(page), "the task in the address")
     page.reload()
@@ -91,7 +91,7 @@ def test_the_selection_follows_the_task(
     page.locator("text=1 selected").wait_for()
     assert page.locator(".st-key-detail").count() == 0, "a tick opens nothing"
     # Another viewer hands something in, which comes to stand in front of it.
-    other.get_by_role("button", name="Try the sample pair").click()
+    other.get_by_role("button", name="Try it with a sample").click()
     other.locator("text=Handed in").first.wait_for()
     wait_rows(page, 2)
     shot(page, "selection")
@@ -212,7 +212,7 @@ def test_a_private_visitor_cannot_reach_anothers_task(
     private: Server, visit: Callable[..., Any]
 ) -> None:
     mine, theirs = visit(private.url), visit(private.url)
-    mine.get_by_role("button", name="Try the sample pair").click()
+    mine.get_by_role("button", name="Try it with a sample").click()
     wait_done(mine)
     link = mine.url
     task_id = task_of(mine)

@@ -160,7 +160,7 @@ def test_without_a_cookie_the_browser_keeps_the_key_and_no_address_shows_it(
 ) -> None:
     server = serve("ui/pages/script.py", visibility="private")
     page = visit(server.url)
-    page.get_by_role("button", name="Try the sample pair").click()
+    page.get_by_role("button", name="Try it with a sample").click()
     wait_done(page)
     assert "key=" not in page.url
     link = page.url

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import choose_files, until, wait_done
+from tests.browser.steps import choose_files, choose_language, until, wait_done
 from tests.browser.test_table import finished
 from tests.browser.tus import Sender
 
@@ -237,7 +237,7 @@ def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
     assert broken.filter(has_text=dance.name).filter(has_text="80 % have arrived").count() == 1
     order = page.get_by_label("Sort by")
     assert order.input_value() == "Newest first"
-    page.get_by_role("radio", name="简体中文").click()
+    choose_language(page, "简体中文")
     broken.filter(has_text="已收到 80 %").first.wait_for()
     order = page.get_by_label("排序")
     order.wait_for()

@@ -101,8 +101,8 @@ def test_the_list_shows_the_file(outputs: Path) -> None:
 def test_an_empty_file_offers_the_sample(outputs: Path) -> None:
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
     assert not page.exception
-    assert "sample pair" in words(page)
-    assert page.button(key="upload.sample").label == "Try the sample pair"
+    assert "try it with a sample" in words(page)
+    assert page.button(key="upload.sample").label == "Try it with a sample"
     assert page.button(key="upload.start").disabled
 
 

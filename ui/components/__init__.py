@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 _FOLDER = Path(__file__).parent
+TOKENS = _FOLDER / "tokens.css"
+"""The measures of the look, which the page sets for itself and all components."""
 
 
 def load(name: str, *parts: str) -> ComponentRenderer:

@@ -11,7 +11,7 @@ from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.table import actions, table
 from ui.task import detail
-from ui.upload import panel
+from ui.upload import first_sight, panel
 from ui.words.text import t
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show_home(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
         table.keep_view()
         part(detail.show_detail, service, viewer, task_id)
         return
-    st.caption(t("app.what"))
+    part(first_sight.show_first_sight, service, viewer)
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
     part(table.show_table, service, viewer, history)

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from store import SettingsError
-from ui.components import load
+from ui.assets import MARK
+from ui.components import TOKENS, load
 from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
 from ui.service import start_service
 from ui.task import detail
-from ui.words.text import LANGUAGES, choose_language, t
+from ui.words.text import LANGUAGES, choose_language, current, set_language, t
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 log = logging.getLogger(__name__)
 
 _LOST = load("lost")
+_MENU = "language-menu"
 _STYLE = Path(__file__).with_name("style.css")
 
 
 def show() -> None:
     """Draw the page that the address names."""
     choose_language()
-    st.set_page_config(page_title=t("app.title"), page_icon="🩰", layout="wide")
+    st.set_page_config(page_title=t("app.title"), page_icon=str(MARK), layout="wide")
     # With the plain script the first visit starts the service; else it has been running.
     try:
         service = start_service(routes=False, address=st.get_option("server.address"))
@@ -37,7 +45,7 @@ def show() -> None:
     if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
-    st.html(_STYLE)
+    st.html(f"<style>{_style()}</style>")
     _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
@@ -55,33 +63,57 @@ def show() -> None:
     # One tap from the list, by the link below it.
     past_page = st.Page(past, title=title, icon=icon, url_path="history", visibility="hidden")
     pages = [tasks_page, past_page]
+    linked: list[StreamlitPage] = []
     if viewer.operator:
         title, icon = t("page.operator"), ":material/monitor_heart:"
-        pages += [
-            st.Page(state, title=title, icon=icon, url_path="operator"),
-            # What it was called before.
-            st.Page(state, title=title, icon=icon, url_path="health", visibility="hidden"),
-        ]
-    page = st.navigation(pages, position="hidden" if home.opened() else "top")
+        operators_page = st.Page(state, title=title, icon=icon, url_path="operator")
+        # What it was called before.
+        before = st.Page(state, title=title, icon=icon, url_path="health", visibility="hidden")
+        pages += [operators_page, before]
+        linked = [tasks_page, operators_page]
+    page = st.navigation(pages, position="hidden")
     toasts.show_toasts()
-    _header(
-        of_task=home.opened() is not None and page == pages[0]
-    )  # here, not on the pages: a widget of a page is forgotten when another is opened
+    # Here, not on the pages: a widget of a page is forgotten when another is opened.
+    _header(linked, of_task=home.opened() is not None and page == tasks_page)
     page.run()
 
 
-def _header(*, of_task: bool) -> None:
+def _style() -> str:
+    """The page's style sheet, with the mark in it: so it is there without our routes, too."""
+    mark = base64.b64encode(MARK.read_bytes()).decode()
+    return "\n".join(
+        (
+            f':root {{ --mark: url("data:image/svg+xml;base64,{mark}"); }}',
+            TOKENS.read_text(encoding="utf-8"),
+            _STYLE.read_text(encoding="utf-8"),
+        )
+    )
+
+
+def _header(linked: Sequence[StreamlitPage], *, of_task: bool) -> None:
+    """Mark and name with the pages of who has several; on a task's page the way back."""
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
         if of_task:
             detail.show_back()
         else:
-            st.title(t("app.title"), anchor=False)
-        st.segmented_control(
-            t("app.language"),
-            list(LANGUAGES),
-            format_func=LANGUAGES.__getitem__,
-            key="language",
-            label_visibility="collapsed",
-            required=True,
-        )
-        login.show_login()
+            st.title(t("app.title"), anchor=False, width="content")
+            for page in linked:
+                st.page_link(page, label=page.title)
+        with st.container(
+            horizontal=True, horizontal_alignment="right", width="content", key="header-end"
+        ):
+            _language_menu()
+            login.show_login()
+
+
+def _language_menu() -> None:
+    """Each language by its own name, behind the name of the present one."""
+    st.menu_button(
+        LANGUAGES[current()],
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        key=_MENU,
+        icon=":material/language:",
+        type="tertiary",
+        on_click=lambda: set_language(st.session_state[_MENU]),
+    )

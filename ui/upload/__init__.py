@@ -1,3 +1,3 @@
 """Handing files in: choosing, checking, what was found in them."""
 
-__all__ = ["panel"]
+__all__ = ["first_sight", "panel"]

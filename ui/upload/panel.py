@@ -13,6 +13,7 @@ import streamlit as st
 from pipeline.reasons import JobError
 from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS, submit
 from store import StoreError, Task
+from ui.assets import SAMPLE
 from ui.components import load
 from ui.parts import toasts
 from ui.parts.live import live
@@ -22,7 +23,7 @@ from ui.routes import limits, uploads
 from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
-from ui.upload import checks, inspection, sample
+from ui.upload import checks, inspection
 from ui.words.names import plain, shown_name
 from ui.words.text import has, t
 
@@ -38,8 +39,8 @@ _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
     "dance", "dance_hint", "reference", "reference_hint", "choose", "drop", "remove", "waiting",
-    "choose_one", "uploading", "resuming", "done", "failed", "too_large", "too_many", "disk_full",
-    "left", "retry", "interrupted",
+    "choose_one", "drop_one", "uploading", "resuming", "done", "failed", "too_large", "too_many",
+    "disk_full", "left", "retry", "interrupted", "formats",
 )  # fmt: skip
 
 
@@ -129,6 +130,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
         data={
             "words": {
                 **{name: t(f"upload.{name}") for name in WORDS},
+                "formats": t("upload.formats", size=_limit(service.settings.max_upload_mb)),
                 "too_many": t(
                     "upload.too_many",
                     n=limits.MAX_UPLOADS,
@@ -162,6 +164,11 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     if _checking(picked) != was_checking:
         st.rerun()
     _buttons(picked)
+
+
+def _limit(mb: int) -> str:
+    """The largest file, in the unit in which the setting is a round number."""
+    return f"{mb // 1024} GB" if mb % 1024 == 0 else f"{mb} MB"
 
 
 def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
@@ -198,7 +205,7 @@ def _buttons(picked: Picked) -> None:
         )
         st.button(
             t("upload.sample"),
-            icon=":material/science:",
+            type="tertiary",
             key="upload.sample",
             on_click=_ask,
             args=("sample",),
@@ -275,12 +282,7 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
 
 
 def _sample(service: Service, viewer: Viewer) -> None:
-    with st.spinner(t("upload.making_sample")):
-        pair = sample.sample_pair(service)
-    if pair is None:
-        st.error(t("upload.no_sample"), icon=":material/warning:")
-        return
-    dance, reference = pair
+    dance, reference = SAMPLE
     try:
         task = submit(
             service.store,

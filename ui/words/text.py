@@ -39,6 +39,11 @@ def choose_language() -> str:
     return chosen
 
 
+def set_language(language: str) -> None:
+    """Another language for this session, as its visitor chose it in the menu."""
+    st.session_state[_STATE] = language
+
+
 def current() -> str:
     """The language of this session: ``en`` or ``zh``."""
     language = st.session_state.get(_STATE, "en")

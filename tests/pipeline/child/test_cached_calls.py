@@ -19,16 +19,20 @@ ASK_AND_END = """
 import sys
 from pathlib import Path
 from pipeline.child.cached_calls import fetch
-for name in sys.argv[1:]:
-    assert fetch("sample", {"folder": name}, Path(name), timeout=300.0, group="") is None
+film, *names = map(Path, sys.argv[1:])
+for name in names:
+    asked = {"path": str(film), "out": str(name / "small.mp4")}
+    assert fetch("preview", asked, name, timeout=300.0, group="") is None
 """
 
 
-def test_what_waits_does_not_keep_the_process_from_ending(tmp_path: Path) -> None:
+def test_what_waits_does_not_keep_the_process_from_ending(
+    tmp_path: Path, sample_pair: tuple[Path, Path]
+) -> None:
     folders = [tmp_path / name for name in "abc"]
     for folder in folders:
         folder.mkdir()
-    command = [sys.executable, "-c", ASK_AND_END, *map(str, folders)]
+    command = [sys.executable, "-c", ASK_AND_END, str(sample_pair[0]), *map(str, folders)]
     subprocess.run(command, check=True, cwd=ROOT, timeout=300)
     assert not list(folders[-1].iterdir()), "nobody is there to look at it any more"
 

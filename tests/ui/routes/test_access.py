@@ -23,6 +23,7 @@ from tests.browser.serving import ROOT, Server
 OPEN = {
     "/files/bundle",
     "/files/{task}/{kind}",
+    "/look/{name}",  # what everybody may have: tests/ui/routes/test_look.py
     "/uploads",
     "/_stcore/health",
     "/_stcore/host-config",

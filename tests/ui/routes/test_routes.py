@@ -28,7 +28,6 @@ from tests.ui.routes.routed import (
 from ui.routes import bundle, files, limits, uploads
 from ui.routes.visitor import sign, visitor_name
 from ui.service import Service
-from ui.upload import sample
 
 
 def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:
@@ -246,17 +245,6 @@ def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
     assert uploads.remove_stale(service) == 1
     left = {path.relative_to(incoming).as_posix() for path in incoming.glob("*/*")}
     assert left == set(theirs)
-
-
-def test_the_sample_takes_nothing_away(service: Service) -> None:
-    theirs = service.settings.outputs / "sample" / "our dance.mp4"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_text("theirs")
-    (theirs.parent / "a reference.pdf").touch()
-    pair = sample.sample_pair(service)
-    assert pair and [path.name for path in pair] == ["sample_dance.mp4", "sample_reference.m4a"]
-    assert theirs.read_text() == "theirs"
-    assert not list(service.settings.outputs.glob(".sample-*"))
 
 
 def test_tokens_differ_by_secret_and_part() -> None:

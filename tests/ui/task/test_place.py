@@ -83,7 +83,7 @@ def test_a_track_is_chosen_where_a_file_has_several(
             break
         time.sleep(0.2)  # the file is looked at in a child
     box = boxes[name]
-    assert box.label == "Sound track of the reference"
+    assert box.label == "Sound track of the song"
     assert box.value == 2
     assert box.options[0].startswith("1: <b>Commentary</b>")
     box.select_index(0).run()

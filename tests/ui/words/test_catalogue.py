@@ -92,7 +92,7 @@ def test_components_bring_no_words_of_their_own(path: Path) -> None:
 def test_all_words_that_a_component_asks_for_are_there() -> None:
     from ui.table import table
     from ui.task import adjust, compare, place
-    from ui.upload import panel
+    from ui.upload import first_sight, panel
 
     for module, group in (
         (adjust, "adjust"),
@@ -100,6 +100,7 @@ def test_all_words_that_a_component_asks_for_are_there() -> None:
         (place, "place"),
         (panel, "upload"),
         (table, "list"),
+        (first_sight, "film"),
     ):
         for name in module.WORDS:
             assert f"{group}.{name}" in en.TEXT

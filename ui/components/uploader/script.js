@@ -171,8 +171,8 @@ function create(root, round) {
     row.item = item;
     const sound = /\.(mp3|m4a|aac|wav|flac|ogg|opus)$/i.test(item.name);
     const view = document.createElement(sound ? "span" : "video");
-    view.className = sound ? "" : "view";
-    if (sound) view.textContent = "🎵";
+    view.className = sound ? "view sound" : "view";
+    if (sound) view.textContent = "♪";
     else Object.assign(view, { muted: true, preload: "metadata", playsInline: true, tabIndex: -1 });
     if (!sound && item.preview) view.src = `${item.preview}#t=0.5`;
     view.setAttribute("aria-hidden", "true");
@@ -238,11 +238,13 @@ function create(root, round) {
       for (const [role, zone] of zones) {
         zone.querySelector("h4").textContent = data.words[role];
         zone.querySelector("p").textContent = data.words[`${role}_hint`];
+        zone.querySelector(".drop").textContent = role === "dance" ? data.words.drop : data.words.drop_one;
         zone.querySelector(".pick span").textContent = role === "dance" ? data.words.choose : data.words.choose_one;
         const input = zone.querySelector("input");
         input.accept = data.accept[role];
         input.setAttribute("aria-label", `${data.words[role]}: ${role === "dance" ? data.words.choose : data.words.choose_one}`);
       }
+      root.querySelector(".formats").textContent = data.words.formats;
       if (first) { keep(data.kept); name_unfinished(data.unfinished); }
       paint();
       tell();
