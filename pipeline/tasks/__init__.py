@@ -1,3 +1,3 @@
 """Tasks: from the store's records to jobs and back. Nothing else here writes to the store."""
 
-__all__ = ["answer", "form", "queue", "record", "runner", "submit", "values"]
+__all__ = ["answer", "form", "queue", "record", "runner", "shares", "submit", "values"]

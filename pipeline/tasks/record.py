@@ -17,6 +17,8 @@ from pipeline.model import BEST_FIRST, VARIANTS, VariantName
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.answer import Answer, read_answer
+from pipeline.tasks.shares import KEY as SHARES
+from pipeline.tasks.shares import Share, read_shares
 from pipeline.tasks.values import count, mapping, number, objects, share, text, texts
 
 if TYPE_CHECKING:
@@ -118,6 +120,8 @@ class TaskRecord:
     timings: Mapping[str, float] = field(default_factory=dict)
     """Seconds by stage."""
     adjust: AdjustmentRecord | None = None
+    shares: tuple[Share, ...] = ()
+    """Links by which others watch it; some may have ended."""
 
     @property
     def active(self) -> bool:
@@ -201,6 +205,7 @@ def read(task: Task) -> TaskRecord:
         warnings=tuple(_warnings(get("warnings"))),
         timings={stage: value for stage, value in timings.items() if value is not None},
         adjust=_adjustment(get("adjust")),
+        shares=read_shares(get(SHARES)),
     )
 
 

@@ -4,4 +4,4 @@ Nothing here imports Streamlit. Streamlit's own XSRF protection does not cover t
 routes, so each checks origin, token and visitor itself.
 """
 
-__all__ = ["access", "bundle", "files", "limits", "origin", "stock", "uploads", "visitor"]
+__all__ = ["access", "bundle", "files", "limits", "origin", "share", "stock", "uploads", "visitor"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ from ui.words.text import t
 log = logging.getLogger(__name__)
 
 _DELETE = "delete"
+_SHARE = "share"
 _SCROLLS = "actions.scrolls"
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
 HOPELESS = reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
@@ -187,6 +188,34 @@ def _bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> No
         label = t("bulk.download", n=len(kinds))
     url = viewer.bundle_url(service, tasks)
     st.link_button(label, url, icon=":material/download:", help=t("bulk.download_help"))
+    st.button(
+        t("share.button"),
+        icon=":material/link:",
+        key="bulk.share",
+        on_click=ask_share,
+        args=([task.id for task in tasks],),
+    )
+
+
+def ask_share(ids: Sequence[str], kind: str | None = None) -> None:
+    """Have the page show the link to these tasks' results (ui/task/share.py); a callback.
+
+    ``kind`` is the result that is meant; without it each task's best.
+    """
+    _answered()
+    st.session_state[_SHARE] = dict.fromkeys(ids, kind)
+    redraw_page()
+
+
+def share_asked() -> Mapping[str, str | None]:
+    """The tasks whose link is asked for, each with the result that is meant; none without."""
+    asked: Mapping[str, str | None] = st.session_state.get(_SHARE, {})
+    return asked
+
+
+def answer_share() -> None:
+    """The link is not asked for any more; a callback."""
+    st.session_state.pop(_SHARE, None)
 
 
 def ask_delete(ids: Sequence[str]) -> None:

@@ -1,3 +1,3 @@
 """One task opened: players, downloads, adjust, place by hand, evidence, events."""
 
-__all__ = ["detail"]
+__all__ = ["detail", "share"]

@@ -17,7 +17,7 @@ from ui.parts.without_routes import download, without_routes
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
 from ui.table import actions, table
-from ui.task import adjust, candidates, charts, compare, events, left_out, place
+from ui.task import adjust, candidates, charts, compare, events, left_out, place, save, share
 from ui.words import sentences
 from ui.words.format import duration, size
 from ui.words.names import plain, shown_name
@@ -50,6 +50,9 @@ def show_detail(service: Service, viewer: Viewer) -> None:
             if sentence:
                 doubtful = task.answer.ambiguous or task.same_file
                 (st.warning if doubtful else st.success)(sentence)
+            for kind in task.results[:1]:
+                part(save.show_save, service, viewer, task, kind)
+                part(share.show_share, service, viewer, [task])
         part(candidates.show_choices, service, viewer, task)
         _sections(service, viewer, task)
         _REACH(key="reach", data={"asked": actions.scroll_requests()})

@@ -23,6 +23,9 @@ from tests.browser.serving import ROOT, Server
 OPEN = {
     "/files/bundle",
     "/files/{task}/{kind}",
+    "/share/{token}",
+    "/share/{token}/{task}/{part}",
+    "/share/{rest:path}",
     "/uploads",
     "/_stcore/health",
     "/_stcore/host-config",
