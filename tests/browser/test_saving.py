@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import put_in, records, until, wait_status
+from tests.browser.steps import put_in, until, wait_status
 from ui.routes.share import MAX_SHARED_BYTES
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 
+NAME = "saved_modular.mp4"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 Chrome/120.0.0.0 Mobile"
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -52,17 +53,13 @@ def phone(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.add_init_script(sheet)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.goto(url)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-
-
-def result_of(server: Server, task_id: str) -> Path:
-    return server.outputs.parent / str(records(server)[task_id]["modular_output"])
 
 
 def shared(page: Any) -> list[dict[str, Any]]:
@@ -74,20 +71,40 @@ def line(page: Any) -> str:
     return str(page.locator(".save .line").text_content())
 
 
-def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
-    server: Server,
-    phone: Callable[..., Any],
-    visit: Callable[..., Any],
-    pair: tuple[Path, Path],
-    shot: Callable[..., None],
-) -> None:
+@pytest.fixture(scope="module")
+def saved(server: Server, pair: tuple[Path, Path], browser: Any) -> tuple[str, Path]:
+    """The address of a finished task's page, and its result."""
     task_id = put_in(server, pair, "saved.mp4")
-    page = phone(f"{server.url}/?task={task_id}")
-    wait_status(server, page, task_id, "success")
-    page.reload()
-    result = result_of(server, task_id)
-    film = {"name": result.name, "type": "video/mp4", "size": result.stat().st_size, "head": "ftyp"}
-    film["name"] = "saved_modular.mp4"
+    page = browser.new_page()
+    record = wait_status(server, page, task_id, "success")
+    page.close()
+    return f"{server.url}/?task={task_id}", server.outputs.parent / str(record["modular_output"])
+
+
+class Held:
+    """A request that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.routes: list[Any] = []
+
+    def __call__(self, route: Any) -> None:
+        if route.request.resource_type == "fetch":
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self, page: Any) -> None:
+        for route in self.routes:
+            route.continue_()
+        page.unroute("**/files/*/modular*")
+
+
+def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
+    saved: tuple[str, Path], phone: Callable[..., Any], shot: Callable[..., None]
+) -> None:
+    address, result = saved
+    page = phone(address)
+    film = {"name": NAME, "type": "video/mp4", "size": result.stat().st_size, "head": "ftyp"}
     button, link = page.locator(".save .share"), page.locator(".save .link")
 
     # The first tap fetches; the connection is so slow that the tap is forgotten when it is here.
@@ -114,10 +131,10 @@ def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
     button.tap()
     link.wait_for()
     assert line(page).startswith(say("en", "save.refused"))
-    with page.expect_download() as saved:
+    with page.expect_download() as file:
         link.tap()
-    assert saved.value.suggested_filename == film["name"]
-    assert Path(saved.value.path()).read_bytes() == result.read_bytes()
+    assert file.value.suggested_filename == NAME
+    assert Path(file.value.path()).read_bytes() == result.read_bytes()
 
     # While it plays it is fetched: the first tap opens the sheet.
     page.reload()
@@ -139,12 +156,19 @@ def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
     button.tap()
     until(page, lambda: shared(page) == [film] or line(page) == say("en", "save.ready"), "the film")
 
-    # Without a share sheet (no HTTPS), in WeChat, and on a desktop.
-    bare = phone(f"{server.url}/?task={task_id}", sheet="")
+
+def test_what_is_not_shared_is_a_download(
+    saved: tuple[str, Path],
+    phone: Callable[..., Any],
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+) -> None:
+    address, result = saved
+    bare = phone(address, sheet="")  # as without HTTPS
     bare.locator(".save .link", has_text=re.compile("^Save$")).wait_for()
     assert line(bare) == say("en", "save.where")
     wechat = phone(
-        f"{server.url}/?task={task_id}",
+        address,
         user_agent=f"{ANDROID} MicroMessenger/8.0.47",
         locale="zh-CN",
     )
@@ -152,39 +176,23 @@ def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
     assert not wechat.locator(".save .link").is_visible()
     assert not wechat.locator(".save .share").is_visible()
     shot(wechat, "save-wechat-zh")
-    desktop = visit(f"{server.url}/?task={task_id}")
+    desktop = visit(address)
     desktop.locator(".save .link", has_text=re.compile("^Save video$")).wait_for()
     assert line(desktop) == ""
-    with desktop.expect_download() as saved:
+    with desktop.expect_download() as file:
         desktop.locator(".save .link").press("Enter")
-    assert saved.value.suggested_filename == film["name"]
+    assert file.value.suggested_filename == NAME
     shot(desktop, "save-desktop")
 
     # A file that no sheet takes is a download, with the place where it is found.
+    whole = result.stat().st_size
     os.truncate(result, MAX_SHARED_BYTES + 1)
-    page.reload()
+    page = phone(address)
     page.locator(".save .link", has_text=re.compile("^Save$")).wait_for()
-    assert not button.is_visible()
+    assert not page.locator(".save .share").is_visible()
     assert line(page) == say("en", "save.where")
     shot(page, "save-large-phone")
     os.truncate(result, MAX_SHARED_BYTES)
     page.reload()
-    button.wait_for()
-
-
-class Held:
-    """A request that waits until it is let go."""
-
-    def __init__(self) -> None:
-        self.routes: list[Any] = []
-
-    def __call__(self, route: Any) -> None:
-        if route.request.resource_type == "fetch":
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def let_go(self, page: Any) -> None:
-        for route in self.routes:
-            route.continue_()
-        page.unroute("**/files/*/modular*")
+    page.locator(".save .share").wait_for()
+    os.truncate(result, whole)
