@@ -42,10 +42,6 @@ from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
-_MAX_REREADS = 20
-"""How often one batch starts again because a person saved the file at that very moment."""
-
-
 @dataclass(eq=False)
 class _Ticket:
     """One caller's patch, and what became of it."""
@@ -169,17 +165,18 @@ class GroupCommit:
     def _write(self, batch: _Batch) -> None:
         if not self.view.path.parent.is_dir():
             self.view.path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(_MAX_REREADS):
+        deadline = time.monotonic() + self._settings.lock_timeout
+        while True:
             with self.lock() as lock:
                 try:
                     return self._write_locked(batch, lock)
-                except Moved:
-                    continue
+                except Moved:  # a person saved the file, or removed the lock's, at that very moment
+                    if time.monotonic() > deadline:
+                        raise
                 except OSError as error:
                     full = reserve.is_full(error) and not batch.replaced
                     if not full or not reserve.give_up(self.view.path):
                         raise
-        raise Moved
 
     def _base(self) -> tuple[State, bool]:
         """The state on the disk, and whether it must be written whatever the patches do."""

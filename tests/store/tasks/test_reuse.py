@@ -105,6 +105,30 @@ def test_a_lock_that_lost_its_name_writes_nothing(store: Store, outputs: Path) -
     assert on_disk(store)[task_id]["n"] == 1
 
 
+def test_a_lock_that_loses_its_name_again_and_again_is_taken_again(
+    store: Store, outputs: Path
+) -> None:
+    """As often as it happens within the time that a lock is waited for."""
+    task_id = store.create({"n": 0}).id
+    lock = outputs / "task_status.json.lock"
+    real: Any = os.fsync
+    left = list(range(50))
+
+    def fsync(descriptor: Any) -> None:
+        real(descriptor)
+        if left and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            left.pop()
+            lock.unlink()
+
+    os.fsync = fsync  # type: ignore[assignment]
+    try:
+        store.update(task_id, {"n": 1})
+    finally:
+        os.fsync = real
+    assert not left
+    assert on_disk(store)[task_id]["n"] == 1
+
+
 def test_the_lock_s_file_removed_under_load_loses_nothing(make: Make, outputs: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from store import *;"
