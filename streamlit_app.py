@@ -28,7 +28,7 @@ from store import SettingsError
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
-from ui.routes import bundle, files, look, uploads
+from ui.routes import bundle, files, look, share, uploads
 from ui.routes.access import Access
 from ui.routes.visitor import VisitorCookie
 from ui.service import Service, start_service, stop_service
@@ -93,6 +93,7 @@ app = st.App(
         *bundle.ROUTES,
         *files.ROUTES,
         *look.ROUTES,
+        *share.ROUTES,
         *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
     ],
     middleware=[

@@ -7,6 +7,7 @@ __all__ = [
     "queue",
     "record",
     "runner",
+    "shares",
     "submit",
     "thumbnail",
     "values",

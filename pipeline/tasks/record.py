@@ -18,6 +18,8 @@ from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.answer import Answer, read_answer
 from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice, read_choice, read_files
+from pipeline.tasks.shares import KEY as SHARES
+from pipeline.tasks.shares import Share, read_shares
 from pipeline.tasks.values import count, mapping, number, objects, share, text, texts
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ class TaskRecord:
     adjust: AdjustmentRecord | None = None
     files: tuple[ExtraFile, ...] = ()
     """What a person has had made of the results besides, the oldest first."""
+    shares: tuple[Share, ...] = ()
+    """Links by which others watch it; some may have ended."""
 
     @property
     def active(self) -> bool:
@@ -213,6 +217,7 @@ def read(task: Task) -> TaskRecord:
         timings={stage: value for stage, value in timings.items() if value is not None},
         adjust=_adjustment(get("adjust")),
         files=read_files(get("files")),
+        shares=read_shares(get(SHARES)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -37,7 +38,8 @@ class Server:
         self.arguments = arguments
         self.settings = settings
         self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
+        scheme = "https" if "--server.sslCertFile" in arguments else "http"
+        self.url = f"{scheme}://localhost:{self.port}"
         self.log = outputs.parent / f"{outputs.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -61,12 +63,14 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
+        trusting = ssl._create_unverified_context()  # noqa: S323 - our own certificate
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
             try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                address = f"{self.url}/_stcore/health"
+                with urllib.request.urlopen(address, timeout=2, context=trusting):
                     return self
             except OSError:
                 time.sleep(0.2)

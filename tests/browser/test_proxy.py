@@ -208,3 +208,17 @@ def test_a_proxy_that_gives_no_sign_needs_the_setting(
         url = f"https://127.0.0.1:{port}/files/{task_id}/original"
         proxy(port, server.port, LIVE)
         assert httpx.get(url, verify=False).status_code == status  # noqa: S501
+
+
+def test_the_server_speaks_https_by_itself(
+    serve: Callable[..., Server], open_page: Callable[[str], Any], certificate: Path
+) -> None:
+    """Streamlit's own settings, as docs/deployment.md shows them."""
+    own = ("--server.sslCertFile", f"{certificate}/cert.pem")
+    server = serve(arguments=(*own, "--server.sslKeyFile", f"{certificate}/key.pem"))
+    page = open_page(f"https://{NAME}:{server.port}")
+    page.get_by_text(say("en", "table.empty")).wait_for()  # by the websocket
+    assert page.evaluate("isSecureContext")
+    assert all(c["secure"] for c in page.context.cookies() if c["name"] == "retrack_visitor")
+    operator = open_page(f"{server.url}/health")
+    operator.get_by_text(say("en", "health.https")).wait_for()

@@ -64,6 +64,7 @@ def show_health(service: Service) -> None:
             for line in (
                 access,
                 _files_pass(service),
+                t("health.https" if _by_https(service) else "health.no_https"),
                 t("health.keep", hours=f"{service.settings.keep_hours:g}"),
                 t("health.upload", mb=service.settings.max_upload_mb),
             )
@@ -75,6 +76,13 @@ def show_health(service: Service) -> None:
 @without_routes(files_pass)
 def _files_pass(service: Service) -> str:
     return t("health.routes")
+
+
+def _by_https(service: Service) -> bool:
+    """Whether the page is served by HTTPS, as far as the server or this session shows."""
+    addresses = (service.settings.public_url, st.context.url or "")
+    own = bool(st.get_option("server.sslCertFile"))
+    return own or any(address.startswith("https:") for address in addresses)
 
 
 def _files(outputs: Path) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from ui.parts.guarded import part
 from ui.parts.viewer import Viewer
 from ui.service import Service
 from ui.table import actions, table
-from ui.task import detail
+from ui.task import detail, share
 from ui.upload import first_sight, panel
 from ui.words.text import t
 
@@ -26,6 +26,7 @@ def opened() -> str | None:
 def show_home(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
     """The opened task alone, or upload and list."""
     actions.show_delete_dialog(service, viewer)
+    share.show_share_dialog(service, viewer)
     task_id = opened()
     if task_id is not None:
         table.keep_view()

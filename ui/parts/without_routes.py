@@ -161,13 +161,42 @@ def moments(
     return now
 
 
+def save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:
+    """The primary button for one file."""
+    _button(service, task, kind, t("save.video"), f"save-{kind}", "primary")
+
+
 def download(service: Service, viewer: Viewer, task: TaskRecord, kind: str, label: str) -> None:
-    """A button for one file; Streamlit holds it in memory, but only once it is asked for."""
+    """A button for one file."""
+    _button(service, task, kind, label, f"download-{kind}", "secondary")
+
+
+def _button(
+    service: Service,
+    task: TaskRecord,
+    kind: str,
+    label: str,
+    key: str,
+    importance: Literal["primary", "secondary"],
+) -> None:
+    """Streamlit holds the file in memory, but only once it is asked for."""
     path = file_path(service, task, kind)
     if path is not None:
-        name = download_name(task, kind, path.suffix)
-        key, icon = f"download-{kind}", ":material/download:"
-        st.download_button(label, path.read_bytes, name, key=key, icon=icon, on_click="ignore")
+        st.download_button(
+            label,
+            path.read_bytes,
+            download_name(task, kind, path.suffix),
+            key=key,
+            icon=":material/download:",
+            type=importance,
+            on_click="ignore",
+        )
+
+
+def no_share(
+    service: Service, viewer: Viewer, tasks: Sequence[TaskRecord], kind: str | None = None
+) -> None:
+    """No link to show: nothing of ours would answer to it."""
 
 
 def no_bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:

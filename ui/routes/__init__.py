@@ -4,4 +4,15 @@ Nothing here imports Streamlit. Streamlit's own XSRF protection does not cover t
 routes, so each checks origin, token and visitor itself.
 """
 
-__all__ = ["access", "bundle", "files", "limits", "look", "origin", "stock", "uploads", "visitor"]
+__all__ = [
+    "access",
+    "bundle",
+    "files",
+    "limits",
+    "look",
+    "origin",
+    "share",
+    "stock",
+    "uploads",
+    "visitor",
+]

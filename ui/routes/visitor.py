@@ -21,7 +21,7 @@ from ui.service import Service, get_service
 COOKIE = "retrack_visitor"
 _KEY = re.compile(r"[A-Za-z0-9_-]{32,64}")
 _YEAR_SECONDS = 365 * 24 * 3600
-_OWN_PATHS = ("/_stcore/", "/static/", "/media/", "/component/", "/files/", "/uploads/")
+_OWN_PATHS = ("/_stcore/", "/static/", "/media/", "/component/", "/files/", "/share/", "/uploads/")
 
 
 def visitor_name(key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ from ui.words.text import t
 log = logging.getLogger(__name__)
 
 _DELETE = "delete"
+_SHARE = "share"
 _OF_ONE_TASK = ("task", "track", "t")
 """What of the address speaks of the task that is shown."""
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
@@ -114,13 +115,8 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
         open_task(None)
 
 
-def show_bulk(
-    service: Service,
-    viewer: Viewer,
-    tasks: Sequence[TaskRecord],
-    share: Callable[[Service, Viewer, Sequence[TaskRecord]], None] | None = None,
-) -> None:
-    """The bar for the selected tasks; ``share`` draws what shows them to others.
+def show_bulk(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
+    """The bar for the selected tasks.
 
     Its buttons carry all that is selected, and what can be done with which task is found out
     at the click: a task may have ended since this was drawn.
@@ -155,17 +151,43 @@ def show_bulk(
         have = [task for task in tasks if task.results]
         if have:
             _bundle(service, viewer, have)
-        if have and share is not None:
-            share(service, viewer, have)
         st.button(t("bulk.clear"), key="bulk.clear", type="tertiary", on_click=selection.clear)
 
 
 @without_routes(no_bundle)
 def _bundle(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord]) -> None:
-    """All results of the tasks in one ZIP."""
+    """All results of the tasks in one ZIP, and the link that shows them to others."""
     label = t("bulk.download", n=sum(len(task.results) for task in tasks))
     url = viewer.bundle_url(service, tasks)
     st.link_button(label, url, icon=":material/download:", help=t("bulk.download_help"))
+    st.button(
+        t("share.button"),
+        icon=":material/link:",
+        key="bulk.share",
+        on_click=ask_share,
+        args=([task.id for task in tasks],),
+    )
+
+
+def ask_share(ids: Sequence[str], kind: str | None = None) -> None:
+    """Have the page show the link to these tasks' results (ui/task/share.py); a callback.
+
+    ``kind`` is the result that is meant; without it each task's best.
+    """
+    _answered()
+    st.session_state[_SHARE] = dict.fromkeys(ids, kind)
+    redraw_page()
+
+
+def share_asked() -> Mapping[str, str | None]:
+    """The tasks whose link is asked for, each with the result that is meant; none without."""
+    asked: Mapping[str, str | None] = st.session_state.get(_SHARE, {})
+    return asked
+
+
+def answer_share() -> None:
+    """The link is not asked for any more; a callback."""
+    st.session_state.pop(_SHARE, None)
 
 
 def ask_delete(ids: Sequence[str]) -> None:

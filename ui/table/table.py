@@ -6,7 +6,7 @@ sends back names tasks by their ids, so no event can mean another row than the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,6 @@ from ui.words.text import t
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-Share = Callable[[Service, Viewer, Sequence[TaskRecord]], None]
-
 _LIST = load("list")
 _KEY = "tasks"
 _EXTRAS = "table.extras"
@@ -45,18 +43,16 @@ PAGE_SIZE = 25
 WORDS = ("table", "select", "menu", "picture", "what", "state", "when", "action")
 
 
-def show_table(
-    service: Service, viewer: Viewer, history: StreamlitPage, share: Share | None = None
-) -> None:
+def show_table(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
     """The banners, the controls, the list, what can be done with the ticked tasks, and the way to
-    the history. ``share`` adds to the bar over ticked tasks."""
+    the history."""
     busy = any(task.active or task.adjusting for task in service.tasks())
     every = BUSY_SECONDS if busy else IDLE_SECONDS
-    live(every, _live, service, viewer, busy, share)
+    live(every, _live, service, viewer, busy)
     st.page_link(history, width="content")
 
 
-def _live(service: Service, viewer: Viewer, busy: bool, share: Share | None) -> None:
+def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     looked = datetime.now(UTC)
     snapshot = service.store.snapshot()
     with st.container():  # always there: what is below keeps its place in the page's tree
@@ -90,7 +86,7 @@ def _live(service: Service, viewer: Viewer, busy: bool, share: Share | None) -> 
     _list(service, viewer, page.tasks, look)
     if len(visible) >= MIN_TASKS_TO_SEARCH:
         _footer(page)
-    actions.show_bulk(service, viewer, selected_tasks(visible), share)
+    actions.show_bulk(service, viewer, selected_tasks(visible))
 
 
 def keep_view() -> None:

@@ -1,3 +1,3 @@
 """A task's own page: its film and Save, what can be corrected, how sure it is."""
 
-__all__ = ["detail"]
+__all__ = ["detail", "share"]

@@ -27,6 +27,7 @@ from ui.task import (
     left_out,
     place,
     save,
+    share,
 )
 from ui.words import sentences
 from ui.words.format import milliseconds
@@ -216,6 +217,7 @@ def _warnings(task: TaskRecord) -> None:
 def _actions(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """What can be done with the task as a whole, quietly."""
     with st.container(horizontal=True, key="actions"):
+        share.show_share(service, viewer, [task], task.best)
         for name in actions.possible(task):
             if name == "open":
                 continue

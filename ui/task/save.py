@@ -1,24 +1,44 @@
-"""The one button for which people come: the video, saved."""
+"""The one primary button that brings a result onto the visitor's device."""
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Mapping
 
 from pipeline.tasks.record import TaskRecord
+from ui.components import load
 from ui.parts.viewer import Viewer
-from ui.parts.without_routes import download, without_routes
-from ui.routes.files import file_path
+from ui.parts.without_routes import save, without_routes
+from ui.routes.files import MEDIA_TYPES, file_path
+from ui.routes.share import MAX_SHARED_BYTES, SAVE_WORDS
 from ui.service import Service
+from ui.words.names import download_name
 from ui.words.text import t
 
+_SAVE = load("save", "save/button")
 
+
+@without_routes(save)
 def show_save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:
-    """A button that saves one of the task's files; nothing where the file is gone."""
-    if file_path(service, task, kind) is not None:
-        _button(service, viewer, task, kind, t("save.video"))
+    """The button for one file of a task; nothing where the file is missing."""
+    path = file_path(service, task, kind)
+    if path is None:
+        return
+    _SAVE(
+        key=f"save-{task.id}-{kind}",
+        data={
+            "words": _words(service),
+            # As the player asks for it: what the browser has of it is not fetched twice.
+            "url": viewer.url(service, task, kind),
+            "download": viewer.url(service, task, kind, download="1"),
+            "name": download_name(task, kind, path.suffix),
+            "type": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
+            "size": path.stat().st_size,
+            "limit": MAX_SHARED_BYTES,
+        },
+    )
 
 
-@without_routes(download)
-def _button(service: Service, viewer: Viewer, task: TaskRecord, kind: str, label: str) -> None:
-    url = viewer.url(service, task, kind, download="1")
-    st.link_button(label, url, icon=":material/download:", type="primary")
+def _words(service: Service) -> Mapping[str, str]:
+    words = {name: t(f"save.{name}") for name in SAVE_WORDS}
+    # Another browser has another cookie: there only a shared link opens a private task.
+    return {**words, "wechat": t("save.wechat_private")} if service.private else words

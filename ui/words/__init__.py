@@ -1,3 +1,3 @@
 """Every text, figure and name in the viewer's language."""
 
-__all__ = ["format", "names", "sentences", "text"]
+__all__ = ["catalogue", "format", "names", "sentences", "text"]

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from pipeline.settings import Settings
 from pipeline.tasks.record import TaskRecord, read
 from store import Store, process
-from ui.routes import bundle, files, uploads
+from ui.routes import bundle, files, share, uploads
 from ui.routes.access import Access
 from ui.routes.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
 from ui.service import Service
@@ -66,6 +66,7 @@ def app_of() -> Starlette:
             Route("/", page),
             *bundle.ROUTES,
             *files.ROUTES,
+            *share.ROUTES,
             *uploads.upload_routes(LIMIT_MB * 1024 * 1024),
         ],
         middleware=[Middleware(Access, login=lambda: False), Middleware(VisitorCookie)],

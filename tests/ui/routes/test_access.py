@@ -24,6 +24,9 @@ OPEN = {
     "/files/bundle",
     "/files/{task}/{kind}",
     "/look/{name}",  # what everybody may have: tests/ui/routes/test_look.py
+    "/share/{token}",
+    "/share/{token}/{task}/{part}",
+    "/share/{rest:path}",
     "/uploads",
     "/_stcore/health",
     "/_stcore/host-config",

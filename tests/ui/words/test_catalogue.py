@@ -110,6 +110,21 @@ def test_all_words_that_a_component_asks_for_are_there() -> None:
             assert used in module.WORDS, f"{group}.js uses words.{used}"
 
 
+def test_all_words_that_the_buttons_ask_for_are_there() -> None:
+    from ui.routes import share as shared
+    from ui.task import share
+
+    for script, words in (
+        (COMPONENTS / "save/button.js", shared.SAVE_WORDS),
+        (COMPONENTS / "link/script.js", (*share.WORDS, "ends_task")),
+        (UI / "routes/share.js", ("undecodable",)),
+    ):
+        used = set(re.findall(r"\bwords\.([a-z_]+)", script.read_text()))
+        assert used == set(words), script.name
+    assert {f"save.{name}" for name in (*shared.SAVE_WORDS, "wechat_private")} <= en.TEXT.keys()
+    assert {f"share.{name}" for name in (*share.WORDS, "ends_task")} <= en.TEXT.keys()
+
+
 def test_the_browsers_language_is_taken() -> None:
     assert language_of("zh-CN") == "zh"
     assert language_of("zh") == "zh"

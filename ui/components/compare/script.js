@@ -95,6 +95,7 @@ function create(root) {
       const wanted = !seen(track) ? "none" : playing ? "auto" : "metadata";
       if (track.video.preload !== wanted) track.video.preload = wanted;
     }
+    if (playing) window.dispatchEvent(new CustomEvent("retrack-playing", { detail: active.url }));
   }
 
   function select(track, announced) {
