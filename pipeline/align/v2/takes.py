@@ -53,7 +53,8 @@ def evidence_line(pair: FramedPair, line: Line, height: float) -> EvidenceLine:
 
 def whole_take(pair: FramedPair, line: EvidenceLine, strength: float) -> BitTake:
     """All of a line as one take."""
-    return BitTake(line.line, *pair.overlap(line.line), strength, line)
+    start, stop = pair.overlap(line.line)
+    return BitTake(line.line, start, min(stop, pair.dance_frames.count - 1), strength, line)
 
 
 def usual(line: EvidenceLine) -> float:
@@ -107,6 +108,7 @@ def peel_takes(pair: FramedPair, lines: list[EvidenceLine]) -> list[BitTake]:
         evidence = float(line.seconds[first:last].sum() / np.sqrt(last - first))
         limits = edge(line, first, rising=True), edge(line, last, rising=False)
         start, stop = snapped(pair, line.line, *limits)
+        stop = min(stop, pair.dance_frames.count - 1)  # the last frame reaches beyond the dance
         if evidence >= MIN_SIGMAS and stop > start:
             takes.append(BitTake(line.line, start, stop, evidence, line))
             free[first:last] = False
