@@ -127,8 +127,7 @@ def _with_scores(
     details = dict(answer.evidence.details)
     if not answer.matched:
         details = {"score": max((result[0] for _, result in standings), default=0.0)}
-    for (lacks, strength, seconds), cap in caps:
-        lack = max((share for share in lacks if share is not None), default=None)
+    for (lack, strength, seconds), cap in caps:
         if (cap, lack) == (answer.confidence_cap, details.get("missing")):
             details |= {"strength": strength, "seconds": seconds}
     return replace(answer, evidence=replace(answer.evidence, details=details))

@@ -24,11 +24,11 @@ from pipeline.align.modular import arrival as fine
 from pipeline.align.modular import search as find
 from pipeline.align.modular import tempo as speeds
 from pipeline.align.modular.features import extract
-from pipeline.align.modular.fit import Line, fit, products
+from pipeline.align.modular.fit import fit
 from pipeline.align.modular.takes import find_takes, tracks_of
-from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import frame_size, power_frames
+from pipeline.align.shared.signal import covering, frame_size, power_frames
 from pipeline.align.shared.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
@@ -159,24 +159,28 @@ def features(target: Path) -> None:
     picture.save(target)
 
 
-def stacked(
-    dance_features: FeatureFrames, reference_features: FeatureFrames, number: int
-) -> tuple[Values, Values]:
+def framed(dance: Sound, reference: Sound) -> FramedPair:
+    """The pair with the features of the modular method."""
+    return FramedPair(dance, reference, extract(dance), extract(reference))
+
+
+def stacked(pair: FramedPair, number: int) -> tuple[Values, Values]:
     """Lags (s) and scores of the first ``number`` windows, stacked without drift."""
-    starts = find.window_starts(dance_features.count, find.WINDOW_FRAMES)[:number]
-    group = np.stack([dance_features.part(s, s + find.WINDOW_FRAMES) for s in starts])
-    curves = find.correlate(group, reference_features, [starts[-1] - s for s in starts])
-    total = find.stack(curves, np.array(starts, np.float32), 0.0)
+    frames = pair.dance_frames
+    starts = covering(frames.count, find.WINDOW_FRAMES, find.HOP_FRAMES, 0)[:number]
+    group = np.stack([frames.part(s, s + find.WINDOW_FRAMES) for s in starts])
+    curves = find.correlate(group, pair.reference_frames, [starts[-1] - s for s in starts])
+    total = curves.sum(axis=0) / np.sqrt(number)
     return (np.arange(len(total)) - (find.WINDOW_FRAMES - 1) - starts[-1]) / 100, total
 
 
 def candidates(target: Path) -> None:
     """One window alone against the whole reference, and four stacked along the line."""
     case, dance, reference = sounds("noise-2")
-    dance_features, reference_features = extract(dance), extract(reference)
+    pair = framed(dance, reference)
     picture = Picture(2)
     for number, title in ((1, "one window of 8 s"), (4, "four windows, stacked along a line")):
-        lags, scores = stacked(dance_features, reference_features, number)
+        lags, scores = stacked(pair, number)
         high = float(scores.max()) * 1.15
         picture.panel(
             f"{title}: standard deviations of chance",
@@ -192,9 +196,9 @@ def all_speeds(target: Path) -> None:
     case, dance, reference = sounds("mild_kept-2")
     start, stop = speeds.liveliest(dance)
     size = frame_size(dance.rate, 0.064)
-    grid = np.exp(np.arange(np.log(speeds.SLOWEST), np.log(speeds.FASTEST), speeds.SPEED_STEP))
+    grid = speeds.SPEEDS
     power = power_frames(dance, round(start * 100), int((stop - start) * 100), size, 100.0)
-    spectra, step, count = speeds.reference_spectra(reference)
+    spectra = speeds.reference_spectra(reference)
     picture = Picture(1)
     scores = np.zeros((2, len(grid)))
     for column, speed in enumerate(grid):
@@ -202,7 +206,7 @@ def all_speeds(target: Path) -> None:
             bank = speeds.FLUX.bank(dance.rate, float(speed) if moved else 1.0)
             values = at_speed(power @ bank, float(speed))
             values = speeds.decorrelated(speeds.FLUX.of(values))
-            scores[moved, column] = speeds.best_place(values, spectra, step, count)[2]
+            scores[moved, column] = speeds.best_place(values, spectra)[2]
     picture.panel(
         "best place at each speed, standard deviations of chance: pitch kept (blue), moved (grey)",
         (float(grid[0]), float(grid[-1])), (0, float(scores.max()) * 1.15), "speed",
@@ -218,13 +222,13 @@ def all_speeds(target: Path) -> None:
 def following(target: Path) -> None:
     """How alike the two are around a line without drift, and the line that was fitted."""
     case, dance, reference = sounds("drift-0")
-    dance_features, reference_features = extract(dance), extract(reference)
+    pair = framed(dance, reference)
     true = line_of(case)
-    middle = dance_features.count / 2
+    middle = pair.dance_frames.count / 2
     flat = Line(true.at(middle) - middle)
-    fitted = fit(dance_features, reference_features, flat, middle)
-    count = dance_features.count // 100
-    near = products(dance_features, reference_features, flat, 0, count * 100, 8)
+    fitted = fit(pair, flat, middle)
+    count = pair.dance_frames.count // 100
+    near = pair.products(flat, 0, count * 100, 8)
     rows = near.reshape(17, count, 100).sum(axis=2)
     picture = Picture(1)
     picture.panel(
@@ -252,8 +256,7 @@ def arrivals(target: Path) -> None:
     curves, middles = fine.responses(pair, truth.dance_start, truth.dance_end)
     curve, _ = fine.line_up(curves, middles.astype(np.float32), RATE, 4e-4)
     none = np.zeros(len(curves), np.float32)
-    halves = (fine.stacked(curves[::2], none[::2]), fine.stacked(curves[1::2], none[1::2]))
-    lag, _, early, _ = fine.first_arrival(curve, halves, fine.quartered(curves, none), RATE)
+    lag, _, early = fine.first_arrival(curve, curves, none, RATE)
     times = (np.arange(len(curve)) - len(curve) // 2) * 1000 / RATE
     picture = Picture(1)
     size = np.abs(curve) / np.abs(curve).max()
@@ -271,15 +274,13 @@ def arrivals(target: Path) -> None:
 def takes(target: Path) -> None:
     """What each line says second by second, the takes made of it (grey), and their limits."""
     case, dance, reference = sounds("takes-0")
-    dance_features, reference_features = extract(dance), extract(reference)
-    lines = tracks_of(
-        dance_features, reference_features, find.search(dance_features, reference_features), most=12
-    )
-    found = find_takes(dance_features, reference_features, lines)
+    pair = framed(dance, reference)
+    lines = tracks_of(pair, find.search(pair), most=12)
+    found = find_takes(pair, lines)
     limited = METHODS["modular"](dance, reference).segments
     picture = Picture(2)
     high = max(float(known.seconds.max()) for known in lines) * 1.1
-    end = dance_features.count / 100
+    end = pair.dance_frames.count / 100
     for number, take in enumerate(found[:2]):
         known = next(k for k in lines if k.line == take.line)
         picture.panel(

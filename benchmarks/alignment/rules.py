@@ -78,9 +78,9 @@ def _sorted(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     return tuple(in_order(segments))
 
 
-def _in_time(found: Sequence[Any]) -> list[int]:
+def _in_time(found: Sequence[Any]) -> list[Any]:
     """All takes, none an echo."""
-    return sorted(range(len(found)), key=lambda index: found[index].start)
+    return sorted(found, key=lambda take: take.start)
 
 
 def _strongest(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, float]:
@@ -95,10 +95,9 @@ def _weak_arrival(curve: Any, rate: int, weakest: float = 0.0) -> tuple[float, f
     return V2_ARRIVAL(curve, rate, phase.STRONG_RATIO)
 
 
-def _strongest_of(curve: Any, halves: Any, quarters: Any, rate: int) -> Any:
+def _strongest_of(curve: Any, curves: Any, shifts: Any, rate: int) -> Any:
     """The strongest arrival instead of the first one (modular)."""
-    none = np.zeros_like(curve)
-    return first_arrival(curve, (none, none), quarters, rate)
+    return first_arrival(curve, np.zeros_like(curves), shifts, rate)
 
 
 def _plain_gains(lines: list[takes.Track]) -> Any:
@@ -142,7 +141,7 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.pauses", "without_fillings", lambda _, segments: _sorted(segments)),
     Rule("shared.pauses", "silent", lambda *_: False),
     Rule("shared.pauses", "paused", lambda *_: False),
-    Rule("shared.echoes", "without_echoes", lambda _, found, __: _in_time(found)),
+    Rule("shared.takes", "genuine", lambda _, found, *__: _in_time(found)),
     Rule("shared.whole_dance", "Estimator.in_other_key", lambda own, _: unmatched(own.name)),
     Rule("shared.whole_dance", "Estimator.worth_adding",
          lambda _, piece: piece.confidence >= SURE_CONFIDENCE, "with a rival"),
@@ -161,7 +160,7 @@ RULES: tuple[Rule, ...] = (
     # modular: candidates and lines
     Rule("modular.takes", "gains_of", _plain_gains, "lines against each other"),
     Rule("modular.takes", "sharpen", lambda known, near, *_, **__: near),
-    Rule("modular.fit", "regress", lambda dance, reference, line, *_: line),
+    Rule("modular.fit", "regress", lambda pair, line, *_: line),
     Rule("modular.placing", "sharpened", lambda pair, lines, _: lines),
     Rule("modular.placing", "drop_takes_missing_music", lambda pair, found: (found, [])),
     # modular: exact lines and their errors
@@ -173,27 +172,27 @@ RULES: tuple[Rule, ...] = (
     # modular: coverage, verdict, confidence
     Rule("modular.coverage", "missing_share", lambda *_: None),
     Rule("modular.coverage", "confidence_cap", lambda *_: 1.0),
-    Rule("modular.coverage", "confidence_cap", lambda lacks, _: modular_cap(lacks, 0.0), "notes"),
+    Rule("modular.coverage", "confidence_cap", lambda doubt, _: modular_cap(doubt, 0.0), "notes"),
     Rule("modular.coverage", "MERGED_BLOCKS", (1, 1, 4), "two blocks"),
     Rule("modular.coverage", "MERGED_BLOCKS", (1,), "several blocks"),
-    Rule("modular.method", "tonal_match", lambda *_: TonalMatch(1.0, 99.0, 0.0)),
+    Rule("modular.notes", "match", lambda *_: TonalMatch(1.0, 99.0)),
     Rule("modular.verdict", "SAME_NOTES_RHO", 9.0),
-    Rule("modular.verdict", "fit_stretch", lambda d, r, line, *_: line, "rivals", here=True),
+    Rule("modular.verdict", "fit_stretch", lambda pair, line, *_: line, "rivals", here=True),
     # v2: candidates and takes
     Rule("v2.method", "CLOSE_LINES", 0),
     # v2: exact lines and their errors
     Rule("v2.phase", "arrival", _strongest),
     Rule("v2.phase", "arrival", _weak_arrival, "weak ones"),
-    Rule("v2.phase", "disagreement", lambda *_: 0.0),
+    Rule("shared.line_error", "scatter_error", lambda *_: 0.0),
     Rule("v2.answer", "error_of", _error_without_height, "height"),
-    Rule("v2.fit", "half_width", lambda *_: 0.0),
+    Rule("shared.line_error", "frames_off", lambda *_: 0.0),
     # v2: coverage, verdict, confidence
     Rule("v2.coverage", "missing_share", lambda *_: None),
     Rule("v2.answer", "rivals", lambda pair, take, others: others),
     Rule("v2.answer", "surely_present", lambda *_: False),
     Rule("v2.coverage", "confidence_cap", lambda *_: 1.0),
     Rule("v2.coverage", "confidence_cap",
-         lambda lacks, _, seconds: confidence_cap(lacks, 0.0, seconds), "high scores"),
+         lambda lack, _, seconds: confidence_cap(lack, 0.0, seconds), "high scores"),
     Rule("v2.coverage", "MERGED_WINDOWS", (1,)),
     Rule("v2.answer", "CLOSE_CONFIDENCE", 1.0),
     Rule("v2.answer", "BETTER_RATIO", float("inf")),

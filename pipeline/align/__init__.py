@@ -6,9 +6,10 @@ called, so that the command line starts fast. A third method is a folder here, w
 
 Each method has its own features, search, speed search, fit, exact place, evidence, coverage and
 verdict: all that estimates where the music is. What follows from an estimate is written once,
-in ``shared``: rules on segments, pauses, gaps and echoes, the change point of a balance, grids of
-speeds. A mistake of those rules is a mistake of both methods; the judge counts the second method's
-word by how seldom they err together (``INDEPENDENT_SHARE``).
+in ``shared``: rules on takes, segments, pauses, gaps and echoes, the change point of a balance,
+sums of products along a line, how far a line is off. A mistake of those rules is a mistake of both
+methods; the judge counts the second method's word by how seldom they err together
+(``INDEPENDENT_SHARE``).
 
 Every constant has its meaning and unit beside it, and its source: the command that measures it or
 the paper it is from. Where neither is said it was chosen;
@@ -19,11 +20,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 from pipeline.align.judge import judge
 from pipeline.align.shared.joints import with_joints
 from pipeline.align.shared.usable import SoundReport, describe_sound
-from pipeline.model import VARIANTS, LineMap, MethodAlignment, Progress, Sound
+from pipeline.model import VARIANTS, MethodAlignment, Sound
 
 __all__ = ["METHODS", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
 
@@ -31,23 +33,15 @@ Method = Callable[..., MethodAlignment]
 """``method(dance, reference, *, hint=None, progress=None)``."""
 
 
-def _method(module: str, name: str) -> Method:
-    """The method ``name`` of a module that is imported at the first call."""
+def _method(name: str) -> Method:
+    """The method of a name, whose module is imported at the first call."""
 
-    def call(
-        dance: Sound,
-        reference: Sound,
-        *,
-        hint: LineMap | None = None,
-        progress: Progress | None = None,
-    ) -> MethodAlignment:
-        function: Method = getattr(importlib.import_module(module), name)
-        return function(dance, reference, hint=hint, progress=progress)
+    def call(dance: Sound, reference: Sound, **options: Any) -> MethodAlignment:
+        module = importlib.import_module(f"pipeline.align.{name}.method")
+        function: Method = getattr(module, name)
+        return function(dance, reference, **options)
 
-    call.__name__ = name
     return call
 
 
-METHODS: dict[str, Method] = {
-    name: _method(f"pipeline.align.{name}.method", name) for name in VARIANTS
-}
+METHODS: dict[str, Method] = {name: _method(name) for name in VARIANTS}

@@ -7,16 +7,7 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 
 from pipeline import reasons
-from pipeline.align.judge_lines import (
-    SAME_LINE_MS,
-    VISIBLE_MS,
-    distance,
-    exacter,
-    most_exact,
-    on_lines,
-    paired,
-    stated_error,
-)
+from pipeline.align import judge_lines as lines
 from pipeline.model import Alignment, Candidate, MethodAlignment, Segment
 
 ALONE_CONFIDENCE = 0.9
@@ -46,7 +37,7 @@ def completed(
     other: Sequence[Segment],
     sharp: frozenset[float] = frozenset(),
     theirs: frozenset[float] = frozenset(),
-    within: float = VISIBLE_MS,
+    within: float = lines.VISIBLE_MS,
 ) -> tuple[Segment, ...]:
     """Segments carried on to where the other method found the same line go on.
 
@@ -57,11 +48,7 @@ def completed(
     result: list[Segment] = []
     for index, segment in enumerate(mine):
         start, stop = segment.dance_start, segment.dance_end
-        for two in other:
-            if min(stop, two.dance_end) - max(start, two.dance_start) < 1.0:
-                continue
-            if (distance([segment], [two]) or 0.0) > within:
-                continue
+        for two in lines.paired(segment, other, within):
             if start - two.dance_start > SAME_LIMIT_SECONDS and not (
                 start in sharp and two.dance_start not in theirs
             ):
@@ -90,10 +77,10 @@ def bounded(
     """
     result: list[Segment] = []
     for segment in segments:
-        same = paired(segment, careful)
+        same = lines.counterpart(segment, segments, careful)
         start, stop = segment.dance_start, segment.dance_end
-        if len(same) == 1 and paired(same[0], segments) == [segment]:
-            first, last = same[0].dance_start, same[0].dance_end
+        if same is not None:
+            first, last = same.dance_start, same.dance_end
             if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in sharp):
                 start = first
             if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in sharp):
@@ -108,9 +95,7 @@ def sharp_limits_on_same_line(first: MethodAlignment, second: MethodAlignment) -
     same = {
         time
         for two in second.segments
-        if any(
-            (distance([one], [two]) or 0.0) <= SAME_LINE_MS for one in paired(two, first.segments)
-        )
+        if lines.paired(two, first.segments, lines.SAME_LINE_MS)
         for time in (two.dance_start, two.dance_end)
     }
     return second.sharp_limits & same
@@ -181,12 +166,8 @@ def found_different_places(matched: Sequence[MethodAlignment]) -> bool:
     evidence against the other's."""
     if any(a.ambiguous for a in matched):
         return False
-    return not all(
-        any(
-            (apart := distance([mine], [other])) is not None and apart <= ELSEWHERE_MS
-            for mine in one.segments
-            for other in two.segments
-        )
+    return any(
+        not any(lines.paired(mine, two.segments, ELSEWHERE_MS) for mine in one.segments)
         for one, two in pairwise(matched)
     )
 
@@ -203,9 +184,8 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         or (unsure and (alone or found_different_places(matched)))
         or all(map(is_loop_match, matched))
     ):
-        best = max(said, key=lambda a: a.confidence, default=None)
         reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
-        confidence = 0.0 if best is None else best.confidence * 0.5
+        confidence = 0.5 * max((a.confidence for a in said), default=0.0)
         return Alignment(
             matched=False, confidence=confidence, reason=reason, variants=dict(answers)
         )
@@ -215,7 +195,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         theirs = sharp_limits_on_same_line(first, second)
         finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
-        within = min(max(SAME_LINE_MS, first.error_ms or VISIBLE_MS), VISIBLE_MS)
+        within = min(max(lines.SAME_LINE_MS, first.error_ms or lines.VISIBLE_MS), lines.VISIBLE_MS)
         segments = completed(
             segments, second.segments, sharp if finer else frozenset(), theirs, within
         )
@@ -226,15 +206,15 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
             segments, careful.segments, sharp, sharp_limits_on_same_line(first, careful)
         )
     main = max(first.segments, key=lambda s: s.length)
-    agreement = distance(first.segments, matched[1].segments) if len(matched) > 1 else None
-    exact = most_exact(matched, agreement)
-    segments = on_lines(segments, exact.segments)
-    error = stated_error(exact, matched, agreement)
+    agreement = lines.distance(first.segments, matched[1].segments) if len(matched) > 1 else None
+    exact = lines.most_exact(matched, agreement)
+    segments = lines.on_lines(segments, exact.segments)
+    error = lines.stated_error(exact, matched, agreement)
     ambiguous = any(a.ambiguous for a in matched)
     candidates = all_candidates(matched, main)
     confidence = first.confidence
     added: list[Segment] = []
-    if agreement is not None and agreement <= VISIBLE_MS:
+    if agreement is not None and agreement <= lines.VISIBLE_MS:
         for second in matched[1:]:
             if second.confidence >= SURE_CONFIDENCE and not second.ambiguous:
                 added += takes_only_other_found((*segments, *added), second.segments)
@@ -243,7 +223,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         confidence = 1 - (1 - matched[0].confidence) * (
             1 - INDEPENDENT_SHARE * matched[1].confidence
         )
-        if agreement is None or agreement > VISIBLE_MS:
+        if agreement is None or agreement > lines.VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
             other = max(matched[1].segments, key=lambda s: s.length)
             candidates = (
@@ -266,5 +246,5 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         candidates=candidates,
         agreement_ms=agreement,
         error_ms=error,
-        variants={name: exacter(a, exact, agreement) for name, a in answers.items()},
+        variants={name: lines.exacter(a, exact, agreement) for name, a in answers.items()},
     )

@@ -38,15 +38,21 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
     return worst
 
 
-def paired(one: Segment, others: Sequence[Segment]) -> list[Segment]:
-    """The segments that share time with this one, on the same line."""
+def paired(one: Segment, others: Sequence[Segment], within: float = VISIBLE_MS) -> list[Segment]:
+    """The segments that share time with this one, on the same line ``within`` milliseconds."""
     return [
         two
         for two in others
         if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start)
         >= MIN_COMMON_SECONDS
-        and (distance([one], [two]) or 0.0) <= VISIBLE_MS
+        and (distance([one], [two]) or 0.0) <= within
     ]
+
+
+def counterpart(one: Segment, own: Sequence[Segment], others: Sequence[Segment]) -> Segment | None:
+    """The segment that is meant by one of ``own``, where neither is two of the others."""
+    same = paired(one, others)
+    return same[0] if len(same) == 1 and paired(same[0], own) == [one] else None
 
 
 def own_error(answer: MethodAlignment, agreement: float) -> float:
@@ -72,13 +78,7 @@ def most_exact(matched: Sequence[MethodAlignment], agreement: float | None) -> M
 def on_lines(segments: Sequence[Segment], exact: Sequence[Segment]) -> tuple[Segment, ...]:
     """Segments on the lines of the method that knows them more exactly, where it found the same
     ones."""
-    result: list[Segment] = []
-    for segment in segments:
-        same = paired(segment, exact)
-        mutual = len(same) == 1 and paired(same[0], segments) == [segment]
-        line = same[0] if mutual else segment
-        result.append(segment.on(line.line))
-    return tuple(result)
+    return tuple(s.on((counterpart(s, segments, exact) or s).line) for s in segments)
 
 
 def exacter(

@@ -84,10 +84,9 @@ def _film_url(service: Service, viewer: Viewer, task: TaskRecord) -> str:
 
 
 def note(task: TaskRecord, look: Look) -> str:
-    """What goes on, went wrong or is missing; empty for what is simply done."""
+    """What goes on or went wrong; empty for what is simply done."""
     said = []
-    whole = task.status == "success" and not task.adjusting and set(task.results) >= set(BEST_FIRST)
-    if not whole and (task.status != "success" or task.adjusting or task.results):
+    if task.status != "success" or task.adjusting:
         said.append(sentences.stage_text(task, look.queue))
     done = progress(task)
     if done is not None:

@@ -14,8 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from pipeline.align.shared.line_error import scatter_error
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex, best_slant, slant_stack, vertex, window
+from pipeline.align.shared.signal import (
+    Array,
+    Complex,
+    best_slant,
+    earliest_top,
+    slant_stack,
+    vertex,
+    window,
+)
 from pipeline.model import LineMap
 
 WINDOW_SECONDS = 2.0
@@ -31,11 +40,6 @@ WEAKEST_RATIO = 0.2
 QUARTERS, STEADY_RATIO = 4, 0.75
 """Parts of a take, one after the other, and how much of its height over all of it a first arrival
 has, relative to the strongest, in the usual one of them."""
-MAX_PARTS, LOCAL_SECONDS, STATED_SIGMAS = 8, 0.006, 3.0
-"""Parts of a take that say where its line is, seconds about it that they look at, and standard
-errors that are stated."""
-LINE_PARAMETERS = 2
-"""What a line is fitted by, offset and slope: so many parts tell nothing of its error."""
 FLOOR_RATIO = 0.01
 """Added to the reference's auto spectrum, relative to its mean, so that bins in which it plays
 nothing are not all noise. The spectrum itself is divided by bin by bin: averaged over neighbours,
@@ -55,8 +59,6 @@ class Exact:
     """The strongest arrival in standard deviations of the response's noise."""
     early: float
     """Seconds by which the first arrival comes before the strongest; 0 if it is that."""
-    spread: float
-    """Seconds over which the early part of the response is spread."""
     error: float
     """Seconds by which the line may be off at its ends, as far as its parts scatter about it."""
 
@@ -119,16 +121,16 @@ def line_up(curves: Array, middles: Array, rate: int, slack: float) -> tuple[Arr
 
 
 def first_arrival(
-    curve: Array, halves: tuple[Array, Array], quarters: list[Array], rate: int
-) -> tuple[float, float, float, float]:
-    """Lag of the first arrival (samples, 0 at the middle), height, head start and spread.
+    curve: Array, curves: Array, shifts: Array, rate: int
+) -> tuple[float, float, float]:
+    """Lag of the first arrival (samples, 0 at the middle), height, and head start (seconds).
 
     A first arrival is the earliest local top before the strongest that stands out of the
     noise and has no equal at the same distance behind the strongest (side lobes of a tone
-    are symmetrical, arrivals are not). It has to be there in both halves of the windows
-    (``halves``: the stacks of the even and the odd ones), with the same sign, and be as strong
-    in the usual one of the ``quarters`` of the take as in the whole: a room's response stays,
-    the side lobe of a passage goes with it.
+    are symmetrical, arrivals are not). It has to be there in the even and the odd windows (of
+    ``curves``, read their ``shifts`` further on), with the same sign, and be as strong in the usual
+    quarter of the take as in the whole: a room's response stays, the side lobe of a passage goes
+    with it.
     """
     size = np.abs(curve)
     top = int(size.argmax())
@@ -137,24 +139,17 @@ def first_arrival(
     quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
     noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
     least = max(WEAKEST_RATIO * float(size[top]), 5.5 * noise)
-    first = top
-    for place in range(max(top - int(BEFORE_SECONDS * rate), 1), top):
-        value = float(size[place])
-        if value < least or value < size[place - 1] or value < size[place + 1]:
-            continue
-        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
-        if len(mirror) and value < 1.25 * float(mirror.max()):
-            continue
+
+    halves = [stacked(curves[k::2], shifts[k::2]) for k in (0, 1)]
+    quarters = quartered(curves, shifts)
+
+    def lasts(place: int) -> bool:
         signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
-        if min(signed) < 0.55 * value or not _steady(curve, quarters, place, top):
-            continue
-        first = place
-        break
-    early = size[first : first + int(0.05 * rate)]
-    weights = np.square(np.maximum(early - 2 * noise, 0))
-    spread = float((weights * np.arange(len(early))).sum() / (weights.sum() + 1e-12)) / rate
+        return min(signed) >= 0.55 * size[place] and _steady(curve, quarters, place, top)
+
+    first = earliest_top(size, int(BEFORE_SECONDS * rate), least, 1.25, lasts)
     lag = first + vertex(size, first) - len(curve) // 2
-    return lag, float(size[top]) / noise, (top - first) / rate, spread
+    return lag, float(size[top]) / noise, (top - first) / rate
 
 
 def quartered(curves: Array, shifts: Array) -> list[Array]:
@@ -181,8 +176,7 @@ def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | No
     stack, slope = line_up(curves, middles.astype(np.float32), rate, slack)
     centre = float(middles.mean())
     away = ((middles - centre) * rate * slope).astype(np.float32)
-    halves = (stacked(curves[::2], away[::2]), stacked(curves[1::2], away[1::2]))
-    lag, height, early, spread = first_arrival(stack, halves, quartered(curves, away), rate)
+    lag, height, early = first_arrival(stack, curves, away, rate)
     if height < MIN_SIGMAS:
         return None
     late = lag / rate
@@ -192,37 +186,5 @@ def refine(pair: Pair, start: float, stop: float, *, slack: float) -> Exact | No
         line=LineMap(offset, line.speed * (1 - slope)),
         height=height,
         early=early,
-        spread=spread,
-        error=scattered(curves, away, middles, lag, rate),
+        error=scatter_error(curves, away, middles, lag, rate),
     )
-
-
-def scattered(curves: Array, shifts: Array, middles: Array, lag: float, rate: int) -> float:
-    """Seconds by which a line through the arrivals of the take's parts may be off at its ends.
-
-    ``MAX_PARTS`` stretches at most, one after the other, each say where the arrival at ``lag`` is
-    in them; ``STATED_SIGMAS`` standard errors of the regression (Draper and Smith, "Applied
-    Regression Analysis", 1998, chapter 1) at the end that is farther from the middle. Where the
-    parts say nothing, they scatter over all of ``LOCAL_SECONDS``.
-    """
-    number = int(np.clip(len(curves) // 2, LINE_PARAMETERS, MAX_PARTS))
-    reach, centre = int(LOCAL_SECONDS * rate), round(lag) + curves.shape[1] // 2
-    if len(curves) <= 1 or not reach < centre < curves.shape[1] - reach - 1:
-        return LOCAL_SECONDS
-    late, times = [], []
-    for part in np.array_split(np.arange(len(curves)), number):
-        near = np.abs(stacked(curves[part], shifts[part])[centre - reach : centre + reach + 1])
-        top = int(near.argmax())
-        late.append((top - reach + vertex(near, top) - (lag - round(lag))) / rate)
-        times.append(float(middles[part].mean()))
-    away = np.array(times) - np.mean(times)
-    span = float(middles.max() - middles.mean()) + WINDOW_SECONDS / 2
-    spread = float(np.square(away).sum()) + 1e-9
-    slope = float((away * np.array(late)).sum()) / spread
-    rest = (
-        np.array(late) - np.mean(late) - slope * away
-        if number > LINE_PARAMETERS
-        else np.array(late)
-    )
-    sigma = float(np.sqrt(np.square(rest).sum() / max(number - LINE_PARAMETERS, 1)))
-    return STATED_SIGMAS * sigma * float(np.sqrt(1 / number + span**2 / spread))

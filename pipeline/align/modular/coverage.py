@@ -10,13 +10,12 @@ and is not, less the share that noise alone explains, is the doubt about the lin
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.align.modular.limits import transfer
 from pipeline.align.shared.confidence import Ramp
-from pipeline.align.shared.echoes import odd_share
+from pipeline.align.shared.odd_cells import Gains, worst_share
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex, read_warped, window
-from pipeline.model import Sound
+from pipeline.align.shared.signal import Array, Complex, Doubles, short_time
 
 FRAME_SAMPLES = 2048
 """Samples of a frame."""
@@ -36,10 +35,6 @@ SILENT_RATIO = 1e-5
 """Power of a band of the dance, relative to all, below which nothing is recorded there."""
 MIN_SIGMAS = 4.0
 """Standard deviations by which a band has to be present at all."""
-MAX_GAIN_VARIANCE = 0.3
-"""A gain with a larger relative variance is unknown."""
-MIN_CELLS = 8
-"""Known cells from which there is a share."""
 
 WHOLE_SHARE, LACKING_SHARE = 0.03, 0.15
 """Doubt up to which a take is beyond suspicion, and from which another one then is an echo."""
@@ -50,25 +45,14 @@ NOTES = Ramp((0.34, 0.6), (0.5, 0.85))
 """Over the tonal match's coefficient: from the first on doubt weighs less, from the second little.
 Echoes come to 0.31; ``python -m benchmarks.alignment.calibrate`` fits the same middle."""
 
-Doubles = NDArray[np.float64]
 
-
-def confidence_cap(doubts: list[float | None], rho: float) -> float:
-    """The highest confidence that lines with these doubts allow: 1 to 0.5.
+def confidence_cap(doubt: float | None, rho: float) -> float:
+    """The highest confidence that a line with this doubt allows: 1 to 0.5.
 
     Doubt weighs less where the notes agree (``rho``, the tonal match's coefficient): the same
     notes in another arrangement, or in a moving room, are no echo.
     """
-    worst = max((d for d in doubts if d is not None), default=0.0)
-    return max(DOUBT.at(worst), NOTES.at(rho))
-
-
-def spectra(sound: Sound, start: float, step: float, count: int) -> Complex:
-    """Short-time spectra of ``count`` samples at times ``start + n * step``."""
-    samples = read_warped(sound, start, step, count)
-    views = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)[::HOP_SAMPLES]
-    result: Complex = np.fft.rfft(views * window(FRAME_SAMPLES), axis=1).astype(np.complex64)
-    return result
+    return max(DOUBT.at(doubt or 0.0), NOTES.at(rho))
 
 
 def pieces(start: float, stop: float) -> list[tuple[float, float]]:
@@ -86,7 +70,7 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     One standard error is taken off, so that what is unknown raises no doubt. None where too few
     cells are known: a very short stretch, or deep noise.
     """
-    rate, line = pair.rate, pair.line
+    rate = pair.rate
     recorded: list[Complex] = []
     played: list[Complex] = []
     per = int(BLOCK_SECONDS * rate / HOP_SAMPLES)
@@ -94,26 +78,21 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
         count = int((high - low) * rate)
         if count < FRAME_SAMPLES + HOP_SAMPLES * per:
             continue
-        here = spectra(pair.dance, low, 1 / rate, count)
-        there = spectra(pair.reference, line.reference_time(low), line.speed / rate, count)
+        sounds = pair.read(round(low * rate), count)
+        here, there = (short_time(sound, FRAME_SAMPLES, HOP_SAMPLES) for sound in sounds)
         whole = len(here) // per * per
         recorded.append(here[:whole])
         played.append(there[:whole])
     if not recorded:
         return None
     own, other = np.concatenate(recorded), np.concatenate(played)
-    power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
-    weight = 1 / (power + 0.05 * power.mean() + 1e-12)
-    auto = (np.square(np.abs(other)) * weight).sum(axis=0)
-    response = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
-    return share_of_cells_by_blocks(own, other * response, per, rate)
+    return share_of_cells(own, other * transfer(own, other, 0.05), per, rate)
 
 
-def share_of_cells_by_blocks(own: Complex, predicted: Complex, per: int, rate: int) -> float | None:
+def share_of_cells(own: Complex, predicted: Complex, per: int, rate: int) -> float | None:
     """The doubt, from spectra of the dance and of the reference through the room response."""
-    cuts = np.searchsorted(
-        np.arange(FRAME_SAMPLES // 2 + 1) * rate / FRAME_SAMPLES, [*BAND_EDGES_HZ]
-    )
+    frequencies = np.fft.rfftfreq(FRAME_SAMPLES, 1 / rate)
+    cuts = np.searchsorted(frequencies, [*BAND_EDGES_HZ])
     cuts = cuts[cuts < FRAME_SAMPLES // 2]
 
     def cells(values: Array) -> Doubles:
@@ -127,30 +106,16 @@ def share_of_cells_by_blocks(own: Complex, predicted: Complex, per: int, rate: i
     # Frames half over each other are nearly independent; neighbouring bins are not.
     variance = 0.75 * cells(power * mine)
     recorded = total.sum(axis=0) > SILENT_RATIO * total.sum()
-    if not recorded.any():
-        return None
-    said: list[float] = []
-    for number in MERGED_BLOCKS:
-        rows = len(cross) // number * number
-        merged = [
-            v[:rows].reshape(-1, number, v.shape[1]).sum(axis=1)[:, recorded]
-            for v in (cross, expected, variance)
-        ]
-        found = share_of_cells(*merged) if merged[0].size else None
-        if found is not None:
-            said.append(found)
-    return max(said, default=None)
+    by_band = [values[:, recorded] for values in (cross, expected, variance)]
+    return worst_share(by_band, MERGED_BLOCKS, gains_of)
 
 
-def share_of_cells(cross: Doubles, expected: Doubles, variance: Doubles) -> float | None:
-    """The share of cells whose gain is not their band's usual one, less chance and one error."""
-    expected = expected + 1e-12
+def gains_of(cells: list[Doubles]) -> Gains:
+    """Gains of cells relative to their band's usual one, their variances, and which are of use."""
+    cross, expected, variance = cells[0], cells[1] + 1e-12, cells[2]
     sums = cross.sum(axis=0)
     present = sums > MIN_SIGMAS * np.sqrt(variance.sum(axis=0))
     # By H1 the gain of a band is 1 on the whole, but for what was added to the auto spectrum.
     usual = np.where(present, sums / expected.sum(axis=0), 1.0)
     gain, error = cross / expected / usual, variance / np.square(expected * usual)
-    known = present & (expected > QUIET_RATIO * expected.mean(axis=0)) & (error < MAX_GAIN_VARIANCE)
-    if np.count_nonzero(known) < MIN_CELLS:
-        return None
-    return odd_share(gain[known], error[known])
+    return gain, error, present & (expected > QUIET_RATIO * expected.mean(axis=0))

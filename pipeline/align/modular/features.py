@@ -10,6 +10,7 @@ step alone makes the right place stand out two to three times as much.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +29,10 @@ FLOOR_RATIO = 1e-2
 """Floor of the logarithm, relative to the band's mean power around."""
 QUIET_POWER = 1e-9
 """Absolute floor of a frame's mean power: below it there is digital silence."""
+WHITENED_FRAMES = 8192
+"""Frames that are decorrelated at once, which bounds the memory."""
 STEPS_PER_UNIT = 32.0
 """Features are kept as 8-bit integers of 1/32 each: 12 MB an hour."""
-BLOCK_FRAMES = 6000
-"""Frames that are measured at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ class MelFlux:
         change /= np.sqrt(signal.moving_mean(np.square(change), self.local_frames) + 1e-2)
         return change
 
+    def blocks(
+        self, sound: Sound, per_second: float, pitch: float = 1.0
+    ) -> Iterator[tuple[slice, Array]]:
+        """The flux of a whole sound, block by block: which frames, and their values."""
+        size, bank = signal.frame_size(sound.rate, self.frame_seconds), self.bank(sound.rate, pitch)
+        margin = self.level_frames // 2 + self.local_frames
+        for part, power, inner in signal.power_blocks(sound, per_second, size, margin):
+            yield part, self.of(power @ bank)[inner]
+
 
 FLUX = MelFlux(bands=32, high_hz=3600.0, frame_seconds=0.032, local_frames=150, level_frames=300)
 """At ``FRAMES_PER_SECOND``."""
@@ -84,21 +94,13 @@ def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> FeatureFram
     sounds than the reference's.
     """
     per_second = FRAMES_PER_SECOND * speed
-    count = signal.frame_count(sound, per_second)
-    size = signal.frame_size(sound.rate, FLUX.frame_seconds)
-    bank = FLUX.bank(sound.rate, pitch)
-    values = np.zeros((count, FLUX.bands), np.int8)
+    values = np.zeros((signal.frame_count(sound, per_second), FLUX.bands), np.int8)
     covariance = np.zeros((FLUX.bands, FLUX.bands))
-    margin = FLUX.level_frames // 2 + FLUX.local_frames
-    for start, stop in signal.spans(count, BLOCK_FRAMES):
-        first, last = max(start - margin, 0), min(stop + margin, count)
-        power = signal.power_frames(sound, first, last - first, size, per_second)
-        inner = slice(start - first, stop - first)
-        change = FLUX.of(power @ bank)[inner]
+    for part, change in FLUX.blocks(sound, per_second, pitch):
         covariance += change.T @ change
-        values[start:stop] = np.rint(np.clip(change, -4, 4) * (STEPS_PER_UNIT - 1))
-    matrix = whitener(covariance / max(count, 1))
-    for start, stop in signal.spans(count, BLOCK_FRAMES):
+        values[part] = np.rint(np.clip(change, -4, 4) * (STEPS_PER_UNIT - 1))
+    matrix = whitener(covariance / len(values))
+    for start, stop in signal.spans(len(values), WHITENED_FRAMES):
         whitened = values[start:stop].astype(np.float32) @ matrix
         values[start:stop] = np.rint(np.clip(whitened, -127, 127))
-    return FeatureFrames(values, speed, pitch, 1 / STEPS_PER_UNIT)
+    return FeatureFrames(values, speed, pitch, 1 / STEPS_PER_UNIT, FRAMES_PER_SECOND)

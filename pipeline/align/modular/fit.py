@@ -7,7 +7,7 @@ the finer the drift has to be known, and the stretch before has just given it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.search import CHANCE_RATIO, MAX_DRIFT, Peak
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, best_slant, robust_sigma, spans, vertex
+from pipeline.align.shared.feature_frames import CHUNK_FRAMES, FramedPair, Line
+from pipeline.align.shared.signal import Array, best_slant, spans, totals, vertex
 
 REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""
@@ -24,30 +24,10 @@ SECOND_FRAMES = int(FRAMES_PER_SECOND)
 """Frames of a second."""
 FIRST_FRAMES = 1600
 """Frames on either side of the peak in the first fit."""
-CHUNK_FRAMES = 8192
-"""Frames that are compared at once, which bounds the memory."""
 HOLDS_SHARE = 0.4
 """Share of the evidence around the middle from which a line goes on."""
-STATED_SIGMAS, MIN_BLOCKS, UNKNOWN_FRAMES = 2.0, 4, 1.5
-"""Standard errors that are stated; blocks that tell them, and frames where there are fewer."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """``reference_frame = dance_frame * (1 + drift) + lag``, in frames."""
-
-    lag: float
-    drift: float = 0.0
-
-    def at(self, frame: float) -> float:
-        """The reference's frame at a frame of the dance."""
-        return frame * (1 + self.drift) + self.lag
-
-    def overlap(self, dance: FeatureFrames, reference: FeatureFrames) -> tuple[int, int]:
-        """First and last frame of the dance that lie within the reference."""
-        low = int(np.ceil(-self.lag / (1 + self.drift)))
-        high = int(np.floor((reference.count - self.lag) / (1 + self.drift)))
-        return max(low, 0), min(high, dance.count)
+UNKNOWN_FRAMES = 1.5
+"""Frames by which a line of few blocks may be off."""
 
 
 def line_of(peak: Peak) -> Line:
@@ -55,30 +35,8 @@ def line_of(peak: Peak) -> Line:
     return Line(peak.lag - peak.middle * peak.drift, peak.drift)
 
 
-def products(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int, reach: int
-) -> Array:
-    """How alike the two are near a line, frame by frame, ``(2 * reach + 1, frames)``."""
-    result = np.zeros((2 * reach + 1, stop - start), np.float32)
-    for low, high in spans(stop - start, CHUNK_FRAMES):
-        frames = np.arange(start + low, start + high)
-        at = np.rint(frames * (1 + line.drift) + line.lag).astype(np.int64)
-        first = int(at[0]) - reach
-        block = reference.part(first, int(at[-1]) + reach + 1)
-        own = dance.part(start + low, start + high)
-        for row in range(2 * reach + 1):
-            result[row, low:high] = np.einsum("tb,tb->t", own, block[at - first - reach + row])
-    return result
-
-
 def block_sums(
-    dance: FeatureFrames,
-    reference: FeatureFrames,
-    line: Line,
-    start: int,
-    block: int,
-    count: int,
-    reach: int,
+    pair: FramedPair, line: Line, start: int, block: int, count: int, reach: int
 ) -> Array:
     """``products`` of ``count`` blocks from ``start`` on, summed, ``(2 * reach + 1, count)``.
 
@@ -86,62 +44,57 @@ def block_sums(
     """
     result = np.zeros((2 * reach + 1, count), np.float32)
     for low, high in spans(count, max(CHUNK_FRAMES // block, 1)):
-        near = products(dance, reference, line, start + low * block, start + high * block, reach)
+        near = pair.products(line, start + low * block, start + high * block, reach)
         result[:, low:high] = near.reshape(2 * reach + 1, high - low, block).sum(axis=2)
     return result
 
 
-def chance(dance: FeatureFrames, start: int, stop: int) -> Array:
+def chance(pair: FramedPair, start: int, stop: int) -> Array:
     """The standard deviation of chance products, frame by frame."""
     energy = np.zeros(stop - start, np.float32)
     for low, high in spans(stop - start, CHUNK_FRAMES):
-        part = dance.part(start + low, start + high)
+        part = pair.dance_frames.part(start + low, start + high)
         energy[low:high] = np.einsum("tb,tb->t", part, part)
-    deviation = np.asarray(CHANCE_RATIO * np.sqrt(energy), np.float32)
-    return deviation
+    return np.asarray(CHANCE_RATIO * np.sqrt(energy), np.float32)
 
 
-def fit(dance: FeatureFrames, reference: FeatureFrames, line: Line, middle: float) -> Line:
+def fit(pair: FramedPair, line: Line, middle: float) -> Line:
     """The line that fits best near a given one, from ``middle`` outwards.
 
     It grows on either side as long as the evidence there is like that around the middle:
     beyond the end of a take there is nothing to fit to but chance and repeats.
     """
-    low, high = line.overlap(dance, reference)
+    low, high = pair.overlap(line)
     start, stop = max(low, int(middle) - FIRST_FRAMES), min(high, int(middle) + FIRST_FRAMES)
     slack = MAX_DRIFT
     while stop - start >= SECOND_FRAMES // 2:
-        line = fit_stretch(dance, reference, line, start, stop, slack)
-        low, high = line.overlap(dance, reference)
+        line = fit_stretch(pair, line, start, stop, slack)
+        low, high = pair.overlap(line)
         half = stop - start
         further = (max(low, start - half // 2), min(high, stop + half // 2))
-        usual = strength(dance, reference, line, start, stop)
-        before = strength(dance, reference, line, further[0], start)
-        after = strength(dance, reference, line, stop, further[1])
+        usual = strength(pair, line, start, stop)
+        before = strength(pair, line, further[0], start)
+        after = strength(pair, line, stop, further[1])
         first = further[0] if before > HOLDS_SHARE * usual else start
         last = further[1] if after > HOLDS_SHARE * usual else stop
         if (first, last) == (start, stop):
-            return regress(dance, reference, line, start, stop)
+            return regress(pair, line, start, stop)
         start, stop, slack = first, last, 3.0 / half
     return line
 
 
-def strength(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
-) -> float:
+def strength(pair: FramedPair, line: Line, start: int, stop: int) -> float:
     """Mean evidence of a frame between two frames; 0 for less than half a second."""
     if stop - start < SECOND_FRAMES // 2:
         return 0.0
-    return float(products(dance, reference, line, start, stop, 1).mean())
+    return float(pair.products(line, start, stop, 1).mean())
 
 
-def fit_stretch(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int, slack: float
-) -> Line:
+def fit_stretch(pair: FramedPair, line: Line, start: int, stop: int, slack: float) -> Line:
     """Grid of slopes within ``slack``, then a parabola over the lags of the best one."""
     block = max(SECOND_FRAMES // 2, (stop - start) // 400)
     count = (stop - start) // block
-    near = block_sums(dance, reference, line, start, block, count, REACH_FRAMES)
+    near = block_sums(pair, line, start, block, count, REACH_FRAMES)
     cap = 3 * float(np.median(near.max(axis=0))) + 1e-6
     near = np.clip(near, -cap, cap)
     middle = (start + stop) / 2
@@ -153,15 +106,13 @@ def fit_stretch(
     return replace(line, lag=line.lag + shift - slope * middle, drift=line.drift + slope)
 
 
-def regress(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
-) -> Line:
+def regress(pair: FramedPair, line: Line, start: int, stop: int) -> Line:
     """Robust weighted regression over the tops of blocks of two seconds and more.
 
     Iteratively reweighted least squares (Holland and Welsch, 1977) with Cauchy weights; a
     drift is only believed as far as it shows.
     """
-    time, lag, weight = tops(dance, reference, line, start, stop)
+    time, lag, weight = tops(pair, line, start, stop)
     if not len(time):
         return line
     centre = float((weight * time).sum() / weight.sum())
@@ -179,7 +130,7 @@ def regress(
 
 
 def tops(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
+    pair: FramedPair, line: Line, start: int, stop: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Middles of blocks of two seconds and more, by how much each is later than a line (both in
     frames), and their weights; none where there are fewer than two."""
@@ -187,7 +138,7 @@ def tops(
     count = (stop - start) // block
     if count <= 1:
         return np.zeros(0), np.zeros(0), np.zeros(0)
-    near = block_sums(dance, reference, line, start, block, count, 4)
+    near = block_sums(pair, line, start, block, count, 4)
     highest = near.argmax(axis=0)
     inner = np.clip(highest, 1, 7)
     index = np.arange(count)
@@ -198,44 +149,20 @@ def tops(
     return start + (index + 0.5) * block, lag.astype(np.float64), weight.astype(np.float64)
 
 
-def uncertainty(
-    dance: FeatureFrames, reference: FeatureFrames, line: Line, start: int, stop: int
-) -> float:
-    """Frames by which a fitted line may be off at its ends: ``STATED_SIGMAS`` standard errors.
-
-    From the scatter of the blocks' tops about it (median absolute deviation); blocks of few
-    say little.
-    """
-    time, lag, _ = tops(dance, reference, line, start, stop)
-    if len(time) < MIN_BLOCKS:
-        return UNKNOWN_FRAMES
-    sigma = float(robust_sigma(lag))
-    away = time - time.mean()
-    end = float(np.square(stop - time.mean()) / np.square(away).sum())
-    return STATED_SIGMAS * sigma * float(np.sqrt(1 / len(time) + end))
-
-
-def evidence(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> tuple[Array, Array]:
+def evidence(pair: FramedPair, line: Line) -> tuple[Array, Array]:
     """Frame by frame over the whole dance: products along a line, and chance deviations.
 
     The three lags nearest to the line count a third each; zeros outside the reference.
     """
-    values = np.zeros(dance.count, np.float32)
-    deviation = np.zeros(dance.count, np.float32)
-    start, stop = line.overlap(dance, reference)
+    values, deviation = np.zeros((2, pair.dance_frames.count), np.float32)
+    start, stop = pair.overlap(line)
     if stop > start:
-        near = products(dance, reference, line, start, stop, 1)
-        values[start:stop] = near.mean(axis=0)
-        deviation[start:stop] = chance(dance, start, stop)
+        values[start:stop] = pair.products(line, start, stop, 1).mean(axis=0)
+        deviation[start:stop] = chance(pair, start, stop)
     return values, deviation
 
 
 def by_seconds(values: Array, deviation: Array) -> Array:
     """Evidence of each second in standard deviations of chance."""
-    count = -(-len(values) // SECOND_FRAMES)
-    padded = np.zeros((2, count * SECOND_FRAMES), np.float32)
-    padded[0, : len(values)] = values
-    padded[1, : len(values)] = np.square(deviation)
-    sums = padded.reshape(2, count, SECOND_FRAMES).sum(axis=2)
-    result: Array = sums[0] / (np.sqrt(sums[1]) + 1e-3)
-    return result
+    power = totals(np.square(deviation), SECOND_FRAMES)
+    return np.asarray(totals(values, SECOND_FRAMES) / (np.sqrt(power) + 1e-3), np.float32)

@@ -15,17 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
-from pipeline.align.shared.change_point import (
-    AROUND_SECONDS,
-    Balance,
-    Following,
-    Look,
-    followed_outwards,
-)
+from pipeline.align.shared import change_point
+from pipeline.align.shared.change_point import Balance, Following, Look
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, frame_size, window
+from pipeline.align.shared.signal import Array, Complex, frame_size, short_time
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 """Length of a frame, and between two."""
@@ -54,18 +48,15 @@ class RoomModel:
 
     pair: Pair
 
-    def spectra(self, start: float, count: int, step: float = HOP_SECONDS) -> tuple[Array, Array]:
+    def spectra(
+        self, start: float, count: int, step: float = HOP_SECONDS
+    ) -> tuple[Complex, Complex]:
         """Short-time spectra of both, ``(frames, bins)``, frames centred from ``start`` on."""
         rate = self.pair.rate
         size, hop = frame_size(rate, FRAME_SECONDS), round(step * rate)
         first, length = round(start * rate) - size // 2, size + hop * (count - 1)
         low, high = (int(hertz * size / rate) for hertz in (LOW_HZ, min(HIGH_HZ, 0.45 * rate)))
-        here, there = (
-            fft.rfft(
-                np.lib.stride_tricks.sliding_window_view(x, size)[::hop] * window(size), axis=1
-            )
-            for x in self.pair.read(first, length)
-        )
+        here, there = (short_time(sound, size, hop) for sound in self.pair.read(first, length))
         return here[:, low:high], there[:, low:high]
 
     def extended_outwards(
@@ -86,54 +77,51 @@ class RoomModel:
                 values[index] = likeness(here, there * room).mean()
             return values
 
-        return followed_outwards(coherence, span, ends, FOLLOWING)
+        return change_point.followed_outwards(coherence, span, ends, FOLLOWING)
 
     def learn(self, rough: float, into: float) -> Look:
-        """How likely the music is near a limit, after learning the room inside of it."""
+        """How much likelier each frame near a limit is with the music than without, after learning
+        the room inside of it."""
         inside = abs(into)
         # Not where the rough limit may be off: silence would be taken for the music's room.
-        away = np.sign(into) * max(inside / 2, inside - AROUND_SECONDS)
+        away = np.sign(into) * max(inside / 2, inside - change_point.AROUND_SECONDS)
         start, stop = sorted((rough + into, rough + into - away))
         here, there = self.spectra(
             start, max(int((stop - start) / (2 * HOP_SECONDS)), 1), 2 * HOP_SECONDS
         )
         room = transfer(here, there)
-        expected = there * room
-        rest = np.median(np.square(np.abs(here - expected)), axis=0)
-        usual = float(np.median(likeness(here, expected)))
+        hiss = np.median(np.square(np.abs(here - there * room)), axis=0) + 1e-12
+        usual = float(np.median(likeness(here, there * room)))
 
         def look(low: float, high: float) -> Balance | None:
             if usual < MIN_COHERENCE:
                 return None
-            return self.balance(low, high, room, np.asarray(rest + 1e-12, np.float32), usual)
+            here, there = self.spectra(low, max(int((high - low) / HOP_SECONDS + 1e-6) + 1, 1))
+            expected = there * room
+            own, other = np.square(np.abs(here)), np.square(np.abs(expected))
+            # A bin's noise is at least the usual one, and else what is there: a clap says little.
+            noise = (own + other) / 2 + np.asarray(hiss, np.float32)
+            ratio = (2 * np.real(here * np.conj(expected)) - other) / noise
+            nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
+            sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
+            instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
+            return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
 
         return look
 
-    def balance(self, start: float, stop: float, room: Array, hiss: Array, usual: float) -> Balance:
-        """How much likelier each frame is with the music than without.
 
-        Each bin's noise is at least ``hiss``, and else what is there: a clap says little.
-        """
-        here, there = self.spectra(start, max(int((stop - start) / HOP_SECONDS + 1e-6) + 1, 1))
-        expected = there * room
-        own, other = np.square(np.abs(here)), np.square(np.abs(expected))
-        ratio = (2 * np.real(here * np.conj(expected)) - other) / ((own + other) / 2 + hiss)
-        nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
-        sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
-        instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
-        return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
-
-
-def transfer(here: Array, there: Array) -> Array:
-    """The transfer function between spectra ``(frames, bins)``, each frame weighing alike (H1)."""
-    weight = 1 / (np.square(np.abs(here)).sum(axis=1, keepdims=True) + 1e-9)
+def transfer(here: Complex, there: Complex, quiet: float = 0.0) -> Complex:
+    """The transfer function between spectra ``(frames, bins)`` (H1), each frame weighing alike, but
+    for those with less than about ``quiet`` of the mean power."""
+    power = np.square(np.abs(here)).sum(axis=1, keepdims=True)
+    weight = 1 / (power + quiet * power.mean() + 1e-12)
     cross = (here * np.conj(there) * weight).sum(axis=0)
     auto = (np.square(np.abs(there)) * weight).sum(axis=0)
-    result: Array = cross / (auto + 0.01 * auto.mean() + 1e-12)
+    result: Complex = cross / (auto + 0.01 * auto.mean() + 1e-12)
     return result
 
 
-def likeness(here: Array, expected: Array) -> Array:
+def likeness(here: Complex, expected: Complex) -> Array:
     """Coherence of each frame of two spectra ``(frames, bins)``, -1 to 1."""
     top = np.real(here * np.conj(expected)).sum(axis=1)
     own, other = (np.square(np.abs(x)).sum(axis=1) for x in (here, expected))

@@ -12,19 +12,19 @@ from functools import cache, partial
 
 import numpy as np
 
-from pipeline.align.modular import notes, placing
+from pipeline.align.modular import notes, placing, tempo
 from pipeline.align.modular.coverage import WHOLE_SHARE, confidence_cap
 from pipeline.align.modular.features import FRAMES_PER_SECOND, extract
-from pipeline.align.modular.fit import Line, chance, fit_stretch, products
-from pipeline.align.modular.notes import TonalMatch, Tones
+from pipeline.align.modular.fit import chance, fit_stretch
 from pipeline.align.modular.search import search
-from pipeline.align.modular.takes import Take, find_takes, genuine, track, tracks_of
-from pipeline.align.modular.tempo import search_key, search_speed
+from pipeline.align.modular.takes import evidence_where, find_takes, track, tracks_of
 from pipeline.align.modular.verdict import SAME_NOTES_RHO, Verdict, judge_take
-from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.hint import REACH_SECONDS
+from pipeline.align.shared import whole_dance
+from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, Estimator, unmatched
+from pipeline.align.shared.signal import Array
+from pipeline.align.shared.takes import Take, genuine, segment_of
+from pipeline.align.shared.whole_dance import Estimator, unmatched
 from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
@@ -34,32 +34,23 @@ MAX_LINES = 12
 """Lines that are followed."""
 
 
-def at_speed(pair: FramedPair, tones: Tones) -> MethodAlignment:
+def at_speed(pair: FramedPair, tones: Array) -> MethodAlignment:
     """The answer at one speed."""
-    frames = pair.dance_frames, pair.reference_frames
-    lines = tracks_of(*frames, search(*frames), most=MAX_LINES)
-    found = find_takes(*frames, lines)
-    if not pair.stretched and len(found) > 1:
-        lines = placing.sharpened(pair, lines, found)
-        found = find_takes(*frames, lines)
+    lines = tracks_of(pair, search(pair), most=MAX_LINES)
+    found = find_takes(pair, lines)
     certain: list[Take] = []
     if not pair.stretched and len(found) > 1:
+        lines = placing.sharpened(pair, lines, found)
+        found = find_takes(pair, lines)
+    if not pair.stretched and len(found) > 1:
         found, certain = placing.drop_takes_missing_music(pair, found)
-    takes = genuine(pair, found, certain)
+    takes = genuine(pair, found, partial(evidence_where, pair), certain)
     del lines, found  # evidence frame by frame: of two hours, 6 MB a line
     if not takes:
         return unmatched(NAME)
     own = notes.extract(pair.dance, pair.speed, pair.dance_frames.pitch)
-    verdicts = [judge_take(*frames, take, tonal_match(own, tones, take)) for take in takes]
+    verdicts = [judge_take(pair, take, notes.match(own, tones, take)) for take in takes]
     return assemble(pair, takes, verdicts)
-
-
-def tonal_match(own: Tones, tones: Tones, take: Take) -> TonalMatch:
-    """How well the notes of a take agree."""
-    lag, start, stop = (
-        frame / FRAMES_PER_SECOND for frame in (take.line.lag, take.start, take.stop)
-    )
-    return notes.match(own, tones, float(lag), take.line.drift, start, stop)
 
 
 def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> MethodAlignment:
@@ -74,14 +65,12 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     missing: list[float | None] = []
     sharp_limits: frozenset[float] = frozenset()
     for index, take in enumerate(kept):
-        rough = placing.segment_of(take, None, pair.speed, pitch_moved=False)
-        exact = None if pair.stretched else placing.placed(pair, rough)
-        segment = placing.segment_of(
-            take, exact, pair.speed, pitch_moved=pair.dance_frames.pitch != 1.0
-        )
+        segment = segment_of(pair, take)
+        exact = None if pair.stretched else placing.placed(pair, segment)
         if exact is None:
             segments.append(placing.clipped(pair, segment))
         else:
+            segment = segment.on(exact.line)
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start if index + 1 < len(kept) else np.inf
             segment, sharp = placing.followed(
@@ -96,12 +85,12 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         errors.append(placing.error_of(pair, take, exact))
     # At one speed waveforms agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    cap = UNLOCKED_CONFIDENCE if unlocked else confidence_cap(missing, main.tonal_rho)
+    doubt = max((share for share in missing if share is not None), default=None)
+    cap = whole_dance.UNLOCKED_CONFIDENCE if unlocked else confidence_cap(doubt, main.tonal_rho)
     seconds = np.array([take.stop - take.start for take in kept]) / FRAMES_PER_SECOND
-    total = sum(take.strength * float(np.sqrt(s)) for take, s in zip(kept, seconds, strict=True))
-    known = [share for share in missing if share is not None]
-    details = {**main.evidence.details, **({"missing": max(known)} if known else {})}
-    whole = bool(known) and max(known) <= WHOLE_SHARE
+    strengths = np.array([take.strength for take in kept])
+    details = {**main.evidence.details, **({} if doubt is None else {"missing": doubt})}
+    whole = doubt is not None and doubt <= WHOLE_SHARE
     candidates = tuple(
         Candidate(float(lag) / FRAMES_PER_SECOND, float(pair.speed), share)
         for lag, share in main.places
@@ -117,7 +106,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         evidence=replace(main.evidence, details=details),
         sharp_limits=sharp_limits,
         score=main.score,
-        weight=float(total),
+        weight=float(strengths @ np.sqrt(seconds)),
         confidence_cap=cap,
         present=whole and main.tonal_rho >= SAME_NOTES_RHO,
         line_ms=max(line for line, _ in errors),
@@ -125,26 +114,13 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
     )
 
 
-def near(pair: FramedPair, offset: float) -> tuple[float, float]:
-    """How far above chance the best offset within reach of one is, and that offset."""
-    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * FRAMES_PER_SECOND)
-    low, high = line.overlap(*frames)
-    if high - low < FRAMES_PER_SECOND:
-        return 0.0, offset
-    reach = round(REACH_SECONDS * FRAMES_PER_SECOND)
-    curve = products(*frames, line, low, high, reach).sum(axis=1)
-    sigma = float(np.sqrt(np.square(chance(frames[0], low, high)).sum())) + 1e-6
-    top = int(curve.argmax())
-    return float(curve[top]) / sigma, (line.lag + top - reach) / FRAMES_PER_SECOND
-
-
 def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     """The answer at an offset that is known to be right."""
-    frames, line = (pair.dance_frames, pair.reference_frames), Line(offset * FRAMES_PER_SECOND)
-    low, high = line.overlap(*frames)
-    line = fit_stretch(*frames, line, low, high, 5e-4)
-    takes = genuine(pair, find_takes(*frames, [track(*frames, line)]))
-    takes = takes or [Take(line, low, high, score)]
+    line = Line(offset * FRAMES_PER_SECOND)
+    low, high = pair.overlap(line)
+    line = fit_stretch(pair, line, low, high, 5e-4)
+    found = find_takes(pair, [track(pair, line)])
+    takes = genuine(pair, found, partial(evidence_where, pair)) or [Take(line, low, high, score)]
     sure = Verdict(matched=True, confidence=0.95, score=max(take.strength for take in takes))
     answer = assemble(pair, takes, [sure] * len(takes))
     return replace(answer, segments=separated(answer.segments))
@@ -159,10 +135,10 @@ def modular(
         NAME,
         extract,
         lambda pair: at_speed(pair, tones()),
-        search_speed,
-        search_key,
+        tempo.search,
+        tempo.SPEEDS,
         speed_sigmas=6.0,
         heard_sigmas=7.6,
-        near=near,
+        chance=chance,
         at_place=at_place,
     ).align(dance, reference, hint, progress)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from pipeline.align.modular import features
 from pipeline.align.shared import signal
 from pipeline.align.shared.signal import Array
+from pipeline.align.shared.takes import Take
 from pipeline.model import Sound
 
 FRAMES_PER_SECOND = 12.5
@@ -33,16 +35,6 @@ MIN_FRAMES, MAX_FRAMES = 4, 4096
 """Frames of a take that are compared: at least, and at most."""
 MIN_PLACES = 50
 """Other places of the reference that tell how far chance goes, at least."""
-BLOCK_FRAMES = 1000
-"""Frames that are measured at once, which bounds the memory."""
-
-
-@dataclass(frozen=True)
-class Tones:
-    """Semitone spectra on the reference's clock: frame ``i`` is at ``i / (12.5 * speed)``."""
-
-    values: Array
-    """``(frames, SEMITONES)``, about unit variance."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +45,6 @@ class TonalMatch:
     """Correlation coefficient, 1 for the same notes."""
     sigmas: float
     """The same in standard deviations over all other places."""
-    better: float
-    """The best other place's coefficient relative to this one's."""
 
 
 def semitone_bank(size: int, rate: int, pitch: float) -> Array:
@@ -66,19 +56,15 @@ def semitone_bank(size: int, rate: int, pitch: float) -> Array:
     return np.asarray(bank / np.where(total > 0, total, 1.0), np.float32)
 
 
-def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Tones:
-    """Semitone spectra of a whole sound, block by block."""
-    per_second = FRAMES_PER_SECOND * speed
-    count = signal.frame_count(sound, per_second)
+def extract(sound: Sound, speed: float = 1.0, pitch: float = 1.0) -> Array:
+    """Semitone spectra of a whole sound, ``(frames, SEMITONES)``, about unit variance.
+
+    They are on the reference's clock: frame ``i`` is at ``i / (FRAMES_PER_SECOND * speed)``.
+    """
     size = signal.frame_size(sound.rate, FRAME_SECONDS)
     bank = semitone_bank(size, sound.rate, pitch)
-    values = np.zeros((count, SEMITONES), np.float32)
-    margin = 4 * MEAN_FRAMES
-    for start, stop in signal.spans(count, BLOCK_FRAMES):
-        first, last = max(start - margin, 0), min(stop + margin, count)
-        power = signal.power_frames(sound, first, last - first, size, per_second)
-        values[start:stop] = notes(power @ bank)[start - first : stop - first]
-    return Tones(values)
+    blocks = signal.power_blocks(sound, FRAMES_PER_SECOND * speed, size, 4 * MEAN_FRAMES)
+    return np.concatenate([notes(power @ bank)[inner] for _, power, inner in blocks])
 
 
 def notes(bands: Array) -> Array:
@@ -91,35 +77,29 @@ def notes(bands: Array) -> Array:
     return np.asarray(logs / np.sqrt(power + 1e-2), np.float32)
 
 
-def match(
-    dance: Tones, reference: Tones, lag: float, drift: float, start: float, stop: float
-) -> TonalMatch:
-    """The match on a line ``reference = dance * (1 + drift) + lag`` between two dance times.
-
-    Times are seconds on the reference's clock. Long takes are sampled.
-    """
-    first, last = round(start * FRAMES_PER_SECOND), round(stop * FRAMES_PER_SECOND)
-    last = min(last, len(dance.values))
+def match(dance: Array, reference: Array, take: Take) -> TonalMatch:
+    """How well the notes of a take agree; of a long one, the middle is compared."""
+    ratio = FRAMES_PER_SECOND / features.FRAMES_PER_SECOND
+    first, last = round(take.start * ratio), min(round(take.stop * ratio), len(dance))
     length = min(last - first, MAX_FRAMES)
     if length < MIN_FRAMES:
-        return TonalMatch(0.0, 0.0, 1.0)
+        return TonalMatch(0.0, 0.0)
     middle = (first + last) / 2
     low = round(middle - length / 2)
-    own = dance.values[low : low + length]
-    size = fft.next_fast_len(len(reference.values) + length, real=True)
+    own = dance[low : low + length]
+    size = fft.next_fast_len(len(reference) + length, real=True)
     total = np.zeros(size // 2 + 1, np.complex64)
     for band in range(SEMITONES):
-        total += fft.rfft(reference.values[:, band], size) * np.conj(fft.rfft(own[:, band], size))
+        total += fft.rfft(reference[:, band], size) * np.conj(fft.rfft(own[:, band], size))
     curve = fft.irfft(total, size)
-    curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference.values)]])
-    norm = np.sqrt(np.square(own).sum() * np.square(reference.values).mean() * own.size) + 1e-6
+    curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference)]])
+    norm = np.sqrt(np.square(own).sum() * np.square(reference).mean() * own.size) + 1e-6
     curve /= norm
-    place = round(middle * drift + lag * FRAMES_PER_SECOND) + low + length - 1
+    place = round(middle * take.line.drift + take.line.lag * ratio) + low + length - 1
     near = curve[max(place - 1, 0) : max(place + 2, 0)]
     rho = float(near.max(initial=-1.0))
     rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])
     # Few places are left where the reference is hardly longer than the take.
     chance = 1.0 / np.sqrt(length * 3.0)
     deviation = max(float(rest.std()) if len(rest) > MIN_PLACES else 0.0, chance)
-    other = float(rest.max(initial=0.0))
-    return TonalMatch(rho, rho / deviation, other / rho if rho > 0 else 1.0)
+    return TonalMatch(rho, rho / deviation)

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING_SHARE, WHOLE_SHARE, missing_share
 from pipeline.align.modular.features import FRAMES_PER_SECOND
-from pipeline.align.modular.fit import Line, uncertainty
+from pipeline.align.modular.fit import UNKNOWN_FRAMES, tops
 from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
-from pipeline.align.modular.takes import Take, Track, track
+from pipeline.align.modular.takes import Track, track
 from pipeline.align.shared.change_point import EVERYWHERE, find_limits
-from pipeline.align.shared.feature_frames import FramedPair
+from pipeline.align.shared.feature_frames import FramedPair, Line
+from pipeline.align.shared.line_error import frames_off
+from pipeline.align.shared.takes import Take, segment_of
 from pipeline.model import LineMap, Segment
 
 SHARPEST_MS, STRETCHED_MS = 0.6, 8.0
@@ -23,16 +25,6 @@ MAX_TURNS = 4
 """How often a segment is followed outwards, each time by up to its own length."""
 SHORT_TAKE_SECONDS = 20.0
 """Seconds of a take that tells nothing certain about drift."""
-
-
-def segment_of(take: Take, exact: Exact | None, speed: float, *, pitch_moved: bool) -> Segment:
-    """A take as a segment, in seconds of the dance's own clock."""
-    per_second = FRAMES_PER_SECOND * speed
-    line = LineMap(float(take.line.lag) / FRAMES_PER_SECOND, float(speed * (1 + take.line.drift)))
-    if exact is not None:
-        line = exact.line
-    start, stop = take.start / per_second, take.stop / per_second
-    return Segment(start, stop, line.offset, line.speed, pitch_moved=pitch_moved)
 
 
 def placed(pair: FramedPair, rough: Segment) -> Exact | None:
@@ -60,11 +52,9 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
     features, and what time stretchers do to onsets.
     """
     if exact is None:
-        frames = pair.dance_frames, pair.reference_frames
-        error = (
-            STRETCHED_MS
-            + 1000 * uncertainty(*frames, take.line, take.start, take.stop) / FRAMES_PER_SECOND
-        )
+        middles, late, _ = tops(pair, take.line, take.start, take.stop)
+        frames = frames_off(middles, late, take.stop, 1.0, UNKNOWN_FRAMES)
+        error = STRETCHED_MS + 1000 * frames / FRAMES_PER_SECOND
         return error, error
     error = SHARPEST_MS + 1000 * exact.error
     return error, error + (1000 * exact.early if exact.early > LATE_SECONDS else 0.0)
@@ -86,18 +76,19 @@ def followed(
     ``between``: the dance times that other segments leave free.
     """
     floor, ceiling = pair.on(segment.line).overlap()
-    low, high = max(floor, between[0]), min(ceiling, between[1])
-    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
+    free = max(floor, between[0]), min(ceiling, between[1])
+    segment = clipped(pair, segment)
     for _ in range(MAX_TURNS):
         on = pair.on(segment.line)
-        first, last = RoomModel(on).extended_outwards((start, stop), (low, high))
-        if (first, last) == (start, stop):
+        start, stop = RoomModel(on).extended_outwards(
+            (segment.dance_start, segment.dance_end), free
+        )
+        if (start, stop) == (segment.dance_start, segment.dance_end):
             break
-        start, stop = first, last
         exact = refine(on, start, stop, slack=2e-5)
-        if exact is not None:
-            segment = segment.on(exact.line)
-    return limited(pair, replace(segment, dance_start=start, dance_end=stop), between)
+        line = segment.line if exact is None else exact.line
+        segment = replace(segment.on(line), dance_start=start, dance_end=stop)
+    return limited(pair, segment, between)
 
 
 def limited(
@@ -124,11 +115,11 @@ def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[T
         take = max(own, key=lambda t: t.stop - t.start, default=None)
         if take is None or take.stop - take.start < SHORT_TAKE_SECONDS * FRAMES_PER_SECOND:
             continue
-        exact = placed(pair, segment_of(take, None, pair.speed, pitch_moved=False))
+        exact = placed(pair, segment_of(pair, take))
         if exact is not None:
             drift = exact.line.speed / pair.speed - 1
             lag = known.line.lag + (known.line.drift - drift) * (take.start + take.stop) / 2
-            result[index] = track(pair.dance_frames, pair.reference_frames, Line(lag, drift))
+            result[index] = track(pair, Line(lag, drift))
     return result
 
 
@@ -138,20 +129,18 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
     Where there are such, others that lack much of the reference are left out: however long an
     echo of a repetitive song is, a short take in which nothing is missing is better evidence.
     """
-    missing: list[float | None] = []
+    missing: dict[Take, float | None] = dict.fromkeys(takes)
     for take in takes:
-        rough = segment_of(take, None, pair.speed, pitch_moved=False)
-        exact = placed(pair, rough)
-        said = None
-        if exact is not None:
+        rough = segment_of(pair, take)
+        if (exact := placed(pair, rough)) is not None:
             at = clipped(pair, rough.on(exact.line))
-            said = missing_in(pair, limited(pair, at)[0])
-        missing.append(said)
-    said_of = list(zip(takes, missing, strict=True))
-    certain = [take for take, said in said_of if said is not None and said <= WHOLE_SHARE]
+            missing[take] = missing_in(pair, limited(pair, at)[0])
+    certain = [
+        take for take, share in missing.items() if share is not None and share <= WHOLE_SHARE
+    ]
     if not certain:
         return takes, []
-    return [take for take, said in said_of if said is None or said < LACKING_SHARE], certain
+    return [t for t, share in missing.items() if share is None or share < LACKING_SHARE], certain
 
 
 def missing_in(pair: FramedPair, segment: Segment) -> float | None:

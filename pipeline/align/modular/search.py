@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, highest_places, slant_stack, spans
+from pipeline.align.shared.correlation import block_spectra, correlated
+from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair, Line
+from pipeline.align.shared.signal import Array, covering, highest_beside_next, slant_stack, spans
 
 WINDOW_FRAMES = 800
 """Frames of one window (8 s)."""
@@ -56,69 +56,30 @@ class Peak:
 
 
 def correlate(windows: Array, reference: FeatureFrames, later: Sequence[int] = ()) -> Array:
-    """Correlation of windows ``(windows, frames, bands)`` with the reference at every lag.
-
-    Returns ``(windows, reference.count + frames - 1)``; column ``k`` is the lag
-    ``k - (frames - 1)`` of the window's first frame. Scaled to standard deviations of
-    chance values. Overlap-save, so that memory does not grow with the reference's spectra.
-    With ``later`` each row begins so many columns later, on an axis that all of them fit on.
-    """
-    number, length, _ = windows.shape
-    later = later or [0] * number
-    step = FFT_SIZE - length + 1
-    total = reference.count + length - 1
-    norm = CHANCE_RATIO * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
-    spectra = np.conj(fft.rfft(windows.transpose(0, 2, 1), FFT_SIZE, axis=2))
-    weights = np.ascontiguousarray(spectra.transpose(2, 0, 1))
-    result = np.zeros((number, total + max(later)), np.float32)
-    for start, stop in spans(total, step * 16):
-        begins = range(start, stop, step)
-        blocks = np.stack(
-            [reference.part(b - length + 1, b - length + 1 + FFT_SIZE) for b in begins]
-        )
-        transformed = fft.rfft(blocks, axis=1).transpose(1, 2, 0)
-        product = np.matmul(weights, transformed)
-        curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)
-        for column, begin in enumerate(begins):
-            width = min(step, total - begin)
-            for row, shift in enumerate(later):
-                result[row, shift + begin : shift + begin + width] = curves[row, column, :width]
-    result /= norm[:, None].astype(np.float32)
+    """``correlated`` of windows ``(windows, frames, bands)`` with the reference, in standard
+    deviations of chance values."""
+    result = correlated(windows, block_spectra(reference, windows.shape[1], FFT_SIZE), later)
+    result /= chance_of(windows, CHANCE_RATIO)
     return result
 
 
-def stack(curves: Array, positions: Array, drift: float) -> Array:
-    """The sum of curves along lines of one drift, over its chance deviation.
-
-    ``positions`` are the windows' first frames relative to the middle of the stack; entry
-    ``k`` of the result is the lag of column ``k`` at the middle.
-    """
-    return slant_stack(curves, positions * drift) / np.float32(np.sqrt(len(curves)))
+def chance_of(windows: Array, ratio: float) -> Array:
+    """Standard deviations ``(windows, 1)`` of chance values, ``ratio`` times those of independent
+    features."""
+    return np.asarray(ratio * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6)[:, None]
 
 
-def window_starts(count: int, length: int) -> list[int]:
-    """First frames of the windows that cover ``count`` frames."""
-    last = max(count - length, 0)
-    starts = list(range(0, last + 1, HOP_FRAMES))
-    if last - starts[-1] > HOP_FRAMES // 2:
-        starts.append(last)
-    return starts
-
-
-def continued(
-    dance: FeatureFrames, reference: FeatureFrames, last: Peak, run: list[int]
-) -> Peak | None:
+def continued(pair: FramedPair, last: Peak, run: list[int]) -> Peak | None:
     """The peak that goes on in a run of windows, where every one of them clearly fits it."""
-    length = min(WINDOW_FRAMES, dance.count)
+    length = min(WINDOW_FRAMES, pair.dance_frames.count)
     reach = 25
     middle = (run[0] + run[-1]) / 2 + length / 2
     lag = round(last.lag + last.drift * (middle - last.middle))
     total = np.zeros(2 * reach + 1)
     for start in run[::2]:
-        own = dance.part(start, start + length)
-        block = reference.part(start + lag - reach, start + lag + length + reach)
+        own = pair.dance_frames.part(start, start + length)
         norm = CHANCE_RATIO * float(np.sqrt(np.square(own).sum())) + 1e-6
-        curve = np.array([np.vdot(own, block[k : k + length]) for k in range(2 * reach + 1)])
+        curve = pair.products(Line(lag), start, start + length, reach).sum(axis=1)
         if float(curve.max()) < GOES_ON_SIGMAS * norm:
             return None
         total += curve / norm
@@ -127,28 +88,23 @@ def continued(
     return Peak(lag + best - reach, middle, last.drift, score, 0.0, len(run))
 
 
-def batches(
-    dance: FeatureFrames, reference: FeatureFrames, found: list[Peak]
-) -> Iterator[tuple[Array, Array]]:
+def batches(pair: FramedPair, found: list[Peak]) -> Iterator[tuple[Array, Array]]:
     """Runs of windows: their curves on one axis, and their first frames.
 
     Column ``k`` of a window's curve is moved so that it means the same line in all of
     them: the lag ``k - (length - 1) - last`` where ``last`` is the last start of the run.
     """
+    dance, reference = pair.dance_frames, pair.reference_frames
     length = min(WINDOW_FRAMES, dance.count)
-    starts = window_starts(dance.count, length)
+    starts = covering(dance.count, length, HOP_FRAMES, HOP_FRAMES // 2)
     last: Peak | None = None
     for low, high in spans(len(starts), BATCH_WINDOWS):
         run = starts[low:high]
         if len(starts) > LONG_WINDOWS and low:
-            runs = [
-                p
-                for p in found
-                if p.windows == BATCH_WINDOWS
-                and abs(p.middle - run[0]) < 2 * BATCH_WINDOWS * HOP_FRAMES
-            ]
+            near = (p for p in found if abs(p.middle - run[0]) < 2 * BATCH_WINDOWS * HOP_FRAMES)
+            runs = (p for p in near if p.windows == BATCH_WINDOWS)
             last = max(runs, key=lambda p: p.score, default=None)
-            on = continued(dance, reference, last, run) if last else None
+            on = continued(pair, last, run) if last else None
             if on is not None:  # a long dance is one song after the other, not one window
                 found.append(on)
                 continue
@@ -159,19 +115,11 @@ def batches(
         del lined
 
 
-def drifts(span: float) -> Array:
-    """Drifts to try on a stack ``span`` frames long: ends move by two frames at a time."""
-    steps = int(np.ceil(MAX_DRIFT * span / 4))
-    if not steps:
-        return np.zeros(1, np.float32)
-    return np.linspace(-MAX_DRIFT, MAX_DRIFT, 2 * steps + 1, dtype=np.float32)
-
-
-def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Peak]:
+def search(pair: FramedPair, *, keep: int = 4) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
-    length = min(WINDOW_FRAMES, dance.count)
+    length = min(WINDOW_FRAMES, pair.dance_frames.count)
     found: list[Peak] = []
-    for lined, run in batches(dance, reference, found):
+    for lined, run in batches(pair, found):
         zero = length - 1 + run[-1]
         for size in STACKED_WINDOWS:
             if size > 1 and size // 4 >= len(run):
@@ -179,16 +127,17 @@ def search(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> 
             for low, high in spans(len(run), size):
                 starts = run[low:high]
                 middle = float(starts[0] + starts[-1]) / 2
-                tries = drifts(float(starts[-1] - starts[0]))
-                stacks = [stack(lined[low:high], starts - middle, float(d)) for d in tries]
-                highs = np.stack(stacks)
+                # The ends of the stack move by two frames at a time.
+                steps = int(np.ceil(MAX_DRIFT * (starts[-1] - starts[0]) / 4))
+                tries = np.arange(-steps, steps + 1) * MAX_DRIFT / max(steps, 1)
+                curves, away = lined[low:high], starts - middle
+                highs = np.stack([slant_stack(curves, away * drift) for drift in tries])
+                highs /= np.float32(np.sqrt(high - low))
                 curve = highs.max(axis=0)
-                places = highest_places(curve, keep + 1, APART_FRAMES)
-                heights = [*(float(curve[place]) for place in places), 0.0]
-                for rank, place in enumerate(places[:keep]):
+                for place, score, other in highest_beside_next(curve, keep, APART_FRAMES):
                     drift = float(tries[int(highs[:, place].argmax())])
-                    at, other = middle + length / 2, heights[1 if rank == 0 else 0]
-                    found.append(Peak(place - zero, at, drift, heights[rank], other, high - low))
-                del stacks, highs, curve
+                    at = middle + length / 2
+                    found.append(Peak(place - zero, at, drift, score, other, high - low))
+                del highs, curve
         del lined  # else these curves are still there while the next ones are made
     return sorted(found, key=lambda peak: -peak.score)

@@ -7,25 +7,16 @@ then placed to the frame where the evidence turns.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from pipeline.align.modular.features import FRAMES_PER_SECOND
-from pipeline.align.modular.fit import (
-    SECOND_FRAMES,
-    Line,
-    by_seconds,
-    evidence,
-    fit,
-    line_of,
-    strength,
-)
+from pipeline.align.modular.fit import SECOND_FRAMES, by_seconds, evidence, fit, line_of, strength
 from pipeline.align.modular.search import Peak
-from pipeline.align.shared.echoes import SNAP_SECONDS, RoughTake, without_echoes
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
+from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.signal import Array
+from pipeline.align.shared.takes import Take, joined, snapped
 
 MIN_PEAK_SIGMAS, BEST_SHARE = 5.0, 0.9
 """Score of a peak that is followed, and its least share of its best rival's."""
@@ -37,19 +28,6 @@ SHORTEST_FRAMES = 250
 """Frames: shorter takes are left out."""
 NEAR_FRAMES = 12.0
 """Frames: a peak this near to a line is that line."""
-ALIKE_SHARE = 0.25
-"""Share of its usual evidence that a repeat's line has where another take is."""
-
-
-@dataclass(frozen=True)
-class Take:
-    """A stretch of the dance, in frames, with its line and its evidence."""
-
-    line: Line
-    start: int
-    stop: int
-    strength: float
-    """Evidence of the whole take in standard deviations of chance."""
 
 
 @dataclass(frozen=True)
@@ -69,32 +47,24 @@ class Track:
         return float(np.sort(smooth)[-8:].mean())
 
 
-def track(dance: FeatureFrames, reference: FeatureFrames, line: Line) -> Track:
+def track(pair: FramedPair, line: Line) -> Track:
     """Evidence along a line."""
-    values, deviation = evidence(dance, reference, line)
+    values, deviation = evidence(pair, line)
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(
-    dance: FeatureFrames, reference: FeatureFrames, peaks: list[Peak], *, most: int
-) -> list[Track]:
+def tracks_of(pair: FramedPair, peaks: list[Peak], *, most: int) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
+
+    def is_new(line: Line, middle: float) -> bool:
+        return all(abs(x.line.at(middle) - line.at(middle)) >= NEAR_FRAMES for x in lines)
+
     for peak in peaks:
-        if peak.score < max(MIN_PEAK_SIGMAS, BEST_SHARE * peak.next_score):
-            continue
-        first = line_of(peak)
-        where = first.at(peak.middle)
-        if any(abs(known.line.at(peak.middle) - where) < NEAR_FRAMES for known in lines):
-            continue
-        line = fit(dance, reference, first, peak.middle)
-        if any(
-            abs(known.line.at(peak.middle) - line.at(peak.middle)) < NEAR_FRAMES for known in lines
-        ):
-            continue
-        lines.append(track(dance, reference, line))
-        if len(lines) == most:
-            break
+        clear = peak.score >= max(MIN_PEAK_SIGMAS, BEST_SHARE * peak.next_score)
+        if len(lines) < most and clear and is_new(line_of(peak), peak.middle):
+            line = fit(pair, line_of(peak), peak.middle)
+            lines += [track(pair, line)] if is_new(line, peak.middle) else []
     return lines
 
 
@@ -144,72 +114,38 @@ def sharpen(known: Track, near: int, low: int, high: int, *, rising: bool) -> in
     return low + place + 1
 
 
-def find_takes(dance: FeatureFrames, reference: FeatureFrames, lines: list[Track]) -> list[Take]:
+def find_takes(pair: FramedPair, lines: list[Track]) -> list[Take]:
     """The takes in the order of the dance, echoes of a repetitive song among them."""
     if not lines:
         return []
-    path = viterbi(gains_of(lines))
     takes: list[Take] = []
     second = 0
-    while second < len(path):
-        end = second
-        while end < len(path) and path[end] == path[second]:
-            end += 1
-        if path[second]:
-            takes = joined(takes, placed(dance, reference, lines[path[second] - 1], second, end))
+    for state, run in groupby(viterbi(gains_of(lines))):
+        end = second + len(list(run))
+        if state:
+            takes.append(placed(pair, lines[state - 1], second, end))
         second = end
-    least = min(SHORTEST_FRAMES, dance.count // 2)
-    return [take for take in takes if take.stop - take.start >= least]
+    least = min(SHORTEST_FRAMES, pair.dance_frames.count // 2)
+    return [take for take in joined(takes) if take.stop - take.start >= least]
 
 
-def genuine(pair: FramedPair, takes: list[Take], certain: Collection[Take] = ()) -> list[Take]:
-    """The takes that are no echoes of a repetitive song, in the order of the dance; in ``certain``
-    ones nothing of the reference is missing."""
-    frames = pair.dance_frames, pair.reference_frames
-    seconds = FRAMES_PER_SECOND * pair.speed
-
-    def evidence_at(one: Take, two: Take) -> float:
-        """Mean evidence of a take's line where another take is."""
-        low, high = one.line.overlap(*frames)
-        return strength(*frames, one.line, max(low, two.start), min(high, two.stop))
-
-    usual = [evidence_at(take, take) for take in takes]
-
-    def alike(index: int, other: int) -> bool:
-        one, two = takes[index], takes[other]
-        return max(evidence_at(one, two), evidence_at(two, one)) > ALIKE_SHARE * usual[index]
-
-    rough = []
-    for take, own in zip(takes, usual, strict=True):
-        times = (take.start, take.stop, *take.line.overlap(*frames))
-        start, stop, low, high = (t / seconds for t in times)
-        rough.append(RoughTake(start, stop, low, high, take.strength, own, take in certain))
-    return [takes[index] for index in without_echoes(pair.dance, rough, alike)]
+def evidence_where(pair: FramedPair, one: Take, two: Take) -> float:
+    """Mean evidence of a take's line where another take is."""
+    low, high = pair.overlap(one.line)
+    return strength(pair, one.line, max(low, two.start), min(high, two.stop))
 
 
-def placed(
-    dance: FeatureFrames, reference: FeatureFrames, known: Track, second: int, end: int
-) -> Take:
+def placed(pair: FramedPair, known: Track, second: int, end: int) -> Take:
     """The take of seconds ``second`` to ``end``, with exact limits."""
-    first, last = known.line.overlap(dance, reference)
-    start, stop = second * SECOND_FRAMES, min(end * SECOND_FRAMES, dance.count)
+    first, last = pair.overlap(known.line)
+    start, stop = second * SECOND_FRAMES, min(end * SECOND_FRAMES, pair.dance_frames.count)
     middle = (start + stop) // 2
     low, high = max(start - 2 * SECOND_FRAMES, first), min(start + 2 * SECOND_FRAMES, middle)
     start = sharpen(known, max(start, first), low, high, rising=True)
     low, high = max(stop - 2 * SECOND_FRAMES, middle), min(stop + 2 * SECOND_FRAMES, last)
     stop = sharpen(known, min(stop, last), low, high, rising=False)
-    start = first if start - first < SNAP_SECONDS * SECOND_FRAMES else start
-    stop = last if last - stop < SNAP_SECONDS * SECOND_FRAMES else stop
+    start, stop = snapped(pair, known.line, start, stop)
     part = slice(start, stop)
     power = float(np.square(known.deviation[part]).sum())
     strength = float(known.values[part].sum()) / (np.sqrt(power) + 1e-3)
     return Take(known.line, start, stop, strength)
-
-
-def joined(takes: list[Take], new: Take) -> list[Take]:
-    """Takes with a new one added; a pause within one line is no end of the take."""
-    if takes and takes[-1].line == new.line:
-        old = takes[-1]
-        strength = float(np.hypot(old.strength, new.strength))
-        return [*takes[:-1], Take(old.line, old.start, new.stop, strength)]
-    return [*takes, new]

@@ -11,21 +11,25 @@ key has its bands moved by semitones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
 
-from pipeline.align.modular.features import MelFlux, whitener
+from pipeline.align.modular.features import WHITENED_FRAMES, MelFlux, whitener
+from pipeline.align.modular.search import chance_of
 from pipeline.align.shared import signal
-from pipeline.align.shared.signal import Array, Complex
-from pipeline.align.shared.speeds import SEMITONES, SpeedPeak, at_speed, block_spectra, distinct
+from pipeline.align.shared.correlation import BlockSpectra, block_spectra, correlated
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array
+from pipeline.align.shared.speeds import SpeedPeak, Trial, at_speed, distinct
 from pipeline.model import Sound
 
 SLOWEST, FASTEST = 0.68, 1.45
 """Speeds that are tried: to about half an octave slower and faster."""
 SPEED_STEP = 0.012
 """Relative distance of two speeds of the grid."""
+SPEEDS = SLOWEST * np.exp(np.arange(0, np.log(FASTEST / SLOWEST) + SPEED_STEP, SPEED_STEP))
+"""Speeds that are tried, ascending."""
 FRAMES_PER_SECOND = 50.0
 """Frames a second of the reference's clock."""
 FLUX = MelFlux(bands=20, high_hz=3400.0, frame_seconds=0.064, local_frames=75, level_frames=150)
@@ -36,14 +40,12 @@ WINDOW_FRAMES = 300
 """Frames of a window (6 s)."""
 HOP_FRAMES = 200
 """Frames between two windows."""
-MARGIN_FRAMES = 150
-"""Frames beyond a block that its normalisation sees."""
-BLOCK_FRAMES = 4000
-"""Frames that are measured at once, which bounds the memory."""
 FFT_SIZE = 2048
 """Frames of a block of the reference."""
 CHANCE_RATIO = 1.5
 """How much wider the chance values are than those of independent features."""
+NEAR_FRAMES = 15
+"""Frames: a peak this near to the best one is the same place."""
 NEIGHBOUR_STEPS, MAX_PEAKS = 2.5, 6
 """Steps of the grid within which two speeds are one, and speeds that are returned."""
 
@@ -51,23 +53,16 @@ NEIGHBOUR_STEPS, MAX_PEAKS = 2.5, 6
 def decorrelated(change: Array) -> Array:
     """Flux whose bands are decorrelated, in place where it can be."""
     matrix = whitener((change.T @ change / max(len(change), 1)).astype(np.float64))
-    for start, stop in signal.spans(len(change), BLOCK_FRAMES):
+    for start, stop in signal.spans(len(change), WHITENED_FRAMES):
         change[start:stop] = np.clip(change[start:stop] @ matrix, -4, 4)
     return change
 
 
-def reference_spectra(reference: Sound) -> tuple[Complex, int, int]:
-    """Spectra of overlapping blocks of the reference, ``(bins, bands, blocks)``; step; frames."""
-    size = signal.frame_size(reference.rate, FLUX.frame_seconds)
-    filters = FLUX.bank(reference.rate)
-    count = signal.frame_count(reference, FRAMES_PER_SECOND)
-    values = np.zeros((count, FLUX.bands), np.float32)
-    for start, stop in signal.spans(count, BLOCK_FRAMES):
-        first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
-        power = signal.power_frames(reference, first, last - first, size, FRAMES_PER_SECOND)
-        values[start:stop] = FLUX.of(power @ filters)[start - first : stop - first]
-    spectra, step = block_spectra(decorrelated(values), WINDOW_FRAMES, FFT_SIZE)
-    return np.ascontiguousarray(spectra.transpose(2, 1, 0)), step, count
+def reference_spectra(reference: Sound) -> BlockSpectra:
+    """Spectra of overlapping blocks of the reference."""
+    blocks = [values for _, values in FLUX.blocks(reference, FRAMES_PER_SECOND)]
+    frames = FeatureFrames(decorrelated(np.concatenate(blocks)))
+    return block_spectra(frames, WINDOW_FRAMES, FFT_SIZE).kept()
 
 
 def liveliest(dance: Sound) -> tuple[float, float]:
@@ -90,84 +85,40 @@ def liveliest(dance: Sound) -> tuple[float, float]:
     return float(first), float(first + width)
 
 
-def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
-    """The best place at the best speeds, best first, each speed once."""
-    steps = int(np.ceil(np.log(FASTEST / SLOWEST) / SPEED_STEP))
-    grid = SLOWEST * np.exp(np.arange(steps + 1) * SPEED_STEP)
-    trials = [(float(s), moved, 0) for s in grid for moved in (False, True)]
-    return distinct(places(dance, reference, trials), NEIGHBOUR_STEPS * SPEED_STEP, MAX_PEAKS)
-
-
-def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
-    """The best place in the key in which the dance fits best at the same speed."""
-    trials = [(1.0, False, key) for key in SEMITONES]
-    return max(places(dance, reference, trials), key=lambda peak: peak.score)
-
-
-def places(
-    dance: Sound, reference: Sound, trials: Sequence[tuple[float, bool, int]]
-) -> list[SpeedPeak]:
-    """The best place at each speed that is tried, with whether the pitch moved, and the key."""
+def search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
+    """The best place at the best of the speeds and keys that are tried, best first, each speed
+    once."""
     start, stop = liveliest(dance)
     rate = dance.rate
     size = signal.frame_size(rate, FLUX.frame_seconds)
     fine = FRAMES_PER_SECOND * 2
     frames = max(int((stop - start) * fine), 8)
     power = signal.power_frames(dance, round(start * fine), frames, size, fine)
-    spectra, step, count = reference_spectra(reference)
-    kept_bands = power @ FLUX.bank(rate)
+    sound = reference_spectra(reference)
+    bands = lru_cache(2)(lambda pitch: power @ FLUX.bank(rate, pitch))
     found: list[SpeedPeak] = []
-    for speed, moved, key in trials:
-        pitch = (speed if moved else 1.0) * 2 ** (key / 12)
-        bands = kept_bands
-        if pitch != 1.0:
-            bands = power @ FLUX.bank(rate, pitch)
-        values = decorrelated(FLUX.of(at_speed(bands, speed)))
-        slope, lag, score, other = best_place(values, spectra, step, count)
-        true_speed = speed * (1 + slope)
-        offset = (len(values) / 2 + lag) / FRAMES_PER_SECOND - true_speed * (start + stop) / 2
-        found.append(SpeedPeak(true_speed, moved, key, offset, start, stop, score, other))
-    return found
+    for trial in trials:
+        values = decorrelated(FLUX.of(at_speed(bands(trial.pitch), trial.speed)))
+        slope, lag, score, other = best_place(values, sound)
+        speed = trial.speed * (1 + slope)
+        offset = (len(values) / 2 + lag) / FRAMES_PER_SECOND - speed * (start + stop) / 2
+        place = offset, start, stop, score, other
+        found.append(SpeedPeak(speed, trial.moved, trial.key, *place))
+    return distinct(found, NEIGHBOUR_STEPS * SPEED_STEP, MAX_PEAKS)
 
 
-def window_curves(
-    values: Array, starts: NDArray[np.int64], spectra: Complex, step: int, count: int
-) -> Array:
-    """The correlation of each window of ``values`` with the whole reference, in standard
-    deviations of chance; ``(windows, lags)``, all on the axis of the last one.
-
-    Column k of a window: its first frame lies on the reference's frame k - (LENGTH - 1).
-    """
-    length = min(WINDOW_FRAMES, len(values))
-    windows = np.zeros((len(starts), FLUX.bands, FFT_SIZE), np.float32)
-    for row, start in enumerate(starts):
-        windows[row, :, :length] = values[start : start + length].T
-    norm = CHANCE_RATIO * np.sqrt(np.square(windows).sum(axis=(1, 2))) + 1e-6
-    weights = np.conj(fft.rfft(windows, axis=2)).transpose(2, 0, 1)
-    product = np.matmul(np.ascontiguousarray(weights), spectra)
-    curves = fft.irfft(product.transpose(1, 2, 0), FFT_SIZE, axis=2)[:, :, :step]
-    del product  # hours of reference: some tens of megabytes each
-    flat = curves.reshape(len(starts), -1)[:, : count + WINDOW_FRAMES - 1] / norm[:, None]
-    del curves
-    reach = int(starts[-1])
-    lined = np.zeros((len(starts), flat.shape[1] + reach), np.float32)
-    for row, start in enumerate(starts):
-        lined[row, reach - start : reach - start + flat.shape[1]] = flat[row]
-    return lined
-
-
-def best_place(
-    values: Array, spectra: Complex, step: int, count: int
-) -> tuple[float, float, float, float]:
+def best_place(values: Array, reference: BlockSpectra) -> tuple[float, float, float, float]:
     """Slope, lag (frames, at the stretch's middle), score and next score of the best line."""
     length = min(WINDOW_FRAMES, len(values))
     starts = np.arange(0, max(len(values) - length, 0) + 1, HOP_FRAMES)
-    lined = window_curves(values, starts, spectra, step, count)
+    windows = np.stack([values[start : start + length] for start in starts])
+    lined = correlated(windows, reference, (starts[-1] - starts).tolist())
+    lined /= chance_of(windows, CHANCE_RATIO)
     centre = len(values) / 2
     away = starts + length / 2 - centre
     limit = SPEED_STEP * 0.6
     tries = int(np.ceil(limit * float(np.abs(away).max()))) if len(starts) > 1 else 0
-    slopes = np.linspace(-limit, limit, 2 * tries + 1) if tries else np.zeros(1)
+    slopes = np.arange(-tries, tries + 1) * limit / max(tries, 1)
     total = lined.shape[1]
     highest = np.full(total, -np.inf, np.float32)
     steepest = np.zeros(total, np.int8)
@@ -176,8 +127,6 @@ def best_place(
         steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
         np.maximum(highest, line, out=highest)
     highest /= np.float32(np.sqrt(len(starts)))
-    top = int(highest.argmax())
-    score = float(highest[top])
-    other = np.concatenate([highest[: max(top - 15, 0)], highest[top + 16 :]])
+    top, score, other = next(signal.highest_beside_next(highest, 1, NEAR_FRAMES), (0, 0.0, 0.0))
     lag = top - (WINDOW_FRAMES - 1) - int(starts[-1])
-    return float(slopes[steepest[top]]), float(lag), score, float(other.max(initial=0.0))
+    return float(slopes[steepest[top]]), float(lag), score, other

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.align.modular.features import FRAMES_PER_SECOND
-from pipeline.align.modular.fit import Line, by_seconds, evidence, fit_stretch
+from pipeline.align.modular.fit import by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.search import APART_FRAMES, HOP_FRAMES, WINDOW_FRAMES, correlate
-from pipeline.align.modular.takes import Take
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, highest_places, spans, spread_max
+from pipeline.align.shared.correlation import stacked
+from pipeline.align.shared.feature_frames import FramedPair, Line
+from pipeline.align.shared.signal import highest_places
+from pipeline.align.shared.takes import Take
 from pipeline.align.shared.whole_dance import curve_evidence
 from pipeline.model import Evidence
 
@@ -42,8 +43,6 @@ keeps low: loops of songs come to 0.7, of drums alone to 0.45, in a loud room; t
 same drums to 0.2, and to 0.38 where the drums are 12 dB louder than the songs."""
 MAX_WINDOWS = 24
 """Windows of a take that are looked at."""
-BATCH_WINDOWS = 8
-"""Windows that are correlated at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,48 +61,29 @@ class Verdict:
     evidence: Evidence = field(default_factory=Evidence)
 
 
-def overall(dance: FeatureFrames, reference: FeatureFrames, take: Take) -> tuple[Array, int]:
-    """The stack of a take's windows over all places, and the column of lag 0.
-
-    Windows are spread evenly over the take and all lie along the take's drift.
-    """
+def judge_take(pair: FramedPair, take: Take, tonal: TonalMatch) -> Verdict:
+    """The verdict on one take."""
     length = min(WINDOW_FRAMES, take.stop - take.start)
     last = take.stop - length
     number = max(min(MAX_WINDOWS, (last - take.start) // HOP_FRAMES + 1), 1)
-    starts = np.rint(np.linspace(take.start, last, number)).astype(int)
-    total = np.zeros(reference.count + length + dance.count * 2, np.float32)
-    zero = length - 1 + dance.count + dance.count // 2
-    for low, high in spans(number, BATCH_WINDOWS):
-        group = starts[low:high]
-        windows = np.stack([dance.part(begin, begin + length) for begin in group])
-        for begin, row in zip(group, correlate(windows, reference), strict=True):
-            moved = begin + round(take.line.drift * (begin + length / 2))
-            at = zero - (length - 1) - moved
-            total[at : at + len(row)] += spread_max(row, 1)
-    return total / np.float32(np.sqrt(number)), zero
-
-
-def judge_take(
-    dance: FeatureFrames, reference: FeatureFrames, take: Take, tonal: TonalMatch
-) -> Verdict:
-    """The verdict on one take."""
-    curve, zero = overall(dance, reference, take)
+    starts = np.rint(np.linspace(take.start, last, number)).astype(int).tolist()
+    curve, zero = stacked(pair, take.line, starts, length, correlate)
     lag = round(take.line.lag) + zero
     near = slice(max(lag - 3, 0), lag + 4)
     score = float(curve[near].max(initial=0.0))
     if score < CHANCE_SIGMAS:
         return Verdict(score=score)
-    mine = float(by_seconds(*evidence(dance, reference, take.line)).sum())
+    mine = float(by_seconds(*evidence(pair, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
     for place in highest_places(curve, 12, APART_FRAMES):
         if abs(place - lag) <= APART_FRAMES or curve[place] < 0.6 * score:
             continue
         other = Line(place - zero, take.line.drift)
-        low, high = other.overlap(dance, reference)
+        low, high = pair.overlap(other)
         low, high = max(low, take.start), min(high, take.stop)
         if high - low > WINDOW_FRAMES // 4:
-            other = fit_stretch(dance, reference, other, low, high, 1e-4)
-        theirs = float(by_seconds(*evidence(dance, reference, other)).sum())
+            other = fit_stretch(pair, other, low, high, 1e-4)
+        theirs = float(by_seconds(*evidence(pair, other)).sum())
         share = max(float(curve[place]) / score, 0.0)
         places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
@@ -112,15 +92,8 @@ def judge_take(
     confidence = min(HEIGHT.at(score), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
     notes = (tonal.sigmas >= TONAL_SIGMAS and tonal.rho >= NOTES_RHO) or tonal.rho >= SAME_NOTES_RHO
     matched = score > CHANCE_SIGMAS + 0.6 and (notes or ratio < CLEAR_SHARE)
-    equals = sum(share >= CLEAR_SHARE for _, share in places)
-    details = {
-        "score": score,
-        "next_ratio": ratio,
-        "equal_places": float(equals),
-        "tonal_rho": tonal.rho,
-        "tonal_sigmas": tonal.sigmas,
-        "tonal_next": tonal.better,
-    }
+    details = {"score": score, "next_ratio": ratio, "tonal_rho": tonal.rho}
+    details["tonal_sigmas"] = tonal.sigmas
     return Verdict(
         matched=matched,
         ambiguous=ambiguous,

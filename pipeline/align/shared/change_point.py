@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.shared.signal import Doubles
+
 AROUND_SECONDS, FARTHEST_SECONDS = 3.0, 24.0
 """Seconds outside a rough limit that are looked at, and up to which silence is followed."""
 INSIDE_SHARE, MIN_INSIDE_SECONDS = 0.6, 1.0
@@ -40,8 +42,6 @@ FOLLOWED_SECONDS = 2.0
 """Seconds of a take that tell what is usual on its line."""
 EVERYWHERE = (-np.inf, np.inf)
 """All dance times."""
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,13 @@ def find_limits(
     ``ends``: the dance times between which both files have sound on the take's line; ``free``:
     those that other takes leave, by about a second.
     """
-    rough = (Limit(float(span[0]), sharp=False), Limit(float(span[1]), sharp=False))
+    rough = Limit(float(span[0]), sharp=False), Limit(float(span[1]), sharp=False)
     inside = min(inside, INSIDE_SHARE * (span[1] - span[0]))
     if inside < MIN_INSIDE_SECONDS:
         return rough
-    first, last = (
-        _settled(learn, limit, into, bound, end)
-        for limit, into, bound, end in (
-            (rough[0], inside, max(ends[0], free[0] - AROUND_SECONDS), ends[0]),
-            (rough[1], -inside, min(ends[1], free[1] + AROUND_SECONDS), ends[1]),
-        )
-    )
+    low, high = max(ends[0], free[0] - AROUND_SECONDS), min(ends[1], free[1] + AROUND_SECONDS)
+    first = _settled(learn, rough[0], inside, low, ends[0])
+    last = _settled(learn, rough[1], -inside, high, ends[1])
     left = last.time - first.time
     return (first, last) if left > MIN_LEFT_SHARE * (span[1] - span[0]) else rough
 
@@ -155,7 +151,7 @@ def find_limit(look: Look, rough: float, into: float, bound: float, end: float) 
 
 
 def followed_outwards(
-    evidence: Callable[[NDArray[np.float64]], NDArray[np.float32]],
+    evidence: Callable[[Doubles], NDArray[np.float32]],
     span: tuple[float, float],
     ends: tuple[float, float],
     rule: Following,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array
+from pipeline.align.shared.signal import Array, spans
 from pipeline.model import LineMap, Sound
+
+CHUNK_FRAMES = 8192
+"""Frames that are compared at once, which bounds the memory."""
+
+Frames = TypeVar("Frames", float, NDArray[Any])
 
 SAME_PITCH_RATIO = 2e-3
 """Relative difference of two speeds or pitches up to which they are one."""
@@ -19,7 +25,7 @@ SAME_PITCH_RATIO = 2e-3
 class FeatureFrames:
     """Feature frames: frame ``i`` is centred on ``i / (frames_per_second * speed)`` seconds."""
 
-    values: NDArray[np.int8]
+    values: NDArray[np.int8] | Array
     """``(frames, features)``, in steps of ``step``."""
     speed: float = 1.0
     """How much faster the reference runs than this sound's clock."""
@@ -27,6 +33,8 @@ class FeatureFrames:
     """How much higher this sound's music is than the reference's, as a ratio of frequencies."""
     step: float = 1.0
     """What one step of ``values`` means."""
+    per_second: float = 1.0
+    """Frames a second of the reference's clock."""
 
     @property
     def stretched(self) -> bool:
@@ -55,6 +63,18 @@ class FeatureFrames:
 
 
 @dataclass(frozen=True)
+class Line:
+    """``reference_frame = dance_frame * (1 + drift) + lag``, in frames."""
+
+    lag: float
+    drift: float = 0.0
+
+    def at(self, frame: Frames) -> Frames:
+        """The reference's frame at a frame of the dance, or at many."""
+        return frame * (1 + self.drift) + self.lag
+
+
+@dataclass(frozen=True)
 class FramedPair:
     """Both sounds and their features, those of the dance on the reference's clock at one speed."""
 
@@ -71,6 +91,37 @@ class FramedPair:
     def on(self, line: LineMap) -> Pair:
         """The two sounds on a map."""
         return Pair(self.dance, self.reference, line)
+
+    def map(self, line: Line) -> LineMap:
+        """A line of frames in seconds."""
+        offset = float(line.lag) / self.dance_frames.per_second
+        return LineMap(offset, float(self.speed * (1 + line.drift)))
+
+    def seconds(self, frame: float) -> float:
+        """The dance's time (s) at one of its frames."""
+        return frame / (self.dance_frames.per_second * self.speed)
+
+    def line(self, line: LineMap) -> Line:
+        """A map of seconds in frames."""
+        lag = line.offset * self.dance_frames.per_second
+        return Line(lag, line.speed / self.speed - 1)
+
+    def overlap(self, line: Line) -> tuple[int, int]:
+        """First and last frame of the dance that lie within the reference."""
+        low = int(np.ceil(-line.lag / (1 + line.drift)))
+        high = int(np.floor((self.reference_frames.count - line.lag) / (1 + line.drift)))
+        return max(low, 0), min(high, self.dance_frames.count)
+
+    def products(self, line: Line, start: int, stop: int, reach: int) -> Array:
+        """How alike the two are near a line, frame by frame, ``(2 * reach + 1, frames)``."""
+        result = np.zeros((2 * reach + 1, stop - start), np.float32)
+        for low, high in spans(stop - start, CHUNK_FRAMES):
+            at = np.rint(line.at(np.arange(start + low, start + high))).astype(np.int64)
+            block = self.reference_frames.part(int(at[0]) - reach, int(at[-1]) + reach + 1)
+            own = self.dance_frames.part(start + low, start + high)
+            for row in range(2 * reach + 1):
+                result[row, low:high] = np.einsum("tb,tb->t", own, block[at - at[0] + row])
+        return result
 
     @property
     def stretched(self) -> bool:

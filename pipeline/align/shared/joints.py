@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Part, robust_sigma
+from pipeline.align.shared.segments import part_of
+from pipeline.align.shared.signal import duration, robust_sigma
 from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
 
 WINDOW_SECONDS, HOP_SECONDS = 1.0, 0.5
@@ -74,15 +75,14 @@ def with_joints(
     while waiting:
         segment = waiting.pop(0)
         low = segments[-1].dance_end if segments else 0.0
-        high = waiting[0].dance_start if waiting else dance.frames / dance.rate
+        high = waiting[0].dance_start if waiting else duration(dance)
         sides = _sides(segment, dance, reference, method, (low, high))
         waiting = [*(side for side, _ in sides), *waiting]
         errors_ms += [error_ms for _, error_ms in sides]
         segments += [] if sides else [segment]
-    if _ends(segments[0], dance, reference, before=True):
-        segments[0] = replace(segments[0], begins=True)
-    if _ends(segments[-1], dance, reference, before=False):
-        segments[-1] = replace(segments[-1], ends=True)
+    begins = _ends(segments[0], dance, reference, before=True)
+    segments[0] = replace(segments[0], begins=begins)
+    segments[-1] = replace(segments[-1], ends=_ends(segments[-1], dance, reference, before=False))
     if len(segments) > len(answer.segments):
         answer = replace(answer, error_ms=max(errors_ms), line_ms=max(errors_ms))
     return replace(answer, segments=tuple(segments))
@@ -105,7 +105,7 @@ def _sides(
     span = after.dance_start, before.dance_end
     sides: list[tuple[Segment, float]] = []
     for line, low, high in ((before, free[0], span[0]), (after, span[1], free[1])):
-        part = Part(dance, round(low * dance.rate), round((high - low) * dance.rate))
+        part = part_of(dance, low, high)
         begin = part.first / dance.rate
         found = method(part, reference, hint=line.line.shifted(-begin))
         if len(found.segments) != 1 or not found.refined:
@@ -172,12 +172,13 @@ def _moment(
 def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> bool:
     """Whether the music goes on beyond the limit, but not on the segment's line."""
     start, stop = segment.dance_start, segment.dance_end
-    if before:
-        outside = (max(0.0, start - LOOK_SECONDS), start)
-        inside = (start, min(stop, start + LOOK_SECONDS))
-    else:
-        outside = (stop, min(dance.frames / dance.rate, stop + LOOK_SECONDS))
-        inside = (max(start, stop - LOOK_SECONDS), stop)
+    outside, inside = (
+        (max(0.0, start - LOOK_SECONDS), start),
+        (start, min(stop, start + LOOK_SECONDS)),
+    )
+    if not before:
+        outside = stop, min(duration(dance), stop + LOOK_SECONDS)
+        inside = max(start, stop - LOOK_SECONDS), stop
     if min(outside[1] - outside[0], inside[1] - inside[0]) < MIN_OUTSIDE_SECONDS:
         return False
     beyond, own = (curve_around(segment, dance, reference, *span) for span in (outside, inside))

@@ -6,7 +6,7 @@ decides anything about the alignment is in the methods' own modules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,12 @@ from scipy import fft
 
 from pipeline.model import Samples, Sound
 
+BLOCK_SAMPLES = 1 << 21
+"""Samples of the frames that are measured at once, which bounds the memory."""
+
 Array = NDArray[np.float32]
 Complex = NDArray[np.complex64]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,12 @@ def window(size: int) -> Array:
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
+def short_time(samples: Samples, size: int, hop: int) -> Complex:
+    """Short-time spectra ``(frames, size // 2 + 1)``, a frame each ``hop`` samples."""
+    views = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
+    return np.asarray(fft.rfft(views * window(size), axis=1), np.complex64)
+
+
 def power_frames(sound: Sound, first: float, count: int, size: int, per_second: float) -> Array:
     """Short-time power spectra, ``(count, size // 2 + 1)``.
 
@@ -82,10 +92,30 @@ def power_frames(sound: Sound, first: float, count: int, size: int, per_second: 
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 
+def power_blocks(
+    sound: Sound, per_second: float, size: int, margin: int = 0, shift: float = 0.0
+) -> Iterator[tuple[slice, Array, slice]]:
+    """A sound's power spectra block by block: its frames, their spectra with up to ``margin``
+    frames more on either side, and where in these they are. Frames may be ``shift`` later."""
+    count = frame_count(sound, per_second)
+    for start, stop in spans(count, max(BLOCK_SAMPLES // size, 1)):
+        first, last = max(start - margin, 0), min(stop + margin, count)
+        power = power_frames(sound, first + shift, last - first, size, per_second)
+        yield slice(start, stop), power, slice(start - first, stop - first)
+
+
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
     """``(start, stop)`` of consecutive blocks that cover ``total``."""
     for start in range(0, total, step):
         yield start, min(start + step, total)
+
+
+def covering(count: int, length: int, hop: int, least: int) -> list[int]:
+    """First frames of windows that cover ``count`` frames; one more where more than ``least`` of
+    them would be left over."""
+    last = max(count - length, 0)
+    starts = list(range(0, last + 1, hop))
+    return [*starts, last] if last - starts[-1] > least else starts
 
 
 def triangles(edges: NDArray[np.float64], size: int, rate: int) -> Array:
@@ -104,6 +134,12 @@ def triangles(edges: NDArray[np.float64], size: int, rate: int) -> Array:
     return np.asarray(bank, np.float32)
 
 
+def totals(values: Array, size: int) -> Array:
+    """Sums of consecutive blocks of so many values; the last one may have fewer."""
+    padded = np.pad(values, (0, -len(values) % size))
+    return np.asarray(padded.reshape(-1, size).sum(axis=1), np.float32)
+
+
 def moving_mean(values: Array, width: int) -> Array:
     """The mean over ``width`` frames around each frame (axis 0), shorter at the ends."""
     count = len(values)
@@ -114,6 +150,13 @@ def moving_mean(values: Array, width: int) -> Array:
     high = np.minimum(index + width - width // 2, count)
     lengths = (high - low).reshape(-1, *([1] * (values.ndim - 1)))
     return np.asarray((sums[high] - sums[low]) / lengths, np.float32)
+
+
+def best_run(gains: NDArray[Any]) -> tuple[int, int]:
+    """Start and stop of the run of values with the largest sum (Kadane); 0, 0 where none wins."""
+    sums = np.concatenate([[0.0], np.cumsum(gains, dtype=np.float64)])
+    stop = int((sums - np.minimum.accumulate(sums)).argmax())
+    return int(sums[: stop + 1].argmin()), stop
 
 
 def spread_max(values: Array, reach: int) -> Array:
@@ -135,6 +178,17 @@ def highest_places(curve: Array, number: int, apart: int) -> list[int]:
         places.append(place)
         left[max(place - apart, 0) : place + apart + 1] = 0
     return places
+
+
+def highest_beside_next(
+    curve: Array, number: int, apart: int
+) -> Iterator[tuple[int, float, float]]:
+    """``highest_places`` of a curve, each with its height and that of the best other place (0 where
+    there is none)."""
+    places = highest_places(curve, number + 1, apart)
+    heights = [*(float(curve[place]) for place in places), 0.0]
+    for rank, place in enumerate(places[:number]):
+        yield place, heights[rank], heights[1 if rank == 0 else 0]
 
 
 def read_warped(sound: Sound, start: float, step: float, count: int) -> Samples:
@@ -188,6 +242,26 @@ def vertex(curve: NDArray[Any], top: int) -> float:
     left, middle, right = (float(curve[top + k]) for k in (-1, 0, 1))
     bend = left - 2 * middle + right
     return 0.0 if bend >= 0 else float(np.clip(0.5 * (left - right) / bend, -1.0, 1.0))
+
+
+def earliest_top(
+    size: Array, reach: int, least: float, mirrored: float, allowed: Callable[[int], bool]
+) -> int:
+    """The earliest of the ``allowed`` local tops of at least a height, up to ``reach`` before the
+    highest; that one where there is none.
+
+    None counts that has an equal, a ``mirrored``-th of its height, at the same distance behind the
+    highest: side lobes of a tone are symmetrical, arrivals are not.
+    """
+    top = int(size.argmax())
+    for place in range(max(top - reach, 1), top):
+        value = float(size[place])
+        if value < least or value < size[place - 1] or value < size[place + 1]:
+            continue
+        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
+        if value >= mirrored * float(mirror.max(initial=0.0)) and allowed(place):
+            return place
+    return top
 
 
 def robust_sigma(values: NDArray[Any], axis: int | None = None) -> NDArray[Any]:

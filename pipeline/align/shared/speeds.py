@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
 
-from pipeline.align.shared.signal import Array, Complex
+from pipeline.align.shared.signal import Array
 
-SEMITONES = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
-"""Keys that are looked for, relative to the reference's: all there are."""
 CLEAR_SHARE = 0.9
 """The least share of its best rival's score with which a speed is looked at."""
 
 
 @dataclass(frozen=True)
-class SpeedPeak:
-    """A speed and key at which a stretch of the dance fits somewhere in the reference."""
+class Trial:
+    """A speed and key that is tried."""
 
     speed: float
     """``reference_time = speed * dance_time + offset``."""
@@ -28,6 +23,21 @@ class SpeedPeak:
     """Whether the pitch moved with the speed (as a record player's does)."""
     key: int
     """Semitones by which the dance sounds higher, whatever the speed."""
+
+    @property
+    def pitch(self) -> float:
+        """How much higher the dance sounds, as a ratio of frequencies."""
+        return float((self.speed if self.moved else 1.0) * 2 ** (self.key / 12))
+
+
+KEYS = tuple(Trial(1.0, False, key) for key in (*range(-6, 0), *range(1, 7)))
+"""Keys that are looked for, relative to the reference's: all there are, at its speed."""
+
+
+@dataclass(frozen=True)
+class SpeedPeak(Trial):
+    """A speed and key at which a stretch of the dance fits somewhere in the reference."""
+
     offset: float
     """Seconds."""
     start: float
@@ -41,6 +51,11 @@ class SpeedPeak:
     def stands_out(self, least: float) -> bool:
         """Whether the score is worth a closer look."""
         return self.score >= max(least, CLEAR_SHARE * self.next_score)
+
+
+def moved_and_kept(speeds: Iterable[float]) -> list[Trial]:
+    """Each speed with the pitch moved, and with the pitch kept."""
+    return [Trial(float(speed), moved, 0) for speed in speeds for moved in (False, True)]
 
 
 def distinct(peaks: Iterable[SpeedPeak], apart: float, most: int) -> list[SpeedPeak]:
@@ -59,12 +74,3 @@ def at_speed(bands: Array, speed: float) -> Array:
     low = np.minimum(position.astype(np.int64), len(bands) - 2)
     part = (position - low).astype(np.float32)[:, None]
     return np.asarray(bands[low] * (1 - part) + bands[low + 1] * part, np.float32)
-
-
-def block_spectra(values: NDArray[Any], longest: int, size: int) -> tuple[Complex, int]:
-    """Spectra ``(blocks, features, bins)`` of overlapping blocks of ``size`` frames, and their
-    step: for windows of at most ``longest`` frames, by overlap-save."""
-    step = size - longest + 1
-    padded = np.pad(values.astype(np.float32), ((longest - 1, size), (0, 0)))
-    starts = range(0, len(values) + longest - 1, step)
-    return np.stack([fft.rfft(padded[s : s + size].T, axis=1) for s in starts]), step

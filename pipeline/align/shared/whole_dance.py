@@ -7,18 +7,17 @@ place is estimated is the method's own (``Estimator``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.shared.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair
-from pipeline.align.shared.hint import as_given, refined
+from pipeline.align.shared.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair, Line
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
 from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
-from pipeline.align.shared.signal import Array
-from pipeline.align.shared.speeds import SEMITONES, SpeedPeak
+from pipeline.align.shared.signal import Array, duration
+from pipeline.align.shared.speeds import KEYS, SpeedPeak, Trial, moved_and_kept
 from pipeline.model import Evidence, LineMap, MethodAlignment, Progress, Segment, Sound
 
 REPLACE_RATIO = 1.25
@@ -27,6 +26,8 @@ SURE_CONFIDENCE = 0.9
 """Confidence that a take in a gap needs, or trust where it is surely heard."""
 MAX_GAPS, MAX_SPEEDS = 3, 3
 """Gaps that are searched, and speeds that are looked at in each."""
+REACH_SECONDS = 0.3
+"""Seconds on either side of a person's placing within which the methods look for a better one."""
 HINT_SIGMAS = 5.5
 """Score from which there is something to refine a hint by."""
 MAX_POINTS = 400
@@ -46,22 +47,20 @@ class Estimator:
     """Features of a sound at a speed and a pitch."""
     at_speed: Callable[[FramedPair], MethodAlignment]
     """The answer at one speed."""
-    search_speed: Callable[[Sound, Sound], list[SpeedPeak]]
-    """The best places at the best other speeds, best first."""
-    search_key: Callable[[Sound, Sound], SpeedPeak]
-    """The best place at the same speed in another key."""
+    search: Callable[[Sound, Sound, Sequence[Trial]], list[SpeedPeak]]
+    """The best places at the best of the speeds and keys that are tried, best first."""
+    speeds: Iterable[float]
+    """Other speeds that are tried."""
     speed_sigmas: float
     """Score of a speed or key from which it is looked at."""
     heard_sigmas: float
     """Score that chance, and other songs, hardly come to."""
-    near: Callable[[FramedPair, float], tuple[float, float]]
-    """How far above chance the best offset within ``hint.REACH`` of one is, and that offset."""
+    chance: Callable[[FramedPair, int, int], Array]
+    """Standard deviations of chance products of the frames between two, frame by frame."""
     at_place: Callable[[FramedPair, float, float], MethodAlignment]
     """The answer at such an offset, which stands so many sigmas above chance."""
-    finer_speed: Callable[[Sound, FeatureFrames, SpeedPeak], float] = lambda _d, _r, peak: (
-        peak.speed
-    )
-    """The speed of a peak, fitted more closely."""
+    finer_speed: Callable[[FramedPair, SpeedPeak], float] = lambda _, peak: peak.speed
+    """The speed of a peak, fitted more closely in a pair at that speed."""
     in_noise: Callable[[FramedPair], MethodAlignment] | None = None
     """The answer where no speed gave one: music deep in noise."""
     faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] | None = None
@@ -102,38 +101,50 @@ class Estimator:
     ) -> MethodAlignment:
         """The best answer near a person's placing; other keys are tried when nothing fits."""
         pitches = [1.0] if abs(hint.speed - 1) < SAME_PITCH_RATIO else [hint.speed, 1.0]
-        for tries in (pitches, [2 ** (key / 12) for key in SEMITONES]):
-            best: tuple[float, float, FramedPair] | None = None
-            for pitch in tries:
-                frames = self.extract(dance, hint.speed, pitch)
-                pair = FramedPair(dance, reference, frames, reference_frames)
-                score, offset = self.near(pair, hint.offset)
-                if score >= (best[0] if best else HINT_SIGMAS):
-                    best = score, offset, pair
-            if best:
-                score, offset, pair = best
+        for tries in (pitches, [key.pitch for key in KEYS]):
+            frames = (self.extract(dance, hint.speed, pitch) for pitch in tries)
+            pairs = (FramedPair(dance, reference, own, reference_frames) for own in frames)
+            found = ((*self.near(pair, hint.offset), pair) for pair in pairs)
+            score, offset, pair = max(found, key=lambda one: one[0])
+            if score >= HINT_SIGMAS:
                 return refined(self.at_place(pair, offset, score))
         return as_given(self.name, dance, reference, hint)
 
+    def near(self, pair: FramedPair, offset: float) -> tuple[float, float]:
+        """How far above chance the best offset within ``REACH_SECONDS`` of one is; that offset."""
+        per_second = pair.dance_frames.per_second
+        line, reach = Line(offset * per_second), round(REACH_SECONDS * per_second)
+        low, high = pair.overlap(line)
+        if high - low < per_second:
+            return 0.0, offset
+        curve = pair.products(line, low, high, reach).sum(axis=1)
+        sigma = float(np.sqrt(np.square(self.chance(pair, low, high)).sum())) + 1e-6
+        top = int(curve.argmax())
+        return float(curve[top]) / sigma, (line.lag + top - reach) / per_second
+
     def at_other_speed(self, pair: FramedPair) -> MethodAlignment:
         """The answer at the best other speed at which there is one."""
-        for peak in self.search_speed(pair.dance, pair.reference)[:MAX_SPEEDS]:
+        trials = moved_and_kept(self.speeds)
+        for peak in self.search(pair.dance, pair.reference, trials)[:MAX_SPEEDS]:
             if peak.stands_out(self.speed_sigmas):
-                speed = self.finer_speed(pair.dance, pair.reference_frames, peak)
-                frames = self.extract(pair.dance, speed, speed if peak.moved else 1.0)
-                answer = self.at_speed(replace(pair, dance_frames=frames))
+                speed = self.finer_speed(self.with_speed(pair, peak.speed, peak.moved), peak)
+                answer = self.at_speed(self.with_speed(pair, speed, peak.moved))
                 if answer.matched:
                     return answer
         return unmatched(self.name)
 
+    def with_speed(self, pair: FramedPair, speed: float, moved: bool) -> FramedPair:
+        """The pair at another speed, whose pitch moved with it or did not."""
+        return replace(pair, dance_frames=self.extract(pair.dance, speed, speed if moved else 1.0))
+
     def in_other_key(self, pair: FramedPair) -> MethodAlignment:
         """The answer at the same speed in the best other key, whose segments say which."""
-        peak = self.search_key(pair.dance, pair.reference)
-        if not peak.stands_out(self.speed_sigmas):
-            return unmatched(self.name)
-        frames = self.extract(pair.dance, 1.0, 2 ** (peak.key / 12))
-        answer = self.at_speed(replace(pair, dance_frames=frames))
-        return replace(answer, segments=in_key(answer.segments, frames))
+        for peak in self.search(pair.dance, pair.reference, KEYS)[:1]:
+            if peak.stands_out(self.speed_sigmas):
+                frames = self.extract(pair.dance, 1.0, peak.pitch)
+                answer = self.at_speed(replace(pair, dance_frames=frames))
+                return replace(answer, segments=in_key(answer.segments, frames))
+        return unmatched(self.name)
 
     def with_gaps_filled(
         self, answer: MethodAlignment, pair: FramedPair, level: Array
@@ -160,6 +171,37 @@ class Estimator:
         """
         surely_heard = piece.score >= self.heard_sigmas and piece.confidence_cap >= SURE_CONFIDENCE
         return piece.confidence >= SURE_CONFIDENCE or surely_heard
+
+
+def as_given(method: str, dance: Sound, reference: Sound, hint: LineMap) -> MethodAlignment:
+    """The answer that is just the hint, whose error is the hint's reach: nothing was found to
+    refine it by."""
+    low, high = hint.overlap(duration(dance), duration(reference))
+    if high <= low:  # no common time: still a person's word, over the whole dance
+        low, high = 0.0, duration(dance)
+    pitch_moved = abs(hint.speed - 1) > SAME_PITCH_RATIO
+    return MethodAlignment(
+        method=method,
+        matched=True,
+        confidence=0.5,
+        segments=(Segment(low, high, hint.offset, hint.speed, pitch_moved=pitch_moved),),
+        error_ms=REACH_SECONDS * 1000,
+        refined=False,
+    )
+
+
+def refined(answer: MethodAlignment) -> MethodAlignment:
+    """An answer near a hint: a person said where, so it is the one place there is."""
+    return replace(
+        answer,
+        matched=True,
+        ambiguous=False,
+        confidence=max(answer.confidence, 0.9),
+        confidence_cap=1.0,
+        candidates=(),
+        reason=None,
+        refined=True,
+    )
 
 
 def unmatched(method: str, evidence: Evidence | None = None) -> MethodAlignment:

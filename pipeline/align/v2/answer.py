@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from pipeline.align.shared.change_point import followed_outwards
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.feature_frames import FramedPair
-from pipeline.align.shared.signal import duration, highest_places, spread_max
+from pipeline.align.shared.correlation import stacked
+from pipeline.align.shared.feature_frames import FramedPair, Line
+from pipeline.align.shared.line_error import frames_off
+from pipeline.align.shared.signal import highest_places
+from pipeline.align.shared.takes import segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
 from pipeline.align.v2.coverage import WHOLE_SHARE, confidence_cap, missing_share
-from pipeline.align.v2.fit import half_width
-from pipeline.align.v2.limits import extended_outwards, limits
+from pipeline.align.v2.fit import UNKNOWN_FRAMES, lateness
+from pipeline.align.v2.limits import FOLLOWING, limits, seconds_of
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
-from pipeline.align.v2.search import APART_FRAMES, agreement
-from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, genuine, peel_takes
+from pipeline.align.v2.search import APART_FRAMES, SECOND_FRAMES, agreement
+from pipeline.align.v2.takes import BitTake, EvidenceLine, evidence_line, find_takes, whole_take
 from pipeline.model import Candidate, Evidence, LineMap, MethodAlignment, Segment
 
 NAME = "v2"
@@ -55,46 +60,39 @@ Share = tuple[float, float]
 
 
 def placed(
-    pair: FramedPair, take: Take, between: tuple[float, float]
+    pair: FramedPair, take: BitTake, between: tuple[float, float]
 ) -> tuple[Segment, PhaseFit, set[float]]:
     """A take as a segment of the dance's clock, fitted over its whole length, and its sharp limits.
 
     ``between``: the dance times up to which its line may be followed.
     """
-    start, stop = take.start / pair.speed, min(take.stop / pair.speed, duration(pair.dance))
-    rough = LineMap(take.line.lag / FRAMES_PER_SECOND, pair.speed * (1 + take.line.drift))
-    exact = PhaseFit(rough, 0.0)
+    rough = segment_of(pair, take)
+    exact = PhaseFit(rough.line, 0.0)
     if not pair.stretched:
-        exact = fit_phase(pair.on(rough), start, stop, slack=2e-4)
+        exact = fit_phase(pair.on(rough.line), rough.dance_start, rough.dance_end, slack=2e-4)
     locked = exact.height >= LOCKED_SIGMAS
-    line = exact.line if locked else rough
+    line = exact.line if locked else rough.line
     on = pair.on(line)
     low, high = on.overlap()
-    span = max(start, low), min(stop, high)
+    span = max(rough.dance_start, low), min(rough.dance_end, high)
     sharp: set[float] = set()
     if locked:
-        span = extended_outwards(on, span, (max(low, between[0]), min(high, between[1])))
+        free = max(low, between[0]), min(high, between[1])
+        span = followed_outwards(partial(seconds_of, on), span, free, FOLLOWING)
         found = limits(on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}
-    start, stop, offset, speed = (float(x) for x in (*span, line.offset, line.speed))
-    moved = pair.dance_frames.pitch != 1.0
-    return Segment(start, stop, offset, speed, pitch_moved=moved), exact, sharp
+    line = LineMap(float(line.offset), float(line.speed))
+    segment = replace(rough.on(line), dance_start=float(span[0]), dance_end=float(span[1]))
+    return segment, exact, sharp
 
 
-def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share], Evidence]:
+def score_over_chance(pair: FramedPair, take: BitTake) -> tuple[float, list[Share], Evidence]:
     """Score of a take over chance, the other places' shares, and the curve."""
-    dance, reference = pair.dance_frames, pair.reference_frames
-    low, high = round(take.start * FRAMES_PER_SECOND), round(take.stop * FRAMES_PER_SECOND)
-    length = min(2000, high - low)
-    starts = np.rint(np.linspace(low, max(high - length, low), min(-(-(high - low) // length), 8)))
-    total = np.zeros(reference.count + dance.count * 2 + length, np.float32)
-    zero = dance.count + dance.count // 2 + length
-    for start in starts.astype(int):
-        curve = spread_max(agreement(dance.part(start, start + length), reference), 1)
-        at = zero - (length - 1) - start - round(take.line.drift * (start + length / 2))
-        total[at : at + len(curve)] += curve
-    total /= np.float32(np.sqrt(len(starts)))
+    length = min(2000, take.stop - take.start)
+    number = min(-(-(take.stop - take.start) // length), 8)
+    starts = np.rint(np.linspace(take.start, take.stop - length, number)).astype(int).tolist()
+    total, zero = stacked(pair, take.line, starts, length, agreement)
     mine = round(take.line.lag) + zero
     score = float(total[max(mine - 2, 0) : mine + 3].max(initial=0.0))
     others = [
@@ -107,32 +105,31 @@ def score_over_chance(pair: FramedPair, take: Take) -> tuple[float, list[Share],
     return score, others, evidence
 
 
-def rivals(pair: FramedPair, take: Take, others: list[Share]) -> list[Share]:
+def rivals(pair: FramedPair, take: BitTake, others: list[Share]) -> list[Share]:
     """Other places with their exact share of a take's evidence over its whole overlap.
 
     Bits are coarse in time, so that a copy half a frame away looks worse than it is; the
     phase says where exactly it is.
     """
-    low, high = int(take.start), max(int(take.stop), int(take.start) + 1)
-    mine = float(take.line.seconds[low:high].sum())
+    low = take.start // SECOND_FRAMES
+    seconds = slice(low, max(take.stop // SECOND_FRAMES, low + 1))
+    mine = float(take.said.seconds[seconds].sum())
     exact: list[Share] = []
     for lag, share in others:
-        first = max(take.start, -lag / FRAMES_PER_SECOND)
-        last = min(take.stop, (pair.reference_frames.count - lag) / FRAMES_PER_SECOND)
-        close = share >= RIVAL_SHARE and last - first >= MIN_RIVAL_SECONDS
+        first, last = max(take.start, -lag), min(take.stop, pair.reference_frames.count - lag)
+        close = share >= RIVAL_SHARE and last - first >= MIN_RIVAL_SECONDS * FRAMES_PER_SECOND
         if not close or len(exact) >= MAX_RIVALS or pair.stretched:
             exact.append((lag, share))
             continue
-        drift, span = take.line.drift, (first / pair.speed, last / pair.speed)
-        on = pair.on(LineMap(lag / FRAMES_PER_SECOND, pair.speed * (1 + drift)))
-        found = fit_phase(on, *span, slack=1e-4, most=24)
-        there = found.line.offset * FRAMES_PER_SECOND if found.height >= LOCKED_SIGMAS else lag
-        theirs = float(on_grid(pair, there, drift, found.height).seconds[low:high].sum())
-        exact.append((there, max(theirs / max(mine, 1e-6), 0.0)))
+        line, span = replace(take.line, lag=lag), (pair.seconds(first), pair.seconds(last))
+        found = fit_phase(pair.on(pair.map(line)), *span, slack=1e-4, most=24)
+        there = pair.line(found.line).lag if found.height >= LOCKED_SIGMAS else lag
+        theirs = on_grid(pair, Line(there, line.drift), found.height).seconds[seconds].sum()
+        exact.append((there, max(float(theirs) / max(mine, 1e-6), 0.0)))
     return sorted(exact, key=lambda item: -item[1])
 
 
-def error_of(pair: FramedPair, take: Take, exact: PhaseFit) -> float:
+def error_of(pair: FramedPair, take: BitTake, exact: PhaseFit) -> float:
     """Milliseconds by which a take's line may be off.
 
     Where phases agree, ``SHARPEST_MS``, what its windows scatter, and more the lower the peak:
@@ -142,19 +139,17 @@ def error_of(pair: FramedPair, take: Take, exact: PhaseFit) -> float:
     if exact.height >= LOCKED_SIGMAS:
         low = float(np.interp(exact.height, [LOCKED_SIGMAS, HIGH_SIGMAS], [1.0, 0.0]))
         return SHARPEST_MS + 1000 * exact.error + SMEARED_MS * low
-    low, high = (round(t * FRAMES_PER_SECOND) for t in (take.start, take.stop))
-    if high - low < 2 * FRAMES_PER_SECOND:
+    if take.stop - take.start < 2 * FRAMES_PER_SECOND:
         return UNKNOWN_MS
-    line = take.line.lag, take.line.drift
-    frames = half_width(pair.dance_frames, pair.reference_frames, *line, low, high)
+    told = lateness(pair, take.line, take.start, take.stop)
+    frames = frames_off(*told, take.stop, 0.5, UNKNOWN_FRAMES)  # windows lie half over each other
     return min(SMEARED_MS + 1000 * frames / FRAMES_PER_SECOND, UNKNOWN_MS)
 
 
-def free_span(takes: list[Take], index: int, speed: float) -> tuple[float, float]:
+def free_span(pair: FramedPair, takes: list[BitTake], index: int) -> tuple[float, float]:
     """The dance times that the neighbours of a take leave free."""
-    before = takes[index - 1].stop / speed if index else 0.0
-    after = takes[index + 1].start / speed if index + 1 < len(takes) else np.inf
-    return before, float(after)
+    before = pair.seconds(takes[index - 1].stop) if index else 0.0
+    return before, pair.seconds(takes[index + 1].start) if index + 1 < len(takes) else np.inf
 
 
 def surely_present(score: float, missing: float | None) -> bool:
@@ -165,21 +160,17 @@ def surely_present(score: float, missing: float | None) -> bool:
 
 def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     """Takes, verdicts and exact places of lines."""
-    frames = pair.dance_frames, pair.reference_frames
-    takes = genuine(pair, peel_takes(*frames, lines))
+    takes = find_takes(pair, lines)
     if not takes:
-        takes = [
-            Take(line, *line.limits(*frames), line.height)
-            for line in lines
-            if line.height >= LOCKED_SIGMAS
-        ][:1]
+        locked_lines = (line for line in lines if line.height >= LOCKED_SIGMAS)
+        takes = [whole_take(pair, line, line.height) for line in locked_lines][:1]
     segments: list[Segment] = []
-    best: tuple[float, float, float, list[Share], Evidence] | None = None
+    standing: list[tuple[float, float, float, list[Share], Evidence]] = []
     errors: list[float] = []
     missing: list[float | None] = []
     total, sharp_limits = 0.0, set[float]()
     for index, take in enumerate(takes):
-        segment, exact, sharp = placed(pair, take, free_span(takes, index, pair.speed))
+        segment, exact, sharp = placed(pair, take, free_span(pair, takes, index))
         locked = exact.height >= LOCKED_SIGMAS
         score, others, evidence = score_over_chance(pair, take)
         nearest = others[0][1] if others else 0.0
@@ -189,20 +180,19 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         span = segment.dance_start, segment.dance_end
         lack = missing_share(pair.on(segment.line), *span) if locked else None
         many = sum(share >= EQUAL_SHARE for _, share in others) >= MANY_PLACES and not deep
-        if strength < CHANCE_SIGMAS + 0.6 or (many and not surely_present(score, lack)):
-            continue
-        if not deep and others and others[0][1] > BETTER_RATIO:
+        beaten = not deep and others and others[0][1] > BETTER_RATIO
+        loop = many and not surely_present(score, lack)
+        if strength < CHANCE_SIGMAS + 0.6 or beaten or loop:
             continue
         segments.append(segment)
         sharp_limits |= sharp
         missing += [lack] if locked else []
-        total += take.score * float(np.sqrt(take.stop - take.start))
+        total += take.strength * float(np.sqrt((take.stop - take.start) / FRAMES_PER_SECOND))
         errors.append(error_of(pair, take, exact))
-        if best is None or strength > best[0]:
-            best = (strength, score, nearest, others, evidence)
-    if best is None:
+        standing.append((strength, score, nearest, others, evidence))
+    if not standing:
         return unmatched(NAME)
-    strength, score, nearest, others, evidence = best
+    strength, score, nearest, others, evidence = max(standing, key=lambda said: said[0])
     ratio = others[0][1] if others and score >= CHANCE_SIGMAS else 0.0
     ambiguous = ratio >= EQUAL_SHARE
     confidence = min(HEIGHT.at(strength), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
@@ -211,9 +201,9 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     main = max(segments, key=lambda s: s.length)
     # At one speed phases agree, but for another key or player's version.
     unlocked = not missing and not pair.stretched
-    cap = UNLOCKED_CONFIDENCE if unlocked else confidence_cap(missing, strength, main.length)
-    confidence = min(confidence, cap, 0.5 if ambiguous else 1.0)
     lack = max((share for share in missing if share is not None), default=None)
+    cap = UNLOCKED_CONFIDENCE if unlocked else confidence_cap(lack, strength, main.length)
+    confidence = min(confidence, cap, 0.5 if ambiguous else 1.0)
     details = {**evidence.details, **({} if lack is None else {"missing": lack})}
     candidates = candidates_of(main, others)
     return MethodAlignment(
@@ -243,9 +233,9 @@ def candidates_of(main: Segment, others: list[Share]) -> tuple[Candidate, ...]:
     return tuple(Candidate(o, main.speed, min(s, 1.0) * 0.5) for o, s in places)
 
 
-def on_grid(pair: FramedPair, lag: float, drift: float, height: float) -> EvidenceLine:
+def on_grid(pair: FramedPair, line: Line, height: float) -> EvidenceLine:
     """A line whose evidence is measured with the dance's frames on the reference's grid."""
-    shift = float(np.ceil(lag) - lag)
+    shift = float(np.ceil(line.lag) - line.lag)
     aligned = extract(pair.dance, pair.speed, pair.dance_frames.pitch, shift)
-    line = evidence_line(aligned, pair.reference_frames, lag + shift, drift, height)
-    return replace(line, lag=lag)
+    moved = replace(line, lag=line.lag + shift)
+    return replace(evidence_line(replace(pair, dance_frames=aligned), moved, height), line=line)

@@ -10,13 +10,12 @@ loop, they are nil wherever the reference has something else.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared.confidence import Ramp
-from pipeline.align.shared.echoes import odd_share
+from pipeline.align.shared.odd_cells import Gains, worst_share
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex, window
+from pipeline.align.shared.signal import Complex, Doubles, window
 
 WINDOW_SECONDS = 1.0
 """Seconds of a window; windows follow each other at half of that."""
@@ -30,10 +29,6 @@ MERGED_WINDOWS = (1, 4, 8)
 """Windows taken together."""
 MIN_SIGMAS = 4.0
 """Deviations by which a band has to be present."""
-MAX_GAIN_VARIANCE = 0.3
-"""Relative variance of a gain that tells nothing."""
-MIN_CELLS = 8
-"""Known cells from which there is a share."""
 WHOLE_SHARE = 0.04
 """Up to this share nothing is missing."""
 LACK = Ramp((0.08, 0.15), (1.0, 0.5))
@@ -44,30 +39,15 @@ SCORE, SCORE_SECONDS = Ramp((22.0, 52.0), (0.5, 0.85)), 40.0
 Chosen; three answers neither confirm nor refute it
 (``python -m benchmarks.alignment.calibrate``)."""
 
-Doubles = NDArray[np.float64]
 
-
-def confidence_cap(lacks: list[float | None], score: float, seconds: float) -> float:
-    """The highest confidence that pieces which lack such shares allow: 1 to 0.5.
+def confidence_cap(lack: float | None, score: float, seconds: float) -> float:
+    """The highest confidence that a piece which lacks such a share allows: 1 to 0.5.
 
     Lacking weighs less where bits agree (``score``, deviations of chance over ``seconds``) as
     they hardly do by a shared loop.
     """
-    worst = max((share for share in lacks if share is not None), default=0.0)
     usual = score / max(1.0, float(np.sqrt(seconds / SCORE_SECONDS)))
-    return max(LACK.at(worst), SCORE.at(usual))
-
-
-def cross_and_auto(pair: Pair, times: Array) -> tuple[Complex, Complex]:
-    """Spectra of the windows of both, ``(windows, bins)``."""
-    size = int(WINDOW_SECONDS * pair.rate)
-    shape = window(size)
-    own = np.empty((len(times), size // 2 + 1), np.complex64)
-    other = np.empty_like(own)
-    for row, time in enumerate(times):
-        here, there = pair.read(round(float(time) * pair.rate), size)
-        own[row], other[row] = fft.rfft(here * shape), fft.rfft(there * shape)
-    return own, other
+    return max(LACK.at(lack or 0.0), SCORE.at(usual))
 
 
 def through_room(own: Complex, other: Complex, rate: int) -> Complex:
@@ -93,7 +73,10 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
         return None
     number = int(min(span / (WINDOW_SECONDS / 2) + 1, MAX_WINDOWS))
     times = (start + np.linspace(0, span, number)).astype(np.float32)
-    own, other = cross_and_auto(pair, times)
+    size = int(WINDOW_SECONDS * pair.rate)
+    sounds = (pair.read(round(float(time) * pair.rate), size) for time in times)
+    spectra = [[fft.rfft(sound * window(size)) for sound in both] for both in sounds]
+    own, other = np.array(spectra).swapaxes(0, 1)
     expected = through_room(own, other, pair.rate)
     edges = np.rint(BAND_EDGES_HZ * WINDOW_SECONDS).astype(int)
     product, power = np.real(own * np.conj(expected)), np.square(np.abs(expected))
@@ -101,26 +84,14 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     cells = [np.add.reduceat(v, edges, axis=1)[:, :-1].astype(np.float64) for v in values]
     loud = np.add.reduceat(np.square(np.abs(own)).sum(axis=0), edges)[:-1]
     bands = loud > 1e-5 * loud.sum()
-    said = [
-        share_of_cells([grouped(cell[:, bands], together) for cell in cells])
-        for together in MERGED_WINDOWS
-        if number >= together and bands.any()
-    ]
-    return max((share for share in said if share is not None), default=None)
+    return worst_share([cell[:, bands] for cell in cells], MERGED_WINDOWS, gains_of)
 
 
-def grouped(cells: Doubles, together: int) -> Doubles:
-    """Sums over so many windows each."""
-    rows = len(cells) // together * together
-    return np.asarray(cells[:rows].reshape(-1, together, cells.shape[1]).sum(axis=1))
-
-
-def share_of_cells(cells: list[Doubles]) -> float | None:
-    """The share of cells whose gain is not that of the rest of their band, at least.
+def gains_of(cells: list[Doubles]) -> Gains:
+    """Gains of cells relative to that of their band, White's variances, and which are of use.
 
     ``cells``: sums, over the bins of each cell, of cross spectrum and power, of the former's
-    square, of their product and of the latter's square. What chance explains is taken off,
-    and one standard error.
+    square, of their product and of the latter's square.
     """
     cross, power, cross2, both, power2 = cells
     power = power + 1e-20
@@ -130,7 +101,5 @@ def share_of_cells(cells: list[Doubles]) -> float | None:
     # White's error of a slope; windows and bins overlap by half (Hann).
     error = 1.5 * (cross2 - 2 * usual * both + usual**2 * power2) / np.square(power * usual)
     sure = np.square(cross.sum(axis=0)) > MIN_SIGMAS**2 * 1.5 * cross2.sum(axis=0)
-    known = (level > 0) & sure & (power > 0.05 * power.mean(axis=0)) & (error < MAX_GAIN_VARIANCE)
-    if np.count_nonzero(known) < MIN_CELLS:
-        return None
-    return odd_share((cross / power / usual)[known], error[known])
+    of_use = (level > 0) & sure & (power > 0.05 * power.mean(axis=0))
+    return cross / power / usual, error, of_use

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.align.shared.echoes import CERTAIN_SECONDS, CLEARED_SECONDS
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.pauses import sounding_gaps
 from pipeline.align.shared.segments import part_of
-from pipeline.align.shared.signal import Array
+from pipeline.align.shared.signal import Array, best_run
+from pipeline.align.shared.takes import CERTAIN_SECONDS, CLEARED_SECONDS
 from pipeline.align.v2.coverage import WHOLE_SHARE, missing_share
 from pipeline.align.v2.limits import limits, seconds_of
 from pipeline.align.v2.phase import deep_search
@@ -84,9 +84,7 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     values = seconds_of(on, np.arange(low, high - 1, 1.0))
     if len(values) < CERTAIN_SECONDS:
         return nothing
-    balance = np.cumsum(np.concatenate([[0.0], values - np.quantile(values, 0.9) / 2]))
-    stop = int((balance - np.minimum.accumulate(balance)).argmax())
-    start = int(balance[: stop + 1].argmin())
+    start, stop = best_run(values - np.quantile(values, 0.9) / 2)
     if stop - start < CERTAIN_SECONDS:
         return nothing
     first, last = limits(on, (low + start, low + stop), ends, free)

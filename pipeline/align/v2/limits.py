@@ -10,13 +10,12 @@ lies is ``shared/change_point``.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
 from pipeline.align.shared import change_point
 from pipeline.align.shared.change_point import Balance, Following, Limit, Look
 from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array
+from pipeline.align.shared.signal import Array, Doubles
 from pipeline.align.v2.phase import lag_curves
 
 WINDOW_SECONDS = 0.2
@@ -44,8 +43,6 @@ FOLLOWING = Following(usual_seconds=2 * INSIDE_SECONDS, min_usual=0.4, against_s
 MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
-Doubles = NDArray[np.float64]
-
 
 def seconds_of(pair: Pair, starts: Doubles) -> Array:
     """What arrives early in seconds of the dance, over chance: five windows of each."""
@@ -56,15 +53,6 @@ def seconds_of(pair: Pair, starts: Doubles) -> Array:
     early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
     mean = early.reshape(-1, WINDOWS_A_SECOND).mean(axis=1)
     return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
-
-
-def extended_outwards(
-    pair: Pair, span: tuple[float, float], ends: tuple[float, float]
-) -> tuple[float, float]:
-    """Limits after following a line outwards, over stretches with little evidence."""
-    return change_point.followed_outwards(
-        lambda starts: seconds_of(pair, starts), span, ends, FOLLOWING
-    )
 
 
 def limits(
@@ -142,7 +130,7 @@ def balance(own: Doubles, expected: Doubles, part: slice, rate: int) -> Doubles:
 
 
 def smoothed(values: Doubles, width: int) -> Doubles:
-    """The running mean over ``width`` values, by cumulative sums."""
+    """The running mean over ``width`` values, zeros beyond the ends."""
     width = max(width, 1)
     sums = np.concatenate([[0.0], np.cumsum(np.pad(values, (width // 2, width - width // 2)))])
     return np.asarray((sums[width:] - sums[:-width])[: len(values)] / width, np.float64)

@@ -6,32 +6,18 @@ bits say nothing (deep noise), the waveform itself is searched through the whole
 
 from __future__ import annotations
 
-import numpy as np
-
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair
-from pipeline.align.shared.hint import REACH_SECONDS
+from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.segments import in_key, separated
 from pipeline.align.shared.signal import duration
 from pipeline.align.shared.speeds import SpeedPeak
 from pipeline.align.shared.whole_dance import Estimator
-from pipeline.align.v2.answer import (
-    CHANCE_SIGMAS,
-    HEARD_SIGMAS,
-    LOCKED_SIGMAS,
-    NAME,
-    answer,
-    error_of,
-    free_span,
-    on_grid,
-    placed,
-)
+from pipeline.align.v2 import answer, tempo
 from pipeline.align.v2.faint_takes import faint_takes
 from pipeline.align.v2.fit import fit_bits
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND, extract
 from pipeline.align.v2.phase import deep_search, fit_phase
-from pipeline.align.v2.search import Guess, along, by_second, guesses
-from pipeline.align.v2.takes import EvidenceLine, Take, evidence_line, peel_takes
-from pipeline.align.v2.tempo import search_key, search_speed
+from pipeline.align.v2.search import Guess, chance, guesses
+from pipeline.align.v2.takes import EvidenceLine, evidence_line, peel_takes, whole_take
 from pipeline.model import LineMap, MethodAlignment, Progress, Sound
 
 MAX_DRIFT = 6e-4
@@ -51,108 +37,83 @@ def lines_of(pair: FramedPair, found: list[Guess]) -> list[EvidenceLine]:
         if len(lines) == MAX_LINES:
             break
         close = CLOSE_SHARE if len(lines) < CLOSE_LINES else BEST_SHARE
-        if guess.score < max(CHANCE_SIGMAS, close * guess.next_score):
+        if guess.score < max(answer.CHANCE_SIGMAS, close * guess.next_score):
             continue
         middle = (guess.start + guess.stop) / 2
         where = middle + guess.lag
-        if all(abs(x.lag + middle * (1 + x.drift) - where) >= SAME_LINE_FRAMES for x in lines):
+        if all(abs(x.line.at(middle) - where) >= SAME_LINE_FRAMES for x in lines):
             lines.append(followed(pair, guess))
     return lines
 
 
 def followed(pair: FramedPair, guess: Guess) -> EvidenceLine:
     """The line through a guess."""
-    frames, reference, lag = pair.dance_frames, pair.reference_frames, guess.lag
-    drift, height = 0.0, 0.0
+    line = Line(guess.lag)
     if not pair.stretched:
         start, stop = (
             max(t, 0) / FRAMES_PER_SECOND / pair.speed for t in (guess.start, guess.stop)
         )
         span = start, min(stop, duration(pair.dance))
-        found = fit_phase(
-            pair.on(LineMap(lag / FRAMES_PER_SECOND, pair.speed)), *span, slack=MAX_DRIFT
-        )
-        if found.height >= LOCKED_SIGMAS:
-            exact = found.line.offset * FRAMES_PER_SECOND, found.line.speed / pair.speed - 1
-            return on_grid(pair, *exact, found.height)
-    low, high = max(0, round(-lag)), min(frames.count, round(reference.count - lag))
+        found = fit_phase(pair.on(pair.map(line)), *span, slack=MAX_DRIFT)
+        if found.height >= answer.LOCKED_SIGMAS:
+            return answer.on_grid(pair, pair.line(found.line), found.height)
+    low, high = pair.overlap(line)
     start, stop = max(guess.start, low), min(guess.stop, high)
     if stop - start > FRAMES_PER_SECOND:
-        lag, drift = fit_bits(
-            frames, reference, lag, drift, start, stop, slack=2 * MAX_DRIFT, limits=(low, high)
-        )
-    return evidence_line(frames, reference, lag, drift, height)
+        line = fit_bits(pair, line, (start, stop), (low, high), slack=2 * MAX_DRIFT)
+    return evidence_line(pair, line, 0.0)
 
 
 def at_speed(pair: FramedPair) -> MethodAlignment:
     """The answer at one speed."""
-    return answer(pair, lines_of(pair, guesses(pair.dance_frames, pair.reference_frames)))
+    return answer.answer(pair, lines_of(pair, guesses(pair.dance_frames, pair.reference_frames)))
 
 
 def in_noise(pair: FramedPair) -> MethodAlignment:
     """The answer at the same speed by waveform alone."""
-    frames = pair.dance_frames, pair.reference_frames
-    return answer(
-        pair,
-        [
-            evidence_line(
-                *frames, fit.line.offset * FRAMES_PER_SECOND, fit.line.speed - 1, fit.height
-            )
-            for fit in deep_search(pair.dance, pair.reference)
-        ],
+    found = deep_search(pair.dance, pair.reference)
+    return answer.answer(
+        pair, [evidence_line(pair, pair.line(fit.line), fit.height) for fit in found]
     )
 
 
-def finer_speed(dance: Sound, reference: FeatureFrames, peak: SpeedPeak) -> float:
+def finer_speed(pair: FramedPair, peak: SpeedPeak) -> float:
     """The speed of a peak after fitting its chunk, where enough of it lies in the reference."""
-    frames = extract(dance, peak.speed, peak.speed if peak.moved else 1.0)
-    lag, per_second = peak.offset * FRAMES_PER_SECOND, FRAMES_PER_SECOND * peak.speed
-    start = max(round(peak.start * per_second), round(-lag), 0)
-    stop = min(round(peak.stop * per_second), round(reference.count - lag), frames.count)
-    if stop - start < 2 * FRAMES_PER_SECOND:
+    line, per_second = Line(peak.offset * FRAMES_PER_SECOND), FRAMES_PER_SECOND * peak.speed
+    low, high = pair.overlap(line)
+    span = max(round(peak.start * per_second), low), min(round(peak.stop * per_second), high)
+    if span[1] - span[0] < 2 * FRAMES_PER_SECOND:
         return peak.speed
-    _, drift = fit_bits(frames, reference, lag, 0.0, start, stop, slack=4e-3)
-    return peak.speed * (1 + drift)
-
-
-def near(pair: FramedPair, offset: float) -> tuple[float, float]:
-    """How far above chance the most bits agree within reach of an offset, and the offset there."""
-    reach = int(REACH_SECONDS * FRAMES_PER_SECOND)
-    best = (0.0, offset)
-    for step in range(-reach, reach + 1):
-        lag = offset * FRAMES_PER_SECOND + step
-        seconds = by_second(along(pair.dance_frames, pair.reference_frames, lag, 0.0))
-        used = np.count_nonzero(seconds)
-        score = float(seconds.sum() / np.sqrt(used)) if used else 0.0
-        best = max(best, (score, lag / FRAMES_PER_SECOND))
-    return best
+    return peak.speed * (1 + fit_bits(pair, line, span, span, slack=4e-3).drift)
 
 
 def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     """The answer at an offset that is known to be right."""
-    frames, lag = (pair.dance_frames, pair.reference_frames), offset * FRAMES_PER_SECOND
-    low, high = max(0, round(-lag)), min(frames[0].count, round(frames[1].count - lag))
-    line = followed(pair, Guess(lag, low, high, score, 0.0))
-    takes = peel_takes(*frames, [line]) or [Take(line, *line.limits(*frames), score)]
+    lag = offset * FRAMES_PER_SECOND
+    line = followed(pair, Guess(lag, *pair.overlap(Line(lag)), score, 0.0))
+    takes = peel_takes(pair, [line]) or [whole_take(pair, line, score)]
     placings = [
-        placed(pair, take, free_span(takes, index, pair.speed)) for index, take in enumerate(takes)
+        answer.placed(pair, take, answer.free_span(pair, takes, index))
+        for index, take in enumerate(takes)
     ]
-    segments = in_key(separated([segment for segment, _, _ in placings]), frames[0])
-    error = max(error_of(pair, t, exact) for t, (_, exact, _) in zip(takes, placings, strict=True))
+    segments = in_key(separated([segment for segment, _, _ in placings]), pair.dance_frames)
+    error = max(
+        answer.error_of(pair, t, exact) for t, (_, exact, _) in zip(takes, placings, strict=True)
+    )
     return MethodAlignment(
-        method=NAME, matched=True, confidence=0.9, segments=segments, error_ms=error
+        method=answer.NAME, matched=True, confidence=0.9, segments=segments, error_ms=error
     )
 
 
 ESTIMATOR = Estimator(
-    NAME,
+    answer.NAME,
     extract,
     at_speed,
-    search_speed,
-    search_key,
+    tempo.search,
+    tempo.SPEEDS,
     speed_sigmas=4.6,  # chance comes to 3.9
-    heard_sigmas=HEARD_SIGMAS,
-    near=near,
+    heard_sigmas=answer.HEARD_SIGMAS,
+    chance=chance,
     at_place=at_place,
     finer_speed=finer_speed,
     in_noise=in_noise,

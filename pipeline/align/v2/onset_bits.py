@@ -24,8 +24,6 @@ LOW_HZ, HIGH_HZ = 120.0, 3500.0
 """The bands, on the reference."""
 FRAME_SECONDS = 0.064
 """Length of a frame."""
-BLOCK_FRAMES = 4000
-"""Frames that are measured at once, which bounds the memory."""
 MARGIN_FRAMES = 2
 """Frames beyond a block over which a rise is measured."""
 
@@ -53,13 +51,8 @@ def extract(
     Bits of two sounds agree best when their frames lie at the same place in the music,
     so that of two copies of a passage the one on the frames' grid would win.
     """
-    per_second = FRAMES_PER_SECOND * speed
-    count = signal.frame_count(sound, per_second)
     size = signal.frame_size(sound.rate, FRAME_SECONDS)
     filters = bank(size, sound.rate, pitch)
-    values = np.zeros((count, BANDS), np.int8)
-    for start, stop in signal.spans(count, BLOCK_FRAMES):
-        first, last = max(start - MARGIN_FRAMES, 0), min(stop + MARGIN_FRAMES, count)
-        power = signal.power_frames(sound, first + shift, last - first, size, per_second)
-        values[start:stop] = bits_of(np.log(power @ filters + 1e-9))[start - first : stop - first]
-    return FeatureFrames(values, speed, pitch)
+    blocks = signal.power_blocks(sound, FRAMES_PER_SECOND * speed, size, MARGIN_FRAMES, shift)
+    values = [bits_of(np.log(power @ filters + 1e-9))[inner] for _, power, inner in blocks]
+    return FeatureFrames(np.concatenate(values), speed, pitch, per_second=FRAMES_PER_SECOND)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.shared import signal
+from pipeline.align.shared.line_error import scatter_error
 from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.signal import Array, Complex
 from pipeline.model import LineMap, Sound
@@ -43,9 +44,6 @@ STRONG_RATIO, WEAKEST_RATIO = 0.2, 0.1
 which the strongest lies in the middle, so that both sides of it can be compared."""
 FAINT_SIGMAS = 7.0
 """Deviations of chance by which an arrival below ``STRONG_RATIO`` has to stand out."""
-MIN_GROUPS, MAX_GROUPS, LOCAL_SECONDS, STATED_SIGMAS = 3, 8, 0.006, 2.0
-"""Groups of windows that are left out in turn, least and most; seconds about the arrival, standard
-errors."""
 CHUNK_SAMPLES = 65536
 """Samples of a chunk in the search of the whole file (8.2 s at 8 kHz)."""
 FFT_SIZE = 262144
@@ -60,7 +58,7 @@ class PhaseFit:
     height: float
     """Height of the stacked peak in standard deviations of the values around."""
     error: float = 0.0
-    """Seconds by which groups of windows put the line elsewhere, at most."""
+    """Seconds by which the line may be off at its ends, as far as its parts scatter about it."""
 
 
 def whiten(spectrum: Complex) -> Complex:
@@ -114,19 +112,13 @@ def arrival(curve: Array, rate: int, weakest: float = STRONG_RATIO) -> tuple[flo
     top = int(size.argmax())
     noise = 1.4826 * float(np.median(size)) + 1e-9
     least = max(weakest * float(size[top]), 4.2 * noise)
-    first = top
-    for place in range(max(1, top - int(BEFORE_SECONDS * rate)), top - 1):
-        value = float(size[place])
-        if value < least or value < size[place - 1] or value < size[place + 1]:
-            continue
-        mirror = size[2 * top - place - 2 : 2 * top - place + 3]
-        strong = value >= STRONG_RATIO * float(size[top])
-        if not strong and (value < FAINT_SIGMAS * noise or len(mirror) == 0):
-            continue
-        if len(mirror) and value < 1.3 * float(mirror.max()):
-            continue
-        first = place
-        break
+
+    def stands_out(place: int) -> bool:
+        both_sides = 2 * top - place - 2 < len(size)
+        faint = size[place] >= FAINT_SIGMAS * noise and both_sides
+        return bool(size[place] >= STRONG_RATIO * size[top] or faint)
+
+    first = signal.earliest_top(size, int(BEFORE_SECONDS * rate), least, 1.3, stands_out)
     return first + signal.vertex(size, first) - len(curve) // 2, float(size[top]) / noise
 
 
@@ -151,35 +143,12 @@ def fit_phase(pair: Pair, start: float, stop: float, *, slack: float, most: int 
         stack, slope = signal.best_slant(curves, away, slopes)
         curve = stack / np.float32(np.sqrt(number))
         lag, height = arrival(curve, pair.rate, WEAKEST_RATIO if turn else STRONG_RATIO)
-        error = disagreement(curves, away * np.float32(slope), lag, pair.rate) if turn else 0.0
+        error = scatter_error(curves, away * np.float32(slope), times, lag, pair.rate)
         middle = centre + WINDOW_SECONDS / 2
         drift, speed = slope / pair.rate, pair.line.speed
         offset = pair.line.offset + (-speed * lag / pair.rate + speed * drift * middle)
         pair = replace(pair, line=LineMap(offset, speed * (1 - drift)))
     return PhaseFit(pair.line, height, error)
-
-
-def disagreement(curves: Array, moved: Array, lag: float, rate: int) -> float:
-    """How far a line may be off, from where groups of its windows put it (seconds).
-
-    By the jackknife (Efron, 1982): the line without each of ``MAX_GROUPS`` runs of windows, looked
-    at within ``LOCAL_SECONDS`` of the arrival; ``STATED_SIGMAS`` of its standard errors, and
-    twice that at the ends, where a slope adds as much again.
-    """
-    reach, centre = int(LOCAL_SECONDS * rate), round(lag) + curves.shape[1] // 2
-    count = min(MAX_GROUPS, len(curves))
-    if count < MIN_GROUPS or not reach < centre < curves.shape[1] - reach - 1:
-        return LOCAL_SECONDS
-    columns = np.arange(centre - reach - 1, centre + reach + 2)
-    index = np.clip(columns + np.rint(moved).astype(np.int64)[:, None], 0, curves.shape[1] - 1)
-    near = np.take_along_axis(curves, index, axis=1)
-    tops = []
-    for part in np.array_split(np.arange(len(curves)), count):
-        mean = np.abs(near.sum(axis=0) - near[part].sum(axis=0))
-        top = int(mean[1:-1].argmax()) + 1
-        tops.append(top + signal.vertex(mean, top))
-    spread = np.array(tops) - np.mean(tops)
-    return float(2 * STATED_SIGMAS * np.sqrt((count - 1) / count * np.square(spread).sum())) / rate
 
 
 def whole_file(dance: Sound, reference: Sound, start: int) -> Array:

@@ -8,25 +8,22 @@ the line is fitted for afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.shared import signal
-from pipeline.align.shared.signal import Array
-from pipeline.align.shared.speeds import (
-    CLEAR_SHARE,
-    SEMITONES,
-    SpeedPeak,
-    at_speed,
-    block_spectra,
-    distinct,
-)
+from pipeline.align.shared.correlation import block_spectra, correlated
+from pipeline.align.shared.feature_frames import FeatureFrames
+from pipeline.align.shared.signal import Array, highest_beside_next
+from pipeline.align.shared.speeds import CLEAR_SHARE, SpeedPeak, Trial, at_speed, distinct
 from pipeline.align.v2.onset_bits import bank, bits_of
 from pipeline.model import Sound
 
 SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
 """Speeds that are tried, and the relative distance of two of them."""
+SPEEDS = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), SPEED_STEP))
+"""Speeds that are tried, ascending."""
 FRAMES_PER_SECOND = 31.25
 """Frames a second of the reference's clock."""
 FRAME_SECONDS = 0.128
@@ -45,13 +42,8 @@ SAME_PLACE_FRAMES = 10
 """Frames: a peak this near to the best one is the same place."""
 NEIGHBOUR_STEPS = 4
 """Steps of the grid within which two speeds are one."""
-BLOCK_FRAMES = 4000
-"""Frames that are measured at once, which bounds the memory."""
 MAX_CHUNKS, MAX_PEAKS_A_CHUNK, MAX_PEAKS = 3, 4, 6
 """Chunks that are tried, speeds that each may name, and speeds that are returned."""
-
-Trial = tuple[float, bool, int]
-"""Speed, whether the pitch moved with it, and semitones beside that."""
 
 
 def log_bands(power: Array, rate: int, pitch: float = 1.0) -> Array:
@@ -77,54 +69,30 @@ def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
     return [(float(starts[i]), float(starts[i] + CHUNK_SECONDS)) for i in order[:MAX_CHUNKS]]
 
 
-def search_speed(dance: Sound, reference: Sound) -> list[SpeedPeak]:
-    """The best places at the best speeds, best first."""
-    speeds = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), SPEED_STEP))
-    return _search(
-        dance, reference, [(float(s), moved, 0) for s in speeds for moved in (False, True)]
-    )
-
-
-def search_key(dance: Sound, reference: Sound) -> SpeedPeak:
-    """The best place in the best other key at the same speed."""
-    return _search(dance, reference, [(1.0, False, key) for key in SEMITONES])[0]
-
-
-def _search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
-    """The best places at some speeds and keys, best first."""
+def search(dance: Sound, reference: Sound, trials: Sequence[Trial]) -> list[SpeedPeak]:
+    """The best places at the best of the speeds and keys that are tried, best first."""
     longest = int(CHUNK_SECONDS * LONGER_RATIO * FASTEST * FRAMES_PER_SECOND) + 2
-    count = signal.frame_count(reference, FRAMES_PER_SECOND)
     size = signal.frame_size(reference.rate, FRAME_SECONDS)
-    parts = [
-        log_bands(signal.power_frames(reference, a, b - a, size, FRAMES_PER_SECOND), reference.rate)
-        for a, b in signal.spans(count, BLOCK_FRAMES)
-    ]
-    blocks, step = block_spectra(bits_of(np.concatenate(parts)), longest, FFT_SIZE)
-    fine = 2 * FRAMES_PER_SECOND
+    blocks = signal.power_blocks(reference, FRAMES_PER_SECOND, size)
+    bits = bits_of(np.concatenate([log_bands(power, reference.rate) for _, power, _ in blocks]))
+    spectra = block_spectra(FeatureFrames(bits), longest, FFT_SIZE).kept()
+    fine, size = 2 * FRAMES_PER_SECOND, signal.frame_size(dance.rate, FRAME_SECONDS)
     best: list[SpeedPeak] = []
     for start, stop in loud_chunks(dance):
         first, frames = round(start * fine), max(int((stop - start) * fine), 4)
-        power = signal.power_frames(
-            dance, first, frames, signal.frame_size(dance.rate, FRAME_SECONDS), fine
-        )
-        kept = log_bands(power, dance.rate)
+        power = signal.power_frames(dance, first, frames, size, fine)
+        logs = lru_cache(2)(partial(log_bands, power, dance.rate))
         found = []
-        for speed, moved, key in trials:
-            pitch = (speed if moved else 1.0) * 2 ** (key / 12)
-            logs = kept if pitch == 1.0 else log_bands(power, dance.rate, pitch)
-            values = bits_of(at_speed(logs, speed))[:longest]
-            spectrum = np.conj(fft.rfft(values.T, FFT_SIZE, axis=1))
-            curves = fft.irfft((blocks * spectrum).sum(axis=1), FFT_SIZE, axis=1)[:, :step]
-            curve = curves.reshape(-1)[: count + longest - 1]
-            curve = curve / (CHANCE_RATIO * np.sqrt(np.count_nonzero(values) + 1.0))
-            top = int(curve.argmax())
-            height = float(curve[top])
-            curve[max(top - SAME_PLACE_FRAMES, 0) : top + SAME_PLACE_FRAMES + 1] = 0
-            offset = (top - (longest - 1)) / FRAMES_PER_SECOND - speed * first / fine
-            other = float(curve.max(initial=0.0))
-            found.append(SpeedPeak(speed, moved, key, offset, start, stop, height, other))
+        for trial in trials:
+            values = bits_of(at_speed(logs(trial.pitch), trial.speed))[:longest]
+            curve = correlated(values.astype(np.float32)[None], spectra)[0]
+            curve /= CHANCE_RATIO * np.sqrt(np.count_nonzero(values) + 1.0)
+            for top, score, other in highest_beside_next(curve, 1, SAME_PLACE_FRAMES):
+                offset = (top - (longest - 1)) / FRAMES_PER_SECOND - trial.speed * first / fine
+                place = offset, start, stop, score, other
+                found.append(SpeedPeak(trial.speed, trial.moved, trial.key, *place))
         best += distinct(found, NEIGHBOUR_STEPS * SPEED_STEP, MAX_PEAKS_A_CHUNK)
         best.sort(key=lambda peak: -peak.score)
-        if best[0].score >= SURE_SIGMAS and best[0].next_score < CLEAR_SHARE * best[0].score:
+        if best and best[0].score >= max(SURE_SIGMAS, best[0].next_score / CLEAR_SHARE):
             break
     return best[:MAX_PEAKS]

@@ -47,8 +47,14 @@ def made(outputs: Path, number: int = 1) -> dict[str, Any]:
     return {"number": number, "choice": CHOICE, "output": output, "size": 9_400_000}
 
 
+def unfolded(page: AppTest, task_id: str) -> AppTest:
+    """The page with the choices of a file in sight."""
+    page.session_state["fold.open"] = {f"file-{task_id}"}
+    return page.run()
+
+
 def test_a_file_is_asked_for(outputs: Path, done: dict[str, Any]) -> None:
-    page = opened(outputs, DONE)
+    page = unfolded(opened(outputs, DONE), DONE)
     assert page.button(key="file.make").disabled, "nothing is chosen yet"
     page.checkbox(key=f"file.portable-{DONE}").check()
     page.button_group(key=f"file.limit-{DONE}").set_value(10).run()
@@ -69,7 +75,7 @@ def test_a_limit_that_is_too_small_is_told_at_once(
     told: str,
 ) -> None:
     monkeypatch.setattr("ui.task.file_choices.LIMITS_MB", (0.05,))
-    page = opened(outputs, DONE, locale)
+    page = unfolded(opened(outputs, DONE, locale), DONE)
     page.button_group(key=f"file.limit-{DONE}").set_value(0.05).run()
     assert told in words(page)
     assert page.button(key="file.make").disabled
@@ -145,7 +151,7 @@ def test_from_the_sample_to_a_small_file_for_every_player(
 
     until(lambda: now().status == "success", "the results")
     page.query_params["task"] = task_id
-    page.run()
+    unfolded(page, task_id)
     page.checkbox(key=f"file.portable-{task_id}").check()
     page.button_group(key=f"file.limit-{task_id}").set_value(10).run()
     page.button(key="file.make").click().run()
