@@ -92,7 +92,7 @@ def test_the_selection_follows_the_task(
     assert page.locator(".st-key-detail").count() == 0, "a tick opens nothing"
     # Another viewer hands something in, which comes to stand in front of it.
     other.get_by_role("button", name="Try it with a sample").click()
-    other.locator("text=Handed in").first.wait_for()
+    other.locator(".st-key-head").wait_for()
     wait_rows(page, 2)
     shot(page, "selection")
     page.locator(".st-key-bulk").get_by_role("button", name="Delete").click()

@@ -29,7 +29,6 @@ def show_home(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
     share.show_share_dialog(service, viewer)
     task_id = opened()
     if task_id is not None:
-        table.keep_view()
         part(detail.show_detail, service, viewer, task_id)
         return
     part(first_sight.show_first_sight, service, viewer)

@@ -26,7 +26,9 @@ _SHARE = "share"
 _OF_ONE_TASK = ("task", "track", "t")
 """What of the address speaks of the task that is shown."""
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
-HOPELESS = reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
+HOPELESS = (
+    reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK, reasons.SIZE_LIMIT}
+)
 """Reasons that lie in the files: the same files fail for them again."""
 ICONS = {
     "open": ":material/visibility:",

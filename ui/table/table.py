@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _LIST = load("list")
 _KEY = "tasks"
-_EXTRAS = "table.extras"
 BUSY_SECONDS = 2.5
 """Between two looks while something runs."""
 IDLE_SECONDS = 12.0
@@ -41,6 +40,7 @@ the way of them."""
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
 WORDS = ("table", "select", "menu", "picture", "what", "state", "when", "action")
+_VIEW = "table.view"
 
 
 def show_table(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
@@ -89,16 +89,14 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     actions.show_bulk(service, viewer, selected_tasks(visible))
 
 
-def keep_view() -> None:
-    """Keep what is looked for and the page of the list while a task's own page is shown:
-    Streamlit forgets the widgets that a run does not draw."""
-    for key in ("table.search", "table.statuses", "table.page"):
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
-
-
 def _controls() -> tuple[rows.View, list[str]]:
-    """The line of controls above the list: what to see of the tasks, and in which columns."""
+    """The line of controls above the list: what to see of the tasks, and in which columns.
+
+    What they show is kept by this module: Streamlit forgets the widgets that a run does not draw,
+    as while a task's own page is shown.
+    """
+    for key, value in st.session_state.get(_VIEW, {}).items():
+        st.session_state.setdefault(key, value)
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         search = st.text_input(
             t("table.search"), key="table.search", icon=":material/search:", width=240
@@ -123,18 +121,23 @@ def _controls() -> tuple[rows.View, list[str]]:
                 t("table.columns"),
                 list(grid.EXTRAS),
                 selection_mode="multi",
-                default=st.session_state.get(_EXTRAS, []),
                 format_func=lambda name: t(f"column.{name}"),
                 key="table.columns",
                 label_visibility="collapsed",
             )
-    # Kept by another name: the choice of a widget is forgotten on another page.
-    extras = st.session_state[_EXTRAS] = [name for name in grid.EXTRAS if name in picked]
+    extras = [name for name in grid.EXTRAS if name in picked]
+    number = int(st.session_state.get("table.page", 1))
+    st.session_state[_VIEW] = {
+        "table.search": search or "",
+        "table.statuses": list(statuses),
+        "table.columns": extras,
+        "table.page": number,
+    }
     view = rows.View(
         search=search or "",
         statuses=frozenset(statuses),
         order=order,
-        page=int(st.session_state.get("table.page", 1)),
+        page=number,
         page_size=chosen("table.size", PAGE_SIZE),
     )
     return view, extras

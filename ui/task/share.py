@@ -79,7 +79,7 @@ def show_share_dialog(service: Service, viewer: Viewer) -> None:
 
 
 def _kind(task: TaskRecord, asked: str | None) -> str:
-    return asked if asked in task.results else task.results[0]
+    return asked if asked in task.results else task.best or task.results[0]
 
 
 def _show(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord], kinds: Kinds) -> None:

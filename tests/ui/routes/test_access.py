@@ -112,10 +112,11 @@ def pages_of(page: ClientConnection) -> set[str]:
 
 def test_the_health_page_is_for_this_machine(start: Callable[..., Server]) -> None:
     """A named login sees it too: tests/browser/test_login.py."""
-    for visibility, later in (("", {"", "history", "health"}), ("private", {"", "history"})):
+    operators = {"", "history", "operator", "health"}
+    for visibility, later in (("", operators), ("private", {"", "history"})):
         server = start(visibility=visibility)
         with open_socket(server, f"http://127.0.0.1:{server.port}") as page:
-            assert pages_of(page) == {"", "history", "health"}
+            assert pages_of(page) == operators
         with open_socket(server, "https://retrack.example", host="retrack.example") as page:
             assert pages_of(page) == {"", "history"}
         with open_socket(server, f"http://127.0.0.1:{server.port}") as page:

@@ -245,7 +245,9 @@ function create(root) {
         // Chromium plays the sound of an HEVC film without a word about the missing picture.
         if (!track.video.videoWidth) { fail(track); return; }
         track.caption.textContent = `${track.label} · ${clock(track.video.duration, 0)}`;
-        track.video.currentTime = own(track, track === active ? wanted : place());
+        // A jump to where it stands already would load the beginning twice.
+        const goal = own(track, track === active ? wanted : place());
+        if (Math.abs(goal - track.video.currentTime) > 0.01) track.video.currentTime = goal;
         paint();
       };
       let from = 0;
