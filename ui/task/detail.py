@@ -41,19 +41,17 @@ def show_back() -> None:
 
 def show_detail(service: Service, viewer: Viewer, task_id: str) -> None:
     """The page of a task; one that is gone or a stranger's is not here."""
-    st.html(_STYLE)
     task = viewer.task(service, task_id)
     with st.container(key="detail"):
-        live(_seconds(task), _watch, service, viewer, task_id, _state(task))
         if task is None:
             st.title(t("app.title"), anchor=False)
             st.warning(t("detail.gone"), icon=":material/schedule:")
-            return
-        _head(task)
-        if task.status == "success":
-            _success(service, viewer, task)
         else:
-            _unfinished(service, viewer, task)
+            _head(task)
+            (_success if task.status == "success" else _unfinished)(service, viewer, task)
+        # Behind all that is to be seen, since even what is empty takes room.
+        live(_seconds(task), _watch, service, viewer, task_id, _state(task))
+        st.html(_STYLE)
 
 
 def _seconds(task: TaskRecord | None) -> float:
@@ -85,16 +83,17 @@ def _watch(service: Service, viewer: Viewer, task_id: str, drawn: object) -> Non
 
 
 def _head(task: TaskRecord) -> None:
-    """What it is called, and its song."""
+    """What it is called, whether it is in sync, and its song."""
     with st.container(key="head"):
         st.title(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
-        st.caption(f"♪ {plain(shown_name(task.reference_name))}")
+        song = f"♪ {plain(shown_name(task.reference_name))}"
+        said = f"**{sentences.headline(task)}**" if task.status == "success" else ""
+        st.caption(sentences.then(said, song) if said else song)
 
 
 def _success(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """The result, or first the question which of several places is right."""
     if task.answer.ambiguous and candidates.has_choice(task):
-        st.markdown(f"**{sentences.headline(task)}**")
         part(candidates.show_candidates, service, viewer, task)
         adjust.show_state(service, task)
         fold(t("detail.present"), f"present-{task.id}", _result, service, viewer, task)
@@ -114,7 +113,6 @@ def _result(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         part(save.show_save, service, viewer, task, task.best)
         # The choices of the file (every player, at most so many MB) belong here.
     if not task.answer.ambiguous:
-        st.markdown(sentences.headline(task))
         adjust.show_state(service, task)
     if task.best is not None:
         left_out.show_left_out(service, viewer, task, task.best)
@@ -153,7 +151,6 @@ def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     else:
         _failure(task)
     _warnings(task)
-    _actions(service, viewer, task)
     if task.needs_placing:
         part(place.show_place, service, viewer, task)
     elif place.can_place(task):
@@ -167,6 +164,7 @@ def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             )
     if not task.active:
         fold(t("detail.sure"), f"sure-{task.id}", certainty.show_certainty, service, task)
+    _actions(service, viewer, task)
 
 
 def _progress(service: Service, task_id: str) -> None:

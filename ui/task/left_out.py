@@ -36,7 +36,7 @@ def sentence(task: TaskRecord, kind: str) -> str:
         parts.append(t("cut.start_before" if begins else "cut.start_unsure", s=duration(start)))
     if end:
         parts.append(t("cut.end_after" if ends else "cut.end_unsure", s=duration(end)))
-    what = parts[0] if len(parts) == 1 else t("text.also", first=parts[0], second=parts[1])
+    what = parts[0] if len(parts) == 1 else t("cut.both", first=parts[0], second=parts[1])
     return t("cut.left_out", what=what)
 
 

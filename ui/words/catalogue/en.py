@@ -214,6 +214,7 @@ TEXT: dict[str, str] = {
     "compare.take": "{n}: go to {at}",
     "cut.keep_all": "Keep them",
     "cut.left_out": "Left out: {what}.",
+    "cut.both": "{first}, and {second}",
     "cut.start_before": "the first {s}, before the song begins",
     "cut.start_unsure": "the first {s}, where the song is not surely heard",
     "cut.end_after": "the last {s}, after the song ends",

@@ -214,6 +214,7 @@ TEXT: dict[str, str] = {
     "compare.take": "第 {n} 次：跳到 {at}",
     "cut.keep_all": "保留它们",
     "cut.left_out": "未保留：{what}。",
+    "cut.both": "{first}和{second}",
     "cut.start_before": "歌曲开始前的 {s}",
     "cut.start_unsure": "开头不能确定有歌曲的 {s}",
     "cut.end_after": "歌曲结束后的 {s}",
