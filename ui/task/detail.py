@@ -63,8 +63,8 @@ def _state(task: TaskRecord | None) -> object:
     """What of a task changes what its page shows."""
     if task is None:
         return None
-    adjust = (task.adjust.number, task.adjust.status) if task.adjust else None
-    return task.status, task.results, task.revision, task.cancel_requested, adjust
+    change = (task.adjust.number, task.adjust.status) if task.adjust else None
+    return task.status, task.results, task.revision, task.cancel_requested, change
 
 
 def _watch(service: Service, viewer: Viewer, task_id: str, drawn: object) -> None:
