@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.model import Candidate, Segment
+from pipeline.model import BEST_FIRST, Candidate, Segment
 from pipeline.tasks.values import mapping, number, objects
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ Take = Sequence[Segment]
 JUMP_SECONDS = 0.25
 """By how much the song jumps, forwards or back, where another take begins."""
 MAX_CANDIDATES = 8
+INAUDIBLE_MS = 2.0
+"""Two places nearer than this cannot be distinguished."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,16 @@ class Answer:
     """What a person should know of these tracks."""
     automatic: Answer | None = None
     """The automatic answer that a place given by hand has replaced."""
+    methods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Each method's own confidence, and its estimated error (milliseconds)."""
+
+    def rank(self, method: str) -> tuple[float, int, int]:
+        """Sorts methods by the judge's measure (``pipeline.align.judge.by_confidence``): the surer
+        first, and of equally sure ones the one that is off by less. An error that nobody hears
+        decides nothing: there the more careful method comes first."""
+        confidence, error_ms = self.methods.get(method, (0.0, 0.0))
+        place = BEST_FIRST.index(method) if method in BEST_FIRST else len(BEST_FIRST)
+        return -round(confidence, 2), round(error_ms / INAUDIBLE_MS), place
 
     @property
     def placed_by_choice(self) -> bool:
@@ -98,7 +110,18 @@ def read_answer(alignment: object, options: Mapping[str, Any] | None = None) -> 
         tracks={role: int(one) for role, one in numbers.items() if one is not None},
         notices=tuple(track_notices(found)),
         automatic=automatic if automatic.exists else None,
+        methods=_methods(found.get("variants")),
     )
+
+
+def _methods(given: object) -> dict[str, tuple[float, float]]:
+    """Confidence and error of the methods that found the music."""
+    said = {name: mapping(one) for name, one in mapping(given).items()}
+    return {
+        name: (number(one.get("confidence")) or 0.0, number(one.get("error_ms")) or 0.0)
+        for name, one in said.items()
+        if one.get("matched") is True
+    }
 
 
 def _segments(given: object) -> tuple[Segment, ...]:

@@ -140,6 +140,11 @@ class TaskRecord:
         return tuple(name for name in BEST_FIRST if self.variant(name).output)
 
     @property
+    def best(self) -> VariantName | None:
+        """The variant that is the task's result, by the judge's measure; None without any."""
+        return min(self.results, key=self.answer.rank, default=None)
+
+    @property
     def same_file(self) -> bool:
         """Whether one recording was given as both the dance and the reference."""
         return any(warning["code"] == "same_file" for warning in self.warnings)

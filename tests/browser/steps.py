@@ -152,8 +152,22 @@ def hand_in(page: Any, dances: list[Path], reference: Path) -> None:
 
 
 def wait_done(page: Any) -> None:
-    """Wait for the opened task's verdict."""
-    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
+    """Wait until the opened task's page says that the result is in sync."""
+    page.locator(".st-key-head", has_text=re.compile("In sync|已对齐")).wait_for(timeout=120_000)
+
+
+def unfold(page: Any, name: str | re.Pattern[str]) -> None:
+    """Open a fold of a task's page, where it is not open yet."""
+    fold = page.locator("details", has=page.locator("summary", has_text=name))
+    fold.wait_for()
+    if fold.get_attribute("open") is None:
+        fold.locator("summary").click()
+
+
+def correct(page: Any, way: str | re.Pattern[str]) -> None:
+    """Open "Not right?" and choose a way to a better result."""
+    unfold(page, re.compile("Not right|不对"))
+    page.get_by_role("radio", name=way).click()
 
 
 def task_of(page: Any) -> str:

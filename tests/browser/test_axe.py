@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import put_in, settled, wait_status
+from tests.browser.steps import correct, put_in, settled, unfold, wait_done, wait_status
 from ui.routes.visitor import COOKIE, new_key, signed_key, visitor_name
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = ("compare", "adjust", "place", "evidence", "events")
 WIDTHS = {"wide": (1280, 1000), "phone": (390, 844)}
 KEY = new_key()
 
@@ -97,12 +96,18 @@ def test_axe_finds_nothing_serious(
     page.locator(".st-key-detail", has_text=say(language, "reason.not_media")).wait_for()
     check("failed")
     page.goto(f"{server.url}/?task={tasks['done']}")
-    for section in SECTIONS:
-        page.get_by_role("radio", name=say(language, f"section.{section}")).click()
-        if section == "place":  # with the button that comes when there is another place
+    wait_done(page)
+    check("done")
+    page.locator(".compare .mode").click()
+    for way in ("adjust", "place"):
+        correct(page, say(language, f"fix.{way}"))
+        if way == "place":  # with the button that comes when there is another place
             page.locator(".place [data-by]").first.click()
             page.locator(".st-key-place-save button:enabled").wait_for()
-        check(section)
+        check(way)
+    unfold(page, say(language, "detail.sure"))
+    page.locator("[data-testid=stVegaLiteChart]").first.wait_for()
+    check("sure")
     page.locator(".st-key-detail-delete button").click()
     page.locator(".st-key-delete-yes button").wait_for()
     check("deleting")

@@ -12,7 +12,15 @@ import pytest
 from pipeline.media import ffmpeg
 from pipeline.sample.pair import OFFSET_SECONDS
 from tests.browser.serving import Server
-from tests.browser.steps import put_in, records, until, wait_done, wait_status
+from tests.browser.steps import (
+    correct,
+    put_in,
+    records,
+    unfold,
+    until,
+    wait_done,
+    wait_status,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +42,12 @@ def new_result(server: Server, page: Any, task_id: str) -> dict[str, Any]:
     return record
 
 
-def test_another_candidate_is_one_click_away(
+def stands_at(page: Any, moment: float) -> bool:
+    at = page.locator(".compare .active video").evaluate("v => v.currentTime")
+    return abs(float(at) - moment) < 0.3
+
+
+def test_several_places_are_asked_for_first(
     server: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
@@ -43,35 +56,45 @@ def test_another_candidate_is_one_click_away(
 ) -> None:
     twice = changed_song(pair, tmp_path / "twice.m4a", "aloop=loop=1:size=2147483647")
     task_id = put_in(server, twice, "twice the song.mp4")
-    page = visit(f"{server.url}/?task={task_id}")
+    page = visit(f"{server.url}/?task={task_id}", height=800)
     record = wait_status(server, page, task_id, "success")
     places = [one["offset"] for one in record["alignment"]["candidates"]]
     assert record["alignment"]["ambiguous"] and len(places) == 2
     other = min(places, key=lambda offset: -abs(offset - record["alignment"]["offset"]))
     page.locator("text=please listen and choose").wait_for()
-    # The places are offered on the first tab; one click leads to hearing one.
-    page.locator(".compare video[src*='/v2']").wait_for(state="attached")
-    assert page.get_by_text("download either").count() == 0, "which place is not known yet"
-    page.get_by_role("button", name=re.compile(r"Place \d: .* · in the results")).wait_for()
-    shot(page, "choose", full=True)
+    assert page.locator(".compare").count() == 0, "nothing else is in the way"
+    rows = page.locator(".choose li")
+    rows.filter(has_text="in the result").wait_for()
+    row = rows.nth(places.index(other))
     at = f"{int(other // 60)}:{other % 60:04.1f}"
-    chosen = page.get_by_role("button", name=re.compile(rf"Place \d: {re.escape(at)}"))
-    chosen.click()
-    save = page.get_by_role("button", name=re.compile(rf"Use this place \(\+{other:.3f}"))
-    save.wait_for()
-    shot(page, "candidates", full=True)
-    save.click()
+    assert at in row.inner_text()
+    for button in ("Play", "Use this one"):
+        box = row.get_by_role("button", name=button).bounding_box()
+        assert box["y"] + box["height"] < 800, "in sight"
+    shot(page, "choose", full=True)
+    # It is heard where it stands: the song alone, at this place.
+    row.get_by_role("button", name="Play").click()
+    song, picture = page.locator(".choose .song"), page.locator(".choose .picture")
+
+    def off() -> float:
+        if song.evaluate("x => x.paused") or picture.evaluate("x => x.paused"):
+            return 1e9
+        song_at, dance_at = (float(x.evaluate("x => x.currentTime")) for x in (song, picture))
+        return song_at - dance_at - other
+
+    until(page, lambda: abs(off()) < 0.1, "the place to be heard", seconds=60)
+    assert picture.evaluate("x => x.muted")
+    row.get_by_role("button", name="Use this one").click()
     made = new_result(server, page, task_id)
     assert abs(made["alignment"]["offset"] - other) < 0.02
     assert not made["alignment"]["ambiguous"], "a person has decided"
-    # The page shows it without being asked to: the verdict, then the new files in the players.
+    # The page shows it without being asked to: the verdict, then the new file in the player.
     page.locator("text=a person chose this one").wait_for()
-    page.get_by_role("button", name=re.compile(rf"{re.escape(at)} · in the results")).wait_for()
-    page.get_by_role("radio", name="Watch").click()
-    source = page.locator(".compare video[src*='/modular']")
+    source = page.locator(".compare .active video[src*='/modular']")
     source.wait_for(state="attached")
     assert "v=1" in str(source.get_attribute("src"))
-    assert page.get_by_text("Both methods agree").count() == 0
+    correct(page, "Another place")
+    rows.filter(has_text=at).filter(has_text="in the result").wait_for()
     shot(page, "candidate-chosen", full=True)
 
 
@@ -90,13 +113,17 @@ def test_two_takes_are_not_lost_to_one_click(
     found = wait_status(server, page, task_id, "success")["alignment"]
     assert len(found["segments"]) == 2
     wait_done(page)
+    # It is told where one watches, and one gets there by a click.
+    page.locator(".takes", has_text="The song was found 2 times").wait_for()
+    page.locator(".takes button").last.click()
+    until(page, lambda: stands_at(page, found["segments"][1]["dance_start"]), "the second time")
     said = re.compile(r"The song is played 2 times: at 0:00\.0 from 0:03\.2 of the song, at 0:22")
-    page.get_by_role("radio", name="Evidence").click()
+    unfold(page, "How sure is it?")
     page.get_by_text(said).wait_for()
     page.get_by_text("nobody hears that").wait_for()
     shot(page, "takes-evidence", full=True)
 
-    page.get_by_role("radio", name="Place by hand").click()
+    correct(page, "Place by hand")
     page.get_by_text("A place by hand replaces all 2 by a single one").wait_for()
     page.locator(".place .value").get_by_text(said).wait_for()
     save = page.locator(".st-key-place\\.save button, [class*=st-key-place-save] button")
@@ -108,11 +135,9 @@ def test_two_takes_are_not_lost_to_one_click(
     page.get_by_role("button", name=re.compile("Use this place")).click()
     made = new_result(server, page, task_id)
     assert len(made["alignment"]["segments"]) == 1
-    page.get_by_text("Placed by hand; the best match").wait_for()
-    assert page.get_by_text("Both methods agree").count() == 0
+    page.locator(".st-key-head", has_text="Placed by hand; the best match").wait_for()
     shot(page, "takes-by-hand", full=True)
 
-    page.get_by_role("radio", name="Watch").click()
     page.get_by_role("button", name="Back to the automatic answer").click()
     again: dict[str, Any] = until(
         page,
@@ -137,7 +162,7 @@ def test_what_is_not_found_is_placed_by_hand(
     page = visit(f"{server.url}/?task={task_id}")
     assert wait_status(server, page, task_id, "failed")["reason"] == "no_shared_music"
     page.locator(".st-key-detail", has_text="share no music").wait_for()
-    page.get_by_role("radio", name="Place by hand").click()
+    unfold(page, "Place the song by hand")
     videos = page.locator(".place video")
     for video, second in ((videos.nth(0), 4.0), (videos.nth(1), 4.0 + OFFSET_SECONDS)):
         video.evaluate(
@@ -156,5 +181,5 @@ def test_what_is_not_found_is_placed_by_hand(
     save.click()
     record = wait_status(server, page, task_id, "success")
     assert abs(record["alignment"]["offset"] - OFFSET_SECONDS) < 1e-3
-    page.locator(".compare video[src*='/v2']").wait_for(state="attached")
+    page.locator(".compare .active video[src*='/modular']").wait_for(state="attached")
     shot(page, "placed-result", full=True)

@@ -12,12 +12,14 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import (
     choose_files,
+    correct,
     hand_in,
     players,
     put_in,
     records,
     standing_still,
     task_of,
+    unfold,
     until,
     wait_done,
 )
@@ -45,8 +47,17 @@ def test_upload_to_download(
     wait_done(page)
     assert "task=" in page.url
 
-    # The three players run in step, and the keys change what is heard.
+    # One picture, and a switch between the phone's sound and the song.
+    shown = page.locator(".compare figure:visible")
+    assert shown.count() == 1
+    assert page.get_by_role("radio", name="Clean song").get_attribute("aria-checked") == "true"
     page.locator(".compare .play").click()
+    page.get_by_role("radio", name="Phone sound").click()
+    assert shown.count() == 1
+
+    # To compare, all run in step, and the keys change what is heard.
+    page.get_by_role("button", name="Compare").click()
+    until(page, lambda: shown.count() == 2, "both pictures")
 
     def in_step() -> bool:  # a busy machine starts them one after the other
         times = [player["time"] for player in players(page)]
@@ -54,7 +65,7 @@ def test_upload_to_download(
 
     until(page, in_step, "the players in step", seconds=20)
     assert [p["muted"] for p in players(page)].count(False) == 1
-    for key, track in (("1", "original"), ("2", "modular"), ("3", "v2")):
+    for key, track in (("2", "modular"), ("1", "original")):
         page.keyboard.press(key)
         assert page.locator(".compare").get_attribute("data-active") == track
         state = players(page)
@@ -62,11 +73,11 @@ def test_upload_to_download(
         assert not any(p["paused"] for p in state), "switching must not stop anything"
     page.locator(".compare").press(" ")
     until(page, lambda: all(p["paused"] for p in players(page)), "the pause", seconds=10)
-    before = players(page)[2]["time"]
+    before = players(page)[0]["time"]
     page.locator("body").press("ArrowRight")
-    until(page, lambda: players(page)[2]["time"] != before, "a step", seconds=10)
-    assert 0.01 < players(page)[2]["time"] - before < 0.08, "one frame"
-    assert "track=v2" in page.url and "&t=" in page.url
+    until(page, lambda: players(page)[0]["time"] != before, "a step", seconds=10)
+    assert 0.01 < players(page)[0]["time"] - before < 0.08, "one frame"
+    assert "track=original" in page.url and "&t=" in page.url
     shot(page, "compare", full=True)
 
     # A reload opens the same task, track and place.
@@ -75,12 +86,12 @@ def test_upload_to_download(
     page.wait_for_function(
         "() => { const r = [...document.querySelectorAll('*')].map(e => e.shadowRoot)"
         ".filter(Boolean).map(s => s.querySelector('.compare')).find(Boolean);"
-        " return r && r.dataset.active === 'v2' &&"
-        " r.querySelectorAll('video')[2].currentTime > 0.5; }"
+        " return r && r.dataset.active === 'original' &&"
+        " r.querySelectorAll('video')[0].currentTime > 0.5; }"
     )
 
     # Nudge by ear, save, and the result is made again.
-    page.get_by_role("radio", name="Adjust").click()
+    correct(page, "Move the music")
     page.locator(".adjust [data-by='10']").click()
     page.locator(".adjust [data-by='10']").click()
     page.locator(".adjust .play").click()
@@ -92,7 +103,7 @@ def test_upload_to_download(
 
     until(page, delayed, "the sound, 600 ms and the nudge late", seconds=10)
     shot(page, "adjust", full=True)
-    page.get_by_role("button", name="Save").click()  # when it is enabled
+    page.get_by_role("button", name="Save", exact=True).click()  # when it is enabled
     page.locator("text=the new result is being made").wait_for()
     task_id = task_of(page)
     until(page, lambda: records(server)[task_id].get("revision") == 1, "the new result")
@@ -100,19 +111,14 @@ def test_upload_to_download(
     assert record["plans"]["modular"]["options"]["nudge_ms"] == 20
     assert record["status"] == "success"
 
-    page.get_by_role("radio", name="Evidence").click()
+    unfold(page, "How sure is it?")
+    page.get_by_text("Both methods agree").wait_for()
     page.locator("text=/waveforms|time line/i").first.wait_for()
     page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").nth(2).wait_for()
-    shot(page, "evidence", full=True)
-    page.get_by_role("radio", name="Place by hand").click()
-    page.locator(".place .listen").wait_for()
-    shot(page, "place", full=True)
-    page.get_by_role("radio", name="Events").click()
     page.locator("[data-testid=stTable]").wait_for()
-    page.get_by_role("radio", name="Watch").click()
-    link = page.get_by_role("link", name=re.compile("Modular · "))
+    shot(page, "evidence", full=True)
     with page.expect_download() as download:
-        link.click()
+        page.get_by_role("link", name="Save video").click()
     path = Path(download.value.path())
     assert path.stat().st_size > 100_000
     assert download.value.suggested_filename.endswith("_modular.mp4")
@@ -131,7 +137,8 @@ def test_a_whole_class_in_one_go(
     waiting = set((server.outputs / "incoming").glob("*/*"))
     page = visit(server.url)
     hand_in(page, dances, pair[1])
-    wait_done(page)
+    page.locator("text=Handed in: 2").wait_for()
+    assert "task=" not in page.url, "the list tells how they go on"
     new = {i: r for i, r in records(server).items() if i not in before}
     assert sorted(r["dance_name"] for r in new.values()) == sorted(names)
     left = set((server.outputs / "incoming").glob("*/*")) - waiting
@@ -184,12 +191,12 @@ def test_a_bad_file_fails_with_the_reason_alone(
     page = visit(f"{server.url}/?task={task_id}")
     detail = page.locator(".st-key-detail", has_text=said)
     detail.wait_for(timeout=60_000)
-    detail.locator("[data-testid=stExpander]").wait_for()
+    detail.locator("[data-testid=stExpander]", has_text="How sure").wait_for()
     assert page.locator(".compare").count() == 0, "there is nothing to play"
     assert "Traceback" not in page.content()
     shot(page, "failed")
     page.get_by_role("radio", name="简体中文").click()
-    page.locator("text=失败").first.wait_for()
+    detail.get_by_role("button", name="删除").wait_for()
 
 
 def test_a_dropped_connection_goes_on_where_it_stopped(

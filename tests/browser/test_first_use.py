@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
+from tests.browser.steps import unfold, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -42,16 +43,17 @@ def test_who_starts_a_task_on_a_phone_sees_it(
     inputs.nth(1).set_input_files(str(pair[1]))
     page.get_by_role("button", name="开始对齐", disabled=False).click()
     page.locator(".st-key-detail .compare .play").wait_for(timeout=120_000)
-    page.locator("text=/两种方法相差/").wait_for(timeout=120_000)
+    wait_done(page)
     assert 0 < top_of(page, ".st-key-detail") < 200, "the task is before one's eyes"
+    assert page.locator(".uploader").count() == 0, "and nothing else"
     # The original was all there was to see at first; now a result is what is heard.
     assert page.locator(".compare").get_attribute("data-active") == "modular"
     shot(page, "first-use-phone")
     # Whoever scrolls away is left alone, whatever the page draws meanwhile.
-    page.get_by_role("radio", name="事件").click()
+    unfold(page, "有多确定")
     page.locator("[data-testid=stTable]").wait_for()
     page.locator("[data-testid=stMainBlockContainer] h1").scroll_into_view_if_needed()
     page.get_by_role("radio", name="English").click()
-    page.locator("text=Put the clean song under").wait_for()
+    page.locator("summary", has_text="How sure is it?").wait_for()
     page.wait_for_timeout(1500)
     assert top_of(page, "[data-testid=stMainBlockContainer] h1") >= 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
@@ -88,15 +87,13 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     assert records(members)[task_id]["visitor"] == visitor_name(f"login:{provider.url} 1")
     # The route does not know the login: signed links open the player and the downloads.
     page.locator(".compare video[src*='/modular']").wait_for(state="attached")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
-        ".flatMap(root => [...root.querySelectorAll('.compare video')])"
-        ".filter(video => video.readyState >= 1).length === 3"
-    )
+    shown = page.locator(".compare .active video")
+    until(page, lambda: shown.evaluate("video => video.readyState") >= 1, "the player")
     with page.expect_download() as download:
-        page.get_by_role("link", name=re.compile("Modular · ")).click()
+        page.get_by_role("link", name="Save video").click()
     result = members.outputs / "results" / task_id / f"{task_id}_modular.mp4"
     assert Path(download.value.path()).read_bytes() == result.read_bytes()
+    page.get_by_role("button", name="All videos").click()
     wait_rows(page, 2)  # the one of before among them
     select_row(page, 0)
     with page.expect_download() as download:
@@ -112,6 +109,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     other.goto(f"{members.url}/?task={task_id}")
     other.locator("text=This task is not here").wait_for()
     log_in(again, provider, ANA)
+    again.get_by_role("button", name="All videos").click()
     wait_rows(again, 2)
     health = say("en", "page.health")
     again.get_by_role("link", name=health).wait_for()

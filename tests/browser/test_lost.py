@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in, players, until, wait_done
+from tests.browser.steps import hand_in, until, wait_done
 from ui.words.catalogue import en, zh
 
 pytestmark = pytest.mark.browser
@@ -74,14 +74,21 @@ def test_a_lost_connection_is_said_in_the_visitors_language(
 def test_what_goes_on_without_the_server_goes_on(
     mortal: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    page = visit(mortal.url, before=lambda context: context.add_init_script(PATIENT))
-    hand_in(page, [pair[0]], pair[1])
-    wait_done(page)
-    until(page, lambda: len(players(page)) == 3, "the players")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
-        ".flatMap(s => [...s.querySelectorAll('.compare video')]).every(v => v.readyState === 4)"
-    )
+    def patient(context: Any) -> None:
+        context.add_init_script(PATIENT)
+
+    watching = visit(mortal.url, before=patient)
+    hand_in(watching, [pair[0]], pair[1])
+    wait_done(watching)
+    shown = watching.locator(".compare .active video")
+    until(watching, lambda: shown.evaluate("v => v.readyState") > 0, "the player")
+    # So much of the film has come that it plays on.
+    shown.evaluate("v => { v.preload = 'auto'; }")
+    until(watching, lambda: shown.evaluate("v => v.readyState") == 4, "all of it")
+    # A question of ours stands; it is not Streamlit's.
+    watching.locator(".st-key-detail").get_by_role("button", name="Delete").click()
+    watching.locator(DIALOGS, has_text="Delete?").wait_for()
+    page = visit(mortal.url, before=patient)
     # Two uploads; the connection is so slow that the first is under way.
     for name in ("first.mp4", "second.mp4"):
         (tmp_path / name).write_bytes(os.urandom(8 * MB))
@@ -94,20 +101,16 @@ def test_what_goes_on_without_the_server_goes_on(
     page.locator(".uploader input[type=file]").nth(0).set_input_files(chosen)
     first, second = files.filter(has_text="first.mp4"), files.filter(has_text="second.mp4")
     first.filter(has_text=re.compile(r"Uploading [1-9]")).wait_for()
-    # A question of ours stands; it is not Streamlit's.
-    page.locator(".st-key-detail").get_by_role("button", name="Delete").click()
-    page.locator(DIALOGS, has_text="Delete?").wait_for()
 
     mortal.kill()
     wait_lost(page)
-    assert page.locator(DIALOGS).count() == 1, "our own question stays, and only that"
-    page.keyboard.press("Escape")
-    page.locator(DIALOGS).wait_for(state="detached")
+    wait_lost(watching)
+    assert watching.locator(DIALOGS).count() == 1, "our own question stays, and only that"
+    watching.keyboard.press("Escape")
+    watching.locator(DIALOGS).wait_for(state="detached")
 
-    play = page.locator(".compare .play")
-    play.click()
-    until(page, lambda: players(page)[-1]["time"] > 1, "it to play", seconds=60)
-    play.click()
+    watching.locator(".compare .play").click()
+    until(watching, lambda: shown.evaluate("v => v.currentTime") > 1, "it to play", seconds=60)
     first.filter(has_text="Connection lost").wait_for()
     page.evaluate("window.patient = true")
     first.get_by_role("button", name="Remove").click()

@@ -53,7 +53,7 @@ def test_a_task_shows_its_names_as_they_were_given(
     for task_id, name in zip(IDS, NAMES, strict=True):
         page.goto(f"{named.url}/?task={task_id}")
         detail = page.locator(".st-key-detail")
-        heading = detail.locator("h3")
+        heading = detail.locator("h1")
         heading.wait_for()
         caption = detail.locator("[data-testid=stCaptionContainer]").first
         settled(page)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import players, put_in, until, wait_status
+from tests.browser.steps import correct, players, put_in, until, wait_status
 
 pytestmark = pytest.mark.browser
 
@@ -106,6 +106,7 @@ def plays(page: Any, seconds: float) -> Callable[[], bool]:
 
 def test_slow_jumps_do_not_become_a_storm(opened: Callable[..., Any]) -> None:
     page = opened(SLOW_SEEKS)
+    page.get_by_role("button", name="Compare").click()
     until(page, lambda: all(one["time"] >= 0 for one in players(page)), "the players")
     page.evaluate("seeks.clear()")
     page.locator(".compare .play").click()
@@ -120,6 +121,7 @@ def test_slow_jumps_do_not_become_a_storm(opened: Callable[..., Any]) -> None:
 
 def test_only_one_sounds_though_steering_unmutes(opened: Callable[..., Any]) -> None:
     page = opened(UNMUTED)
+    page.get_by_role("button", name="Compare").click()
     page.locator(".compare .play").click()
     until(page, plays(page, 1), "a second")
     for _ in range(30):
@@ -134,11 +136,11 @@ def test_a_phone_plays_what_was_tapped(opened: Callable[..., Any]) -> None:
     page.locator(".compare .tracks button").first.click()
     page.locator(".compare[data-active=original]").wait_for()
     until(page, plays(page, 2), "the original to go on")
-    page.get_by_role("radio", name="Adjust").click()
+    correct(page, "Move the music")
     page.locator(".adjust .play").click()
     sound = page.locator(".adjust .sound")
     until(page, lambda: sound.evaluate("x => !x.paused && x.currentTime > 1"), "the song")
-    page.get_by_role("radio", name="Place by hand").click()
+    correct(page, "Place by hand")
     page.locator(".place .listen").click()
     song = page.locator(".place .reference")
     until(page, lambda: song.evaluate("x => !x.paused && x.currentTime > 4"), "the song to follow")
@@ -155,9 +157,9 @@ def test_a_phone_loads_only_what_is_shown(opened: Callable[..., Any]) -> None:
     until(page, plays(page, 2), "two seconds")
     kinds = {"original", "modular", "v2"} & set(asked)
     assert kinds == {"modular"}
-    page.locator(".compare .tracks button").last.click()
-    until(page, plays(page, 3), "the other result to go on")
-    assert {"original", "modular", "v2"} & set(asked) == {"modular", "v2"}
+    page.get_by_role("radio", name="Phone sound").click()
+    until(page, plays(page, 3), "the phone's sound to go on")
+    assert {"original", "modular", "v2"} & set(asked) == {"modular", "original"}
 
 
 @pytest.mark.parametrize(("view", "rules"), [("compare", REFUSED), ("adjust", NO_LOUDSPEAKER)])
@@ -166,9 +168,9 @@ def test_without_a_loudspeaker_the_picture_plays_and_the_page_says_so(
 ) -> None:
     page = opened(rules)
     if view == "adjust":
-        page.get_by_role("radio", name="Adjust").click()
+        correct(page, "Move the music")
     page.locator(f".{view} .play").click()
     page.locator(f".{view} [role=status]", has_text="plays without sound").wait_for()
-    picture = page.locator(f".{view} video").last
+    picture = page.locator(f".{view} video:visible")
     begun = picture.evaluate("x => x.currentTime")
     until(page, lambda: picture.evaluate("x => x.currentTime") > begun + 1, "the picture to play")

@@ -12,7 +12,16 @@ import imageio_ffmpeg
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import hand_in, records, until, wait_status
+from tests.browser.steps import (
+    correct,
+    hand_in,
+    records,
+    task_of,
+    unfold,
+    until,
+    wait_done,
+    wait_status,
+)
 from tests.media import measure
 from tests.media.work import late_by
 
@@ -68,8 +77,8 @@ def placed(page: Any, **wanted: Any) -> dict[str, float]:
     raise AssertionError(f"{found} is not {wanted}")
 
 
-def open_place(server: Server, page: Any) -> str:
-    page.get_by_role("radio", name=re.compile("Place by hand|手动定位")).click()
+def open_place(page: Any) -> str:
+    """Wait for the tool under the hand; gives the task's id."""
     page.locator(".place .listen").wait_for()
     page.wait_for_function(
         "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot &&"
@@ -77,9 +86,7 @@ def open_place(server: Server, page: Any) -> str:
         " e.shadowRoot.querySelector('.place .dance').readyState > 0 &&"
         " e.shadowRoot.querySelector('.place .reference').readyState > 0)"
     )
-    task_id = re.search(r"task=([0-9a-f-]+)", page.url)
-    assert task_id is not None
-    return task_id.group(1)
+    return task_of(page)
 
 
 def drag(page: Any, *stops: int) -> float:
@@ -105,7 +112,8 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     page = visit(server.url)
     hand_in(page, [pair[0]], stranger)
     page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
-    task_id = open_place(server, page)
+    unfold(page, "Place the song by hand")
+    task_id = open_place(page)
     save = page.get_by_role("button", name=re.compile("Use this place|Place the song first"))
     assert save.is_disabled(), "nothing is placed yet"
     song = page.locator(".place .song")
@@ -205,7 +213,7 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     inputs.nth(1).set_input_files(str(pair[1]))
     page.get_by_role("button", name="开始对齐", disabled=False).click()
     page.locator(".st-key-detail", has_text="等待你操作").wait_for(timeout=120_000)
-    task_id = open_place(server, page)
+    task_id = open_place(page)
     page.locator(".place .dance-label", has_text="没有可用的声音").wait_for()
     for name, moment in (("dance", 4.0), ("reference", 7.0)):
         page.locator(f".place .{name}").evaluate("(v, at) => { v.currentTime = at; }", moment)
@@ -238,7 +246,7 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
     page.get_by_role("button", name=re.compile("使用这个位置")).click()
     record = wait_status(server, page, task_id, "success")
     assert record["alignment"]["offset"] == pytest.approx(offset, abs=1e-3)
-    page.locator(".st-key-detail").locator("text=手动定位。").wait_for()
+    page.locator(".st-key-head").locator("text=手动定位。").wait_for()
     assert page.locator("text=置信度：").count() == 0
 
 
@@ -247,8 +255,9 @@ def test_a_result_is_placed_anew_and_refined(
 ) -> None:
     page = visit(server.url)
     hand_in(page, [pair[0]], pair[1])
-    page.locator("text=/Both methods agree/").wait_for(timeout=120_000)
-    task_id = open_place(server, page)
+    wait_done(page)
+    correct(page, "Place by hand")
+    task_id = open_place(page)
     found = figures(page)["offset"]
     assert found == pytest.approx(3.2, abs=0.02)
     assert page.locator(".place .dance-label").text_content() == "Filmed dance"
@@ -286,7 +295,7 @@ def test_the_chosen_sound_track_is_drawn_heard_and_saved(
     page = visit(server.url)
     hand_in(page, [mute], both)
     page.locator(".st-key-detail", has_text="no usable sound").first.wait_for(timeout=120_000)
-    task_id = open_place(server, page)
+    task_id = open_place(page)
     folder = server.outputs / "results" / task_id
     box = page.get_by_role("combobox", name="Sound track of the reference")
     box.wait_for()

@@ -10,7 +10,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.serving import Server
-from tests.browser.steps import choose_files, players, put_in, until, wait_status
+from tests.browser.steps import choose_files, correct, players, put_in, until, wait_status
 
 pytestmark = pytest.mark.browser
 
@@ -89,7 +89,7 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
 
     page.on("websocket", lambda socket: socket.on("framesent", keep))
     page.reload()
-    page.get_by_role("radio", name="Adjust").click()
+    correct(page, "Move the music")
     wait_sound(page)
     room = page.get_by_role("slider", name="Room sound")
     save = page.get_by_role("button", name="Save")
@@ -111,25 +111,27 @@ def test_a_call_that_is_overtaken_takes_nothing_down(
     opened: Callable[[str], Any], pair: tuple[Path, Path]
 ) -> None:
     page = opened(OVERTAKEN)
+    page.get_by_role("button", name="Compare").click()
     page.locator(".compare .play").click()
-    until(page, lambda: [one["time"] > 0.5 for one in players(page)] == [True] * 3, "all to play")
-    page.keyboard.press("3")
-    page.locator(".compare[data-active=v2]").wait_for()
+    until(page, lambda: [one["time"] > 0.5 for one in players(page)] == [True] * 2, "all to play")
+    page.keyboard.press("1")
+    page.locator(".compare[data-active=original]").wait_for()
 
-    page.get_by_role("radio", name="Adjust").click()
+    correct(page, "Move the music")
     wait_sound(page)
     page.locator(".adjust [data-by='50']").click()
     page.get_by_role("button", name="Save", disabled=False).wait_for()
     wait_sound(page)
     assert page.evaluate("ears.length") == 2, "one graph: the song and the room"
 
-    page.get_by_role("radio", name="Place by hand").click()
+    correct(page, "Place by hand")
     until(page, lambda: page.evaluate("ears.every(ear => ear.context.state === 'closed')"),
           "what has left the page to be silent")  # fmt: skip
     page.locator(".place .listen").click()
     song = page.locator(".place .reference")
     until(page, lambda: song.evaluate("song => song.currentTime") > 4, "the song to follow")
 
+    page.get_by_role("button", name="All videos").click()
     choose_files(page, [pair[0]], pair[1])
     assert page.locator(".uploader li").count() == 2
     assert page.evaluate("overtaken") > 8

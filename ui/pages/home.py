@@ -1,4 +1,4 @@
-"""The first page: hand files in, watch them, look at one."""
+"""The first page: hand files in and watch them; a task that the address names has it for itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ import streamlit as st
 from ui.parts.guarded import part
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.table import actions, notices, table
+from ui.table import actions, table
 from ui.task import detail
 from ui.upload import panel
 from ui.words.text import t
 
 
+def opened() -> str | None:
+    """The task of ``?task=``, if the address names one."""
+    return st.query_params.get("task") or None
+
+
 def show_home(service: Service, viewer: Viewer) -> None:
-    """Upload, table, and the opened task."""
+    """The opened task alone, or upload and table."""
     actions.show_delete_dialog(service, viewer)
+    task_id = opened()
+    if task_id is not None:
+        table.keep_view()
+        part(detail.show_detail, service, viewer, task_id)
+        return
     st.caption(t("app.what"))
     part(panel.show_upload, service, viewer)
     st.subheader(t("page.tasks"), anchor=False)
-    notices.remember_opened(viewer.visible(service, service.tasks()))
     part(table.show_table, service, viewer)
-    part(detail.show_detail, service, viewer)

@@ -14,6 +14,7 @@ from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
 from ui.service import start_service
+from ui.task import detail
 from ui.words.text import LANGUAGES, choose_language, t
 
 log = logging.getLogger(__name__)
@@ -61,15 +62,20 @@ def show() -> None:
     if viewer.operator:
         title, icon = t("page.health"), ":material/monitor_heart:"
         pages.append(st.Page(state, title=title, icon=icon, url_path="health"))
-    page = st.navigation(pages, position="top")
+    page = st.navigation(pages, position="hidden" if home.opened() else "top")
     toasts.show_toasts()
-    _header()  # here, not on the pages: a widget of a page is forgotten when another is opened
+    _header(
+        of_task=home.opened() is not None and page == pages[0]
+    )  # here, not on the pages: a widget of a page is forgotten when another is opened
     page.run()
 
 
-def _header() -> None:
+def _header(*, of_task: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
-        st.title(t("app.title"), anchor=False)
+        if of_task:
+            detail.show_back()
+        else:
+            st.title(t("app.title"), anchor=False)
         st.segmented_control(
             t("app.language"),
             list(LANGUAGES),

@@ -1,3 +1,13 @@
 """What Streamlit lacks and every page needs: live parts, toasts, guards, who is looking."""
 
-__all__ = ["banners", "guarded", "live", "login", "selectbox", "toasts", "viewer", "without_routes"]
+__all__ = [
+    "banners",
+    "fold",
+    "guarded",
+    "live",
+    "login",
+    "selectbox",
+    "toasts",
+    "viewer",
+    "without_routes",
+]

@@ -10,6 +10,7 @@ import streamlit as st
 from starlette.datastructures import Headers
 
 from pipeline.tasks.record import TaskRecord
+from ui.components import load
 from ui.parts.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
@@ -17,7 +18,8 @@ from ui.routes.origin import is_local
 from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
 from ui.service import Service
 
-_KEY = "key"
+_KEEP = load("visitor")
+_KEY, _KEEPER, _FRESH = "key", "visitor", "viewer.fresh"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Viewer:
     """A browser or login, by the name made from its key."""
 
     name: str | None
-    by: Literal["login", "cookie", "address", "nothing"]
+    by: Literal["login", "cookie", "browser", "nothing"]
     browser: str | None = None
     """The name by the cookie alone, which is how the upload route knows this browser."""
     earlier: frozenset[str] = frozenset()
@@ -79,10 +81,10 @@ def _is_operators(service: Service) -> bool:
 
 
 def current_viewer(service: Service) -> Viewer:
-    """The viewer of this session: a login first, then the cookie, then a key in the address.
+    """The viewer of this session: a login first, then the cookie, then a key that it keeps itself.
 
-    Without our routes nothing can set a cookie; where tasks are private there, a fresh key
-    goes into the address, which is then the viewer's bookmark.
+    Without our routes nothing can set a cookie; where tasks are private there, a component keeps
+    the key. One in the address, as earlier releases kept it, is taken over and leaves the address.
     """
     key = checked_key(st.context.cookies.get(COOKIE), service)
     browser = visitor_name(key) if key is not None else None
@@ -101,12 +103,21 @@ def current_viewer(service: Service) -> Viewer:
             )
     if browser is not None:
         return Viewer(browser, "cookie", browser, operator=here)
-    key = checked_key(st.query_params.get(_KEY) or st.session_state.get(_KEY), service)
+    given = st.query_params.pop(_KEY, None)
+    kept = st.session_state.get(_KEEPER, {}).get("kept")
+    key = checked_key(given, service) or checked_key(kept, service)
+    fresh = key is None and st.session_state.get(_FRESH, True)
+    key = key or checked_key(st.session_state.get(_KEY), service)
     if key is None and service.private:
         key = new_key()
     if key is None:
         return Viewer(None, "nothing", operator=here)
     st.session_state[_KEY] = signed_key(key, service.secret)
+    st.session_state[_FRESH] = fresh
     if service.private:
-        st.query_params[_KEY] = st.session_state[_KEY]
-    return Viewer(visitor_name(key), "address", operator=here)
+        _KEEP(
+            key=_KEEPER,
+            data={"key": st.session_state[_KEY], "fresh": fresh},
+            on_kept_change=lambda: None,
+        )
+    return Viewer(visitor_name(key), "browser", operator=here)

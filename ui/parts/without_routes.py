@@ -98,13 +98,15 @@ def _stored(service: Service, viewer: Viewer, given: UploadedFile, role: str) ->
     return Upload(uid=uid, path=path, name=given.name, size=given.size, role=role)
 
 
-def player(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
-    """One stock player at a time: they keep the whole file in memory."""
+def player(service: Service, viewer: Viewer, task: TaskRecord, labels: Mapping[str, str]) -> None:
+    """One stock player at a time, of the kinds that have a label, the best first: they keep the
+    whole file in memory."""
+    kinds = list(labels)
     kind = st.segmented_control(
         t("compare.choose"),
         kinds,
-        default=kinds[-1],
-        format_func=variant_name,
+        default=kinds[0],
+        format_func=labels.__getitem__,
         key=f"stock-{task.id}",
         required=True,
     )

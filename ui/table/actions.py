@@ -23,7 +23,8 @@ from ui.words.text import t
 log = logging.getLogger(__name__)
 
 _DELETE = "delete"
-_SCROLLS = "actions.scrolls"
+_OF_ONE_TASK = ("task", "track", "t")
+"""What of the address speaks of the task that is shown."""
 ROW_ACTIONS = ("open", "cancel", "retry", "delete")
 HOPELESS = reasons.FINAL | record.MUTE | {reasons.NO_SHARED_MUSIC, reasons.NO_TRACK}
 """Reasons that lie in the files: the same files fail for them again."""
@@ -60,43 +61,24 @@ def do_labelled(service: Service, viewer: Viewer, task_id: str, label: str) -> N
     """What a click in a row's menu means; a callback."""
     name = next((name for name in ROW_ACTIONS if _label(name) == label), None)
     if name == "open":
-        open_task(task_id, scroll=True)
+        open_task(task_id)
     elif name == "delete":
         ask_delete([task_id])
     elif name is not None:
         do(service, viewer, name, [task_id])
 
 
-def open_task(task_id: str | None, *, scroll: bool = False, ticked: bool = False) -> None:
-    """Show a task below the table, or none; a callback.
+def open_task(task_id: str | None) -> None:
+    """Go to a task's own page, or back to the list; a callback.
 
-    What was ticked is ticked no more, unless ``ticked`` says that this is the task: the
-    buttons over a selection must not mean another task than the one that is looked at.
-
-    With ``scroll`` the page scrolls to it, which on a phone is below the fold.
+    The address changes in one step, so that the browser's way back is one step too.
     """
-    if scroll:
-        scroll_to_task()
-    if not ticked:
-        selection.clear()
-    if task_id is None:
-        st.query_params.pop("task", None)
-    else:
-        st.query_params["task"] = task_id
-    for name in ("track", "t"):
-        st.query_params.pop(name, None)
+    selection.remount()
+    kept = {
+        name: st.query_params.get_all(name) for name in st.query_params if name not in _OF_ONE_TASK
+    }
+    st.query_params.from_dict({**kept, **({"task": task_id} if task_id else {})})
     redraw_page()
-
-
-def scroll_to_task() -> None:
-    """Have the page scroll to the opened task where it is not in sight; a callback."""
-    st.session_state[_SCROLLS] = scroll_requests() + 1
-    redraw_page()
-
-
-def scroll_requests() -> int:
-    """How often somebody asked to see a task in this visit."""
-    return int(st.session_state.get(_SCROLLS, 0))
 
 
 def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:

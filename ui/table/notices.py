@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
 from pipeline.tasks import record
 from pipeline.tasks.record import TaskRecord
+from store import is_task_id
 from ui.components import load
 from ui.parts import toasts
+from ui.table import actions
 from ui.words import sentences
 from ui.words.names import plain, shown_name
 from ui.words.text import t
@@ -20,7 +21,6 @@ from ui.words.text import t
 _NOTICE = load("notice")
 _LAST = "notices.last"
 _NOTES = "notices.notes"
-_OPENED = "notices.opened"
 _NARROW = "notices.narrow"
 _ICONS = {
     "waiting": ":material/back_hand:",
@@ -64,23 +64,28 @@ def note_ended(tasks: Sequence[TaskRecord], looked: datetime) -> None:
     ``looked`` is a moment before ``tasks`` were read. What had been waiting or running at the
     last look has ended since; so has what ended after that look, though it was never seen at
     work. Tasks that were brought in from elsewhere ended before, and nothing is announced to
-    a page that has just been opened.
+    a page that has just been opened. The task on whose page the visitor is needs no toast.
     """
     last: _Look | None = st.session_state.get(_LAST)
     st.session_state[_LAST] = _Look(looked, {task.id: _state(task) for task in tasks})
     ended = [task for task in tasks if last is not None and last.ended_since(task)]
+    shown = st.query_params.get("task")
     for task in ended[:3]:
-        if task.reason != "cancelled":
+        if task.reason != "cancelled" and task.id != shown:
             name = plain(shown_name(task.dance_name, longest=40))
-            toasts.toast(t(f"notice.{_end(task)}", name=name), icon=_ICONS[_end(task)], long=True)
+            said = t(f"notice.{_end(task)}", name=name)
+            # The notice component makes the link a click that keeps the session.
+            link = f"[{t('action.open')}](./?task={task.id})"
+            toasts.toast(f"{said} · {link}", icon=_ICONS[_end(task)], long=True)
     notes: list[dict[str, str]] = st.session_state.setdefault(_NOTES, [])
     notes.extend(
         {
             "id": f"{task.id}:{task.completed_at}",
+            "task": task.id,
             "title": t(f"notice.{_end(task)}", name=shown_name(task.dance_name)),
             "body": t("stage.place")
             if task.needs_placing
-            else sentences.verdict(task) or sentences.reason_text(task),
+            else sentences.headline(task) or sentences.reason_text(task),
         }
         for task in ended
     )
@@ -106,9 +111,17 @@ def show_notices(tasks: Sequence[TaskRecord]) -> bool:
         },
         default={"narrow": known},
         on_narrow_change=lambda: None,
+        on_open_change=_open,
     )
     st.session_state[_NARROW] = bool(answer.narrow)
     return bool(answer.narrow)
+
+
+def _open() -> None:
+    """Go to the task of a notice that was clicked."""
+    asked = st.session_state["notice"].get("open")
+    if isinstance(asked, str) and is_task_id(asked):
+        actions.open_task(asked)
 
 
 def _title(tasks: Sequence[TaskRecord]) -> str:
@@ -117,30 +130,3 @@ def _title(tasks: Sequence[TaskRecord]) -> str:
         shares = [task.progress or 0.0 for task in running]
         return f"{sum(shares) / len(shares):.0%} · {t('app.title')}"
     return t("app.title")
-
-
-def opened_changed(tasks: Sequence[TaskRecord]) -> bool:
-    """Whether the opened task is in another state than when the page was last drawn."""
-    return bool(st.session_state.get(_OPENED) != opened_state(tasks))
-
-
-def remember_opened(tasks: Sequence[TaskRecord]) -> None:
-    """Note the opened task's state as drawn now."""
-    st.session_state[_OPENED] = opened_state(tasks)
-
-
-def opened_state(tasks: Sequence[TaskRecord]) -> tuple[Any, ...] | None:
-    """What of the opened task changes what can be done below the table; None without one."""
-    opened = st.query_params.get("task")
-    task = next((task for task in tasks if task.id == opened), None)
-    if task is None:
-        return None
-    adjust = (task.adjust.number, task.adjust.status) if task.adjust else None
-    return (
-        task.id,
-        task.status,
-        task.results,
-        task.revision,
-        task.cancel_requested,
-        adjust,
-    )

@@ -1,4 +1,4 @@
-"""The ticked rows, by id. Never another task than the one that is open below them.
+"""The ticked rows, by id.
 
 Positions become ids in ``table``; here they are kept. A new mount makes the table a new one,
 with the ticks that stand here and without the cell that was clicked in the old one.
@@ -28,17 +28,21 @@ def mount() -> int:
 def clear() -> None:
     """Untick everything."""
     st.session_state[_SELECTED] = []
+    remount()
+
+
+def remount() -> None:
+    """Make the table a new one, in which no cell has been clicked yet."""
     st.session_state.pop(_CELL, None)
     st.session_state[_MOUNT] = mount() + 1
 
 
 def follow(
     table: str, shown: Sequence[str], rows: Iterable[int], cells: Iterable[Sequence[object]]
-) -> tuple[str, bool]:
+) -> str:
     """Take note of what was ticked or clicked in the table of this key, which shows these ids.
 
-    Gives the id of the task to open, of the row that was clicked or of the only one that was
-    ticked, empty for none; and whether it was clicked.
+    Gives the id of the task whose row was clicked; empty for none.
     """
     cell = next((tuple(cell) for cell in cells), None)
     clicked = cell if (table, cell) != st.session_state.get(_CELL) else None
@@ -46,7 +50,7 @@ def follow(
     if clicked is not None and isinstance(clicked[0], int):
         # The column of actions has a menu of its own.
         known = clicked[0] < len(shown) and clicked[1] != "actions"
-        return (shown[clicked[0]], True) if known else ("", True)
+        return shown[clicked[0]] if known else ""
     picked = [shown[row] for row in rows if row < len(shown)]
     st.session_state[_SELECTED] = [i for i in ids() if i not in shown] + picked
-    return (picked[0], False) if len(ids()) == 1 and picked else ("", False)
+    return ""

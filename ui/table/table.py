@@ -53,8 +53,8 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     notices.note_ended(visible, looked)
     now_busy = any(task.active or task.adjusting for task in tasks)
     asked = take_redraw()
-    if now_busy != busy or notices.opened_changed(visible) or asked:
-        st.rerun()  # the page as a whole: the interval or the opened task is another
+    if now_busy != busy or asked:
+        st.rerun()  # the page as a whole: the interval is another
     if not visible:
         st.info(t("table.empty"), icon=":material/waving_hand:")
         notices.show_notices(visible)
@@ -72,6 +72,14 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     _grid(service, viewer, page.tasks, grid.Look(snapshot.unsaved, queue, now, narrow))
     _footer(page)
     actions.show_bulk(service, viewer, selected_tasks(visible))
+
+
+def keep_view() -> None:
+    """Keep what is looked for and the page of the table while a task's own page is shown:
+    Streamlit forgets the widgets that a run does not draw."""
+    for key in ("table.search", "table.statuses", "table.page"):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def _filters() -> rows.View:
@@ -161,12 +169,9 @@ def _selected(key: str) -> None:
     """Turn the positions of a table's selection into ids, by the rows that it showed."""
     state = st.session_state[key].selection
     shown = st.session_state[_SHOWN].get(key, [])
-    opened, clicked = selection.follow(key, shown, state.rows, state.cells)
-    # Who ticks one row may go on to the next: only a click takes the page along.
-    if opened and st.query_params.get("task") != opened:
-        actions.open_task(opened, scroll=clicked, ticked=opened in selection.ids())
-    elif opened and clicked:
-        actions.scroll_to_task()
+    opened = selection.follow(key, shown, state.rows, state.cells)
+    if opened:
+        actions.open_task(opened)
 
 
 def _acted(service: Service, viewer: Viewer, key: str) -> None:

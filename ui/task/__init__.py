@@ -1,3 +1,3 @@
-"""One task opened: players, downloads, adjust, place by hand, evidence, events."""
+"""A task's own page: its film and Save, what can be corrected, how sure it is."""
 
 __all__ = ["detail"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -14,19 +15,16 @@ from pipeline.tasks.values import number
 from store import StoreError
 from ui.components import load
 from ui.parts import toasts
-from ui.parts.live import live
+from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
 from ui.routes.files import file_path
 from ui.service import Service
-from ui.task import playable, tracks
+from ui.task import compare, playable, tracks
 from ui.task.mixer import DUCKING, make_preview
-from ui.words.sentences import variant_name
 from ui.words.text import has, t
 
 _ADJUST = load("adjust")
-SHOWING_STATE = frozenset({"adjust", "place"})
-"""Sections of a task that show how an adjustment goes on, beside the button that began it."""
 WORDS = (
     "title", "nudge", "earlier", "later", "reset", "play", "pause", "help", "seek", "now_song",
     "now_original", "no_sound",
@@ -49,16 +47,18 @@ def show_state(service: Service, task: TaskRecord) -> None:
 def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """The controls, a live preview of them, and Save with what became of it."""
     made = task.made_with
-    have = [kind for kind in task.results if file_path(service, task, kind)]
+    have = [kind for kind in compare.versions(task) if file_path(service, task, kind)]
+    kind = have[0] if have else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            t("adjust.preview"),
-            have,
-            default=have[0] if have else None,
-            format_func=variant_name,
-            key=f"adjust.kind-{task.id}",
-            required=True,
-        )
+        if len(have) > 1:
+            kind = st.segmented_control(
+                t("adjust.preview"),
+                have,
+                default=kind,
+                format_func=lambda name: compare.label_of(task, name),
+                key=f"adjust.kind-{task.id}",
+                required=True,
+            )
         st.slider(
             t("adjust.room"),
             0,
@@ -101,7 +101,6 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         # What a click finds may be newer than what this run knows.
         on_click=lambda: request(service, viewer, task.id, wanted_of(task).to_json()),
     )
-    show_state(service, task)
 
 
 def key_of(task: TaskRecord, name: str) -> str:
@@ -191,3 +190,34 @@ def _saving(service: Service, task_id: str) -> None:
         st.rerun()
         return
     st.progress(task.adjust.progress or 0.0, text=t("adjust.saving"))
+
+
+def save_hint(
+    service: Service,
+    viewer: Viewer,
+    task_id: str,
+    hint: Mapping[str, float] | None,
+    chosen: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Hand a person's place to the pipeline; a callback.
+
+    A success is adjusted and keeps its results until the new ones are whole; a failed task
+    is tried again with the hint.
+    """
+    task = viewer.task(service, task_id)
+    if hint is None or task is None:
+        return
+    options = {**task.options, "hint": dict(hint)}
+    options |= {f"{role}_track": number for role, number in chosen.items()}
+    if task.status == "success":
+        request(service, viewer, task_id, options)
+    elif task.status == "failed":
+        try:
+            service.store.update(task_id, {"options": options})
+            service.store.retry(task_id)
+        except StoreError:
+            toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
+            return
+        service.runner.wake()
+        toasts.toast(t("adjust.started"), icon=":material/tune:")
+    redraw_page()

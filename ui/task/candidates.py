@@ -1,4 +1,4 @@
-"""Other answers than the present one: candidates to try, and the automatic answer again."""
+"""Other answers than the present one: places to hear and to use, and the automatic answer again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import streamlit as st
 
 from pipeline.model import Candidate
 from pipeline.tasks.record import TaskRecord
+from ui.components import load
 from ui.parts.viewer import Viewer
+from ui.parts.without_routes import without_routes
 from ui.service import Service
-from ui.task import adjust
+from ui.task import adjust, compare, playable, tracks
 from ui.words.format import clock
 from ui.words.text import t
 
 Place = Mapping[str, float]
 """``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
 
+_CHOOSE = load("choose")
 SAME_PLACE_SECONDS = 0.3
 """How far from a candidate the song was looked for when it was chosen."""
 
@@ -24,12 +27,6 @@ SAME_PLACE_SECONDS = 0.3
 def version(task: TaskRecord) -> str:
     """Names what a person does with this very result: another one begins anew."""
     return f"{task.id}-{task.status}-{task.revision}"
-
-
-def tried(task: TaskRecord) -> Place | None:
-    """The candidate that the person is trying, if they chose one."""
-    place: Place | None = st.session_state.get(f"place-{version(task)}")
-    return place
 
 
 def present(task: TaskRecord, candidates: Sequence[Candidate]) -> int | None:
@@ -42,58 +39,91 @@ def present(task: TaskRecord, candidates: Sequence[Candidate]) -> int | None:
     return nearest if apart[nearest] <= SAME_PLACE_SECONDS else None
 
 
-def offered_above(task: TaskRecord) -> bool:
-    """Whether a person has to choose a place, or did: then the candidates stand above all."""
-    return task.answer.ambiguous or task.answer.placed_by_choice
+def has_choice(task: TaskRecord) -> bool:
+    """Whether there is more than one place to choose from."""
+    return len(task.answer.candidates) > 1
 
 
-def show_choices(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    """Under the verdict: the candidates of an ambiguous task, and the way back from a place
-    given by hand."""
-    if offered_above(task):
-        show_candidates(task)
+def _label(number: int, candidate: Candidate) -> str:
+    return t("place.candidate", n=number, at=clock(candidate.offset))
+
+
+def _stock_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """A button for each place: nothing plays two files at a place here."""
+    used = present(task, task.answer.candidates)
+    for index, candidate in enumerate(task.answer.candidates):
+        said = _label(index + 1, candidate)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{said} · {t('place.used')}" if index == used else said)
+            st.button(
+                t("place.use"),
+                key=f"candidate-{task.id}-{index + 1}",
+                disabled=task.adjusting,
+                on_click=use,
+                args=(service, viewer, task.id, index),
+            )
+
+
+@without_routes(_stock_candidates)
+def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """The places, each to be heard under the dance and to be used."""
+    candidates = task.answer.candidates
+    used = present(task, candidates)
+    kinds = tracks.kinds(service, task, task.answer.tracks)
+    key = f"choose-{version(task)}"
+    result = _CHOOSE(
+        key=key,
+        data={
+            "words": {
+                **{name: t(f"place.{name}") for name in ("choose", "use", "used", "play", "pause")},
+                "no_sound": t("compare.no_sound"),
+            },
+            "dance": playable.url(service, viewer, task, kinds["dance"]),
+            "song": playable.url(service, viewer, task, kinds["reference"]),
+            "aspect": compare.aspect(task),
+            "start": min((one.dance_start for one in task.answer.segments), default=0.0),
+            "locked": task.adjusting,
+            "places": [
+                {
+                    "label": _label(index + 1, one),
+                    "offset": one.offset,
+                    "speed": one.speed,
+                    "used": index == used,
+                }
+                for index, one in enumerate(candidates)
+            ],
+        },
+        on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
+        on_failed_change=lambda: None,
+    )
+    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    playable.make_playable(service, task, result.failed, small)
+
+
+def use(service: Service, viewer: Viewer, task_id: str, index: object) -> None:
+    """Make the result with one of the places; a callback."""
+    task = viewer.task(service, task_id)
+    candidates = task.answer.candidates if task is not None else ()
+    if isinstance(index, int | float) and 0 <= index < len(candidates):
+        chosen = candidates[int(index)]
+        place = {"offset": chosen.offset, "speed": chosen.speed}
+        adjust.save_hint(service, viewer, task_id, place)
+
+
+def show_way_back(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """The way back from a place given by hand to the automatic answer, where there was one."""
     if task.status != "success" or task.answer.automatic is None:
         return
     st.button(
         t("choices.back"),
         icon=":material/undo:",
         key="choices.back",
+        type="tertiary",
         help=t("choices.back_help"),
         disabled=task.adjusting,
         on_click=go_back,
         args=(service, viewer, task.id),
     )
-    if st.session_state.get(f"section-{task.id}") not in adjust.SHOWING_STATE:
-        adjust.show_state(service, task)
-
-
-def show_candidates(task: TaskRecord) -> None:
-    """A button for each candidate, which opens it in the player; the present one is marked."""
-    candidates = task.answer.candidates
-    if len(candidates) <= 1:
-        return
-    st.markdown(t("place.candidates"))
-    used = present(task, candidates)
-    with st.container(horizontal=True, key="candidates"):
-        for index, candidate in enumerate(candidates):
-            label = t("place.candidate", n=index + 1, at=clock(candidate.offset))
-            st.button(
-                t("place.candidate_used", place=label) if index == used else label,
-                key=f"candidate-{task.id}-{index + 1}",
-                icon=":material/check:" if index == used else ":material/headphones:",
-                on_click=_listen,
-                args=(f"place-{version(task)}", task.id, place_of(candidate)),
-            )
-
-
-def place_of(candidate: Candidate) -> Place:
-    """Where a candidate says that the song is."""
-    return {"offset": candidate.offset, "speed": candidate.speed}
-
-
-def _listen(key: str, task_id: str, place: Place) -> None:
-    st.session_state[key] = place
-    st.session_state[f"section-{task_id}"] = "place"
 
 
 def go_back(service: Service, viewer: Viewer, task_id: str) -> None:

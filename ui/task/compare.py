@@ -1,13 +1,15 @@
-"""Plays original, modular and v2 beside each other, in step, one of them audible."""
+"""Plays the dance and its result in one picture that switches; all results in step to compare."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from pipeline.model import BEST_FIRST
+from pipeline.model import BEST_FIRST, VariantName
 from pipeline.plan.estimate import kept_span
+from pipeline.tasks.answer import INAUDIBLE_MS
 from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
@@ -15,18 +17,16 @@ from ui.parts.without_routes import player, without_routes
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
 from ui.task import playable
-from ui.words.sentences import variant_name
+from ui.words.format import clock
 from ui.words.text import t
 
 _COMPARE = load("compare")
 MAX_SECONDS = 1e6
 """A place in the address beyond this is none."""
-ALIKE_MS = 2.0
-"""Two results nearer than this cannot be distinguished."""
-TRACKS = ("original", *BEST_FIRST)
+DANCE = "original"
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
-    "at", "no_sound",
+    "at", "no_sound", "compare", "takes", "take",
 )  # fmt: skip
 
 
@@ -44,20 +44,45 @@ def frame_seconds(task: TaskRecord) -> float:
     return 1.0 / next(rates, 30.0)
 
 
+def aspect(task: TaskRecord) -> str:
+    """Width by height of the dance as it is seen, for CSS; ``auto`` when no plan says."""
+    plans = (task.variant(name).plan for name in BEST_FIRST)
+    film = next((plan.dance.video for plan in plans if plan and plan.dance.video), None)
+    if film is None or not film.width or not film.height:
+        return "auto"
+    upright = film.rotation % 180 != 0
+    width, height = (film.height, film.width) if upright else (film.width, film.height)
+    return f"{width} / {height}"
+
+
+def label_of(task: TaskRecord, kind: str) -> str:
+    """What a file is called on the task's page: by what is heard, not by who made it."""
+    if kind == DANCE:
+        return t("track.original")
+    return t("track.result" if kind == task.best else "track.other")
+
+
 def show_compare(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    """The players of what is there."""
-    kinds = [kind for kind in TRACKS if file_path(service, task, kind) is not None]
+    """The player of what is there."""
+    kinds = [
+        kind for kind in (DANCE, *versions(task)) if file_path(service, task, kind) is not None
+    ]
     if not kinds:
         st.info(t("compare.nothing"))
     else:
         _players(service, viewer, task, kinds)
 
 
-@without_routes(player)
+def _stock_player(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
+    first = sorted(kinds, key=lambda kind: kind != (task.best or DANCE))
+    player(service, viewer, task, {kind: label_of(task, kind) for kind in first})
+
+
+@without_routes(_stock_player)
 def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence[str]) -> None:
-    """The players in step; a small copy is made for what this browser cannot decode."""
+    """The player; a small copy is made for what this browser cannot decode."""
     failed = playable.undecodable(task)
-    tracks = []
+    tracks: list[dict[str, Any]] = []
     for kind in kinds:
         shown = kind
         if kind in failed and file_path(service, task, PREVIEW + kind):
@@ -65,41 +90,51 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
         tracks.append(
             {
                 "id": kind,
-                "label": variant_name(kind),
+                "label": label_of(task, kind),
                 "url": viewer.url(service, task, shown),
-                "start": dance_start(task, kind) if kind != "original" else 0.0,
+                "start": dance_start(task, kind) if kind != DANCE else 0.0,
+                "extra": kind not in {DANCE, task.best},
             }
         )
-    best = next((kind for kind in BEST_FIRST if kind in kinds), kinds[-1])
+    takes = task.answer.takes if task.status == "success" else ()
+    starts = [take[0].dance_start for take in takes] if len(takes) > 1 else []
     result = _COMPARE(
         key=f"compare-{task.id}",
         data={
-            "words": {name: t(f"compare.{name}") for name in WORDS},
+            "words": {
+                **{name: t(f"compare.{name}") for name in WORDS},
+                "takes": t("compare.takes", n=len(starts)),
+            },
             "tracks": tracks,
+            "takes": [{"at": at, "label": clock(at)} for at in starts],
+            "aspect": aspect(task),
             "frame": frame_seconds(task),
-            "track": st.query_params.get("track", best),
+            "track": st.query_params.get("track", task.best or DANCE),
             "time": _seconds(st.query_params.get("t")),
         },
         on_failed_change=lambda: None,
     )
-    if set(BEST_FIRST) <= set(kinds):
-        if not alike(task):
-            st.caption(t("compare.variants"))
-        elif not task.answer.ambiguous:  # which of the places is to be chosen first
-            st.caption(t("compare.same"))
     playable.make_playable(service, task, result.failed)
 
 
-def alike(task: TaskRecord) -> bool:
-    """Whether it is no matter which result is taken: the same pictures, with the same sound or
-    with one that cannot be distinguished from it."""
-    first, *others = (task.variant(name).plan for name in BEST_FIRST)
+def versions(task: TaskRecord) -> list[VariantName]:
+    """The task's result, and behind it those that are worth a look beside it."""
+    best = task.best
+    if best is None:
+        return []
+    others = [kind for kind in task.results if kind != best and not alike(task, best, kind)]
+    return [best, *others]
+
+
+def alike(task: TaskRecord, one: str, other: str) -> bool:
+    """Whether it is no matter which of two results is taken: the same pictures, with the same
+    sound or with one that cannot be distinguished from it."""
+    mine, theirs = task.variant(one).plan, task.variant(other).plan
+    if mine is None or theirs is None:
+        return False
     distance_ms = task.answer.distance_ms
-    near = distance_ms is not None and distance_ms < ALIKE_MS
-    return first is not None and all(
-        plan is not None and plan.picture == first.picture and (near or plan.sound == first.sound)
-        for plan in others
-    )
+    near = distance_ms is not None and distance_ms < INAUDIBLE_MS
+    return mine.picture == theirs.picture and (near or mine.sound == theirs.sound)
 
 
 def _seconds(text: str | None) -> float:

@@ -1,88 +1,170 @@
-"""One task: its state, why it failed, its players, downloads and what can be changed."""
+"""A task's own page: its film, the one button that saves it, and what else can be done with it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import streamlit as st
 
-from pipeline.model import BEST_FIRST
 from pipeline.tasks.queue import queue_of
 from pipeline.tasks.record import TaskRecord
-from ui.components import load
+from ui.parts.banners import show_banners
+from ui.parts.fold import fold
 from ui.parts.guarded import part
-from ui.parts.live import live
+from ui.parts.live import live, take_redraw
 from ui.parts.viewer import Viewer
-from ui.parts.without_routes import download, without_routes
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
-from ui.table import actions, table
-from ui.task import adjust, candidates, charts, compare, events, left_out, place
+from ui.table import actions, notices, table
+from ui.task import adjust, candidates, certainty, compare, correct, left_out, place, save
 from ui.words import sentences
-from ui.words.format import duration, size
+from ui.words.format import milliseconds
 from ui.words.names import plain, shown_name
 from ui.words.text import t
 
-_REACH = load("reach")
+_STYLE = Path(__file__).with_name("style.css")
 UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
 
 
-def show_detail(service: Service, viewer: Viewer) -> None:
-    """The task of ``?task=``, if the address names one."""
-    task_id = st.query_params.get("task")
-    if not task_id:
-        return
+def show_back() -> None:
+    """The way from a task's page back to the list."""
+    st.button(
+        t("detail.back"),
+        icon=":material/arrow_back:",
+        key="detail.back",
+        type="tertiary",
+        on_click=actions.open_task,
+        args=(None,),
+    )
+
+
+def show_detail(service: Service, viewer: Viewer, task_id: str) -> None:
+    """The page of a task; one that is gone or a stranger's is not here."""
     task = viewer.task(service, task_id)
+    with st.container(key="detail"):
+        if task is None:
+            st.title(t("app.title"), anchor=False)
+            st.warning(t("detail.gone"), icon=":material/schedule:")
+        else:
+            _head(task)
+            (_success if task.status == "success" else _unfinished)(service, viewer, task)
+        # Behind all that is to be seen, since even what is empty takes room.
+        live(_seconds(task), _watch, service, viewer, task_id, _state(task))
+        st.html(_STYLE)
+
+
+def _seconds(task: TaskRecord | None) -> float:
+    busy = task is not None and (task.active or task.adjusting)
+    return table.BUSY_SECONDS if busy else table.IDLE_SECONDS
+
+
+def _state(task: TaskRecord | None) -> object:
+    """What of a task changes what its page shows."""
     if task is None:
-        st.warning(t("detail.gone"), icon=":material/schedule:")
-        st.button(t("detail.close"), key="detail.close", on_click=actions.open_task, args=(None,))
-        return
-    with st.container(border=True, key="detail"):
-        _head(service, viewer, task)
+        return None
+    change = (task.adjust.number, task.adjust.status) if task.adjust else None
+    return task.status, task.results, task.revision, task.cancel_requested, change
+
+
+def _watch(service: Service, viewer: Viewer, task_id: str, drawn: object) -> None:
+    """How far the task is, and what becomes of it and of the others."""
+    looked = datetime.now(UTC)
+    snapshot = service.store.snapshot()
+    with st.container():  # always there: what is below keeps its place in the page's tree
+        show_banners(service, snapshot)
+    visible = viewer.visible(service, service.tasks(snapshot))
+    notices.note_ended(visible, looked)
+    task = next((one for one in visible if one.id == task_id), None)
+    asked = take_redraw()
+    if asked or _state(task) != drawn:
+        st.rerun()
+    notices.show_notices(visible)
+
+
+def _head(task: TaskRecord) -> None:
+    """What it is called, whether it is in sync, and its song."""
+    with st.container(key="head"):
+        st.title(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
+        song = f"♪ {plain(shown_name(task.reference_name))}"
+        said = f"**{sentences.headline(task)}**" if task.status == "success" else ""
+        st.caption(sentences.then(said, song) if said else song)
+
+
+def _success(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """The result, or first the question which of several places is right."""
+    if task.answer.ambiguous and candidates.has_choice(task):
+        part(candidates.show_candidates, service, viewer, task)
+        adjust.show_state(service, task)
+        fold(t("detail.present"), f"present-{task.id}", _result, service, viewer, task)
+    else:
+        _result(service, viewer, task)
+    for kind in compare.versions(task)[1:]:
+        fold(_other(task, kind), f"other-{task.id}-{kind}", _version, service, viewer, task, kind)
+    fold(t("detail.fix"), correct.fold_key(task), correct.show_ways, service, viewer, task)
+    fold(t("detail.sure"), f"sure-{task.id}", certainty.show_certainty, service, task)
+    _actions(service, viewer, task)
+
+
+def _result(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """The player, with the button that saves what it plays; what is to be said stands below."""
+    part(compare.show_compare, service, viewer, task)
+    if task.best is not None:
+        part(save.show_save, service, viewer, task, task.best)
+        # The choices of the file (every player, at most so many MB) belong here.
+    if not task.answer.ambiguous:
+        adjust.show_state(service, task)
+    if task.best is not None:
+        left_out.show_left_out(service, viewer, task, task.best)
+    part(candidates.show_way_back, service, viewer, task)
+    _warnings(task)
+    st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
+
+
+def _version(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:
+    """Another result: what it leaves out, and how to save it."""
+    said = left_out.sentence(task, kind)
+    if said:
+        st.markdown(said)
+    save.show_save(service, viewer, task, kind)
+
+
+def _other(task: TaskRecord, kind: str) -> str:
+    """Another result, said by what it does."""
+    mine, theirs = (task.variant(str(name)).plan for name in (task.best, kind))
+    if mine is None or theirs is None:
+        return t("other.else")
+    longer = theirs.duration - mine.duration
+    if longer > left_out.MIN_SECONDS:
+        missing = any(left_out.left_out_of(task, kind))
+        return t("other.longer" if missing else "other.whole")
+    if longer < -left_out.MIN_SECONDS:
+        return t("other.shorter")
+    apart = task.answer.distance_ms
+    return t("other.else") if apart is None else t("other.apart", ms=milliseconds(apart))
+
+
+def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """What has no result: how far it is, or what is to be done."""
+    if task.active:
+        live(table.BUSY_SECONDS, _progress, service, task.id)
+    else:
+        _failure(task)
+    _warnings(task)
+    if task.needs_placing:
+        part(place.show_place, service, viewer, task)
+    elif place.can_place(task):
+        fold(t("detail.place"), f"place-{task.id}", place.show_place, service, viewer, task)
+    if any(file_path(service, task, kind) for kind in KINDS) and not unplayable(task):
         if task.active:
-            live(table.BUSY_SECONDS, _progress, service, task.id)
-        if task.status == "failed":
-            _failure(task)
-        for warning in sentences.warning_texts(task):
-            st.info(warning, icon=":material/lightbulb:")
-        if task.status == "success":
-            sentence = sentences.verdict(task)
-            if sentence:
-                doubtful = task.answer.ambiguous or task.same_file
-                (st.warning if doubtful else st.success)(sentence)
-        part(candidates.show_choices, service, viewer, task)
-        _sections(service, viewer, task)
-        _REACH(key="reach", data={"asked": actions.scroll_requests()})
-
-
-def _head(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
-        st.markdown(sentences.status_text(task))
-        for name in actions.possible(task):
-            if name == "open":
-                continue
-            st.button(
-                t(f"action.{name}"),
-                icon=actions.ICONS[name],
-                key=f"detail.{name}",
-                on_click=actions.ask_delete if name == "delete" else actions.do,
-                args=([task.id],) if name == "delete" else (service, viewer, name, [task.id]),
+            part(compare.show_compare, service, viewer, task)
+        else:
+            fold(
+                t("track.original"), f"dance-{task.id}", compare.show_compare, service, viewer, task
             )
-        st.button(
-            t("detail.close"),
-            icon=":material/close:",
-            key="detail.close",
-            type="tertiary",
-            on_click=actions.open_task,
-            args=(None,),
-        )
-    facts = [t("text.says", who=t("column.reference"), what=plain(shown_name(task.reference_name)))]
-    spent = task.seconds_spent(datetime.now(UTC))
-    if task.status == "success" and spent is not None:
-        key = "detail.spent_again" if task.attempts > 1 else "detail.spent"
-        facts.append(t(key, time=duration(spent)))
-    st.caption(" · ".join(facts))
+    if not task.active:
+        fold(t("detail.sure"), f"sure-{task.id}", certainty.show_certainty, service, task)
+    _actions(service, viewer, task)
 
 
 def _progress(service: Service, task_id: str) -> None:
@@ -116,61 +198,22 @@ def unplayable(task: TaskRecord) -> bool:
     return task.status == "failed" and task.reason_role == "dance" and task.reason in UNPLAYABLE
 
 
-def _sections(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    """The players first; the rest only when somebody looks."""
-    if unplayable(task):
-        with st.expander(t("section.events")):
-            part(events.show_timeline, task)
-        return
-    able = ["compare"] if any(file_path(service, task, kind) for kind in KINDS) else []
-    if task.status == "success":
-        able.append("adjust")
-    if place.can_place(task):
-        able.append("place")
-    if task.answer.exists:
-        able.append("evidence")
-    able.append("events")
-    first = "place" if task.needs_placing else able[0]
-    key = f"section-{task.id}"
-    chosen = st.segmented_control(
-        t("detail.sections"),
-        able,
-        # None beside what a callback chose; for a part that is gone the first one stands in.
-        default=None if st.session_state.get(key) in able else first,
-        format_func=lambda name: t(f"section.{name}"),
-        key=key,
-        label_visibility="collapsed",
-        required=True,
-    )
-    if chosen == "compare":
-        part(compare.show_compare, service, viewer, task)
-        part(_downloads, service, viewer, task)
-    elif chosen == "adjust":
-        part(adjust.show_adjust, service, viewer, task)
-    elif chosen == "place":
-        part(place.show_place, service, viewer, task)
-    elif chosen == "evidence":
-        part(charts.show_plots, service, task)
-    elif chosen == "events":
-        part(events.show_timeline, task)
+def _warnings(task: TaskRecord) -> None:
+    for warning in sentences.warning_texts(task):
+        st.info(warning, icon=":material/lightbulb:")
 
 
-def _downloads(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    with st.container(horizontal=True, key="downloads"):
-        for kind in (*BEST_FIRST, "original"):
-            path = file_path(service, task, kind)
-            if path is None:
+def _actions(service: Service, viewer: Viewer, task: TaskRecord) -> None:
+    """What can be done with the task as a whole, quietly."""
+    with st.container(horizontal=True, key="actions"):
+        for name in actions.possible(task):
+            if name == "open":
                 continue
-            label = t(
-                "detail.download", name=sentences.variant_name(kind), size=size(path.stat().st_size)
+            st.button(
+                t(f"action.{name}"),
+                icon=actions.ICONS[name],
+                key=f"detail.{name}",
+                type="tertiary",
+                on_click=actions.ask_delete if name == "delete" else actions.do,
+                args=([task.id],) if name == "delete" else (service, viewer, name, [task.id]),
             )
-            _download(service, viewer, task, kind, label)
-    left_out.show_left_out(task, [kind for kind in task.results if file_path(service, task, kind)])
-    if task.completed_at is not None and task.status == "success":
-        st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
-
-
-@without_routes(download)
-def _download(service: Service, viewer: Viewer, task: TaskRecord, kind: str, label: str) -> None:
-    url = viewer.url(service, task, kind, download="1")
-    st.link_button(label, url, icon=":material/download:")

@@ -35,7 +35,7 @@ def show_timeline(task: TaskRecord) -> None:
                 t("event.moment"), timezone=st.context.timezone, format="YYYY-MM-DD HH:mm:ss"
             ),
         },
-        alt=t("section.events"),
+        alt=t("event.title"),
     )
     if task.timings:
         st.table(

@@ -1,16 +1,16 @@
-"""What of the dance a result leaves out, said beside the downloads, and the way to keep it."""
+"""What of the dance a result leaves out, said in a sentence, and the way to keep it."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import streamlit as st
 
 from pipeline.plan.estimate import trimmed_seconds
+from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.record import TaskRecord
+from ui.parts.viewer import Viewer
+from ui.service import Service
 from ui.task import adjust
 from ui.words.format import duration
-from ui.words.sentences import variant_name
 from ui.words.text import t
 
 MIN_SECONDS = 0.5
@@ -25,44 +25,51 @@ def left_out_of(task: TaskRecord, kind: str) -> tuple[float, float]:
     return start, end
 
 
-def sentences(task: TaskRecord, kinds: Sequence[str]) -> list[str]:
-    """One sentence for each result that is shorter than the dance; one for both where they leave
-    out the same."""
-    found = {kind: left_out_of(task, kind) for kind in kinds}
-    said = {kind: _sentence(*seconds) for kind, seconds in found.items()}
-    if len(said) > 1 and len(set(said.values())) == 1:
-        said = {"both": next(iter(said.values()))}
-    return [
-        t("text.says", who=variant_name(kind), what=text) for kind, text in said.items() if text
-    ]
-
-
-def _sentence(start: float, end: float) -> str:
-    if start and end:
-        return t("cut.start_and_end", start=duration(start), end=duration(end))
+def sentence(task: TaskRecord, kind: str) -> str:
+    """What a result leaves out, and why; empty where nobody misses anything."""
+    plan, (start, end) = task.variant(kind).plan, left_out_of(task, kind)
+    if plan is None or not (start or end):
+        return ""
+    begins, ends = _song_spent(plan)
+    parts = []
     if start:
-        return t("cut.start", start=duration(start))
-    return t("cut.end", end=duration(end)) if end else ""
+        parts.append(t("cut.start_before" if begins else "cut.start_unsure", s=duration(start)))
+    if end:
+        parts.append(t("cut.end_after" if ends else "cut.end_unsure", s=duration(end)))
+    what = parts[0] if len(parts) == 1 else t("cut.both", first=parts[0], second=parts[1])
+    return t("cut.left_out", what=what)
 
 
-def show_left_out(task: TaskRecord, kinds: Sequence[str]) -> None:
-    """What each result leaves out, and the way to a result that keeps all of it."""
-    texts = sentences(task, kinds)
-    if not texts:
+def _song_spent(plan: RenderPlan) -> tuple[bool, bool]:
+    """Whether the song has not begun before what is kept, and whether it is over after it."""
+    song = [piece for piece in plan.sound.pieces if piece.source == "reference"]
+    if not song:
+        return False, False
+    last = song[-1]
+    over = last.source_start + last.speed * (last.end - last.start)
+    return song[0].source_start < MIN_SECONDS, over > plan.reference.duration - MIN_SECONDS
+
+
+def show_left_out(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:
+    """What a result leaves out, and the way to a result that keeps all of it."""
+    text = sentence(task, kind)
+    if not text:
         return
-    with st.container(key="left-out", gap="small"):
-        for text in texts:
-            st.markdown(text)
+    with st.container(horizontal=True, vertical_alignment="center", key="left-out"):
+        st.markdown(text, width="content")
         st.button(
             t("cut.keep_all"),
             key="cut.keep_all",
-            icon=":material/tune:",
-            on_click=_to_keep_all,
-            args=(task.id, adjust.key_of(task, "whole")),
+            type="tertiary",
+            disabled=task.adjusting,
+            on_click=keep_all,
+            args=(service, viewer, task.id),
         )
 
 
-def _to_keep_all(task_id: str, switch: str) -> None:
-    """Open Adjust with the switch turned on; a callback."""
-    st.session_state[f"section-{task_id}"] = "adjust"
-    st.session_state[switch] = True
+def keep_all(service: Service, viewer: Viewer, task_id: str) -> None:
+    """Ask for the result with the whole dance; a callback."""
+    task = viewer.task(service, task_id)
+    if task is not None:
+        options = {**task.made_with.to_json(), "keep_all": True}
+        adjust.request(service, viewer, task_id, options)

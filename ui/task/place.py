@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -13,15 +12,13 @@ from pipeline.tasks import record
 from pipeline.tasks.answer import Take
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import number
-from store import StoreError
 from ui.components import load
-from ui.parts import toasts
-from ui.parts.live import live, redraw_page
+from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
-from ui.task import adjust, candidates, playable, takes, tracks
+from ui.task import adjust, playable, takes, tracks
 from ui.task.candidates import Place, version
 from ui.words.text import t
 
@@ -56,9 +53,7 @@ def mute(task: TaskRecord) -> bool:
 
 
 def show_place(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    """The time line to drag on, and Save; further candidates, where they stand nowhere else."""
-    if not candidates.offered_above(task):
-        candidates.show_candidates(task)
+    """The time line to drag on, and Save."""
     played = task.answer.takes if task.status == "success" else ()
     if len(played) > 1:
         st.warning(t("place.replaces", n=len(played)), icon=":material/warning:")
@@ -71,8 +66,8 @@ def show_place(service: Service, viewer: Viewer, task: TaskRecord) -> None:
 
 def _figures(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The same moment of both in figures, and Save."""
-    begin = candidates.tried(task) or _answer(task) or {"offset": 0.0, "speed": 1.0}
-    about = f"{version(task)}-{begin['offset']:.3f}"  # each candidate has figures of its own
+    begin = _answer(task) or {"offset": 0.0, "speed": 1.0}
+    about = f"{version(task)}-{begin['offset']:.3f}"
     now = moments(service, task, about, begin, MAX_OFFSET_SECONDS, (MIN_SPEED, MAX_SPEED))
     _save_button(service, viewer, task, now(), now, tracks.choose(service, task, version(task)))
 
@@ -80,8 +75,7 @@ def _figures(service: Service, viewer: Viewer, task: TaskRecord, played: Sequenc
 @without_routes(_figures)
 def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequence[Take]) -> None:
     """The time line, and Save."""
-    tried = candidates.tried(task)
-    begin = tried or _answer(task)
+    begin = _answer(task)
     chosen = tracks.choose(service, task, version(task))
     kinds = tracks.kinds(service, task, chosen)
     waves = WAVEFORMS
@@ -90,7 +84,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     known = tracks.known(service, task)
     drawn = known and file_path(service, task, waves) is not None
     key = f"place-component-{version(task)}"
-    several = len(played) > 1 and not tried
+    several = len(played) > 1
     result = _PLACE(
         key=key,
         data={
@@ -124,11 +118,9 @@ def _answer(task: TaskRecord) -> Place | None:
 
 
 def unmoved(task: TaskRecord, place: Place) -> bool:
-    """Whether the results have this very place already, and nobody has chosen it among others."""
+    """Whether the results have this very place already."""
     answer = _answer(task)
     if task.status != "success" or answer is None:
-        return False
-    if task.answer.ambiguous and candidates.tried(task):
         return False
     return (
         abs(place["offset"] - answer["offset"]) < SAME_SECONDS
@@ -185,38 +177,6 @@ def _save_button(
         icon=":material/save:",
         key="place.save",
         disabled=place is None or same or task.adjusting,
-        on_click=lambda: save_hint(service, viewer, task.id, now(), chosen),
+        on_click=lambda: adjust.save_hint(service, viewer, task.id, now(), chosen),
     )
-    adjust.show_state(service, task)
     st.caption(t("place.as_given" if mute(task) else "place.refined"))
-
-
-def save_hint(
-    service: Service,
-    viewer: Viewer,
-    task_id: str,
-    hint: Place | None,
-    chosen: tracks.Tracks = MappingProxyType({}),
-) -> None:
-    """Hand a person's place to the pipeline; a callback.
-
-    A success is adjusted and keeps its results until the new ones are whole; a failed task
-    is tried again with the hint.
-    """
-    task = viewer.task(service, task_id)
-    if hint is None or task is None:
-        return
-    options = {**task.options, "hint": dict(hint)}
-    options |= {f"{role}_track": number for role, number in chosen.items()}
-    if task.status == "success":
-        adjust.request(service, viewer, task_id, options)
-    elif task.status == "failed":
-        try:
-            service.store.update(task_id, {"options": options})
-            service.store.retry(task_id)
-        except StoreError:
-            toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
-            return
-        service.runner.wake()
-        toasts.toast(t("adjust.started"), icon=":material/tune:")
-    redraw_page()

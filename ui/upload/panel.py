@@ -268,8 +268,8 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
 def _handed_in(service: Service, task: Task | None, count: int) -> None:
     service.runner.wake()
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    if task is not None:
-        actions.open_task(task.id, scroll=True)
+    if task is not None and count == 1:  # of several the list tells how they go on
+        actions.open_task(task.id)
     toasts.toast(t("upload.handed_in", n=count), icon=":material/movie:")
     st.rerun()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.model import VARIANTS
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
 from ui.words.format import LEAST_MS, clock, duration, milliseconds
@@ -43,7 +42,7 @@ def stage_text(task: TaskRecord, queue: Queue) -> str:
     if task.status == "failed":
         return t("stage.place") if task.needs_placing else reason_text(task)
     if task.status == "success":
-        return t("stage.adjust") if task.adjusting else result_text(task)
+        return t("stage.adjust") if task.adjusting else t("result.all")
     return ""
 
 
@@ -59,13 +58,6 @@ def queue_text(queue: Queue) -> str:
     if parts and queue.seconds_left is not None:
         parts.append(t("queue.left", time=duration(queue.seconds_left)))
     return " · ".join(parts) or t("queue.idle")
-
-
-def result_text(task: TaskRecord) -> str:
-    """Which results there are."""
-    if 0 < len(task.results) < len(VARIANTS):
-        return t("result.only", name=" + ".join(map(variant_name, task.results)))
-    return t("result.all")
 
 
 def variant_name(kind: str) -> str:
@@ -125,6 +117,24 @@ def verdict(task: TaskRecord) -> str:
     else:
         first = t("verdict.differ", ms=milliseconds(agreement))
     return then(first, t("verdict.confidence", word=confidence_word(answer.confidence)), moved)
+
+
+def headline(task: TaskRecord) -> str:
+    """What a dancer is told of a result, in one line: whether it is in sync."""
+    answer = task.answer
+    if answer.ambiguous:
+        return t("verdict.ambiguous")
+    if answer.placed or task.same_file or answer.confidence is None:
+        return verdict(task)
+    nudge = task.made_with.nudge_ms
+    moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
+    if answer.agreement_ms is not None and answer.agreement_ms > AGREE_MS:
+        return then(t("headline.differ", ms=milliseconds(answer.agreement_ms)), moved)
+    sure = answer.confidence >= HIGH_CONFIDENCE
+    likely = answer.confidence > MEDIUM_CONFIDENCE
+    return then(
+        t("headline.sure" if sure else f"headline.{'likely' if likely else 'unsure'}"), moved
+    )
 
 
 def agreement_text(task: TaskRecord) -> str:

@@ -93,6 +93,23 @@ def test_a_variant_is_read_as_it_was_written() -> None:
     assert task.results == ("v2",) and task.variant("none") == VariantRecord()
 
 
+def test_the_better_result_is_the_task_s() -> None:
+    def best(outputs: str = "modular v2", **methods: tuple[float, float]) -> str | None:
+        said = {
+            name: {"matched": True, "confidence": confidence, "error_ms": error}
+            for name, (confidence, error) in methods.items()
+        }
+        made = {f"{name}_output": "a.mp4" for name in outputs.split()}
+        return task_of(ID, "success", alignment={"variants": said}, **made).best
+
+    assert best(modular=(0.9, 1.0), v2=(0.95, 3.0)) == "v2", "the surer"
+    assert best(modular=(0.951, 0.9), v2=(0.954, 0.1)) == "modular", "nobody hears the difference"
+    assert best(modular=(0.95, 30.0), v2=(0.95, 1.0)) == "v2", "it is off by less"
+    assert best(v2=(0.4, 9.0)) == "v2", "the other found nothing of its own"
+    assert best("v2", modular=(0.9, 1.0), v2=(0.5, 9.0)) == "v2", "the only one"
+    assert best() == "modular" and best("") is None
+
+
 RESULT = VariantOutcome("success", "a.mp4", plan={"a": [1]}, notes=("picture_encoded",))
 EVENTS: tuple[Event | End, ...] = (
     ProgressEvent(stage="probe", progress=0.5, seconds_left=None),

@@ -22,24 +22,32 @@ def nothing_ticked() -> Iterator[None]:
 
 
 def test_a_click_opens_its_row_and_ticks_nothing() -> None:
-    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == ("b", True)
+    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == "b"
     assert selection.ids() == []
-    assert selection.follow("t", SHOWN, [], [(1, "actions")])[0] == "", "it has a menu"
-    assert selection.follow("t", SHOWN, [], [(9, "dance")])[0] == "", "a row that is gone"
+    assert selection.follow("t", SHOWN, [], [(1, "actions")]) == "", "it has a menu"
+    assert selection.follow("t", SHOWN, [], [(9, "dance")]) == "", "a row that is gone"
 
 
-def test_the_only_tick_opens_whatever_cell_was_clicked_before() -> None:
+def test_a_tick_opens_nothing_whatever_cell_was_clicked_before() -> None:
     selection.follow("t", SHOWN, [], [(1, "dance")])
-    assert selection.follow("t", SHOWN, [0], [(1, "dance")]) == ("a", False)
-    assert selection.follow("t", SHOWN, [0, 2], [(1, "dance")])[0] == ""
+    assert selection.follow("t", SHOWN, [0], [(1, "dance")]) == ""
+    assert selection.follow("t", SHOWN, [0, 2], [(1, "dance")]) == ""
     assert selection.ids() == ["a", "c"]
-    assert selection.follow("next page", ["d"], [], [(0, "dance")]) == ("d", True)
+    assert selection.follow("next page", ["d"], [], [(0, "dance")]) == "d"
 
 
 def test_ticks_of_another_page_stay() -> None:
     selection.follow("t", SHOWN, [0], [])
-    assert selection.follow("next page", ["d"], [0], [])[0] == "", "two are ticked"
+    assert selection.follow("next page", ["d"], [0], []) == ""
     assert selection.ids() == ["a", "d"]
+
+
+def test_the_cell_that_was_clicked_last_opens_again_in_a_new_table() -> None:
+    selection.follow("t", SHOWN, [0], [(1, "dance")])
+    before = selection.mount()
+    selection.remount()
+    assert (selection.ids(), selection.mount()) == (["a"], before + 1)
+    assert selection.follow("t", SHOWN, [], [(1, "dance")]) == "b"
 
 
 def test_cleared_ticks_need_a_new_table() -> None:
@@ -49,19 +57,16 @@ def test_cleared_ticks_need_a_new_table() -> None:
     assert (selection.ids(), selection.mount()) == ([], before + 1)
 
 
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-def test_the_bar_names_the_one_task_and_close_takes_it_away(outputs: object, locale: str) -> None:
-    # The tool for such tests asks for the words of the sort menu outside of the page.
-    st.session_state["language"] = locale[:2]
-    page = opened(outputs, DONE, locale)  # type: ignore[arg-type]
+def test_the_list_stays_as_it_was_while_a_task_is_shown(outputs: object) -> None:
+    page = opened(outputs)  # type: ignore[arg-type]
     page.session_state["table.selected"] = [DONE]
+    page.text_input(key="table.search").set_value("done").run()
+    page.query_params["task"] = DONE
     page.run()
-    bar = [text.value for text in page.markdown if "done" in text.value and "1" in text.value]
-    assert bar == [
-        "**1 selected:** done\\.mp4" if locale == "en-US" else "**已选 1 个：** done\\.mp4"
-    ]
-    page.button(key="detail.close").click().run()
-    assert page.session_state["table.selected"] == []
-    assert "bulk.delete" not in {button.key for button in page.button}
-
-    assert len(page.dataframe[0].value) == 3
+    assert not page.dataframe, "the task has the page for itself"
+    page.run()
+    page.button(key="detail.back").click().run()
+    assert not page.exception and "task" not in page.query_params
+    assert page.text_input(key="table.search").value == "done"
+    assert len(page.dataframe[0].value) == 1
+    assert "**1 selected:** done\\.mp4" in [text.value for text in page.markdown]

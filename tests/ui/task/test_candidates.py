@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +49,25 @@ def page_of(
 
 
 def labels(page: Any) -> list[str]:
-    return [button.label for button in page.button if (button.key or "").startswith("candidate-")]
+    return [text.value for text in page.markdown if re.match("Place|位置", text.value)]
 
 
-def test_the_places_stand_under_the_box_that_asks_to_choose(
+def test_the_places_stand_first_where_one_has_to_be_chosen(
     outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = page_of(outputs, monkeypatch, FOUND)
-    assert "fits in more than one place: please listen and choose" in page.warning[-1].value
+    assert "fits in more than one place: please listen and choose" in words(page)
     assert labels(page) == [
-        "Place 1: 0:24.0 · in the results",
-        "Place 2: 0:36.0",
-        "Place 3: 0:00.0",
+        "Place 1: the video begins at 0:24.0 of the song · in the result",
+        "Place 2: the video begins at 0:36.0 of the song",
+        "Place 3: the video begins at 0:00.0 of the song",
     ]
     assert not any(button.key == "choices.back" for button in page.button)
+    assert not page.get("video"), "what it is now is a fold away"
     page.button(key=f"candidate-{DONE}-2").click().run()
     assert not page.exception
-    assert page.session_state[f"section-{DONE}"] == "place", "where it can be heard"
+    record = json.loads((outputs / "task_status.json").read_text())[DONE]
+    assert record["adjust"]["options"]["hint"] == {"offset": 36.0, "speed": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,9 @@ def test_the_places_stay_after_a_choice_and_there_is_a_way_back(
     page = page_of(outputs, monkeypatch, CHOSEN, locale)
     assert sentence in words(page)
     assert not any(said in words(page) for said in ("Both methods", "Confidence", "置信度"))
+    page.session_state["fold.open"] = {f"fix-{DONE}"}
+    page.session_state[f"fix.way-{DONE}"] = "places"
+    page.run()
     assert [" · " in label for label in labels(page)] == [False, True, False]
     button = page.button(key="choices.back")
     assert button.label.startswith(back)

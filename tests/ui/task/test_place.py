@@ -28,8 +28,6 @@ def test_the_same_moment_of_both_files_makes_the_place(
     monkeypatch.setitem(RECORDS, FAILED, {**RECORDS[FAILED], **paths})
     page = opened(outputs, FAILED)
     assert "Please place the song below" in words(page)
-    page.session_state[f"section-{FAILED}"] = "place"
-    page.run()
     assert "exactly as you give it" in words(page), "no search is promised for a mute dance"
     about = f"{FAILED}-failed-0-0.000"
     page.number_input(key=f"place.moment-original-{about}").set_value(4.0)
@@ -77,7 +75,6 @@ def test_a_track_is_chosen_where_a_file_has_several(
     }
     monkeypatch.setitem(RECORDS, FAILED, {**RECORDS[FAILED], **paths})
     page = opened(outputs, FAILED)
-    page.session_state[f"section-{FAILED}"] = "place"
     until = time.monotonic() + 60
     name = f"place.track-reference-{FAILED}-failed-0"
     while True:

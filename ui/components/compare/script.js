@@ -1,7 +1,10 @@
-// Original, modular and v2 in step, one audible at a time.
+// The dance and its results in step, one of them audible and seen; all of them side by side when
+// somebody compares.
 //
-// data: { words, tracks: [{ id, label, url, start }], frame, track, time }
+// data: { words, tracks: [{ id, label, url, start, extra }], takes: [{ label, at }], aspect, frame, track, time }
 //   start: seconds on the dance's time line at which the track's own time is 0
+//   extra: whether it is there for comparing only
+//   takes: the moments of the dance at which the song begins; aspect: width by height, as CSS says it
 //   frame: seconds of one frame; track, time: where to begin (time on the dance's line)
 // State sent back: "failed", the ids of tracks that this browser cannot decode.
 // The place and the audible track are kept in the address (?track=&t=).
@@ -22,7 +25,12 @@ function create(root) {
 
   let wanted = 0;  // where to stand, until the player is loaded that says where it stands
   const place = () => (active && active.video.readyState ? active.video.currentTime + active.start : wanted);
+  const several = () => root.dataset.mode === "all";
+  const offered = () => tracks.filter((track) => several() || !track.extra);
+  // One picture has its own beginning and end; several share the dance's time line.
+  const first = () => (several() || !active ? 0 : active.start);
   const length = () => {
+    if (!several() && active) return active.start + (Number.isFinite(active.video.duration) ? active.video.duration : 0);
     const loaded = [tracks.find((x) => x.id === "original"), active].find((x) => x && Number.isFinite(x.video.duration));
     return loaded ? loaded.video.duration + loaded.start : 0;
   };
@@ -34,10 +42,11 @@ function create(root) {
 
   function paint() {
     const at = place(), end = length();
+    seek.min = String(first());
     seek.max = String(end || 1);
     if (!dragging) seek.value = String(at);
-    seek.setAttribute("aria-valuetext", clock(at));
-    time.textContent = `${clock(at)} / ${clock(end)}`;
+    seek.setAttribute("aria-valuetext", clock(Math.max(0, at - first())));
+    time.textContent = `${clock(Math.max(0, at - first()))} / ${clock(Math.max(0, end - first()))}`;
     find("play").textContent = playing ? words.pause : words.play;
     root.dataset.playing = String(playing);
     for (const track of tracks) {
@@ -46,7 +55,7 @@ function create(root) {
     }
   }
 
-  // On a narrow screen only the chosen one is seen: the others load nothing and are not moved.
+  // Mostly only the chosen one is seen: the others load nothing and are not moved.
   const seen = (track) => track === active || track.figure.getClientRects().length > 0;
 
   function jump(track, goal) {
@@ -106,7 +115,7 @@ function create(root) {
     active.video.playbackRate = 1;
     root.dataset.active = track.id;
     if (playing && active.video.paused) active.video.play().catch(() => {});
-    if (announced && tracks.length > 1) chosen = true;  // of one there is no choice
+    if (announced && offered().length > 1) chosen = true;  // of one there is no choice
     if (announced) live.textContent = words.hearing.replace("{name}", track.label);
     steer();
     remember();
@@ -116,6 +125,15 @@ function create(root) {
     wanted = at;
     for (const track of tracks) if (!track.failed && track.video.readyState) track.video.currentTime = own(track, at);
     paint();
+  }
+
+  function setMode(all) {
+    root.dataset.mode = all ? "all" : "one";
+    find("mode").setAttribute("aria-pressed", String(all));
+    if (active && !all && active.extra) select(offered().at(-1), false);
+    load();
+    if (playing) playAll();
+    steer();
   }
 
   // Within the tap: later, some browsers no longer believe that a person asked for it.
@@ -170,12 +188,12 @@ function create(root) {
   }
 
   function announce(at) {
-    live.textContent = words.at.replace("{time}", clock(at, 2));
+    live.textContent = words.at.replace("{time}", clock(at - first(), 2));
   }
 
   function step(frames) {
     setPlaying(false).then(() => {
-      const at = clamp(place() + frames * frame, 0, length());
+      const at = clamp(place() + frames * frame, first(), length());
       go(at);
       announce(at);
       setTimeout(remember, 200);
@@ -187,13 +205,13 @@ function create(root) {
     const target = event.composedPath()[0];
     const inside = event.composedPath().includes(root);
     if (!inside && target !== document.body) return;
-    const number = Number(event.key);
-    if (number >= 1 && number <= tracks.length) select(tracks[number - 1], true);
+    const number = Number(event.key), choice = offered();
+    if (number >= 1 && number <= choice.length) select(choice[number - 1], true);
     else if (event.key === " " && target.tagName !== "BUTTON") setPlaying(!playing).then(() => playing || announce(place()));
     else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && target !== seek) {
       const on = event.key === "ArrowRight" ? 1 : -1;
       if (target.getAttribute && target.getAttribute("role") === "radio") {
-        const next = tracks[(tracks.indexOf(active) + on + tracks.length) % tracks.length];
+        const next = choice[(choice.indexOf(active) + on + choice.length) % choice.length];
         select(next, true);
         next.button.focus();
       } else step(on);
@@ -216,7 +234,8 @@ function create(root) {
       track.figure.append(track.video, track.caption);
       track.figure.onclick = () => (active === track ? setPlaying(!playing) : select(track, true));
       track.button = document.createElement("button");
-      Object.assign(track.button, { type: "button", textContent: `${index + 1} · ${given.label}` });
+      Object.assign(track.button, { type: "button", textContent: given.label });
+      for (const part of [track.figure, track.button]) part.classList.toggle("extra", Boolean(given.extra));
       track.button.setAttribute("role", "radio");
       track.button.setAttribute("aria-keyshortcuts", String(index + 1));
       track.button.dataset.track = given.id;
@@ -243,11 +262,23 @@ function create(root) {
     if (track.failed) return;
     track.failed = true;
     track.button.disabled = true;
+    track.figure.classList.add("failed");
     track.caption.textContent = `${track.label}: ${words.undecodable}`;
-    if (track === active) select(tracks.find((x) => !x.failed), false);
+    if (track === active) select(offered().find((x) => !x.failed), false);
     emit(tracks.filter((x) => x.failed).map((x) => x.id));
   }
 
+  function paintTakes(takes) {
+    find("takes").replaceChildren(...(takes.length ? [words.takes, ...takes.map(({ label, at }, index) => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", textContent: label });
+      button.setAttribute("aria-label", words.take.replace("{n}", index + 1).replace("{at}", label));
+      button.onclick = () => { go(at); announce(place()); setTimeout(remember, 200); };
+      return button;
+    })] : []));
+  }
+
+  find("mode").onclick = () => setMode(!several());
   find("play").onclick = () => setPlaying(!playing);
   find("back").onclick = () => step(-1);
   find("forward").onclick = () => step(1);
@@ -260,11 +291,16 @@ function create(root) {
       words = data.words;
       frame = data.frame || 1 / 30;
       seek.step = String(frame);
+      root.style.setProperty("--aspect", data.aspect);
       emit = (ids) => setStateValue("failed", ids);
       root.setAttribute("aria-label", words.title);
       find("tracks").setAttribute("aria-label", words.choose);
       seek.setAttribute("aria-label", words.seek);
       find("help").textContent = words.help;
+      find("mode").textContent = words.compare;
+      find("mode").classList.toggle("hidden", data.tracks.length < 2);
+      find("tracks").classList.toggle("hidden", data.tracks.length < 2);
+      paintTakes(data.takes);
       for (const [name, word, sign] of [["back", words.back, "‹"], ["forward", words.forward, "›"]]) {
         find(name).textContent = sign;
         find(name).setAttribute("aria-label", word);
@@ -283,7 +319,9 @@ function create(root) {
         wanted = at;
         build(data.tracks);
         active = null;
-        select(tracks.find((x) => x.id === was) || tracks[tracks.length - 1], false);
+        const begin = tracks.find((x) => x.id === was);
+        if (!several()) setMode(Boolean(begin?.extra));
+        select(begin || offered().at(-1), false);
       }
       paint();
     },

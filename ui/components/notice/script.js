@@ -1,12 +1,13 @@
 // Puts the progress into the page's title and notifies the browser of what has ended.
 // As the one component that always stands beside the table it also reports whether the window is a phone's.
-// data: { title, ended: [{ id, title, body }], words: { allow }, busy, narrow }
+// data: { title, ended: [{ id, task, title, body }], words: { allow }, busy, narrow }
 // State sent back: "narrow": whether the table is as narrow as on a phone
+// Trigger: "open", the task of a notice or a toast that was clicked: a link would begin another session
 
 const notified = new Set();
 const slim = window.matchMedia("(max-width: 640px)");
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const measure = () => { if (slim.matches !== data.narrow) setStateValue("narrow", slim.matches); };
   slim.onchange = measure; // a phone that is turned
   measure();
@@ -27,8 +28,15 @@ export default function ({ data, parentElement, setStateValue }) {
     if (!can || Notification.permission !== "granted" || document.visibilityState === "visible") continue;
     try {
       const shown = new Notification(note.title, { body: note.body, tag: note.id });
-      shown.onclick = () => { window.focus(); shown.close(); };
+      shown.onclick = () => { window.focus(); shown.close(); setTriggerValue("open", note.task); };
     } catch { /* Android's Chrome only lets service workers notify; the toast and the title remain. */ }
   }
-  return () => {};
+  const follow = (event) => {
+    const link = event.target.closest?.('[data-testid="stToast"] a[href*="?task="]');
+    if (!link) return;
+    event.preventDefault();
+    setTriggerValue("open", new URL(link.href).searchParams.get("task"));
+  };
+  document.addEventListener("click", follow, true);
+  return () => document.removeEventListener("click", follow, true);
 }
