@@ -1,4 +1,4 @@
-"""Other engines than Chromium's behind one small face: WebKitGTK by WebDriver, Firefox by WebDriver BiDi.
+"""Other engines than Chromium's behind one small face: WebKitGTK by WebDriver, Firefox by BiDi.
 
 Playwright drives builds of its own only; what Debian has is driven as W3C's protocols say. Both
 open a window of 1280 x 900 pixels; sound goes to a PulseAudio server without a device, since
@@ -37,7 +37,7 @@ MINI_BROWSER = next(
 
 FIND = """
 const all = (selector, root = document) => [...root.querySelectorAll(selector),
-  ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => all(selector, e.shadowRoot))];
+  ...[...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ? all(selector, e.shadowRoot) : [])];
 const find = (selector, text = '') => all(selector).find(e => e.getClientRects().length &&
   (e.innerText || e.textContent || e.getAttribute('aria-label') || '').includes(text));
 """
@@ -46,6 +46,9 @@ const find = (selector, text = '') => all(selector).find(e => e.getClientRects()
 
 class Window(Protocol):
     """A window of one of the engines, with cookies of its own."""
+
+    downloads: Path
+    """Where what is saved appears, in this folder or in one within it."""
 
     def open(self, url: str) -> None: ...
 
@@ -78,7 +81,7 @@ class WebKit:
         return self._driver.execute_script(FIND + body, *arguments)
 
     def press(self, x: float, y: float, to_x: float | None = None) -> None:
-        chain = ActionChains(self._driver, duration=100)
+        chain: Any = ActionChains(self._driver, duration=100)
         mouse = chain.w3c_actions.pointer_action
         mouse.move_to_location(int(x), int(y)).pointer_down()
         if to_x is not None:
@@ -125,9 +128,7 @@ class Firefox:
         answer = self._call(
             "script.callFunction",
             functionDeclaration=f"function() {{ {FIND} {body} }}",
-            arguments=[
-                {"type": "string", "value": json.dumps(argument)} for argument in arguments
-            ],
+            arguments=[{"type": "string", "value": json.dumps(argument)} for argument in arguments],
             target={"context": self._context},
             awaitPromise=True,
             userActivation=False,
