@@ -153,7 +153,9 @@ def hand_in(page: Any, dances: list[Path], reference: Path) -> None:
 
 def wait_done(page: Any) -> None:
     """Wait until the opened task's page says that the result is in sync."""
-    page.locator(".st-key-head", has_text=re.compile("In sync|已对齐")).wait_for(timeout=120_000)
+    page.locator(".st-key-head", has_text=re.compile("in sync|已对齐", re.IGNORECASE)).wait_for(
+        timeout=120_000
+    )
 
 
 def unfold(page: Any, name: str | re.Pattern[str]) -> None:

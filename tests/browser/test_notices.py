@@ -76,7 +76,7 @@ def test_a_hidden_page_notifies_where_it_may(
         return [note for note in shown if note["title"] == "已完成：noticed.mp4"]
 
     [note] = until(hidden, notes, "the notification", seconds=30)
-    assert "置信度" in note["body"]
+    assert "已对齐" in note["body"]
     # Who looks at the page gets the toast alone.
     watched.locator("[data-testid=stToast]", has_text="Done: noticed.mp4").wait_for()
     assert watched.evaluate("window.shown") == []

@@ -87,8 +87,8 @@ def _head(task: TaskRecord) -> None:
     with st.container(key="head"):
         st.title(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
         song = f"♪ {plain(shown_name(task.reference_name))}"
-        said = f"**{sentences.headline(task)}**" if task.status == "success" else ""
-        st.caption(sentences.then(said, song) if said else song)
+        said = f"**{sentences.headline(task)}** " if task.status == "success" else ""
+        st.caption(said + song)
 
 
 def _success(service: Service, viewer: Viewer, task: TaskRecord) -> None:

@@ -43,6 +43,7 @@ def test_ticks_of_another_page_stay() -> None:
 
 
 def test_the_cell_that_was_clicked_last_opens_again_in_a_new_table() -> None:
+    selection.follow("t", SHOWN, [], [(1, "dance")])
     selection.follow("t", SHOWN, [0], [(1, "dance")])
     before = selection.mount()
     selection.remount()
