@@ -24,7 +24,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 from selenium.webdriver.webkitgtk.webdriver import WebDriver
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.browser.serving import free_port
 
@@ -101,8 +101,8 @@ class WebKit:
 class Firefox:
     """Firefox by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), which it speaks itself."""
 
-    def __init__(self, address: str, downloads: Path) -> None:
-        self._socket = connect(f"{address}/session", max_size=None, open_timeout=START_SECONDS)
+    def __init__(self, socket: ClientConnection, downloads: Path) -> None:
+        self._socket = socket
         self._sent = 0
         self.downloads = downloads
         self._call("session.new", capabilities={})
@@ -257,8 +257,9 @@ def firefox(folder: Path) -> Iterator[Firefox]:
     with (
         sound(folder) as env,
         _program(command, env, address, folder / "firefox.log") as where,
+        connect(f"{where}/session", max_size=None, open_timeout=START_SECONDS) as socket,
     ):
-        yield Firefox(where, downloads)
+        yield Firefox(socket, downloads)
 
 
 @contextmanager

@@ -45,6 +45,8 @@ def middle(window: Window, selector: str, text: str = "") -> tuple[float, float,
 
     def place() -> Any:
         return window.run(
+            "const app = document.querySelector('[data-testid=stApp]');"
+            "if (app.dataset.testScriptState !== 'notRunning') return null;"
             "const e = find(arguments[0], arguments[1]); if (!e) return null;"
             "e.scrollIntoView({block: 'center', behavior: 'instant'});"
             "const box = e.getBoundingClientRect();"
