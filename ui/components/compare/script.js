@@ -102,7 +102,9 @@ function create(root) {
     if (!track || track.failed) return;
     const at = place();
     wanted = at;
-    if (active && active !== track && Math.abs(own(track, at) - track.video.currentTime) > 0.04) {
+    // One that is not loaded goes there once it is: told before, WebKit plays and stands still.
+    const loaded = track.video.readyState > 0;
+    if (active && active !== track && loaded && Math.abs(own(track, at) - track.video.currentTime) > 0.04) {
       track.video.currentTime = own(track, at);
     }
     for (const other of tracks) {
