@@ -268,8 +268,6 @@ def webkit(folder: Path) -> Iterator[WebKit]:
     _need("WebKitWebDriver", "Xvfb")
     if MINI_BROWSER is None:
         pytest.skip("no MiniBrowser: install Debian's packages (tests/packages.txt)")
-    downloads = folder / "downloads"
-    downloads.mkdir()
     with ExitStack() as stack:
         env = stack.enter_context(sound(folder))
         read, write = os.pipe()
@@ -299,4 +297,4 @@ def webkit(folder: Path) -> Iterator[WebKit]:
         stack.callback(driver.quit)
         driver.set_window_rect(0, 0, WIDTH, HEIGHT + 100)
         driver.set_script_timeout(ANSWER_SECONDS)
-        yield WebKit(driver, downloads)
+        yield WebKit(driver, folder / "home")  # it asks nobody where to save

@@ -48,6 +48,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     hand_in(page, [pair[0]], pair[1])
     wait_done(page)
     page.get_by_role("button", name="Compare").click()
+    page.locator(".compare .mode").evaluate("button => button.blur()")  # else space means it
     page.wait_for_function(
         "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
         ".flatMap(s => [...s.querySelectorAll('.compare video')])"

@@ -72,7 +72,7 @@ def test_upload_to_download(
         state = players(page)
         assert [p["muted"] for p in state].count(False) == 1
         assert not any(p["paused"] for p in state), "switching must not stop anything"
-    page.locator(".compare").press(" ")
+    page.locator(".compare .play").click()
     until(page, lambda: all(p["paused"] for p in players(page)), "the pause", seconds=10)
     before = players(page)[0]["time"]
     page.locator("body").press("ArrowRight")
@@ -197,7 +197,7 @@ def test_a_bad_file_fails_with_the_reason_alone(
     assert "Traceback" not in page.content()
     shot(page, "failed")
     choose_language(page, "简体中文")
-    detail.get_by_role("button", name="删除").wait_for()
+    page.get_by_role("button", name="删除").wait_for()
 
 
 def test_a_dropped_connection_goes_on_where_it_stopped(

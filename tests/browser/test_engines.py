@@ -167,7 +167,8 @@ def test_a_dancer_s_way(
     assert sees(window, "Not right?")
 
     # In Chinese.
-    press(window, "label, button", "简体中文")
+    press(window, ".st-key-language-menu button")
+    press(window, "[role=menuitem]", "简体中文")
     until(lambda: sees(window, "不对？"), "the other language")
     assert not sees(window, "Not right?")
     window.picture(tmp_path / "chinese.png")
