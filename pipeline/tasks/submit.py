@@ -133,7 +133,7 @@ def submit(
                 "dance_file": targets["dance"].relative_to(root).as_posix(),
                 "reference_file": targets["reference"].relative_to(root).as_posix(),
                 **({"options": dict(options)} if options else {}),
-                **({"visitor": visitor} if visitor else {}),
+                **({"visitor": visitor, "group": visitor} if visitor else {}),
             },
             task_id=task_id,
         )

@@ -217,7 +217,7 @@ def adjusted(record: Record, changes: Mapping[str, Any], claim: Claim, context: 
 
 def find_due(records: Mapping[str, Any], kind: str, context: Context) -> str | None:
     """The id of the task whose run of this kind is next: the one that has waited longest, of the
-    groups that have the fewest runs under way.
+    groups that have the fewest runs under way the one whose last turn lies longest ago.
     """
     runs = {
         task_id: (str(record.get("group")), run)
@@ -225,11 +225,18 @@ def find_due(records: Mapping[str, Any], kind: str, context: Context) -> str | N
         if isinstance(record, dict) and (run := run_of(record, kind, PENDING, PROCESSING))
     }
     under_way = Counter(group for group, run in runs.values() if run["status"] == PROCESSING)
+    served: dict[str, datetime] = {}
+    for record in records.values():
+        if isinstance(record, dict) and (began := from_text(record.get("started_at"))):
+            group = str(record.get("group"))
+            served[group] = max(began, served.get(group, began))
 
-    def turn(task_id: str) -> tuple[int, bool, datetime]:
+    def turn(task_id: str) -> tuple[int, bool, datetime, bool, datetime]:
         group, run = runs[task_id]
+        last = served.get(group)
         since = from_text(run.get("requested_at" if kind else "created_at"))
-        return under_way[group], since is not None, since or context.now
+        waiting = since is not None, since or context.now
+        return under_way[group], last is not None, last or context.now, *waiting
 
     due = [
         task_id

@@ -135,3 +135,20 @@ def test_what_was_moved_comes_back_when_the_task_is_refused(
     assert dance.is_file() and reference.is_file(), "hours of uploading were lost"
     assert (dance.read_bytes(), reference.read_bytes()) == (b"film", REFERENCE)
     assert not list((settings.outputs / "uploads").iterdir())
+
+
+def test_the_tasks_of_visitors_take_turns(
+    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+) -> None:
+    def hand_in(visitor: str) -> str:
+        return submit(
+            store, settings, *sample_pair, dance_name="d", reference_name="s", visitor=visitor
+        ).id
+
+    many = [hand_in("a" * 32) for _ in range(3)]
+    other = hand_in("b" * 32)
+    order = []
+    while (task := store.claim()) is not None:
+        order.append(task.id)
+        store.finish(task.id, {}, task.claim)
+    assert order == [many[0], other, many[1], many[2]]

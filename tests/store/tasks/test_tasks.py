@@ -106,6 +106,18 @@ def test_claims_come_in_order_and_once(make: Make) -> None:
     assert one.claim() is None
 
 
+def test_with_one_worker_groups_take_turns_too(store: Store) -> None:
+    """Nothing is under way when the next is claimed: else who came with many would be first."""
+    many = [store.create({"group": "a"}).id for _ in range(3)]
+    other = store.create({"group": "b"}).id
+    order = []
+    for _ in range(4):
+        task = claimed(store)
+        order.append(task.id)
+        store.finish(task.id, {}, task.claim)
+    assert order == [many[0], other, many[1], many[2]]
+
+
 def test_groups_take_turns(store: Store) -> None:
     """Who hands in twenty does not keep another's one waiting."""
     first, second, third = (store.create({"group": "a"}).id for _ in range(3))
