@@ -40,7 +40,7 @@ the way of them."""
 PAGE_SIZES = (10, 25, 50, 100)
 PAGE_SIZE = 25
 WORDS = ("table", "select", "menu", "picture", "what", "state", "when", "action")
-_VIEW = "table.view"
+_VIEW, _PAGE = "table.view", "table.page.kept"
 
 
 def show_table(service: Service, viewer: Viewer, history: StreamlitPage) -> None:
@@ -126,18 +126,16 @@ def _controls() -> tuple[rows.View, list[str]]:
                 label_visibility="collapsed",
             )
     extras = [name for name in grid.EXTRAS if name in picked]
-    number = int(st.session_state.get("table.page", 1))
     st.session_state[_VIEW] = {
         "table.search": search or "",
         "table.statuses": list(statuses),
         "table.columns": extras,
-        "table.page": number,
     }
     view = rows.View(
         search=search or "",
         statuses=frozenset(statuses),
         order=order,
-        page=number,
+        page=int(st.session_state.get("table.page", st.session_state.get(_PAGE, 1))),
         page_size=chosen("table.size", PAGE_SIZE),
     )
     return view, extras
@@ -147,7 +145,10 @@ def _footer(page: rows.Page) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="table-footer"):
         st.caption(t("table.count", n=page.matching))
         if page.pages > 1:
+            st.session_state.setdefault("table.page", page.number)
             st.pagination(page.pages, key="table.page", max_visible_pages=5)
+        # Where there is one page only, the next search begins at its first.
+        st.session_state[_PAGE] = page.number if page.pages > 1 else 1
         if page.matching > PAGE_SIZES[0]:
             choice(
                 t("table.size"),
