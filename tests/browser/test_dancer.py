@@ -160,7 +160,7 @@ def test_bad_files_are_named_at_once_and_not_handed_in(
     choose_files(page, [bad], pair[1])
     page.locator(".uploader .warning", has_text="neither video nor sound").wait_for()
     page.locator("text=Left out, since it cannot be used: film.mp4").wait_for()
-    page.locator("text=Now choose a filmed dance").wait_for()
+    page.locator("text=Now choose your dance").wait_for()
     assert page.locator(".st-key-upload-start button").is_disabled()
     page.locator(".uploader input[type=file]").nth(0).set_input_files(str(good))
     start = page.get_by_role("button", name="Put the music under it", disabled=False)

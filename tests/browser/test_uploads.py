@@ -210,7 +210,8 @@ def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
     shot: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    server = serve(tasks={str(uuid.uuid4()): finished("earlier.mp4", 0)})
+    earlier = {str(uuid.uuid4()): finished(f"earlier {n}.mp4", n) for n in range(8)}
+    server = serve(tasks=earlier)
     dance, song = tmp_path / "long.mp4", tmp_path / "song.wav"
     for path in (dance, song):
         path.write_bytes(os.urandom(20 * MB))
