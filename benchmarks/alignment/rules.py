@@ -185,7 +185,7 @@ RULES: tuple[Rule, ...] = (
     Rule("v2.phase", "arrival", _weak_arrival, "weak ones"),
     Rule("shared.line_error", "scatter_error", lambda *_: 0.0),
     Rule("v2.answer", "error_of", _error_without_height, "height"),
-    Rule("shared.line_error", "frames_off", lambda *_: 0.0),
+    Rule("v2.fit", "half_width", lambda *_: 0.0),
     # v2: coverage, verdict, confidence
     Rule("v2.coverage", "missing_share", lambda *_: None),
     Rule("v2.answer", "rivals", lambda pair, take, others: others),

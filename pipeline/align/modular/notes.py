@@ -79,8 +79,11 @@ def notes(bands: Array) -> Array:
 
 def match(dance: Array, reference: Array, take: Take) -> TonalMatch:
     """How well the notes of a take agree; of a long one, the middle is compared."""
-    ratio = FRAMES_PER_SECOND / features.FRAMES_PER_SECOND
-    first, last = round(take.start * ratio), min(round(take.stop * ratio), len(dance))
+    lag, start, stop = (
+        frame / features.FRAMES_PER_SECOND * FRAMES_PER_SECOND
+        for frame in (take.line.lag, take.start, take.stop)
+    )
+    first, last = round(start), min(round(stop), len(dance))
     length = min(last - first, MAX_FRAMES)
     if length < MIN_FRAMES:
         return TonalMatch(0.0, 0.0)
@@ -95,7 +98,7 @@ def match(dance: Array, reference: Array, take: Take) -> TonalMatch:
     curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference)]])
     norm = np.sqrt(np.square(own).sum() * np.square(reference).mean() * own.size) + 1e-6
     curve /= norm
-    place = round(middle * take.line.drift + take.line.lag * ratio) + low + length - 1
+    place = round(middle * take.line.drift + lag) + low + length - 1
     near = curve[max(place - 1, 0) : max(place + 2, 0)]
     rho = float(near.max(initial=-1.0))
     rest = np.concatenate([curve[: max(place - 6, 0)], curve[max(place + 7, 0) :]])

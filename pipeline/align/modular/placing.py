@@ -53,7 +53,7 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
     """
     if exact is None:
         middles, late, _ = tops(pair, take.line, take.start, take.stop)
-        frames = frames_off(middles, late, take.stop, 1.0, UNKNOWN_FRAMES)
+        frames = frames_off(middles, late, take.stop, UNKNOWN_FRAMES)
         error = STRETCHED_MS + 1000 * frames / FRAMES_PER_SECOND
         return error, error
     error = SHARPEST_MS + 1000 * exact.error

@@ -43,15 +43,13 @@ def scatter_error(curves: Array, shifts: Array, middles: Array, lag: float, rate
     return STATED_SIGMAS * sigma * float(np.sqrt(1 / number + span**2 / spread))
 
 
-def frames_off(middles: Array, late: Array, stop: int, apart: float, unknown: float) -> float:
+def frames_off(middles: Array, late: Array, stop: int, unknown: float) -> float:
     """Frames by which a line of features may be off at its end ``stop``: ``FITTED_SIGMAS`` standard
-    errors, from how windows that are ``late`` by so many frames scatter about it.
-
-    ``apart``: the share of a window that is its own; ``unknown``: where there are too few.
+    errors, from how windows that are ``late`` by so many frames scatter about it; ``unknown`` where
+    there are too few.
     """
     if len(late) < MIN_WINDOWS:
         return unknown
     away = middles - middles.mean()
     end = float(np.square(stop - middles.mean()) / np.square(away).sum())
-    error = float(robust_sigma(late)) * float(np.sqrt((1 / len(late) + end) / apart))
-    return FITTED_SIGMAS * error
+    return FITTED_SIGMAS * float(robust_sigma(late)) * float(np.sqrt(1 / len(late) + end))

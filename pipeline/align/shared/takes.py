@@ -101,8 +101,10 @@ def genuine(
         )
         usual, usual_there = evidence(one, one), evidence(two, two)
         weak = length < WEAK_SHARE * (last - first) or usual < WEAK_SHARE * usual_there
-        alike = max(evidence(one, two), evidence(two, one)) > ALIKE_SHARE * usual
-        return (beyond or (weak and alike)) and not paused(level, (start, stop), (first, last))
+        if not beyond and not weak:
+            return False
+        alike = beyond or max(evidence(one, two), evidence(two, one)) > ALIKE_SHARE * usual
+        return alike and not paused(level, (start, stop), (first, last))
 
     kept: list[AnyTake] = []
     for take in sorted(takes, key=lambda take: (take not in certain, -take.strength)):

@@ -11,12 +11,11 @@ from pipeline.align.shared.change_point import followed_outwards
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.correlation import stacked
 from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.line_error import frames_off
 from pipeline.align.shared.signal import highest_places
 from pipeline.align.shared.takes import segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
 from pipeline.align.v2.coverage import WHOLE_SHARE, confidence_cap, missing_share
-from pipeline.align.v2.fit import UNKNOWN_FRAMES, lateness
+from pipeline.align.v2.fit import half_width
 from pipeline.align.v2.limits import FOLLOWING, limits, seconds_of
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
@@ -141,8 +140,7 @@ def error_of(pair: FramedPair, take: BitTake, exact: PhaseFit) -> float:
         return SHARPEST_MS + 1000 * exact.error + SMEARED_MS * low
     if take.stop - take.start < 2 * FRAMES_PER_SECOND:
         return UNKNOWN_MS
-    told = lateness(pair, take.line, take.start, take.stop)
-    frames = frames_off(*told, take.stop, 0.5, UNKNOWN_FRAMES)  # windows lie half over each other
+    frames = half_width(pair, take.line, take.start, take.stop)
     return min(SMEARED_MS + 1000 * frames / FRAMES_PER_SECOND, UNKNOWN_MS)
 
 
