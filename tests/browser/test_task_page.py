@@ -176,5 +176,7 @@ def test_without_a_cookie_the_browser_keeps_the_key_and_no_address_shows_it(
     stranger.goto(f"{link}&key={key}")
     wait_done(stranger)
     until(stranger, lambda: "key=" not in stranger.url, "the key to leave the address")
+    kept = "localStorage.getItem('retrack_visitor')"
+    until(stranger, lambda: stranger.evaluate(kept) == key, "the browser to keep the key")
     stranger.reload()
     wait_done(stranger)
