@@ -46,8 +46,9 @@ def test_a_bulk_action_means_the_tasks_as_they_are_at_the_click(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
-    ids = [put_in(server, pair, f"meant {n}.mp4") for n in range(3)]
-    with standing_still(server, ids[0]):
+    first = put_in(server, pair, "meant 0.mp4")
+    with standing_still(server, first):  # at once: it would be over before the others are there
+        ids = [first, *(put_in(server, pair, f"meant {n}.mp4") for n in (1, 2))]
         bulk = page.locator(".st-key-bulk")
         for count in (1, 2):
             select_named(page, f"meant {count}.mp4")

@@ -55,9 +55,10 @@ def test_cancel_retry_delete(
     server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     page = visit(server.url)
-    ids = [put_in(server, pair, f"dance {n}.mp4") for n in range(3)]
+    first = put_in(server, pair, "dance 0.mp4")
     detail = page.locator(".st-key-detail")
-    with standing_still(server, ids[0]):
+    with standing_still(server, first):
+        ids = [first, *(put_in(server, pair, f"dance {n}.mp4") for n in (1, 2))]
         page.goto(f"{server.url}/?task={ids[2]}")
         detail.get_by_role("button", name="Cancel").click()
         assert wait_status(server, page, ids[2], "failed")["reason"] == "cancelled"
