@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.child import cached_calls
+from ui.upload import inspection
 
 if TYPE_CHECKING:
     from pipeline.child.supervise import CallResult
     from ui.routes.uploads import Upload
-
-TIMEOUT_SECONDS = 300.0
 
 
 def same_files(dances: Sequence[Upload], reference: Upload | None) -> list[Upload]:
@@ -37,11 +35,4 @@ def _compared(dance: Upload, reference: Upload) -> CallResult | None:
     if not _comparable(dance, reference):  # most pairs differ in size: no process is needed
         return None
     arguments = {"path": str(dance.path), "other": str(reference.path)}
-    return cached_calls.fetch(
-        "same",
-        arguments,
-        dance.path,
-        timeout=TIMEOUT_SECONDS,
-        group=dance.path.parent.name,  # the visitor's folder
-        quick=True,
-    )
+    return inspection.ask("same", dance, arguments)

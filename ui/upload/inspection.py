@@ -28,14 +28,15 @@ QUIET_DB = -60
 
 def look(file: Upload) -> CallResult | None:
     """What a child found out about the file; None while it looks, or once the file is gone."""
-    arguments = {"path": str(file.path), "role": file.role}
+    return ask("facts", file, {"path": str(file.path), "role": file.role})
+
+
+def ask(name: str, file: Upload, arguments: Mapping[str, str]) -> CallResult | None:
+    """The answer of a quick call (``pipeline.child.calls``) about an upload, in its visitor's turn;
+    None while a child makes it, or once the file is gone."""
+    visitor = file.path.parent.name  # uploads stand in a folder for each
     return cached_calls.fetch(
-        "facts",
-        arguments,
-        file.path,
-        timeout=TIMEOUT_SECONDS,
-        group=file.path.parent.name,  # the visitor's folder
-        quick=True,
+        name, arguments, file.path, timeout=TIMEOUT_SECONDS, group=visitor, quick=True
     )
 
 

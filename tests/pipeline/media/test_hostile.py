@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,10 +80,15 @@ def opens(path: Path, **options: str) -> bool:
 
 
 def ffmpeg_reads(path: Path, *options: str) -> bool:
+    return ffmpeg_works(path, options, ["-map", "0:0", "-c", "copy"])
+
+
+def ffmpeg_works(path: Path, options: Sequence[str], output: Sequence[str]) -> bool:
+    """Whether ffmpeg ends well with this input's options and this output's."""
     done = subprocess.run(
         [
             *(ffmpeg.executable(), "-loglevel", "error", "-nostdin", *options),
-            *("-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-f", "null", "-"),
+            *("-i", f"file:{path}", *output, "-f", "null", "-"),
         ],
         capture_output=True,
         timeout=60,
@@ -361,16 +367,7 @@ def test_a_float_sound_with_headroom_is_read(tmp_path: Path) -> None:
 
 def decodes(path: Path, *arguments: str) -> bool:
     """Whether ffmpeg decodes the picture at this input."""
-    done = subprocess.run(
-        [
-            *(ffmpeg.executable(), "-loglevel", "error", "-nostdin", "-xerror", *arguments),
-            *("-i", f"file:{path}", "-map", "0:v:0", "-f", "null", "-"),
-        ],
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode == 0
+    return ffmpeg_works(path, ["-xerror", *arguments], ["-map", "0:v:0"])
 
 
 def without(name: str) -> list[str]:
