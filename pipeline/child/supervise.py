@@ -108,15 +108,16 @@ def run_child(
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
-    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log; ``opens`` are the
-    files whose opening has a budget (``pipeline.child.budget``). Never raises
+    ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
+    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``). Never raises
     for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
     to the caller, as does the OSError of a child that could not be started.
     """
     settings = Settings()
     budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.child"],
+        # Nobody reads the tag: it says in a list of processes which task each one is of.
+        [sys.executable, "-m", "pipeline.child", *([tag] if tag else ())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

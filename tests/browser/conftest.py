@@ -61,6 +61,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         outputs.mkdir()
         if tasks is not None:
             (outputs / "task_status.json").write_text(json.dumps(tasks))
+        # One worker, whatever the machine: a task that stands still holds up what is behind it.
+        settings = {"workers": "1", **settings}
         servers.append(Server(outputs, script, arguments=arguments, **settings).start())
         return servers[-1]
 

@@ -101,8 +101,11 @@ def standing_still(server: Server, task_id: str) -> Iterator[None]:
     while not stopped:
         assert time.monotonic() < deadline, "the task has no process"
         assert records(server)[task_id]["status"] == "processing", "it is over already"
-        children = psutil.Process(server.pid).children()
-        stopped = [child for child in children if "pipeline.child" in child.cmdline()]
+        for child in psutil.Process(server.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                # Its own process: there are others that look at uploads.
+                if child.cmdline()[-2:] == ["pipeline.child", task_id]:
+                    stopped.append(child)
         for child in stopped:
             os.killpg(child.pid, signal.SIGSTOP)  # with the ffmpeg that it may have started
     assert records(server)[task_id]["status"] == "processing", "it is over already"
