@@ -39,6 +39,7 @@ ORDER: Order = (
     ("pipeline/render", "pipeline/sample"),
     ("pipeline/job",),
     ("pipeline/child",),
+    ("pipeline/engine",),
     ("pipeline/tasks",),
     ("pipeline/cli",),
     ("ui",),

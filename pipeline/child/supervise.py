@@ -36,7 +36,7 @@ from pipeline.job.events import (
     from_json,
 )
 from pipeline.job.model import Outcome
-from pipeline.limits import limits_to_json
+from pipeline.limits import Limits, limits_to_json
 from pipeline.reasons import UNMAPPED, public_text, reason_of
 from pipeline.settings import Settings
 
@@ -105,16 +105,18 @@ def run_child(
     timeout: float,
     tag: str = "",
     opens: Sequence[Path] = (),
+    limits: Limits | None = None,
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
-    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``). Never raises
-    for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
-    to the caller, as does the OSError of a child that could not be started.
+    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``); ``limits`` are
+    those of this process's settings unless others are given. Never raises for what the child does.
+    An exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does the
+    OSError of a child that could not be started.
     """
-    settings = Settings()
-    budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
+    limits = limits or Settings()
+    budget = Budget(limits.task_memory_mb, opening_seconds(opens) if opens else math.inf)
     process = subprocess.Popen(
         # Nobody reads the tag: it says in a list of processes which task each one is of.
         [sys.executable, "-m", "pipeline.child", *([tag] if tag else ())],
@@ -138,7 +140,7 @@ def run_child(
     readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
     try:
         try:
-            given = {**request, "limits": limits_to_json(settings)}
+            given = {**request, "limits": limits_to_json(limits)}
             process.stdin.write(json.dumps(given).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
@@ -191,12 +193,12 @@ def _supervise(
             log.warning("not an event of the child: %.200r", line)
             continue
         if isinstance(event, End):
-            return _ended(event)
+            return ended(event)
         opening = opening and isinstance(event, ProgressEvent) and event.stage == OPENING
         report(event)
 
 
-def _ended(end: End) -> ChildResult[Any]:
+def ended(end: End) -> ChildResult[Any]:
     """The result from the child's last event."""
     if isinstance(end, ErrorEvent):
         return ChildResult(**asdict(end))

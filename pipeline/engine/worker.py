@@ -1,0 +1,145 @@
+"""A worker: takes jobs from Redis, one at a time, each in a child process of its own.
+
+RQ's worker forks a process for each job and renews the signs of life beside it; that process runs
+the same child as the service would, and keeps what the child reports in the job's ``meta``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from rq import Worker, get_current_job, worker_registration
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+from pipeline.child.supervise import run_child
+from pipeline.engine.messages import (
+    GIVEN_BACK,
+    HEARTBEAT_SECONDS,
+    queue_name,
+    redis_of,
+)
+from pipeline.engine.model import LOST
+from pipeline.job.events import ErrorEvent, Event, ProgressEvent, to_json
+from pipeline.job.model import Job
+from pipeline.limits import GivenLimits
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 0.5
+"""Between two writes of the progress."""
+ASK_SECONDS = 1.0
+"""Between two looks at whether the run is still wanted."""
+IDLE_SECONDS = 5
+"""Between two signs of life of a worker without a job."""
+STOP_SECONDS = 8.0
+"""A worker that was stopped is gone after so long, whether Redis answers or not."""
+
+
+def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, tag: str) -> None:
+    """One job, in RQ's process for it."""
+    run, worker = get_current_job(), os.getppid()
+    if run is None:
+        raise RuntimeError("this runs in a worker only")
+    job = Job.from_json(message)
+    if not job.out.is_dir():
+        raise FileNotFoundError(f"the service's outputs folder is not on this machine: {job.out}")
+    run.meta = {"events": [], "progress": None}
+    asked = noted = 0.0
+
+    def report(event: Event) -> None:
+        nonlocal noted
+        if not isinstance(event, ProgressEvent):
+            run.meta["events"].append(to_json(event))
+        elif time.monotonic() - noted < PROGRESS_SECONDS:
+            return
+        else:
+            noted = time.monotonic()
+            run.meta["progress"] = asdict(event)
+        run.save_meta()
+
+    def stop() -> str | None:
+        nonlocal asked
+        if os.getppid() != worker:
+            return LOST  # the worker was killed, so that nobody gives signs of life
+        if time.monotonic() - asked < ASK_SECONDS:
+            return None
+        asked = time.monotonic()
+        if run.connection.hexists(run.key, "status"):
+            return None
+        run.connection.delete(run.key)  # what was reported after it was forgotten
+        return LOST
+
+    result = run_child(
+        {"kind": "job", "job": message},
+        report,
+        stop=stop,
+        timeout=timeout,
+        tag=tag,
+        opens=(job.dance, job.reference),
+        limits=GivenLimits(**limits),
+    )
+    if result.reason == LOST:
+        log.warning("[%s] nobody waits for this run any more", tag)
+        os._exit(0)  # past RQ, which would write the run anew
+    end = result.outcome or ErrorEvent(result.reason or "", result.role, result.text, result.detail)
+    run.meta["events"].append(to_json(end))
+    run.save_meta()
+
+
+class JobWorker(Worker):
+    """RQ's worker, which gives its job back when it is stopped and survives an emptied Redis."""
+
+    _stopped = False
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """A sign of life, with all that a Redis that was emptied has forgotten."""
+        super().heartbeat(timeout, pipeline)
+        if self.birth_date is not None:
+            known = {**self.serialize(), "state": self._state}
+            (pipeline or self.connection).hset(self.key, mapping=known)
+            worker_registration.register(self, pipeline)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
+        super().handle_warm_shutdown_request()
+        end = threading.Timer(STOP_SECONDS, os._exit, (0,))
+        end.daemon = True
+        end.start()
+        self._stopped = True
+        if self.horse_pid:
+            self.kill_horse()
+
+    def handle_work_horse_killed(self, job: RqJob, retpid: Any, ret_val: Any, rusage: Any) -> None:
+        """Says of a job that was ended by a stop that it was given back."""
+        if self._stopped:
+            self.connection.hset(job.key, GIVEN_BACK, "1")
+        super().handle_work_horse_killed(job, retpid, ret_val, rusage)
+
+
+def run_worker(settings: Settings) -> None:
+    """Takes jobs until SIGTERM or Ctrl-C; raises ``SettingsError``."""
+    connection = redis_of(
+        settings,
+        retry=Retry(ExponentialBackoff(cap=2, base=0.1), -1),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )
+    worker = JobWorker(
+        [queue_name()],
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=IDLE_SECONDS + 15,  # RQ gives signs of life so much earlier
+        job_monitoring_interval=HEARTBEAT_SECONDS,
+    )
+    worker.work(logging_level=settings.log_level)

@@ -1,0 +1,169 @@
+"""What every engine must do, and what only workers elsewhere can: real Redis, workers and kills."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
+from pipeline.tasks.runner import Runner
+from store import Store, Task
+from tests.pipeline.engine.conftest import Broker, children_of, until
+from tests.pipeline.tasks.test_runner import start_service
+
+Start = Callable[[], Runner]
+HandIn = Callable[[Store], Task]
+
+
+@pytest.fixture(params=["threads", "workers"])
+def started(request: pytest.FixtureRequest, service: Start) -> Runner:
+    if request.param == "workers":
+        request.getfixturevalue("broker")
+    return service()
+
+
+def task_of(store: Store, task_id: str) -> Task:
+    task = store.get(task_id)
+    assert task is not None
+    return task
+
+
+def check_success(store: Store, settings: Settings, task_id: str, attempts: int) -> None:
+    """One end, whole results, nothing left of the work."""
+    until(lambda: task_of(store, task_id).finished, "the task's end")
+    done = task_of(store, task_id)
+    assert (done.status, done.reason, done.attempts) == ("success", None, attempts)
+    for key in ("v2_output", "modular_output"):
+        path = store.safe_path(done.extra[key])
+        assert path is not None and path.stat().st_size > 10_000
+    results = settings.outputs / "results" / task_id
+    assert (results / "evidence.json").is_file()
+    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder", 10)
+    until(lambda: not children_of(task_id), "the children's end", 10)
+    assert "first_owner" not in done.extra and done.first_owner is None
+
+
+def hold(task_id: str) -> psutil.Process:
+    """The task's child, stopped in its work."""
+    until(lambda: children_of(task_id), "the child")
+    child = children_of(task_id)[0]
+    child.suspend()
+    return child
+
+
+def test_a_task_becomes_two_results(started: Runner, settings: Settings, hand_in: HandIn) -> None:
+    task = hand_in(started.store)
+    started.wake()
+    check_success(started.store, settings, task.id, attempts=1)
+
+
+def test_a_cancel_ends_the_child(started: Runner, settings: Settings, hand_in: HandIn) -> None:
+    store = started.store
+    task = hand_in(store)
+    started.wake()
+    until(lambda: children_of(task.id), "the child")
+    store.cancel(task.id)
+    until(lambda: task_of(store, task.id).finished, "the cancel", 30)
+    assert task_of(store, task.id).reason == "cancelled"
+    until(lambda: not children_of(task.id), "the child's end", 30)
+
+
+def test_a_refused_file_says_why(started: Runner, settings: Settings, hand_in: HandIn) -> None:
+    task = hand_in(started.store)
+    dance = started.store.safe_path(task.extra["dance_file"])
+    assert dance is not None
+    dance.unlink()
+    dance.write_text("not a video\n" * 200)
+    started.wake()
+    until(lambda: task_of(started.store, task.id).finished, "the refusal")
+    failed = task_of(started.store, task.id)
+    assert (failed.reason, failed.extra["reason_role"]) == ("not_media", "dance")
+
+
+def test_another_worker_takes_the_task_of_a_killed_one(
+    broker: Broker, service: Start, settings: Settings, hand_in: HandIn
+) -> None:
+    store = service().store
+    task = hand_in(store)
+    child = hold(task.id)
+    broker.worker_of(task.id).kill()
+    until(lambda: not child.is_running(), "the end of the killed worker's child", 20)
+    check_success(store, settings, task.id, attempts=2)
+
+
+def test_a_stopped_worker_gives_its_task_back(
+    broker: Broker, service: Start, settings: Settings, hand_in: HandIn
+) -> None:
+    store = service().store
+    task = hand_in(store)
+    child = hold(task.id)
+    worker = broker.worker_of(task.id)
+    child.resume()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0
+    check_success(store, settings, task.id, attempts=1)
+
+
+def test_an_emptied_redis_loses_nothing(
+    broker: Broker, service: Start, settings: Settings, hand_in: HandIn
+) -> None:
+    runner = service()
+    task = hand_in(runner.store)
+    child = hold(task.id)
+    broker.client.flushall()
+    until(lambda: not child.is_running(), "the end of the forgotten run", 20)
+    check_success(runner.store, settings, task.id, attempts=1)
+    until(lambda: runner.slots == 2, "both workers", 30)
+
+
+def test_work_goes_on_without_its_service_and_the_next_one_takes_it_over(
+    broker: Broker, settings: Settings, hand_in: HandIn
+) -> None:
+    store = Store(settings, FORM)
+    task = hand_in(store)
+    for end in (signal.SIGKILL, signal.SIGTERM):
+        first = start_service()
+        child = hold(task.id)
+        first.send_signal(end)
+        first.wait(timeout=30)
+        assert task_of(store, task.id).status == "processing"
+        assert children_of(task.id) == [child]
+    last = start_service()
+    try:
+        child.resume()
+        check_success(store, settings, task.id, attempts=1)
+    finally:
+        last.send_signal(signal.SIGTERM)
+        last.wait(timeout=30)
+
+
+def test_a_worker_of_another_version_gets_nothing(
+    broker: Broker,
+    service: Start,
+    hand_in: HandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    until(lambda: broker.client.scard("rq:workers") >= 2, "the workers")
+    monkeypatch.setattr("pipeline.engine.messages.code_version", lambda: "another")
+    runner = service()
+    task = hand_in(runner.store)
+    runner.wake()
+    until(lambda: runner.health()["outdated"] >= 2, "the other workers", 20)
+    assert runner.slots == 0 and task_of(runner.store, task.id).status == "pending"
+
+
+def test_a_redis_that_is_away_keeps_tasks_waiting(
+    service: Start, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("rq", reason="rq is not installed (requirements-workers.txt)")
+    monkeypatch.setenv("RETRACK_BROKER_URL", "redis://127.0.0.1:1/0")
+    runner = service()
+    task = hand_in(runner.store)
+    runner.wake()
+    until(lambda: runner.health()["trouble"], "the trouble", 20)
+    assert task_of(runner.store, task.id).status == "pending"
