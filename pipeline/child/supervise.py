@@ -105,18 +105,18 @@ def run_child(
     timeout: float,
     tag: str = "",
     opens: Sequence[Path] = (),
-    limits: Limits | None = None,
+    settings: Limits | None = None,
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
-    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``); ``limits`` are
-    those of this process's settings unless others are given. Never raises for what the child does.
+    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``). The limits
+    are those of the environment unless ``settings`` are given. Never raises for what the child does.
     An exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does the
     OSError of a child that could not be started.
     """
-    limits = limits or Settings()
-    budget = Budget(limits.task_memory_mb, opening_seconds(opens) if opens else math.inf)
+    settings = settings or Settings()
+    budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
     process = subprocess.Popen(
         # Nobody reads the tag: it says in a list of processes which task each one is of.
         [sys.executable, "-m", "pipeline.child", *([tag] if tag else ())],
@@ -140,7 +140,7 @@ def run_child(
     readers = [_read_lines(process.stdout, lines.put), _read_lines(process.stderr, keep)]
     try:
         try:
-            given = {**request, "limits": limits_to_json(limits)}
+            given = {**request, "limits": limits_to_json(settings)}
             process.stdin.write(json.dumps(given).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
@@ -215,12 +215,20 @@ def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
     return ChildResult(reason=reasons.CRASHED, text=text, detail=tail)
 
 
-def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResult:
+def call(
+    name: str, arguments: Mapping[str, Any], *, timeout: float, settings: Settings | None = None
+) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
     opens = [Path(arguments["path"])] if name == "facts" else []
     return run_child(
-        request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name, opens=opens
+        request,
+        lambda event: None,
+        stop=lambda: None,
+        timeout=timeout,
+        tag=name,
+        opens=opens,
+        settings=settings,
     )
 
 

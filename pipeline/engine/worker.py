@@ -88,7 +88,7 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
         timeout=timeout,
         tag=tag,
         opens=(job.dance, job.reference),
-        limits=GivenLimits(**limits),
+        settings=GivenLimits(**limits),
     )
     if result.reason == LOST:
         log.warning("[%s] nobody waits for this run any more", tag)
