@@ -110,9 +110,9 @@ def run_child(
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
-    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``). The limits
-    are those of the environment unless ``settings`` are given. Never raises for what the child does.
-    An exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does the
+    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``); without
+    ``settings`` the limits are those of the environment. Never raises for what the child does. An
+    exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does the
     OSError of a child that could not be started.
     """
     settings = settings or Settings()
