@@ -238,7 +238,7 @@ def begin(work: Path) -> None:
     """Makes an attempt's folder in the place of earlier ones; after a takeover it is there."""
     if not work.is_dir():
         remove_attempts(work.parent)
-        work.mkdir()
+        work.mkdir(parents=True)
 
 
 def remove_attempts(results: Path) -> None:

@@ -79,6 +79,7 @@ class Runner:
         return {
             "workers": self.slots,
             "alive": self.slots if self._taking.is_alive() else 0,
+            "restoring": self._restoring.is_alive(),
             "running": list(self._running),
             "stopping": self._stopping.is_set(),
             "outdated": self._workers.outdated,
@@ -98,7 +99,7 @@ class Runner:
                 trouble = ""
             except Exception as error:  # this thread must outlive any trouble of the store
                 if repr(error) != trouble:  # else it is said already, a second ago
-                    log.exception("no task could be taken; tried again")
+                    log.exception("the runner could not take a task; it goes on")
                 busy, trouble = False, repr(error)
             if not busy:
                 self._wait(IDLE_SECONDS)
