@@ -56,10 +56,18 @@ def hold(task_id: str) -> psutil.Process:
     return child
 
 
-def test_a_task_becomes_two_results(started: Runner, settings: Settings, hand_in: HandIn) -> None:
-    task = hand_in(started.store)
+def test_a_task_becomes_two_results_and_is_made_once_more(
+    started: Runner, settings: Settings, hand_in: HandIn
+) -> None:
+    store = started.store
+    task = hand_in(store)
     started.wake()
-    check_success(started.store, settings, task.id, attempts=1)
+    check_success(store, settings, task.id, attempts=1)
+    store.request(task.id, {"options": {"nudge_ms": 120.0}})
+    started.wake()
+    until(lambda: task_of(store, task.id).adjust is None, "the adjustment")
+    assert task_of(store, task.id).revision == 1
+    check_success(store, settings, task.id, attempts=1)
 
 
 def test_a_cancel_ends_the_child(started: Runner, settings: Settings, hand_in: HandIn) -> None:
