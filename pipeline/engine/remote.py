@@ -20,6 +20,7 @@ from rq.job import Job as RqJob
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker import BaseWorker
 
 from pipeline.child.supervise import JobResult, ended
 from pipeline.engine.messages import (
@@ -86,7 +87,9 @@ class Remote:
         run = RqJob(job.out.name, connection=self._redis, serializer=JSONSerializer)
         sent = job.scratch.exists()
         job.scratch.mkdir(exist_ok=True)  # says that the run was sent, whatever becomes of Redis
-        heard, last, told, progress = time.monotonic(), None, 0, None
+        heard, told = time.monotonic(), 0
+        last: tuple[str, bytes | None] | None = None
+        progress: dict[str, Any] | None = None
         while True:
             reason = stop()
             if reason == SHUTDOWN:
@@ -155,7 +158,7 @@ class Remote:
             log.info("Redis is back")
 
 
-def _alive(worker: Worker) -> bool:
+def _alive(worker: BaseWorker) -> bool:
     since = worker.last_heartbeat
     return since is not None and abs((now() - since).total_seconds()) < DEAD_SECONDS
 
@@ -169,7 +172,7 @@ class _State:
         self.events: list[dict[str, Any]] = meta.get("events", [])
         self.progress: dict[str, Any] | None = meta.get("progress")
         self.status = fields.get(b"status", b"").decode()
-        self.sign = (self.status, fields.get(b"last_heartbeat"))
+        self.sign: tuple[str, bytes | None] = (self.status, fields.get(b"last_heartbeat"))
         """Changes with each sign of life."""
 
     def end(self, silent: float) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner
+from pipeline.tasks.submit import submit
 from store import Store, Task
 from tests.pipeline.engine.conftest import Broker, children_of, until
 from tests.pipeline.tasks.test_runner import start_service
@@ -81,15 +82,15 @@ def test_a_cancel_ends_the_child(started: Runner, settings: Settings, hand_in: H
     until(lambda: not children_of(task.id), "the child's end", 30)
 
 
-def test_a_refused_file_says_why(started: Runner, settings: Settings, hand_in: HandIn) -> None:
-    task = hand_in(started.store)
-    dance = started.store.safe_path(task.extra["dance_file"])
-    assert dance is not None
-    dance.unlink()
-    dance.write_text("not a video\n" * 200)
-    started.wake()
-    until(lambda: task_of(started.store, task.id).finished, "the refusal")
-    failed = task_of(started.store, task.id)
+def test_a_refused_file_says_why(
+    started: Runner, settings: Settings, sample_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("not a video\n" * 200)
+    store = started.store
+    task = submit(store, settings, text, sample_pair[1], dance_name="a.mp4", reference_name="b.m4a")
+    until(lambda: task_of(store, task.id).finished, "the refusal")
+    failed = task_of(store, task.id)
     assert (failed.reason, failed.extra["reason_role"]) == ("not_media", "dance")
 
 
