@@ -113,7 +113,7 @@ class JobWorker(Worker):
 
     def handle_warm_shutdown_request(self) -> None:
         """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
-        super().handle_warm_shutdown_request()
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
         end = threading.Timer(STOP_SECONDS, os._exit, (0,))
         end.daemon = True
         end.start()
@@ -125,7 +125,9 @@ class JobWorker(Worker):
         """Says of a job that was ended by a stop that it was given back."""
         if self._stopped:
             self.connection.hset(job.key, GIVEN_BACK, "1")
-        super().handle_work_horse_killed(job, retpid, ret_val, rusage)
+        super().handle_work_horse_killed(  # type: ignore[no-untyped-call]
+            job, retpid, ret_val, rusage
+        )
 
 
 def run_worker(settings: Settings) -> None:
