@@ -55,9 +55,13 @@ class Workers:
 class Engine(Protocol):
     """Where jobs run."""
 
-    outlives: bool
-    """Whether work goes on when this process ends, so that the next one takes it over."""
-    execute: Execute
+    @property
+    def outlives(self) -> bool:
+        """Whether work goes on when this process ends, so that the next one takes it over."""
+
+    @property
+    def execute(self) -> Execute:
+        """Runs a job."""
 
     def look(self) -> Workers:
         """Who is there now; may take as long as a network takes."""
