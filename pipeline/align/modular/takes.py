@@ -14,9 +14,9 @@ import numpy as np
 
 from pipeline.align.modular.fit import SECOND_FRAMES, by_seconds, evidence, fit, line_of, strength
 from pipeline.align.modular.search import Peak
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.signal import Array
 from pipeline.align.shared.takes import Take, joined, snapped
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import Array
 
 MIN_PEAK_SIGMAS, BEST_SHARE = 5.0, 0.9
 """Score of a peak that is followed, and its least share of its best rival's."""
