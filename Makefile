@@ -10,7 +10,7 @@ export RETRACK_HOST
 EVERYDAY := not faults and not media
 
 .DEFAULT_GOAL := help
-.PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check clean
+.PHONY: help app install install-dev packages test test-fast test-faults test-media soak lint types format check clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -59,6 +59,10 @@ test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
 
 test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
 	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)
+
+# SOAK_ARGS="mutants --count 10000" chooses the parts and how much (docs/benchmarks-abuse.md).
+soak: $(VENV)/.dev ## What files and visitors that mean harm cost, as tables; takes long
+	nice $(BIN)/python -m benchmarks.abuse $(SOAK_ARGS)
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

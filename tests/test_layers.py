@@ -52,7 +52,13 @@ ORDER: Order = (
     ("",),  # what is started: the app's own files
     ("benchmarks",),
     ("benchmarks/cases",),
-    ("benchmarks/alignment", "benchmarks/dashboard", "benchmarks/render", "benchmarks/store"),
+    (
+        "benchmarks/abuse",
+        "benchmarks/alignment",
+        "benchmarks/dashboard",
+        "benchmarks/render",
+        "benchmarks/store",
+    ),
 )
 
 NEVER = {

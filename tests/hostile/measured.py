@@ -15,7 +15,7 @@ import psutil
 
 from pipeline.child.budget import Usage, usage_of
 from pipeline.child.supervise import ChildResult, call, run_child
-from pipeline.job.model import Job
+from pipeline.job.model import Job, Outcome
 from pipeline.model import VARIANTS
 
 LOOK_SECONDS = 0.1
@@ -109,14 +109,13 @@ def make_task(dance: Path, reference: Path, folder: Path, *, by_hand: bool = Fal
 
 
 def _answer(result: ChildResult[Any], peak: Peak) -> Answer:
-    reason = result.reason
-    value = result.outcome
-    if reason is None and value is not None and hasattr(value, "matched"):
-        failed = [one.reason for one in value.variants.values() if one.status == "failed"]
-        reason = value.reason or next(iter(failed), None)
-    return Answer(
-        reason, result.text, result.detail, value, peak.cpu_seconds, peak.memory_bytes / 2**20
-    )
+    reason, text, value = result.reason, result.text, result.outcome
+    if isinstance(value, Outcome):
+        failed = next((one for one in value.variants.values() if one.status == "failed"), None)
+        if failed is not None:
+            reason, text = failed.reason, failed.text
+        reason = reason or value.reason
+    return Answer(reason, text, result.detail, value, peak.cpu_seconds, peak.memory_bytes / 2**20)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
