@@ -107,11 +107,11 @@ def repeated_picture(path: Path, seconds: int, rate: int) -> Path:
     return _pictures(path, "jpeg", (8192, 4320), [jpeg(8192, 4320)] * seconds * rate, rate=rate)
 
 
-def growing_picture(path: Path, side: int, seconds: int = 5) -> Path:
-    """A film of five pictures of 320 x 240, and of ``side`` x ``side`` from then on."""
-    small, large = jpeg(320, 240), jpeg(side, side)
-    pictures = [small] * 5 + [large] * (seconds * 25 - 5)
-    return _pictures(path, "jpeg", (320, 240), pictures, rate=25)
+def growing_picture(path: Path, side: int) -> Path:
+    """A film of five pictures of 320 x 240, and of five of ``side`` x ``side`` behind them."""
+    large = jpeg(side, side)
+    pictures = [jpeg(320, 240)] * 5 + [bytes(bytearray(large)) for _ in range(5)]
+    return _pictures(path, "jpeg", (320, 240), pictures, rate=2)
 
 
 def repeated_edits(path: Path, edits: int, seconds: int = 30) -> Path:
