@@ -30,3 +30,11 @@ def test_no_mutant_breaks_the_child(number: int, bases: dict[str, Path], tmp_pat
         verdict = try_mutant(FIRST + turn * len(FORMATS) + number, bases, tmp_path)
         assert not verdict.crashed, (verdict.name, verdict.answer.text, verdict.answer.detail)
         assert not verdict.beyond, (verdict.name, verdict.answer)
+
+
+@pytest.mark.xfail(strict=True, reason="a file without any stream: probe asks for its packets")
+def test_a_film_whose_streams_are_all_gone_is_refused(
+    bases: dict[str, Path], tmp_path: Path
+) -> None:
+    verdict = try_mutant(56, bases, tmp_path)
+    assert not verdict.crashed, verdict.answer.detail
