@@ -55,7 +55,13 @@ ORDER: Order = (
     ("",),  # what is started: the app's own files
     ("benchmarks",),
     ("benchmarks/cases",),
-    ("benchmarks/alignment", "benchmarks/dashboard", "benchmarks/render", "benchmarks/store"),
+    (
+        "benchmarks/abuse",
+        "benchmarks/alignment",
+        "benchmarks/dashboard",
+        "benchmarks/render",
+        "benchmarks/store",
+    ),
     ("benchmarks/rules",),
 )
 

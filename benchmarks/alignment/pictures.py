@@ -2,7 +2,7 @@
 
     python -m benchmarks.alignment.pictures docs/pictures
 
-Uses the stages' own functions on cases of the develop split, and Pillow, which moviepy brings.
+Uses the stages' own functions on cases of the develop split, and Pillow, which Streamlit brings.
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ def gains_of(lines: list[Track]) -> Array:
     than another; where two lines hold at once, the weaker is held back in proportion.
     """
     seconds = np.stack([known.seconds for known in lines])
-    smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
+    # Not "same", which gives three values for a dance of one or two seconds.
+    smooth = np.stack([np.convolve(row, np.ones(3) / 3)[1:-1] for row in seconds])
     most = np.maximum(smooth.max(axis=0), 1e-3)
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
     relative = np.clip(seconds / scale, -0.5, 1.5) - HOLDS_SHARE
