@@ -31,7 +31,19 @@ class Settings(StoreSettings):
     max_upload_mb: int = Field(default=4096, ge=1, le=2**40)
     """The largest file that is accepted (MiB); see ``for_own_files``."""
     uploads_gb_per_visitor: float = Field(default=20.0, gt=0, le=1e9)
-    """What one visitor's uploads that are not handed in yet may come to (GiB)."""
+    """What one visitor's uploads may come to (GiB): those that are not handed in yet, and those of
+    tasks that wait or run."""
+    uploads_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
+    """Uploads of one visitor that are not handed in yet: a whole class has fewer films."""
+    uploads_in_all: int = Field(default=2000, ge=1, le=1_000_000)
+    """The same of all visitors together, since a key for one more costs a look at the page."""
+    uploads_disk_share: float = Field(default=0.5, gt=0, le=1)
+    """Of the disk, for the uploads of all visitors, handed in or not; one visitor's take half of it
+    at most. Results need the rest."""
+    waiting_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
+    """Tasks of one visitor that wait for their turn."""
+    waiting_in_all: int = Field(default=2000, ge=1, le=1_000_000)
+    """The same of everybody."""
     max_duration: Seconds = 3 * 3600.0
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1, le=10_000)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken, run_child
-from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report, VariantEvent
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.model import VARIANTS
 from pipeline.settings import Settings
@@ -126,7 +126,7 @@ class _Attempt:
                 self.patch(asdict(event), durable=False)
         elif isinstance(event, AlignmentEvent):
             self.patch(self.details.put(alignment=event.alignment))
-        else:
+        elif isinstance(event, VariantEvent):
             self.patch(self._publish(event.variant, event.outcome))
 
     def _publish(self, variant: str, outcome: VariantOutcome) -> dict[str, Any]:

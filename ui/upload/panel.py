@@ -19,7 +19,7 @@ from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import uploaders, without_routes
-from ui.routes import limits, uploads
+from ui.routes import uploads
 from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
@@ -133,7 +133,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                 "formats": t("upload.formats", size=_limit(service.settings.max_upload_mb)),
                 "too_many": t(
                     "upload.too_many",
-                    n=limits.MAX_UPLOADS,
+                    n=service.settings.uploads_per_visitor,
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
@@ -261,15 +261,20 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
                 keep_reference=number < len(picked.dances),
             )
         except (JobError, StoreError, OSError) as error:
-            reason = getattr(error, "reason", None)
-            log.warning("cannot hand in %s: %s", dance.path, error, exc_info=reason is None)
-            why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
+            why = _why_not(error, dance.path)
             name = plain(shown_name(dance.name))
             st.error(t("text.says", who=name, what=why), icon=":material/warning:")
             return
     for one in picked.files:
         uploads.remove_upload(one.path)
     _handed_in(service, last, len(picked.dances))
+
+
+def _why_not(error: Exception, what: object) -> str:
+    """Why something was not handed in, for the visitor; the log has all of it."""
+    reason = getattr(error, "reason", None)
+    log.warning("cannot hand in %s: %s", what, error, exc_info=reason is None)
+    return t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
 
 
 def _handed_in(service: Service, task: Task | None, count: int) -> None:
@@ -294,8 +299,7 @@ def _sample(service: Service, viewer: Viewer) -> None:
             reference_name=t("upload.sample_reference") + reference.suffix,
             visitor=viewer.name,
         )
-    except (JobError, StoreError, OSError):
-        log.exception("cannot hand in the sample pair")
-        st.error(t("upload.not_stored"), icon=":material/warning:")
+    except (JobError, StoreError, OSError) as error:
+        st.error(_why_not(error, "the sample pair"), icon=":material/warning:")
         return
     _handed_in(service, task, 1)
