@@ -30,6 +30,7 @@ from ui.parts.guarded import script_error
 from ui.parts.login import providers
 from ui.routes import bundle, files, look, share, uploads
 from ui.routes.access import Access
+from ui.routes.security import SecurityHeaders
 from ui.routes.visitor import VisitorCookie
 from ui.service import Service, start_service, stop_service
 
@@ -97,6 +98,7 @@ app = st.App(
         *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
     ],
     middleware=[
+        Middleware(SecurityHeaders, framed_by=_settings().framed_by),
         Middleware(Access, login=lambda: bool(providers())),
         Middleware(VisitorCookie),
         Middleware(look.Head),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from functools import lru_cache
 from typing import Literal, Self
@@ -13,6 +14,7 @@ from pydantic import Field, field_validator
 
 from store import Seconds, StoreSettings
 
+_SOURCE = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -58,6 +60,9 @@ class Settings(StoreSettings):
     public_url: str = ""
     """The page's address for visitors behind a proxy that sends another Host; of it only the
     origin is kept, as browsers send it (``https://retrack.example``)."""
+    framed_by: str = ""
+    """Other sites that may show the page in a frame: origins such as ``https://class.example`` or
+    ``https://*.example``, separated by spaces."""
     operators: str = ""
     """Logins that see the health page, separated by commas: an e-mail address that the provider
     has verified, or the provider's ``iss`` and ``sub`` with a space between."""
@@ -71,6 +76,15 @@ class Settings(StoreSettings):
         if name.upper() not in known:
             raise ValueError(f"it should be one of {', '.join(known)}")
         return name.upper()
+
+    @field_validator("framed_by")
+    @classmethod
+    def _as_sources(cls, given: str) -> str:
+        """What a Content-Security-Policy takes; raises ValueError."""
+        for one in given.split():
+            if not _SOURCE.fullmatch(one):
+                raise ValueError(f"{one!r} is no origin such as https://class.example")
+        return " ".join(given.split())
 
     @field_validator("public_url")
     @classmethod

@@ -106,6 +106,7 @@ def run_child(
     timeout: float,
     tag: str = "",
     opens: Sequence[Path] = (),
+    settings: Settings | None = None,
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
@@ -114,7 +115,7 @@ def run_child(
     Never raises for what the child does. An exception of ``report`` or ``stop`` ends the child and
     goes on to the caller, as does the OSError of a child that could not be started.
     """
-    settings = Settings()
+    settings = settings or Settings()
     with scratch_folder() as temporary:
         return _run(request, report, stop, timeout, tag, opens, settings, temporary)
 
@@ -231,25 +232,35 @@ def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
     return ChildResult(reason=reasons.CRASHED, text=text, detail=tail)
 
 
-def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResult:
+def call(
+    name: str, arguments: Mapping[str, Any], *, timeout: float, settings: Settings | None = None
+) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
     opens = [Path(arguments[key]) for key in FILES if key in arguments]
 
     def ask() -> CallResult:
         return run_child(
-            request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name, opens=opens
+            request,
+            lambda event: None,
+            stop=lambda: None,
+            timeout=timeout,
+            tag=name,
+            opens=opens,
+            settings=settings,
         )
 
-    return _noted(arguments, ask) if name == "facts" else ask()
+    return _noted(arguments, ask, settings or Settings()) if name == "facts" else ask()
 
 
-def _noted(arguments: Mapping[str, Any], ask: Callable[[], CallResult]) -> CallResult:
+def _noted(
+    arguments: Mapping[str, Any], ask: Callable[[], CallResult], settings: Settings
+) -> CallResult:
     """The facts of a file: as they were noted beside it, else what ``ask`` gives, noted here, since
     the child writes to no folder of uploads."""
     path = Path(arguments["path"])
     try:
-        bound = facts_note.binding(path, arguments["role"], Settings())
+        bound = facts_note.binding(path, arguments["role"], settings)
     except OSError:  # the child says what is wrong
         return ask()
     noted = facts_note.read(path, bound)

@@ -11,6 +11,7 @@ __all__ = [
     "limits",
     "look",
     "origin",
+    "security",
     "share",
     "stock",
     "uploads",

@@ -90,8 +90,9 @@ def test_components_bring_no_words_of_their_own(path: Path) -> None:
 
 
 def test_all_words_that_a_component_asks_for_are_there() -> None:
+    from ui.correct import adjust, place
+    from ui.player import compare
     from ui.table import table
-    from ui.task import adjust, compare, place
     from ui.upload import first_sight, panel
 
     for module, group in (

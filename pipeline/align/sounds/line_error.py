@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.align.shared.signal import Array, robust_sigma, slant_stack, vertex
+from pipeline.align.sounds.signal import Array, robust_sigma, slant_stack, vertex
 
 MAX_PARTS, LOCAL_SECONDS, STATED_SIGMAS = 8, 0.006, 3.0
 """Parts of a take that say where its line is, seconds about it that they look at, and standard

@@ -14,14 +14,15 @@ from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import number
 from store import StoreError
 from ui.components import load
+from ui.correct import tracks
+from ui.correct.mixer import DUCKING, make_preview
 from ui.parts import toasts
 from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
+from ui.player import compare, playable
 from ui.routes.files import file_path
 from ui.service import Service
-from ui.task import compare, playable, tracks
-from ui.task.mixer import DUCKING, make_preview
 from ui.words.text import has, t
 
 _ADJUST = load("adjust")

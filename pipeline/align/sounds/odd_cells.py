@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pipeline.align.shared.signal import Doubles
+from pipeline.align.sounds.signal import Doubles
 
 LOW_GAIN, HIGH_GAIN = 0.5, 2.0
 """Gains, relative to the band's usual one, beyond which a cell is not heard like the others."""

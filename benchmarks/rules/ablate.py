@@ -1,7 +1,7 @@
 """Leaves out each rule of ``pipeline.align`` and counts the cases won and lost without it.
 
-    python -m benchmarks.alignment.ablate --split develop --out develop.jsonl
-    python -m benchmarks.alignment.ablate --read develop.jsonl release.jsonl
+    python -m benchmarks.rules.ablate --split develop --out develop.jsonl
+    python -m benchmarks.rules.ablate --read develop.jsonl release.jsonl
 
 Each case is answered once as the code stands, while every rule (``rules.py``) is watched: did its
 result ever differ from what would be said without it? Only a rule that fired can have changed the
@@ -27,12 +27,12 @@ from scipy import signal
 
 from benchmarks.alignment import tables
 from benchmarks.alignment.held_sound import HeldSound
-from benchmarks.alignment.rules import RULES, Rule, Watch, recorded, without
 from benchmarks.alignment.scoring import SURE_CONFIDENCE, Score, score
 from benchmarks.alignment.workers import RATE, from_method
 from benchmarks.cases.case import Case, Draw
 from benchmarks.cases.generate import KINDS
 from benchmarks.cases.tracks import SPLITS
+from benchmarks.rules.each import RULES, Rule, Watch, recorded, without
 from pipeline.align import METHODS, judge
 from pipeline.model import MethodAlignment
 
@@ -260,7 +260,7 @@ def draws(options: argparse.Namespace) -> list[Draw]:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment.ablate")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rules.ablate")
     parser.add_argument("--split", choices=SPLITS, default="develop")
     parser.add_argument("--draw", type=int, default=0, metavar="N")
     parser.add_argument("--classes", nargs="+", help="only these kinds of cases")

@@ -1,7 +1,7 @@
 """How independent the methods' mistakes are: the source of ``INDEPENDENT_SHARE`` in the judge.
 
     python -m benchmarks.alignment --split develop --out develop.jsonl
-    python -m benchmarks.alignment.independence develop.jsonl
+    python -m benchmarks.rules.independence develop.jsonl
 
 A mistake is a place that is wrong by more than 45 ms, or any place where nothing is shared. Of two
 methods that err equally often (``p``), with the correlation ``r`` of their mistakes, the second is

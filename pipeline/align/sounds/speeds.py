@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.align.shared.signal import Array
+from pipeline.align.sounds.signal import Array
 
 CLEAR_SHARE = 0.9
 """The least share of its best rival's score with which a speed is looked at."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair, Line
-from pipeline.align.shared.signal import Array, Complex, spans, spread_max
+from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair, Line
+from pipeline.align.sounds.signal import Array, Complex, spans, spread_max
 
 GROUP_BLOCKS, GROUP_WINDOWS = 16, 8
 """Blocks that are transformed at once, and windows that are correlated at once."""

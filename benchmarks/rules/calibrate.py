@@ -1,7 +1,7 @@
 """Fits the constants behind confidence to answers, and says how well they hold on others.
 
-    python -m benchmarks.alignment.ablate --split develop --rules --out develop.jsonl
-    python -m benchmarks.alignment.calibrate --read develop.jsonl --test release.jsonl
+    python -m benchmarks.rules.ablate --split develop --rules --out develop.jsonl
+    python -m benchmarks.rules.calibrate --read develop.jsonl --test release.jsonl
 
 The stated confidence itself is fitted as well: right answers as often as stated are a curve of
 middle 0 and slope 1 over its log odds (Cox, Biometrika 1958).
@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from benchmarks.alignment.ablate import JUDGE, read, scores_of
 from benchmarks.alignment.scoring import SURE_CONFIDENCE, WRONG_MS, Score
 from benchmarks.alignment.tables import _table
+from benchmarks.rules.ablate import JUDGE, read, scores_of
 from pipeline.align.modular import coverage as modular_coverage
 from pipeline.align.modular import verdict
 from pipeline.align.shared.confidence import Logistic, Ramp
@@ -285,7 +285,7 @@ def answers_in(files: Sequence[Path]) -> list[Score]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads answers and prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment.calibrate")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rules.calibrate")
     parser.add_argument("--read", nargs="+", type=Path, required=True,
                         help="what either benchmark wrote of the split to fit to")  # fmt: skip
     parser.add_argument("--test", nargs="*", type=Path, default=[], help="of another split")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.align.shared.signal import duration, read_warped
+from pipeline.align.sounds.signal import duration, read_warped
 from pipeline.model import LineMap, Samples, Sound
 
 

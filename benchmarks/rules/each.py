@@ -28,10 +28,10 @@ from pipeline.align.modular.arrival import first_arrival, refine
 from pipeline.align.modular.coverage import confidence_cap as modular_cap
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.placing import error_of
-from pipeline.align.shared.change_point import Limit, posterior
 from pipeline.align.shared.segments import in_order
-from pipeline.align.shared.signal import vertex
 from pipeline.align.shared.whole_dance import unmatched
+from pipeline.align.sounds.change_point import Limit, posterior
+from pipeline.align.sounds.signal import vertex
 from pipeline.align.v2 import answer, phase
 from pipeline.align.v2.coverage import confidence_cap
 from pipeline.model import Segment
@@ -148,15 +148,15 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.whole_dance", "REPLACE_RATIO", 1.0),
     Rule("shared.whole_dance", "UNLOCKED_CONFIDENCE", 1.0),
     # both methods: limits
-    Rule("shared.change_point", "find_limits", lambda _, span, *__: tuple(
+    Rule("sounds.change_point", "find_limits", lambda _, span, *__: tuple(
         Limit(float(time), sharp=False) for time in span)),
-    Rule("shared.change_point", "posterior",
+    Rule("sounds.change_point", "posterior",
          lambda nats, other=None, *, at_end: posterior(nats, None, at_end=at_end), "other music"),
-    Rule("shared.change_point", "posterior",
+    Rule("sounds.change_point", "posterior",
          lambda nats, other=None, *, at_end: posterior(nats, other, at_end=False), "file ends"),
-    Rule("shared.change_point", "followed_outwards", lambda _, span, *__, **___: span),
-    Rule("shared.change_point", "AGAIN_SECONDS", float("inf")),
-    Rule("shared.change_point", "FARTHEST_SECONDS", 3.0),
+    Rule("sounds.change_point", "followed_outwards", lambda _, span, *__, **___: span),
+    Rule("sounds.change_point", "AGAIN_SECONDS", float("inf")),
+    Rule("sounds.change_point", "FARTHEST_SECONDS", 3.0),
     # modular: candidates and lines
     Rule("modular.takes", "gains_of", _plain_gains, "lines against each other"),
     Rule("modular.takes", "sharpen", lambda known, near, *_, **__: near),
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
     # v2: exact lines and their errors
     Rule("v2.phase", "arrival", _strongest),
     Rule("v2.phase", "arrival", _weak_arrival, "weak ones"),
-    Rule("shared.line_error", "scatter_error", lambda *_: 0.0),
+    Rule("sounds.line_error", "scatter_error", lambda *_: 0.0),
     Rule("v2.answer", "error_of", _error_without_height, "height"),
     Rule("v2.fit", "half_width", lambda *_: 0.0),
     # v2: coverage, verdict, confidence

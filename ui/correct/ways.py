@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from pipeline.tasks.record import TaskRecord
+from ui.correct import adjust, candidates, place
 from ui.parts.guarded import part
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.task import adjust, candidates, place
 from ui.words.text import t
 
 

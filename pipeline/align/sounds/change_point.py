@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared.signal import Doubles
+from pipeline.align.sounds.signal import Doubles
 
 AROUND_SECONDS, FARTHEST_SECONDS = 3.0, 24.0
 """Seconds outside a rough limit that are looked at, and up to which silence is followed."""

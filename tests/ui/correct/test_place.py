@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.media.ffmpeg import executable
 from tests.ui.test_page import FAILED, RECORDS, opened, outputs, words
-from ui.task.place import checked
+from ui.correct.place import checked
 
 __all__ = ["outputs"]
 

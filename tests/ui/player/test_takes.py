@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.tasks.answer import Take, read_answer
-from ui.task import charts, takes
+from ui.player import takes
+from ui.task import charts
 
 
 def segment(start: float, end: float, offset: float, speed: float = 1.0) -> dict[str, float]:

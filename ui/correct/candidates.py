@@ -9,10 +9,11 @@ import streamlit as st
 from pipeline.model import Candidate
 from pipeline.tasks.record import TaskRecord
 from ui.components import load
+from ui.correct import adjust, tracks
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import without_routes
+from ui.player import compare, playable
 from ui.service import Service
-from ui.task import adjust, compare, playable, tracks
 from ui.words.format import clock
 from ui.words.text import t
 

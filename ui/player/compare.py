@@ -14,9 +14,9 @@ from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import player, without_routes
+from ui.player import playable
 from ui.routes.files import PREVIEW, file_path
 from ui.service import Service
-from ui.task import playable
 from ui.words.format import clock
 from ui.words.text import t
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, spans
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, spans
 from pipeline.model import LineMap, Sound
 
 CHUNK_FRAMES = 8192

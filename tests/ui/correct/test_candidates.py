@@ -11,8 +11,8 @@ import pytest
 
 from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
-from ui.task import candidates
-from ui.task.place import unmoved
+from ui.correct import candidates
+from ui.correct.place import unmoved
 from ui.words import sentences as words_of
 
 __all__ = ["outputs"]

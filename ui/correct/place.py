@@ -13,13 +13,14 @@ from pipeline.tasks.answer import Take
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import number
 from ui.components import load
+from ui.correct import adjust, tracks
+from ui.correct.candidates import Place, version
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
+from ui.player import playable, takes
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
-from ui.task import adjust, playable, takes, tracks
-from ui.task.candidates import Place, version
 from ui.words.text import t
 
 _PLACE = load("place", "place/line")
