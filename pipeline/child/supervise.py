@@ -35,7 +35,7 @@ from pipeline.job.events import (
     from_json,
 )
 from pipeline.job.model import Outcome
-from pipeline.limits import Limits, limits_to_json
+from pipeline.limits import limits_to_json
 from pipeline.media import facts_note
 from pipeline.reasons import UNMAPPED, public_text, reason_of
 from pipeline.scratch import scratch_folder
@@ -250,12 +250,11 @@ def call(
             settings=settings,
         )
 
-    settings = settings or Settings()
-    return _noted(arguments, settings, ask) if name == "facts" else ask()
+    return _noted(arguments, ask, settings or Settings()) if name == "facts" else ask()
 
 
 def _noted(
-    arguments: Mapping[str, Any], settings: Limits, ask: Callable[[], CallResult]
+    arguments: Mapping[str, Any], ask: Callable[[], CallResult], settings: Settings
 ) -> CallResult:
     """The facts of a file: as they were noted beside it, else what ``ask`` gives, noted here, since
     the child writes to no folder of uploads."""

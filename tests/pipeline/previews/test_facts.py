@@ -27,13 +27,13 @@ from pipeline.tasks.submit import submit
 from store import Store, Task
 
 
-def facts_of(path: Path, role: Role, *, settings: Limits) -> dict[str, Any]:
+def facts_of(path: Path, role: Role, *, settings: Settings) -> dict[str, Any]:
     """As a call does, in this process."""
 
     def ask() -> supervise.CallResult:
         return supervise.ChildResult(facts.facts_of(path, role, settings=settings))
 
-    found = supervise._noted({"path": str(path), "role": role}, settings, ask)
+    found = supervise._noted({"path": str(path), "role": role}, ask, settings)
     assert found.outcome is not None
     return dict(found.outcome)
 
