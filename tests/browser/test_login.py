@@ -93,7 +93,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
         page.get_by_role("link", name="Save video").click()
     result = members.outputs / "results" / task_id / f"{task_id}_modular.mp4"
     assert Path(download.value.path()).read_bytes() == result.read_bytes()
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     wait_rows(page, 2)  # the one of before among them
     select_row(page, 0)
     with page.expect_download() as download:

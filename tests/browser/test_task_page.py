@@ -147,7 +147,7 @@ def test_a_notice_leads_to_the_task_and_keeps_the_session(
     page.locator(".st-key-head").wait_for()
     page.evaluate("window.same = true")
     with standing_still(private, task_of(page)):
-        page.get_by_role("button", name="All videos").click()
+        page.get_by_role("button", name="All tasks").click()
         until(page, lambda: cells(page), "the list")
     toast = page.locator("[data-testid=stToast]", has_text="Done:")
     toast.get_by_role("link", name="Open").click(timeout=90_000)
@@ -170,7 +170,7 @@ def test_without_a_cookie_the_browser_keeps_the_key_and_no_address_shows_it(
     wait_done(page)
     stranger = visit(link)
     stranger.get_by_text("This task is not here").wait_for()
-    stranger.get_by_role("button", name="All videos").click()
+    stranger.get_by_role("button", name="All tasks").click()
     stranger.locator("text=No tasks yet").wait_for()
     # A bookmark of an earlier release is taken over, and leaves the address.
     key = page.evaluate("localStorage.getItem('retrack_visitor')")

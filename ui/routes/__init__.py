@@ -13,6 +13,7 @@ __all__ = [
     "origin",
     "share",
     "stock",
+    "thumbnail",
     "uploads",
     "visitor",
 ]
