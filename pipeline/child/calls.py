@@ -37,7 +37,8 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]
 
 def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
-    sound track ``track`` (from 1; without it the one that players take)."""
+    sound track ``track`` (from 1; without it the one that players take); with ``sound_alone`` that
+    without the picture."""
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
     from pipeline.previews.copies import make_preview
@@ -49,7 +50,13 @@ def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
         stream = info.video.index if info.video is not None else None
         sound = info.played if number is None else info.sounds[number - 1]
         make_preview(
-            path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+            path,
+            out,
+            duration=info.duration,
+            settings=settings,
+            stream=stream,
+            sound=sound,
+            sound_alone=bool(arguments.get("sound_alone")),
         )
     return {"out": str(out)}
 

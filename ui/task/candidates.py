@@ -11,6 +11,7 @@ from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import without_routes
+from ui.routes.files import PREVIEW
 from ui.service import Service
 from ui.task import adjust, compare, playable, tracks
 from ui.words.format import clock
@@ -96,7 +97,7 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
         on_failed_change=lambda: None,
     )
-    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    small = [PREVIEW + kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
     playable.make_playable(service, task, result.failed, small)
 
 
