@@ -31,9 +31,11 @@ class Server:
         script: str = "streamlit_app.py",
         *,
         arguments: Sequence[str] = (),
+        root: Path = ROOT,
         **settings: str,
     ) -> None:
         self.outputs = outputs
+        self.root = root
         self.script = script
         self.arguments = arguments
         self.settings = settings
@@ -58,7 +60,7 @@ class Server:
                     *("--server.headless", "true", "--server.fileWatcherType", "none"),
                     *self.arguments,
                 ],
-                cwd=ROOT,
+                cwd=self.root,
                 env=env,
                 stdout=log,
                 stderr=log,

@@ -88,6 +88,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     # The route does not know the login: signed links open the player and the downloads.
     page.locator(".compare video[src*='/modular']").wait_for(state="attached")
     shown = page.locator(".compare .active video")
+    page.locator(".compare .play").click()
     until(page, lambda: shown.evaluate("video => video.readyState") >= 1, "the player")
     with page.expect_download() as download:
         page.get_by_role("link", name="Save video").click()
