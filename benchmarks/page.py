@@ -84,7 +84,9 @@ def row(what: str, measured: str) -> None:
 def _served(root: Path, outputs: Path) -> Iterator[Server]:
     outputs.mkdir()
     script = "asgi_app.py" if (root / "asgi_app.py").exists() else "streamlit_app.py"
-    server = Server(outputs, script, root=root, visibility="shared").start()
+    server = Server(outputs, script, visibility="shared")
+    server.root = root
+    server.start()
     try:
         yield server
     finally:

@@ -31,11 +31,10 @@ class Server:
         script: str = "streamlit_app.py",
         *,
         arguments: Sequence[str] = (),
-        root: Path = ROOT,
         **settings: str,
     ) -> None:
         self.outputs = outputs
-        self.root = root
+        self.root = ROOT  # the checkout that is served
         self.script = script
         self.arguments = arguments
         self.settings = settings
