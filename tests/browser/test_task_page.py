@@ -136,8 +136,8 @@ def test_a_phone_loads_little_before_play_and_only_what_is_shown(
     assert sum(loaded.values()) <= MAX_BEFORE_PLAY_BYTES, loaded
     page.locator(".compare .play").click()
     until(page, lambda: shown.evaluate("v => v.currentTime") > 5, "five seconds", seconds=60)
-    films = [address for address in loaded if "/thumbnail?" not in address]
-    assert films and all("/modular?" in address for address in films), loaded
+    watched = [address for address in loaded if "/thumbnail?" not in address]
+    assert watched and all("/modular?" in address for address in watched), loaded
     assert sum(loaded.values()) <= 1.3 * whole, loaded
 
 
