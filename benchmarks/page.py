@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from pipeline.sample.pair import make_sample
 from tests.browser.serving import ROOT, Server
@@ -120,9 +120,9 @@ def _finished(root: Path, server: Server, dance: Path, song: Path) -> str:
     return task_id
 
 
-def _open(browser: Browser, url: str, width: int, height: int, **more: Any) -> Page:
+def _open(browser: Any, url: str, width: int, height: int, **more: Any) -> Page:
     size = {"width": width, "height": height}
-    page = browser.new_context(
+    page: Page = browser.new_context(
         viewport=size, locale="en-US", accept_downloads=True, **more
     ).new_page()
     page.set_default_timeout(PATIENCE_MS)
@@ -134,7 +134,7 @@ def _save(page: Page) -> Any:
     return page.get_by_role("link", name=SAVE).or_(page.get_by_role("button", name=SAVE)).first
 
 
-def _in_sight(browser: Browser, server: Server, tasks: dict[str, str]) -> None:
+def _in_sight(browser: Any, server: Server, tasks: dict[str, str]) -> None:
     """What is to be seen of a finished task, opened by its link."""
     for width, height in WINDOWS:
         for film in ("upright", "wide"):
@@ -151,7 +151,7 @@ def _in_sight(browser: Browser, server: Server, tasks: dict[str, str]) -> None:
             page.context.close()
 
 
-def _taps(browser: Browser, server: Server, task_id: str) -> None:
+def _taps(browser: Any, server: Server, task_id: str) -> None:
     """Taps from a finished task to the share sheet, which is a stand-in with browsers' rules."""
     context = browser.new_context(**PHONE, locale="en-US")
     context.add_init_script(SHEET)
@@ -200,7 +200,7 @@ class _Hand:
         return f"{self.clicks} clicks, {self.scrolls} scrolls"
 
 
-def _sample(browser: Browser, server: Server) -> None:
+def _sample(browser: Any, server: Server) -> None:
     page = _open(browser, server.url, 1280, 800)
     hand = _Hand(page)
     sample = page.get_by_role("button", name="Try it with a sample")
@@ -215,7 +215,7 @@ def _sample(browser: Browser, server: Server) -> None:
     page.context.close()
 
 
-def _own_pair(browser: Browser, server: Server, pair: tuple[Path, Path]) -> None:
+def _own_pair(browser: Any, server: Server, pair: tuple[Path, Path]) -> None:
     page = _open(browser, server.url, 1280, 800)
     hand = _Hand(page)
     for index, path in enumerate(pair):
@@ -226,7 +226,7 @@ def _own_pair(browser: Browser, server: Server, pair: tuple[Path, Path]) -> None
     page.context.close()
 
 
-def _bytes(browser: Browser, server: Server, task_id: str, film: Path) -> None:
+def _bytes(browser: Any, server: Server, task_id: str, film: Path) -> None:
     """What comes over the network to a phone that opens a task, and to one that watches it."""
     context = browser.new_context(**PHONE, locale="en-US")
     page = context.new_page()
@@ -264,7 +264,7 @@ def _bytes(browser: Browser, server: Server, task_id: str, film: Path) -> None:
     context.close()
 
 
-def _first_sight(browser: Browser, server: Server) -> None:
+def _first_sight(browser: Any, server: Server) -> None:
     """First contentful paint, cold and with what the browser has kept."""
     paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
     page = _open(browser, server.url, 1280, 800)
