@@ -34,6 +34,7 @@ class Server:
         **settings: str,
     ) -> None:
         self.outputs = outputs
+        self.root = ROOT  # the checkout that is served
         self.script = script
         self.arguments = arguments
         self.settings = settings
@@ -58,7 +59,7 @@ class Server:
                     *("--server.headless", "true", "--server.fileWatcherType", "none"),
                     *self.arguments,
                 ],
-                cwd=ROOT,
+                cwd=self.root,
                 env=env,
                 stdout=log,
                 stderr=log,

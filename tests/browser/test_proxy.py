@@ -149,7 +149,7 @@ def test_two_browsers_see_only_their_own(
     hand_in(one, [pair[0]], pair[1])  # by the resumable uploads, through nginx
     task_id = until(one, lambda: "task=" in one.url and task_of(one), "the task")
     wait_done(one)
-    one.get_by_role("button", name="All videos").click()
+    one.get_by_role("button", name="All tasks").click()
     wait_rows(one, 1)
     two.reload()
     two.locator("text=No tasks yet").wait_for()

@@ -15,7 +15,8 @@ from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import player, without_routes
 from ui.player import playable
-from ui.routes.files import PREVIEW, file_path
+from ui.routes.files import PREVIEW, THUMBNAIL, file_path
+from ui.routes.thumbnail import thumbnail_path
 from ui.service import Service
 from ui.words.format import clock
 from ui.words.text import t
@@ -24,6 +25,8 @@ _COMPARE = load("compare")
 MAX_SECONDS = 1e6
 """A place in the address beyond this is none."""
 DANCE = "original"
+EVERYWHERE = {("h264", "yuv420p"), ("h264", "yuvj420p")}
+"""What every browser decodes: a codec and a format of its pixels."""
 WORDS = (
     "title", "choose", "seek", "play", "pause", "back", "forward", "help", "hearing", "undecodable",
     "at", "no_sound", "compare", "takes", "take",
@@ -53,6 +56,29 @@ def aspect(task: TaskRecord) -> str:
     upright = film.rotation % 180 != 0
     width, height = (film.height, film.width) if upright else (film.width, film.height)
     return f"{width} / {height}"
+
+
+def still(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> dict[str, Any]:
+    """What stands for a file until it is played: the dance's small picture, and its length.
+
+    Only of what every browser decodes: another file has to be loaded for the browser to say whether
+    it can.
+    """
+    plans = (task.variant(name).plan for name in (kind, *BEST_FIRST))
+    plan = next((plan for plan in plans if plan and plan.dance.video), None)
+    film = plan.dance.video if plan else None
+    path = file_path(service, task, kind)
+    if (
+        plan is None
+        or film is None
+        or (film.codec, film.pixel_format) not in EVERYWHERE
+        or path is None
+        or path.suffix.lower() not in {".mp4", ".m4v"}
+        or thumbnail_path(service, task) is None
+    ):
+        return {"still": None, "seconds": None}
+    length = plan.dance.duration if kind == DANCE else plan.duration
+    return {"still": viewer.url(service, task, THUMBNAIL), "seconds": length}
 
 
 def label_of(task: TaskRecord, kind: str) -> str:
@@ -94,6 +120,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
                 "url": viewer.url(service, task, shown),
                 "start": dance_start(task, kind) if kind != DANCE else 0.0,
                 "extra": kind not in {DANCE, task.best},
+                **still(service, viewer, task, shown),
             }
         )
     takes = task.answer.takes if task.status == "success" else ()

@@ -14,6 +14,7 @@ __all__ = [
     "security",
     "share",
     "stock",
+    "thumbnail",
     "uploads",
     "visitor",
 ]
