@@ -6,13 +6,16 @@ routes, so each checks origin, token and visitor itself.
 
 __all__ = [
     "access",
+    "addresses",
     "bundle",
     "files",
     "limits",
     "look",
+    "memory",
     "origin",
     "share",
     "stock",
+    "tidy",
     "uploads",
     "visitor",
 ]

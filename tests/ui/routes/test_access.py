@@ -28,6 +28,8 @@ OPEN = {
     "/share/{token}/{task}/{part}",
     "/share/{rest:path}",
     "/uploads",
+    "/files",  # whatever else is asked for there is 404
+    "/api",
     "/_stcore/health",
     "/_stcore/host-config",
     "/_stcore/stream",
