@@ -28,7 +28,7 @@ from store import SettingsError
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
-from ui.routes import bundle, files, look, share, uploads
+from ui.routes import bundle, files, health, look, share, uploads
 from ui.routes.access import Access
 from ui.routes.addresses import UNKNOWN, also_below
 from ui.routes.tidy import start_tidying
@@ -72,6 +72,7 @@ def _settings() -> Settings:
 ROUTES = [
     *bundle.ROUTES,
     *files.ROUTES,
+    *health.ROUTES,
     *look.ROUTES,
     *share.ROUTES,
     *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),

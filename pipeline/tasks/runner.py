@@ -67,11 +67,12 @@ class Runner:
             self._wake.notify_all()
 
     def health(self) -> dict[str, Any]:
-        """Workers, how many are alive, and which tasks run."""
+        """Workers, how many are alive, whether the dead owners' tasks are looked for, what runs."""
         alive = sum(t.is_alive() for t in self._threads if "worker" in t.name)
         return {
             "workers": self.settings.workers,
             "alive": alive,
+            "restoring": self._threads[-1].is_alive(),
             "running": dict(self._running),
             "stopping": self._stopping.is_set(),
         }

@@ -95,6 +95,11 @@ class Store:
         self.back_up(anyway=True)
         self._owners.drop()
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether its background threads live."""
+        return self._upkeep is not None and self._upkeep.alive
+
     def load_task_status(self) -> Snapshot:
         """Reads the file, puts a damaged one aside and goes on with what is whole in it.
 

@@ -9,6 +9,7 @@ __all__ = [
     "addresses",
     "bundle",
     "files",
+    "health",
     "limits",
     "look",
     "memory",

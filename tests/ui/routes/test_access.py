@@ -30,6 +30,8 @@ OPEN = {
     "/uploads",
     "/files",  # whatever else is asked for there is 404
     "/api",
+    "/healthz",
+    "/readyz",
     "/_stcore/health",
     "/_stcore/host-config",
     "/_stcore/stream",
