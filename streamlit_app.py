@@ -28,7 +28,7 @@ from store import SettingsError
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
-from ui.routes import bundle, files, health, look, share, uploads
+from ui.routes import bundle, files, health, look, metrics, share, uploads
 from ui.routes.access import Access
 from ui.routes.addresses import UNKNOWN, also_below
 from ui.routes.tidy import start_tidying
@@ -74,6 +74,7 @@ ROUTES = [
     *files.ROUTES,
     *health.ROUTES,
     *look.ROUTES,
+    *metrics.ROUTES,
     *share.ROUTES,
     *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
     *UNKNOWN,
@@ -83,6 +84,7 @@ app = st.App(
     lifespan=lifespan,
     routes=list(also_below(st.get_option("server.baseUrlPath"), ROUTES)),
     middleware=[
+        Middleware(metrics.Traffic),
         Middleware(Access, login=lambda: bool(providers())),
         Middleware(VisitorCookie),
         Middleware(look.Head),

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import Any
 
-from pipeline.logs import set_up
+from pipeline.logs import set_up, working_on
 from pipeline.scratch import sweep
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
@@ -105,8 +105,10 @@ class Runner:
         if task is None:
             return False
         self._running[task.id] = threading.current_thread().name
+        number = task.adjust.number if run is run_adjustment and task.adjust else task.attempts
         try:
-            run(self.store, task, self.settings, self._execute, self._stopping.is_set)
+            with working_on(task.id, number):
+                run(self.store, task, self.settings, self._execute, self._stopping.is_set)
         finally:
             self._running.pop(task.id, None)
         return True
@@ -135,7 +137,7 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         runner = get_runner()
         if runner is None:
             settings = settings or Settings()
-            set_up(settings.log_level)
+            set_up(settings.log_level, settings.log_format)
             store = store or default_store(settings, FORM)
             store.start()
             for left in sweep():

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.browser.serving import Server, free_port
+from tests.browser.serving import ROOT, Server, free_port
 from tests.browser.steps import hand_in, put_in, records, task_of, until, wait_done, wait_rows
 from ui.words.text import say
 
@@ -110,14 +110,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def proxy(certificate: Path, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts an nginx on a port in front of a server's port; gives the address of the page."""
+def nginx(certificate: Path, tmp_path: Path) -> Iterator[Callable[[str, int], None]]:
+    """Starts an nginx with what stands in ``http``, and waits until it answers on a port."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(
-        port: int, server_port: int, location: str, path: str = "/", to: str = "", shell: str = ""
-    ) -> str:
-        (tmp_path / "nginx.conf").write_text(
+    def start(http: str, port: int) -> None:
+        folder = tmp_path / str(port)
+        folder.mkdir()
+        (folder / "nginx.conf").write_text(
             f"""
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events {{ worker_connections 256; }}
@@ -125,6 +125,38 @@ http {{
     access_log off;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    {http}
+}}
+"""
+        )
+        assert NGINX is not None
+        command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+        running.append(subprocess.Popen(command))
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and running[-1].poll() is None:
+            try:
+                httpx.get(f"https://127.0.0.1:{port}/_stcore/health", verify=False)  # noqa: S501
+            except httpx.TransportError:
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError((folder / "error.log").read_text())
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def proxy(certificate: Path, nginx: Callable[[str, int], None]) -> Callable[..., str]:
+    """Starts an nginx on a port in front of a server's port; gives the address of the page."""
+
+    def start(
+        port: int, server_port: int, location: str, path: str = "/", to: str = "", shell: str = ""
+    ) -> str:
+        nginx(
+            f"""
     map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
     server {{
         listen 127.0.0.1:{port} ssl;
@@ -134,26 +166,12 @@ http {{
         proxy_pass http://127.0.0.1:{server_port}{to};{location}
         }}{shell}
     }}
-}}
-"""
+""",
+            port,
         )
-        assert NGINX is not None
-        command = [NGINX, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "error.log"]
-        running.append(subprocess.Popen(command))
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and running[-1].poll() is None:
-            try:
-                httpx.get(f"https://127.0.0.1:{port}/_stcore/health", verify=False)  # noqa: S501
-            except httpx.TransportError:
-                time.sleep(0.1)
-            else:
-                return f"https://{NAME}:{port}{'' if shell else path.rstrip('/')}"
-        raise RuntimeError((tmp_path / "error.log").read_text())
+        return f"https://{NAME}:{port}{'' if shell else path.rstrip('/')}"
 
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(timeout=10)
+    return start
 
 
 @pytest.fixture
@@ -203,7 +221,7 @@ def test_two_browsers_see_only_their_own(
     playing = "all => all.some(video => video.readyState > 1 && video.videoWidth)"
     until(one, lambda: one.locator("video").evaluate_all(playing), "a player with a picture")
     with window.expect_download() as file:
-        one.locator(".save .link").click()
+        one.locator(".save .link").press("Enter")
     result = server.outputs.parent / records(server)[task_id]["modular_output"]
     assert Path(file.value.path()).read_bytes() == result.read_bytes()
     one.get_by_role("button", name="All videos").click()
@@ -295,6 +313,27 @@ def test_where_no_upload_gets_through_the_page_takes_what_the_memory_bears(
     chosen = page.locator("[data-testid=stFileUploaderDropzoneInput]")
     for number, file in enumerate(pair):
         chosen.nth(number).set_input_files(str(file))
-        page.locator("[data-testid=stFileUploaderFileName]", has_text=file.name).wait_for()
+        page.locator("[data-testid=stFileChipName]", has_text=file.name).wait_for()
     page.get_by_role("button", name=say("zh", "upload.start")).click()
     wait_done(page)
+
+
+@pytest.mark.parametrize(
+    ("example", "path"), [("nginx.conf", "/"), ("nginx-prefix.conf", "/retrack/")]
+)
+def test_the_examples_for_nginx_start_and_pass(
+    private: Server,
+    nginx: Callable[[str, int], None],
+    certificate: Path,
+    example: str,
+    path: str,
+) -> None:
+    port, text = free_port(), (ROOT / "deploy" / example).read_text("utf-8")
+    text = text.replace("listen 443", f"listen 127.0.0.1:{port}")
+    text = re.sub(r"/etc/ssl/\w+", str(certificate), text)
+    nginx(text.replace("127.0.0.1:8501", f"127.0.0.1:{private.port}"), port)
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}{path}", verify=False) as outside:  # noqa: S501
+        assert outside.get("healthz").text == "ok\n"
+        assert 'id="root"' in outside.get("").text
+        assert outside.get("metrics").status_code == 404
+        assert outside.get("files/x").status_code == 404

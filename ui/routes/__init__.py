@@ -13,6 +13,7 @@ __all__ = [
     "limits",
     "look",
     "memory",
+    "metrics",
     "origin",
     "share",
     "stock",

@@ -31,6 +31,7 @@ OPEN = {
     "/files",  # whatever else is asked for there is 404
     "/api",
     "/healthz",
+    "/metrics",
     "/readyz",
     "/_stcore/health",
     "/_stcore/host-config",
