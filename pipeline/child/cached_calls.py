@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from pipeline.child.supervise import CallResult, broken, call
 from pipeline.child.turns import Turns
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ class _Asked:
     name: str
     arguments: Mapping[str, Any]
     timeout: float
+    settings: Settings
+    """Read by who asks: a daemon thread that is in pydantic's Rust code while the process ends
+    would abort it ("exception not rethrown")."""
     answer: Future[CallResult] = field(default_factory=Future)
 
 
@@ -55,7 +59,9 @@ class _Calls:
         while True:
             asked = waiting.get()
             try:
-                result = call(asked.name, asked.arguments, timeout=asked.timeout)
+                result = call(
+                    asked.name, asked.arguments, timeout=asked.timeout, settings=asked.settings
+                )
             except Exception as error:
                 log.exception("the call %s could not be made", asked.name)
                 result = broken(error)
@@ -101,7 +107,7 @@ def fetch(
             done = [k for k, future in calls.asked.items() if future.done()]
             for old in done[: max(0, len(calls.asked) - _MAX_ANSWERS + 1)]:
                 del calls.asked[old]
-            asked = _Asked(name, arguments, timeout)
+            asked = _Asked(name, arguments, timeout, Settings())
             answer = calls.asked[key] = asked.answer
             (calls.quick if quick else calls.waiting).put(group, asked)
     return answer.result() if answer.done() else None

@@ -105,6 +105,7 @@ def run_child(
     timeout: float,
     tag: str = "",
     opens: Sequence[Path] = (),
+    settings: Settings | None = None,
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
@@ -113,7 +114,7 @@ def run_child(
     for what the child does. An exception of ``report`` or ``stop`` ends the child and goes on
     to the caller, as does the OSError of a child that could not be started.
     """
-    settings = Settings()
+    settings = settings or Settings()
     budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
     process = subprocess.Popen(
         # Nobody reads the tag: it says in a list of processes which task each one is of.
@@ -213,12 +214,20 @@ def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
     return ChildResult(reason=reasons.CRASHED, text=text, detail=tail)
 
 
-def call(name: str, arguments: Mapping[str, Any], *, timeout: float) -> CallResult:
+def call(
+    name: str, arguments: Mapping[str, Any], *, timeout: float, settings: Settings | None = None
+) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
     opens = [Path(arguments["path"])] if name == "facts" else []
     return run_child(
-        request, lambda event: None, stop=lambda: None, timeout=timeout, tag=name, opens=opens
+        request,
+        lambda event: None,
+        stop=lambda: None,
+        timeout=timeout,
+        tag=name,
+        opens=opens,
+        settings=settings,
     )
 
 
