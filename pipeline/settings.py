@@ -68,6 +68,10 @@ class Settings(StoreSettings):
     has verified, or the provider's ``iss`` and ``sub`` with a space between."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
+    log_format: Literal["text", "json"] = "text"
+    """json: an object a line, with task, attempt and stage."""
+    metrics: bool = False
+    """Whether ``metrics`` answers to everybody, not to this machine alone."""
 
     @field_validator("log_level")
     @classmethod

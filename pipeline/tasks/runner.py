@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import Any
 
-from pipeline.logs import set_up
+from pipeline.logs import set_up, working_on
 from pipeline.scratch import sweep
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
@@ -67,11 +67,12 @@ class Runner:
             self._wake.notify_all()
 
     def health(self) -> dict[str, Any]:
-        """Workers, how many are alive, and which tasks run."""
+        """Workers, how many are alive, whether the dead owners' tasks are looked for, what runs."""
         alive = sum(t.is_alive() for t in self._threads if "worker" in t.name)
         return {
             "workers": self.settings.workers,
             "alive": alive,
+            "restoring": self._threads[-1].is_alive(),
             "running": dict(self._running),
             "stopping": self._stopping.is_set(),
         }
@@ -104,8 +105,10 @@ class Runner:
         if task is None:
             return False
         self._running[task.id] = threading.current_thread().name
+        number = task.adjust.number if run is run_adjustment and task.adjust else task.attempts
         try:
-            run(self.store, task, self.settings, self._execute, self._stopping.is_set)
+            with working_on(task.id, number):
+                run(self.store, task, self.settings, self._execute, self._stopping.is_set)
         finally:
             self._running.pop(task.id, None)
         return True
@@ -134,7 +137,7 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         runner = get_runner()
         if runner is None:
             settings = settings or Settings()
-            set_up(settings.log_level)
+            set_up(settings.log_level, settings.log_format)
             store = store or default_store(settings, FORM)
             store.start()
             for left in sweep():

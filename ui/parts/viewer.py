@@ -15,7 +15,7 @@ from ui.parts.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
 from ui.routes.origin import is_local
-from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
+from ui.routes.visitor import checked_key, cookie_key, new_key, signed_key, visitor_name
 from ui.service import Service
 
 _KEEP = load("visitor")
@@ -87,7 +87,7 @@ def current_viewer(service: Service) -> Viewer:
     the key. One in the address, as earlier releases kept it, is taken over, and leaves the address
     once the browser keeps it.
     """
-    key = checked_key(st.context.cookies.get(COOKIE), service)
+    key = cookie_key(Headers(st.context.headers.to_dict()), service)
     browser = visitor_name(key) if key is not None else None
     here = _is_operators(service)
     if getattr(st.user, "is_logged_in", False):

@@ -35,6 +35,8 @@ _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _UNFINISHED = "upload.unfinished"
 _CLICKED = "upload.clicked"
+_BLOCKED = "upload.blocked"
+"""That a proxy lets none of this session's uploads reach the upload route."""
 _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
@@ -71,6 +73,8 @@ def usable(dances: Sequence[Upload], reference: Upload | None) -> Picked:
 
 
 def _show_stock(service: Service, viewer: Viewer) -> None:
+    if st.session_state.get(_BLOCKED):
+        st.info(t("upload.blocked"), icon=":material/cloud_off:")
     picked = usable(*uploaders(service, viewer))
     _do_asked(service, viewer, picked)
     _buttons(picked)
@@ -79,7 +83,7 @@ def _show_stock(service: Service, viewer: Viewer) -> None:
 @without_routes(_show_stock)
 def show_upload(service: Service, viewer: Viewer) -> None:
     """The uploaders, what was found in the files, and the button."""
-    if viewer.browser is None:
+    if viewer.browser is None or st.session_state.get(_BLOCKED):
         _show_stock(service, viewer)
         return
     checking = _checking(_component_files(service, viewer))
@@ -137,9 +141,8 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
-            "url": f"{uploads.URL}/".lstrip(
-                "/"
-            ),  # relative: a proxy may serve the page under a path
+            # Relative: a proxy may serve the page under a path.
+            "url": f"{uploads.URL}/".lstrip("/"),
             "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
@@ -156,9 +159,14 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "round": f"{visit}-{_key()}",
             "visit": visit,
         },
-        default={"files": None},
+        default={"files": None, "blocked": False},
         on_files_change=lambda: None,
+        on_blocked_change=lambda: None,
     )
+    if result.blocked:
+        log.warning("the uploads of a visitor do not reach the upload route: a proxy stops them")
+        st.session_state[_BLOCKED] = True
+        st.rerun()
     picked = _picked(service, viewer, result.files)
     _do_asked(service, viewer, picked)
     if _checking(picked) != was_checking:

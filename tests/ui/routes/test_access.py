@@ -29,6 +29,11 @@ OPEN = {
     "/share/{token}/{task}/{part}",
     "/share/{rest:path}",
     "/uploads",
+    "/files",  # whatever else is asked for there is 404
+    "/api",
+    "/healthz",
+    "/metrics",
+    "/readyz",
     "/_stcore/health",
     "/_stcore/host-config",
     "/_stcore/stream",

@@ -62,6 +62,7 @@ TEXT: dict[str, str] = {
     "upload.left_out": "Left out, since it cannot be used: {names}",
     "upload.same_file": "These are the same file: {dance} and {reference}. The result would be the same video again: please choose the clean song.",
     "upload.limit": "Up to {mb} MB a file.",
+    "upload.blocked": "Something between this browser and the server does not let the usual uploads through. Files go by the page instead: it takes smaller ones only, and one that breaks off begins anew.",
     "facts.looking": "Uploaded, having a look…",
     "facts.fps": "{n} fps",
     "facts.level": "sound {db} dB",

@@ -62,6 +62,7 @@ TEXT: dict[str, str] = {
     "upload.left_out": "以下文件无法使用，不会提交：{names}",
     "upload.same_file": "这是同一个文件：{dance} 和 {reference}。这样做出的结果还是同一个视频，请选择干净的歌曲。",
     "upload.limit": "每个文件最大 {mb} MB。",
+    "upload.blocked": "浏览器与服务器之间有设备拦截了常规上传，文件改为通过页面上传：只能上传较小的文件，中断后需要重新开始。",
     "facts.looking": "已上传，正在检查…",
     "facts.fps": "{n} 帧/秒",
     "facts.level": "音量 {db} dB",
