@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := $(VENV).tools
 RETRACK_HOST ?= localhost
 RETRACK_PORT ?= 8501
 export RETRACK_HOST
@@ -10,7 +11,7 @@ export RETRACK_HOST
 EVERYDAY := not faults and not media
 
 .DEFAULT_GOAL := help
-.PHONY: help app install install-dev packages test test-fast test-faults test-media lint types format check clean
+.PHONY: help app install install-dev packages test test-fast test-faults test-media soak lock audit lint types format check clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -27,13 +28,26 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Retrack needs Python's venv; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.app: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/.app: requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-workers.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.dev: requirements.lock requirements.txt requirements-workers.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
+
+$(TOOLS)/.done: requirements-tools.txt | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-tools.txt
+	@touch $@
+
+lock: $(TOOLS)/.done ## Writes requirements.lock anew from requirements.txt
+	$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" requirements.txt --output-file requirements.lock
+
+# Strict: a package of which nothing is known is no package without known faults.
+audit: $(TOOLS)/.done ## Asks PyPI for known faults of what the app installs
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 # Tests that find no browser or no music say so in their skip.
 packages: ## Installs the Debian packages of tests/packages.txt where that is possible
@@ -59,6 +73,10 @@ test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
 
 test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
 	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)
+
+# SOAK_ARGS="mutants --count 10000" chooses the parts and how much (docs/benchmarks-abuse.md).
+soak: $(VENV)/.dev ## What files and visitors that mean harm cost, as tables; takes long
+	nice $(BIN)/python -m benchmarks.abuse $(SOAK_ARGS)
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

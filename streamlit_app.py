@@ -28,15 +28,13 @@ from store import SettingsError
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
-from ui.routes import bundle, files, look, share, uploads
+from ui.routes import bundle, files, health, look, metrics, share, uploads
 from ui.routes.access import Access
+from ui.routes.addresses import UNKNOWN, also_below
+from ui.routes.security import SecurityHeaders
+from ui.routes.tidy import start_tidying
 from ui.routes.visitor import VisitorCookie
-from ui.service import Service, start_service, stop_service
-
-log = logging.getLogger(__name__)
-
-STALE_CHECK_SECONDS = 3600.0
-"""Time between two looks for abandoned uploads."""
+from ui.service import start_service, stop_service
 
 
 @asynccontextmanager
@@ -44,16 +42,14 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start the service before the first visitor and stop it after the last."""
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
     address = st.get_option("server.address")
-    service = await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    start_tidying()
     threading.Thread(target=_open_browser, daemon=True).start()
-    async with anyio.create_task_group() as group:
-        group.start_soon(_tidy, service)
-        try:
-            yield {"ready": True}
-        finally:
-            group.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(stop_service)
+    try:
+        yield {"ready": True}
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(stop_service)
 
 
 def _open_browser() -> None:
@@ -66,18 +62,6 @@ def _open_browser() -> None:
         cli_util.open_browser(server_util.get_url(address))
 
 
-async def _tidy(service: Service) -> None:
-    while True:
-        try:
-            removed = await anyio.to_thread.run_sync(uploads.remove_stale, service)
-        except OSError:  # looked at again in an hour; the page must not end for it
-            log.exception("cannot look for abandoned uploads")
-        else:
-            if removed:
-                log.info("removed %d abandoned uploads", removed)
-        await anyio.sleep(STALE_CHECK_SECONDS)
-
-
 def _settings() -> Settings:
     """The settings, or the end of the start with one sentence that says which is wrong."""
     try:
@@ -86,17 +70,23 @@ def _settings() -> Settings:
         sys.exit(f"retrack: {error}")
 
 
+ROUTES = [
+    *bundle.ROUTES,
+    *files.ROUTES,
+    *health.ROUTES,
+    *look.ROUTES,
+    *metrics.ROUTES,
+    *share.ROUTES,
+    *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
+    *UNKNOWN,
+]
 app = st.App(
     Path(__file__).with_name("ui") / "pages" / "script.py",
     lifespan=lifespan,
-    routes=[
-        *bundle.ROUTES,
-        *files.ROUTES,
-        *look.ROUTES,
-        *share.ROUTES,
-        *uploads.upload_routes(_settings().max_upload_mb * 1024 * 1024),
-    ],
+    routes=list(also_below(st.get_option("server.baseUrlPath"), ROUTES)),
     middleware=[
+        Middleware(SecurityHeaders, framed_by=_settings().framed_by),
+        Middleware(metrics.Traffic),
         Middleware(Access, login=lambda: bool(providers())),
         Middleware(VisitorCookie),
         Middleware(look.Head),

@@ -30,6 +30,9 @@ DISK_FULL = "disk_full"
 OUT_OF_MEMORY = "out_of_memory"
 TIMEOUT = "timeout"
 SLOW_TO_OPEN = "slow_to_open"
+SLOW_TO_PROCESS = "slow_to_process"
+TOO_MANY_WAITING = "too_many_waiting"
+QUEUE_FULL = "queue_full"
 CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"
 CRASHED = "crashed"
@@ -41,6 +44,7 @@ FINAL = frozenset(
     {
         *(NOT_MEDIA, EMPTY_FILE, NO_PICTURE, UNREADABLE, UNSUPPORTED, TOO_LONG, TOO_SHORT),
         *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE, SLOW_TO_OPEN),
+        SLOW_TO_PROCESS,
     }
 )
 """Refusals of a file that no second look and no hand will change. A film without sound is none:
@@ -67,6 +71,9 @@ MESSAGES: dict[str, str] = {
     OUT_OF_MEMORY: "处理失败：内存不足，请换用较短或较小的文件",
     TIMEOUT: "处理失败：处理超时，请换用较短的文件或重试",
     SLOW_TO_OPEN: "处理失败：打开文件所需的时间过长，文件可能已损坏，请重新导出后再上传",
+    SLOW_TO_PROCESS: "处理失败：处理所需的时间远超文件标明的长度和尺寸，请重新导出为 MP4（H.264）",
+    TOO_MANY_WAITING: "处理失败：您等待处理的任务太多，请等其中一些完成后再提交",
+    QUEUE_FULL: "处理失败：等待处理的任务已满，请稍后再提交",
     CANCELLED: "已取消",
     INTERRUPTED: "处理失败：服务多次中断，已停止重试",
     CRASHED: "处理失败：处理程序意外退出，请重试或换一个文件",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from functools import lru_cache
 from typing import Literal, Self
@@ -13,6 +14,7 @@ from pydantic import Field, field_validator
 
 from store import Seconds, StoreSettings
 
+_SOURCE = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -32,7 +34,19 @@ class Settings(StoreSettings):
     max_upload_mb: int = Field(default=4096, ge=1, le=2**40)
     """The largest file that is accepted (MiB); see ``for_own_files``."""
     uploads_gb_per_visitor: float = Field(default=20.0, gt=0, le=1e9)
-    """What one visitor's uploads that are not handed in yet may come to (GiB)."""
+    """What one visitor's uploads may come to (GiB): those that are not handed in yet, and those of
+    tasks that wait or run."""
+    uploads_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
+    """Uploads of one visitor that are not handed in yet: a whole class has fewer films."""
+    uploads_in_all: int = Field(default=2000, ge=1, le=1_000_000)
+    """The same of all visitors together, since a key for one more costs a look at the page."""
+    uploads_disk_share: float = Field(default=0.5, gt=0, le=1)
+    """Of the disk, for the uploads of all visitors, handed in or not; one visitor's take half of it
+    at most. Results need the rest."""
+    waiting_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
+    """Tasks of one visitor that wait for their turn."""
+    waiting_in_all: int = Field(default=2000, ge=1, le=1_000_000)
+    """The same of everybody."""
     max_duration: Seconds = 3 * 3600.0
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1, le=10_000)
@@ -49,11 +63,18 @@ class Settings(StoreSettings):
     public_url: str = ""
     """The page's address for visitors behind a proxy that sends another Host; of it only the
     origin is kept, as browsers send it (``https://retrack.example``)."""
+    framed_by: str = ""
+    """Other sites that may show the page in a frame: origins such as ``https://class.example`` or
+    ``https://*.example``, separated by spaces."""
     operators: str = ""
     """Logins that see the health page, separated by commas: an e-mail address that the provider
     has verified, or the provider's ``iss`` and ``sub`` with a space between."""
     log_level: str = "INFO"
     """Level of the log on standard error."""
+    log_format: Literal["text", "json"] = "text"
+    """json: an object a line, with task, attempt and stage."""
+    metrics: bool = False
+    """Whether ``metrics`` answers to everybody, not to this machine alone."""
 
     @field_validator("log_level")
     @classmethod
@@ -62,6 +83,15 @@ class Settings(StoreSettings):
         if name.upper() not in known:
             raise ValueError(f"it should be one of {', '.join(known)}")
         return name.upper()
+
+    @field_validator("framed_by")
+    @classmethod
+    def _as_sources(cls, given: str) -> str:
+        """What a Content-Security-Policy takes; raises ValueError."""
+        for one in given.split():
+            if not _SOURCE.fullmatch(one):
+                raise ValueError(f"{one!r} is no origin such as https://class.example")
+        return " ".join(given.split())
 
     @field_validator("public_url")
     @classmethod

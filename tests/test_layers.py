@@ -33,6 +33,7 @@ ORDER: Order = (
     ("pipeline/sound",),
     ("pipeline/previews",),
     ("pipeline/align",),
+    ("pipeline/align/sounds",),
     ("pipeline/align/shared",),
     ("pipeline/align/modular", "pipeline/align/v2"),
     ("pipeline/plan",),
@@ -48,12 +49,21 @@ ORDER: Order = (
     ("ui/routes",),
     ("ui/parts",),
     ("ui/table",),
+    ("ui/player",),
+    ("ui/correct",),
     ("ui/task", "ui/upload"),
     ("ui/pages",),
     ("",),  # what is started: the app's own files
     ("benchmarks",),
     ("benchmarks/cases",),
-    ("benchmarks/alignment", "benchmarks/dashboard", "benchmarks/render", "benchmarks/store"),
+    (
+        "benchmarks/abuse",
+        "benchmarks/alignment",
+        "benchmarks/dashboard",
+        "benchmarks/render",
+        "benchmarks/store",
+    ),
+    ("benchmarks/rules",),
 )
 
 NEVER = {

@@ -2,7 +2,7 @@
 
     python -m benchmarks.alignment.pictures docs/pictures
 
-Uses the stages' own functions on cases of the develop split, and Pillow, which moviepy brings.
+Uses the stages' own functions on cases of the develop split, and Pillow, which Streamlit brings.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pipeline.align.modular import tempo as speeds
 from pipeline.align.modular.features import extract
 from pipeline.align.modular.fit import fit
 from pipeline.align.modular.takes import find_takes, tracks_of
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import covering, frame_size, power_frames
-from pipeline.align.shared.speeds import at_speed
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import covering, frame_size, power_frames
+from pipeline.align.sounds.speeds import at_speed
 from pipeline.align.v2.onset_bits import extract as extract_bits
 from pipeline.model import Samples, Sound
 

@@ -6,14 +6,15 @@ called, so that the command line starts fast. A third method is a folder here, w
 
 Each method has its own features, search, speed search, fit, exact place, evidence, coverage and
 verdict: all that estimates where the music is. What follows from an estimate is written once,
-in ``shared``: rules on takes, segments, pauses, gaps and echoes, the change point of a balance,
-sums of products along a line, how far a line is off. A mistake of those rules is a mistake of both
+in ``shared``: rules on takes, segments, pauses, gaps and echoes; and in ``sounds`` what is computed
+of samples: frames, sums of products along a line, the change point of a balance, how far a line is
+off. A mistake of those rules is a mistake of both
 methods; the judge counts the second method's word by how seldom they err together
 (``INDEPENDENT_SHARE``).
 
 Every constant has its meaning and unit beside it, and its source: the command that measures it or
 the paper it is from. Where neither is said it was chosen;
-``python -m benchmarks.alignment.ablate`` says what the rule that it belongs to is worth.
+``python -m benchmarks.rules.ablate`` says what the rule that it belongs to is worth.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ MIN_TAKE_SECONDS, APART_SECONDS = 6.0, 1.0
 """Seconds of such a take at least, and between it and the others."""
 INDEPENDENT_SHARE = 0.66
 """How much a second method's word counts: 1 less the correlation of both methods' mistakes, 0.34
-on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/alignment/independence.py``)."""
+on the develop split (nine times in ten 0.0 to 0.6; ``benchmarks/rules/independence.py``)."""
 SAME_PLACE_SECONDS = 0.1
 """Seconds: candidates nearer than this are one."""
 

@@ -17,10 +17,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipeline.child.calls import FILES
 from pipeline.child.sandbox import confine
 from pipeline.limits import GivenLimits
+from pipeline.media import facts_note
 
 if TYPE_CHECKING:
     from pipeline.job.events import End, Event
@@ -53,7 +56,6 @@ def main() -> int:
     source = os.fdopen(os.dup(0), "rb", buffering=0)  # unbuffered, for the watcher
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nothing else reads the parent's pipe
     request = json.loads(_first_line(source))
-    _end_with_parent(source)
 
     from pipeline.job.events import ErrorEvent, to_json
 
@@ -66,12 +68,16 @@ def main() -> int:
 
     try:
         limits = GivenLimits(**request["limits"])
-        _load(request["kind"])
+        _load(request)
+        reading, writing = _files(request)
         confine(
             memory_mb=limits.task_memory_mb,
             cpu_seconds=limits.task_timeout,
             upload_mb=limits.max_upload_mb,
+            reading=reading,
+            writing=writing,
         )
+        _end_with_parent(source)  # a thread, which is confined as this one is
         os.nice(NICENESS)
         report(_do(request, report, limits))
     except Exception as error:  # noqa: BLE001 - the process boundary: the parent gets it as data
@@ -88,13 +94,30 @@ def main() -> int:
     return 0
 
 
-def _load(kind: str) -> None:
+def _files(request: Mapping[str, Any]) -> tuple[list[Path], list[Path]]:
+    """What the work reads, and the folders that it writes to, which are made where missing."""
+    given = request.get("job") or request.get("arguments") or {}
+    reading = [Path(given[name]) for name in FILES if name in given]
+    writing = [Path(given[name]) for name in ("out", "scratch") if name in given]
+    if request["kind"] == "job":
+        reading += [facts_note.note_path(path) for path in reading]
+    else:  # a file in its folder
+        writing = [path.parent for path in writing]
+    for folder in writing:
+        folder.mkdir(parents=True, exist_ok=True)
+    return reading, writing
+
+
+def _load(request: Mapping[str, Any]) -> None:
     """Imports what the work needs before memory is limited and anything of a user is touched.
 
     OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
     """
     gc.disable()  # imports make a hundred thousand objects, and none of them garbage
-    if kind == "job":
+    if request.get("name") in ("facts", "preview", "thumbnail", "waveforms"):
+        import pipeline.previews.facts
+        import pipeline.previews.waveform
+    if request["kind"] == "job":
         import pipeline.align
         import pipeline.job.steps
         import pipeline.plan.measurements
@@ -118,7 +141,7 @@ def _do(request: Mapping[str, Any], report: Any, limits: GivenLimits) -> End:
         from pipeline.child.calls import CALLS
         from pipeline.job.events import ValueEvent
 
-        return ValueEvent(CALLS[request["name"]](request["arguments"], limits))
+        return ValueEvent(CALLS[request["name"]](request["arguments"], limits, report))
     raise ValueError(f"unknown kind of work: {kind!r}")
 
 

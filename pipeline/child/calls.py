@@ -12,21 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
+from pipeline.job.events import Report
 from pipeline.limits import Limits
 from pipeline.reasons import InputError
 from pipeline.scratch import scratch_folder
 
-Call = Callable[[Mapping[str, Any], Limits], dict[str, Any]]
+FILES = ("path", "other", "dance", "reference")
+"""Arguments that name a file to read."""
+
+Call = Callable[[Mapping[str, Any], Limits, Report], dict[str, Any]]
 
 
-def _same(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+def _same(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``path``, ``other`` → ``same``: whether both files hold the same bytes."""
     from pipeline.media.identical import same_bytes
 
     return {"same": same_bytes(Path(arguments["path"]), Path(arguments["other"]))}
 
 
-def _thumbnail(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+def _thumbnail(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
     from pipeline.previews.copies import make_thumbnail
 
@@ -35,9 +39,11 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]
     return {"out": str(out)}
 
 
-def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+def _preview(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
-    sound track ``track`` (from 1; without it the one that players take)."""
+    sound track ``track`` (from 1; without it the one that players take); with ``sound_alone`` that
+    without the picture."""
+    from pipeline.job.declared import declared
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
     from pipeline.previews.copies import make_preview
@@ -46,22 +52,35 @@ def _preview(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
     with scratch_folder() as folder:
         path = one_clock(Path(arguments["path"]), folder / "one-clock.ts").path
         info = probe(path, role=arguments.get("role", "dance"), settings=settings)
+        report(declared(info))
         stream = info.video.index if info.video is not None else None
         sound = info.played if number is None else info.sounds[number - 1]
         make_preview(
-            path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+            path,
+            out,
+            duration=info.duration,
+            settings=settings,
+            stream=stream,
+            sound=sound,
+            sound_alone=bool(arguments.get("sound_alone")),
         )
     return {"out": str(out)}
 
 
-def _facts(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+def _facts(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``path``, ``role`` → ``pipeline.previews.facts.facts_of``; raises ``InputError``."""
+    from pipeline.job.declared import declared
     from pipeline.previews.facts import facts_of
 
-    return facts_of(Path(arguments["path"]), arguments["role"], settings=settings)
+    return facts_of(
+        Path(arguments["path"]),
+        arguments["role"],
+        settings=settings,
+        before_all=lambda info: report(declared(info, times=0)),
+    )
 
 
-def _waveforms(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]:
+def _waveforms(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``dance``, ``reference``, ``out`` → a JSON file at ``out`` with both files' envelopes; of the
     sound tracks ``dance_track`` and ``reference_track`` (from 1), where these are given.
 
@@ -70,17 +89,20 @@ def _waveforms(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]
     """
     from dataclasses import asdict
 
-    from pipeline.media.info import Role
+    from pipeline.job.declared import declared
+    from pipeline.media.info import MediaInfo, Role
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
     from pipeline.previews.waveform import peak_envelope
     from pipeline.sound.decode import decode_sound
 
-    def envelope(role: Role, scratch: Path) -> dict[str, Any] | None:
+    def described(role: Role, scratch: Path) -> tuple[Path, MediaInfo]:
         path = one_clock(Path(arguments[role]), scratch / f"{role}.ts").path
-        info = probe(path, role=role, settings=settings, need_sound=False)
+        return path, probe(path, role=role, settings=settings, need_sound=False)
+
+    def envelope(path: Path, info: MediaInfo, scratch: Path) -> dict[str, Any] | None:
         try:
-            number = arguments.get(f"{role}_track")
+            number = arguments.get(f"{info.role}_track")
             sound = decode_sound(path, info, scratch, settings=settings, number=number)
         except InputError as error:
             if error.reason in (reasons.NO_SOUND, reasons.SILENT, reasons.TOO_SHORT):
@@ -91,10 +113,10 @@ def _waveforms(arguments: Mapping[str, Any], settings: Limits) -> dict[str, Any]
 
     out = Path(arguments["out"])
     with scratch_folder() as folder:
-        value = {
-            "dance": envelope("dance", folder),
-            "reference": envelope("reference", folder),
-        }
+        files = [described("dance", folder), described("reference", folder)]
+        for _, info in files:
+            report(declared(info, times=0))
+        value = {info.role: envelope(path, info, folder) for path, info in files}
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.stem}.{os.getpid()}.part")
     try:

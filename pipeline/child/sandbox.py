@@ -14,10 +14,16 @@ import platform
 import resource
 import struct
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from pipeline.child import landlock
+
+FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
+"""Names another ffmpeg than the one that is installed with Python's packages."""
 KEPT = frozenset(
-    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "IMAGEIO_FFMPEG_EXE"}
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", FFMPEG_VARIABLE}
     | {"LD_LIBRARY_PATH", "SYSTEMROOT"}
 )
 """Names of the environment that media work needs; the service's secrets have others."""
@@ -25,6 +31,13 @@ OPEN_FILES = 256
 FILE_SIZE_FACTOR = 8
 """A file that a job writes is at most so many times as large as an upload may be."""
 PRIVATE_UMASK = 0o077
+SYSTEM_FILES = (
+    *("/usr", "/lib", "/lib64", "/lib32", "/bin", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/alternatives"),
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system", "/dev/urandom"),
+)
+"""What programs read of the system: libraries and what the machine is; nothing of its users."""
+DEVICES = ("/dev/null", "/dev/zero")
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -47,11 +60,21 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name in KEPT}
 
 
-def confine(*, memory_mb: int, cpu_seconds: float, upload_mb: int) -> None:
-    """Takes from this process what decoding does not need.
+def confine(
+    *,
+    memory_mb: int,
+    cpu_seconds: float,
+    upload_mb: int,
+    reading: Iterable[Path] = (),
+    writing: Iterable[Path] = (),
+) -> None:
+    """Takes from this process what decoding does not need; before any other thread is started,
+    since some of it binds the thread that calls.
 
-    Memory and upload sizes are mebibytes. What the system cannot take is left out: limits of memory
-    and the network's lock exist on Linux only.
+    Memory and upload sizes are mebibytes. ``reading`` and ``writing`` are the files and folders
+    that are left to it, beside the programs' own and the place for temporary files. What the system
+    cannot take is left out: limits of memory and the locks of network and files exist on Linux
+    only.
     """
     os.umask(PRIVATE_UMASK)
     mebibyte = 1024 * 1024
@@ -64,6 +87,19 @@ def confine(*, memory_mb: int, cpu_seconds: float, upload_mb: int) -> None:
     _lower(resource.RLIMIT_FSIZE, FILE_SIZE_FACTOR * upload_mb * mebibyte)
     if sys.platform == "linux":
         _without_network()
+    temporary = Path(tempfile.gettempdir())
+    landlock.restrict([*_programs(), *reading], [*map(Path, DEVICES), temporary, *writing])
+
+
+def _programs() -> list[Path]:
+    """Python with its libraries and ours, ffmpeg, and what they need of the system. Our own root is
+    left out: the tasks' files stand in it."""
+    own = Path(__file__).resolve().parents[2]
+    folders = [path for path in map(Path, sys.path) if path.resolve() != own]
+    libraries = [Path(path) for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    python = [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
+    tools = [own / "pipeline", *map(Path, filter(None, [os.environ.get(FFMPEG_VARIABLE)]))]
+    return [*map(Path, SYSTEM_FILES), *python, *folders, *libraries, *tools]
 
 
 def _lower(name: int, value: int) -> None:
@@ -76,6 +112,11 @@ def _lower(name: int, value: int) -> None:
 def has_network_lock() -> bool:
     """Whether this machine can take the network from a child process."""
     return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
+
+
+def has_file_lock() -> bool:
+    """Whether this machine can keep a child process from opening files of others."""
+    return landlock.version() > 0
 
 
 def _without_network() -> None:

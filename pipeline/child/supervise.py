@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import queue
 import signal
@@ -24,20 +23,22 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from pipeline import reasons
-from pipeline.child.budget import LOOK_SECONDS, Budget, opening_seconds, usage_of
+from pipeline.child.budget import LOOK_SECONDS, Budget, usage_of
+from pipeline.child.calls import FILES
 from pipeline.child.sandbox import environment
 from pipeline.job.events import (
-    OPENING,
+    DescribedEvent,
     End,
     ErrorEvent,
-    ProgressEvent,
     Report,
     ValueEvent,
     from_json,
 )
 from pipeline.job.model import Outcome
 from pipeline.limits import Limits, limits_to_json
+from pipeline.media import facts_note
 from pipeline.reasons import UNMAPPED, public_text, reason_of
+from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,13 +68,13 @@ JobResult = ChildResult[Outcome]
 CallResult = ChildResult[Mapping[str, Any]]
 
 
-def _environment() -> dict[str, str]:
+def _environment(temporary: Path) -> dict[str, str]:
     """What media work needs of the parent's environment, with one thread for each numerical
-    library."""
+    library, and a folder of its own for temporary files."""
     single = dict.fromkeys(
         ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
     )  # the children are the parallelism; more threads also cost address space
-    own = {**single, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    own = {**single, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
     return environment(os.environ) | own
 
 
@@ -110,13 +111,28 @@ def run_child(
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
-    ``opens`` are the files whose opening has a budget (``pipeline.child.budget``); without
-    ``settings`` the limits are those of the environment. Never raises for what the child does. An
-    exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does the
-    OSError of a child that could not be started.
+    ``opens`` are the files whose size and content make the budget (``pipeline.child.budget``);
+    without ``settings`` the limits are those of the environment. Never raises for what the child
+    does. An exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does
+    the OSError of a child that could not be started.
     """
     settings = settings or Settings()
-    budget = Budget(settings.task_memory_mb, opening_seconds(opens) if opens else math.inf)
+    with scratch_folder() as temporary:
+        return _run(request, report, stop, timeout, tag, opens, settings, temporary)
+
+
+def _run(
+    request: Mapping[str, Any],
+    report: Report,
+    stop: Callable[[], str | None],
+    timeout: float,
+    tag: str,
+    opens: Sequence[Path],
+    settings: Limits,
+    temporary: Path,
+) -> ChildResult[Any]:
+    """Body of ``run_child``; ``temporary`` is the child's folder for temporary files."""
+    budget = Budget.to_open(opens, settings.task_memory_mb)
     process = subprocess.Popen(
         # Nobody reads the tag: it says in a list of processes which task each one is of.
         [sys.executable, "-m", "pipeline.child", *([tag] if tag else ())],
@@ -124,7 +140,7 @@ def run_child(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env=_environment(),
+        env=_environment(temporary),
         start_new_session=True,
     )
     assert process.stdin and process.stdout and process.stderr  # noqa: S101 - PIPE was asked for
@@ -166,7 +182,7 @@ def _supervise(
     budget: Budget,
 ) -> ChildResult[Any] | None:
     """Hands events on until the child has answered or must end; None: it ended silently."""
-    opening, look = True, time.monotonic() + LOOK_SECONDS
+    look = time.monotonic() + LOOK_SECONDS
     while True:
         reason = stop()
         if reason is not None:
@@ -176,7 +192,7 @@ def _supervise(
                 reason=reasons.TIMEOUT, text="the time limit of the task was reached"
             )
         if time.monotonic() > look:
-            reason = budget.exceeded(usage_of(process.pid), opening=opening)
+            reason = budget.exceeded(usage_of(process.pid))
             if reason is not None:
                 return ChildResult(reason=reason, text="it used more than its budget")
             look = time.monotonic() + LOOK_SECONDS
@@ -194,7 +210,9 @@ def _supervise(
             continue
         if isinstance(event, End):
             return ended(event)
-        opening = opening and isinstance(event, ProgressEvent) and event.stage == OPENING
+        if isinstance(event, DescribedEvent):
+            budget.described(event)
+            continue
         report(event)
 
 
@@ -220,16 +238,39 @@ def call(
 ) -> CallResult:
     """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
     request = {"kind": "call", "name": name, "arguments": dict(arguments)}
-    opens = [Path(arguments["path"])] if name == "facts" else []
-    return run_child(
-        request,
-        lambda event: None,
-        stop=lambda: None,
-        timeout=timeout,
-        tag=name,
-        opens=opens,
-        settings=settings,
-    )
+    opens = [Path(arguments[key]) for key in FILES if key in arguments]
+
+    def ask() -> CallResult:
+        return run_child(
+            request,
+            lambda event: None,
+            stop=lambda: None,
+            timeout=timeout,
+            tag=name,
+            opens=opens,
+            settings=settings,
+        )
+
+    return _noted(arguments, ask, settings or Settings()) if name == "facts" else ask()
+
+
+def _noted(
+    arguments: Mapping[str, Any], ask: Callable[[], CallResult], settings: Settings
+) -> CallResult:
+    """The facts of a file: as they were noted beside it, else what ``ask`` gives, noted here, since
+    the child writes to no folder of uploads."""
+    path = Path(arguments["path"])
+    try:
+        bound = facts_note.binding(path, arguments["role"], settings)
+    except OSError:  # the child says what is wrong
+        return ask()
+    noted = facts_note.read(path, bound)
+    if noted is not None:
+        return ChildResult(outcome=noted)
+    result = ask()
+    if result.outcome is not None:
+        facts_note.write(path, bound, result.outcome)
+    return result
 
 
 def broken(error: Exception) -> ChildResult[Any]:

@@ -1,6 +1,6 @@
 """Draws an alignment: waveforms, correlation curves, the chosen place.
 
-Drawn with Pillow, which moviepy brings, so that the command line needs no plotting library.
+Drawn with Pillow, which Streamlit brings, so that the command line needs no plotting library.
 """
 
 from __future__ import annotations

@@ -19,6 +19,18 @@ OPENING = "probe"
 
 
 @dataclass(frozen=True)
+class DescribedEvent:
+    """One file has been opened: the work that it declares, for those who keep a budget."""
+
+    seconds: float = 0.0
+    """The length of all its sound tracks together."""
+    samples: float = 0.0
+    """Of all these tracks and their channels."""
+    pixels: float = 0.0
+    """Width × height × pictures, once for each time that they may be decoded and encoded."""
+
+
+@dataclass(frozen=True)
 class ProgressEvent:
     """How far the job is."""
 
@@ -63,7 +75,7 @@ class ErrorEvent:
     detail: str = ""
 
 
-Event = ProgressEvent | AlignmentEvent | VariantEvent
+Event = DescribedEvent | ProgressEvent | AlignmentEvent | VariantEvent
 """Of a job that goes on."""
 Report = Callable[[Event], None]
 """Takes the events of a running job."""

@@ -60,7 +60,7 @@ def _run(job: Job, report: Report, settings: Limits, background: ExitStack) -> O
     job = replace(job, dance=dance.path, reference=reference.path)
     warnings += warning.joined("dance", dance.joints)
     warnings += warning.joined("reference", reference.joints)
-    files = inspect(job, settings, background)
+    files = inspect(job, report, settings, background)
 
     evidence: dict[str, Any] = {}
     if job.plans is None:

@@ -12,6 +12,8 @@ from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
 from pipeline.job.answers import answer_by_hand
 from pipeline.job.background import BackgroundWork, run_in_background
+from pipeline.job.declared import declared
+from pipeline.job.events import Report
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_PASSES = 4
+"""Encodings of one film into a limited size: a first look, and up to three tries."""
 MakePlan = Callable[[VariantName], "RenderPlan"]
 """The plan of one variant; raises ``RenderError`` when there is none."""
 
@@ -77,9 +81,12 @@ def placed(job: Job) -> bool:
     return job.hint is not None or job.plans is not None
 
 
-def inspect(job: Job, settings: Limits, background: ExitStack) -> Files:
-    """Probes both files; raises ``InputError``. The reference comes first, since decoding it takes
-    longest: that begins at once, and is cancelled when ``background`` closes."""
+def inspect(job: Job, report: Report, settings: Limits, background: ExitStack) -> Files:
+    """Probes both files and reports what they declare; raises ``InputError``.
+
+    The reference comes first, since decoding it takes longest: that begins at once, and is
+    cancelled when ``background`` closes.
+    """
     reference = _described(job, "reference", settings)
 
     def decode_reference(progress: Progress) -> tuple[PcmSound, ...]:
@@ -104,6 +111,9 @@ def inspect(job: Job, settings: Limits, background: ExitStack) -> Files:
     dance = _described(
         job, "dance", settings, need_sound=not placed(job), need_picture=not job.align_only
     )
+    report(declared(reference))  # not before the dance has been opened within its own budget
+    passes = MAX_PASSES if job.options.get("at_most_mb") else 1
+    report(declared(dance, times=0 if job.align_only else passes * len(job.variants)))
     return Files(dance, reference, reference_decode)
 
 

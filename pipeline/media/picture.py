@@ -27,6 +27,9 @@ ENCODABLE = frozenset(
     | {"huffyuv", "ffvhuff", "rawvideo", "cinepak", "svq1", "svq3", "flv1", "vp6f"}
 )
 """Pictures that are read but have to be re-encoded."""
+MAX_ENCODED_HZ = 1920 * 1080 * 60
+"""Pixels for each second of the longest film that is accepted (``max_duration``). A film of a codec
+that has to be re-encoded has no more in all, and is cut shorter where its pictures are larger."""
 MIN_FILM_HZ = 3
 """A track of fewer pictures a second is not the film where there is another."""
 MAX_FIELD_PACKETS = 12
@@ -89,6 +92,15 @@ def describe_picture(
             role,
             f"has {float(min(rates)):.0f} frames a second; at most "
             f"{settings.max_frame_rate:.0f} are accepted",
+        )
+    count = max(stream.frames, duration * float(min(rates)))
+    most = MAX_ENCODED_HZ * settings.max_duration
+    if codec not in COPYABLE and width * height * count > most:
+        raise refuse(
+            reasons.TOO_LONG,
+            role,
+            f"has {count:.0f} pictures of {width}×{height} in {codec}, too many to be encoded; "
+            "cut it shorter, or export it as H.264",
         )
     context.options = {"max_pixels": str(settings.max_pixels)}  # it may grow after its first frame
     rotation, field_pictures = _rotation_and_fields(container, stream, role)

@@ -32,6 +32,12 @@ MAX_TITLE_LETTERS = 80
 """Letters that are kept of a track's title."""
 MIN_SECONDS = 1.0
 """Files shorter than this hold no music to align (seconds)."""
+MAX_SAMPLES_HZ = 8 * 192_000
+"""Samples a second of a track, in all channels together; what records music has fewer."""
+MAX_TIMES = 16
+"""How often an index may list a file's bytes. Honest edit lists show a part twice."""
+MAX_ENTRIES = 20_000
+"""Of a track's index that are looked at, spread over it."""
 
 
 def probe(
@@ -100,7 +106,19 @@ def _describe(
         raise refuse(
             reasons.TOO_SHORT, role, f"is only {duration:.2f} s long; a few seconds are needed"
         )
+    if _listed_bytes(container) > MAX_TIMES * size:
+        raise refuse(
+            reasons.UNREADABLE, role, "lists the same bytes again and again; export it again"
+        )
     sounds, pictures, other = _sort_streams(container)
+    for sound in sounds:
+        rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
+        if rate * channels > MAX_SAMPLES_HZ:
+            raise refuse(
+                reasons.UNSUPPORTED,
+                role,
+                f"has a sound of {channels} channels at {rate} Hz; convert it to 48000 Hz",
+            )
     video = None
     if role == "dance":
         if pictures:
@@ -128,6 +146,17 @@ def _describe(
         created=metadata.created(container.metadata),
         place=metadata.place(container.metadata) if settings.keep_place else "",
     )
+
+
+def _listed_bytes(container: InputContainer) -> float:
+    """What the sizes of all packets in the index come to (bytes), where it has sizes."""
+    total = 0.0
+    for stream in container.streams:
+        count = len(stream.index_entries)
+        places = range(0, count, max(1, count // MAX_ENTRIES))
+        found = sum(stream.index_entries[place].size for place in places)
+        total += found * count / max(1, len(places))
+    return total
 
 
 def _sort_streams(

@@ -1,14 +1,14 @@
-"""What the page says of an upload: found out once, and noted beside it."""
+"""What the page says of an upload."""
 
 from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipeline.limits import Limits
-from pipeline.media import facts_note
 from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.media.transport import one_clock
@@ -20,25 +20,26 @@ from pipeline.sound.level import levels
 log = logging.getLogger(__name__)
 
 
-def facts_of(path: Path, role: Role, *, settings: Limits) -> dict[str, Any]:
+def facts_of(
+    path: Path,
+    role: Role,
+    *,
+    settings: Limits,
+    before_all: Callable[[MediaInfo], None] = lambda info: None,
+) -> dict[str, Any]:
     """The file's ``MediaInfo`` as JSON, and ``levels_db`` of its sound tracks (see
     ``pipeline.sound.level``), and a ``thumbnail`` (a JPEG as base64, empty without a picture or
-    where none could be made). Raises ``InputError`` for a file that no task could use.
+    where none could be made). ``before_all`` is called before all of its sound is decoded, which
+    a silent beginning asks for. Raises ``InputError`` for a file that no task could use.
     """
-    bound = facts_note.binding(path, role, settings)
-    noted = facts_note.read(path, bound)
-    if noted is not None:
-        return noted
     with scratch_folder() as folder:
         whole = one_clock(path, folder / "one-clock.ts").path
         info = probe(whole, role=role, settings=settings)
-        facts = {
+        return {
             **info.to_json(),
-            "levels_db": levels(whole, info, folder, settings=settings),
+            "levels_db": levels(whole, info, folder, settings=settings, before_all=before_all),
             "thumbnail": _thumbnail(whole, info, folder, settings),
         }
-    facts_note.write(path, bound, facts)
-    return facts
 
 
 def _thumbnail(path: Path, info: MediaInfo, folder: Path, settings: Limits) -> str:

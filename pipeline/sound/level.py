@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,12 +34,19 @@ Windows = NDArray[np.int16]
 """Shape (samples,), mono at ``RATE_HZ`` hertz."""
 
 
-def levels(path: Path, info: MediaInfo, scratch: Path, *, settings: Limits) -> list[float | None]:
+def levels(
+    path: Path,
+    info: MediaInfo,
+    scratch: Path,
+    *,
+    settings: Limits,
+    before_all: Callable[[MediaInfo], None] = lambda info: None,
+) -> list[float | None]:
     """The level of each sound track (root mean square, decibels of full scale); None for a silent
     one, and for one that is the same as an earlier one.
 
-    Where all windows are silent, all is decoded, into the folder ``scratch``: raises what
-    ``decode_tracks`` raises.
+    Where all windows are silent, all is decoded, into the folder ``scratch`` and after
+    ``before_all`` was called: raises what ``decode_tracks`` raises.
     """
     found = [_windows(path, info, track, settings) for track in info.sounds]
     if any(_peak(samples) >= SILENT_PEAK for samples in found):
@@ -49,6 +57,7 @@ def levels(path: Path, info: MediaInfo, scratch: Path, *, settings: Limits) -> l
             result.append(_decibels(_rms(samples)) if new else None)
             seen.add(samples.tobytes())
         return result
+    before_all(info)
     decoded = {s.stream: s.rms for s in decode_tracks(path, info, scratch, settings=settings)}
     return [
         _decibels(decoded[track.index]) if track.index in decoded else None for track in info.sounds

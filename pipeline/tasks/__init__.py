@@ -4,6 +4,7 @@ __all__ = [
     "answer",
     "extra_files",
     "form",
+    "measures",
     "queue",
     "record",
     "runner",

@@ -21,6 +21,7 @@ from pipeline.child.supervise import JobResult, broken
 from pipeline.engine.model import DETACHED, LOST, SHUTDOWN, Execute
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job, Outcome
+from pipeline.logs import at_stage
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import JobError, public_text, reason_of
 from pipeline.settings import Settings
@@ -111,6 +112,7 @@ def run_adjustment(
 
     def report(event: Event) -> None:
         if isinstance(event, ProgressEvent) and stop() is None:
+            at_stage(event.stage)
             with suppress(Fenced, NoSuchTask):  # replaced just now: the next look says so
                 store.update(task.id, asdict(event), claim, durable=False)
 

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken
 from pipeline.engine.model import DETACHED, INTERRUPTED, LOST, SHUTDOWN, Execute
-from pipeline.job.events import AlignmentEvent, Event, ProgressEvent
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, VariantEvent
 from pipeline.job.model import Job, VariantOutcome
+from pipeline.logs import at_stage
 from pipeline.model import VARIANTS
 from pipeline.settings import Settings
 from pipeline.tasks.automatic import PLACE_OPTIONS
 from pipeline.tasks.details import Details, unusual_options
+from pipeline.tasks.measures import measures
 from pipeline.tasks.record import VariantRecord, read, value_of
 from pipeline.tasks.values import mapping
 from store import Fenced, NoSuchTask, NotSaved, make_task_folder
@@ -98,12 +100,13 @@ class _Attempt:
     def report(self, event: Event) -> None:
         """Turns one event of the job into a patch."""
         if isinstance(event, ProgressEvent):
+            at_stage(event.stage)
             if time.monotonic() - self.last_progress >= PROGRESS_SECONDS:
                 self.last_progress = time.monotonic()
                 self.patch(asdict(event), durable=False)
         elif isinstance(event, AlignmentEvent):
             self.patch(self.details.put(alignment=event.alignment))
-        else:
+        elif isinstance(event, VariantEvent):
             self.patch(self._publish(event.variant, event.outcome))
 
     def _publish(self, variant: str, outcome: VariantOutcome) -> dict[str, Any]:
@@ -187,7 +190,7 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
         else:
             reason = outcome.reason or reasons.RENDER_FAILED
             changes |= {"status": "failed", "reason": reason}
-        attempt.patch(_completed(changes))
+        _end(attempt, changes, outcome.seconds)
     else:
         reason = result.reason or reasons.CRASHED
         # A refusal of somebody's file is no error of ours: a line, and the detail in the task.
@@ -201,7 +204,13 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
             changes = {"status": "success", "reason": None}
             for variant in set(VARIANTS) - set(results):
                 changes |= VariantRecord(status="failed", reason=reason).keys(variant)
-        attempt.patch(_completed(attempt.details.put(**changes, detail=result.text or None)))
+        _end(attempt, attempt.details.put(**changes, detail=result.text or None), {})
+
+
+def _end(attempt: _Attempt, changes: dict[str, Any], seconds: Mapping[str, float]) -> None:
+    attempt.patch(_completed(changes))
+    if not attempt.lost:
+        measures().count_end(changes["reason"] or "success", seconds)
 
 
 def _completed(changes: dict[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class TaskRecord:
     dance_name: str | None = None
     reference_name: str | None = None
     dance_size: int | None = None
+    reference_size: int | None = None
+    """Bytes."""
     dance_file: str | None = None
     """Path relative to the project's root."""
     reference_file: str | None = None
@@ -241,7 +243,7 @@ _OF_ONE_TYPE: Mapping[Callable[[object], Any], Sequence[str]] = {
         *("stage", "reason", "reason_role", "detail", "visitor"),
         *("dance_name", "reference_name", "dance_file", "reference_file"),
     ),
-    count: ("dance_size",),
+    count: ("dance_size", "reference_size"),
     share: ("progress",),
     number: ("seconds_left",),
     (lambda value: value is True): ("cancel_requested",),

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.engine.model import Engine, Execute, Workers
 from pipeline.engine.threads import engine_of
-from pipeline.logs import set_up
+from pipeline.logs import set_up, working_on
 from pipeline.scratch import sweep
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
@@ -121,8 +121,12 @@ class Runner:
 
     def _start(self, task: Task, run: Run) -> None:
         def work() -> None:
+            adjustment = task.adjust if run is run_adjustment else None
             try:
-                run(self.store, task, self.settings, self._engine.execute, self._stopping.is_set)
+                with working_on(task.id, adjustment.number if adjustment else task.attempts):
+                    run(
+                        self.store, task, self.settings, self._engine.execute, self._stopping.is_set
+                    )
             except Exception:  # the store keeps the task
                 log.exception("[%s] the task could not be finished", task.id)
             finally:
@@ -167,7 +171,7 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         runner = get_runner()
         if runner is None:
             settings = settings or Settings()
-            set_up(settings.log_level)
+            set_up(settings.log_level, settings.log_format)
             engine = engine_of(settings)
             store = store or default_store(settings, FORM)
             store.start(restore=not engine.outlives)

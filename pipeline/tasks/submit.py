@@ -14,6 +14,7 @@ from pipeline import reasons
 from pipeline.media import facts_note
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
+from pipeline.tasks.record import value_of
 from store import NotSaved, make_task_folder
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ def stored_name(role: str, user_name: str) -> str:
 def _check_space(folder: Path, needed: int) -> None:
     if shutil.disk_usage(folder).free < needed + SPARE_BYTES:
         raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
+
+
+def _check_waiting(store: Store, settings: Settings, visitor: str | None) -> None:
+    waiting = [task for task in store.snapshot().tasks if task.status == "pending"]
+    if len(waiting) >= settings.waiting_in_all:
+        raise JobError(reasons.QUEUE_FULL, f"{len(waiting)} tasks are waiting; try again later")
+    own = sum(value_of(task, "visitor") == visitor for task in waiting) if visitor else 0
+    if own >= settings.waiting_per_visitor:
+        raise JobError(reasons.TOO_MANY_WAITING, f"{own} tasks of this visitor are waiting")
 
 
 def _transfer(source: Path, target: Path, how: Transfer) -> None:
@@ -91,10 +101,12 @@ def submit(
     stays there as well and the task's own is another name of the same bytes: a whole class
     stores its reference once, and the bytes go with the last task that has them.
 
-    Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full
-    disk, ``OSError``, and what ``store.create`` raises. On an error nothing is left behind, and
-    what was moved is where it was (but after a NotSaved whose task may be in the file).
+    Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full disk
+    and for too many tasks that wait, ``OSError``, and what ``store.create`` raises. On an error
+    nothing is left behind, and what was moved is where it was (but after a NotSaved whose task may
+    be in the file).
     """
+    _check_waiting(store, settings, visitor)
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):
         if not path.is_file():

@@ -61,6 +61,16 @@ class _Batch:
     """Whether the new content has the file's name."""
 
 
+@dataclass(frozen=True)
+class Saves:
+    """How often this process wrote the task file, and how long that took with the lock's wait."""
+
+    count: int = 0
+    seconds: float = 0.0
+    failed: int = 0
+    """Of these, how many did not end well."""
+
+
 class GroupCommit:
     """The only writer of the task file in this store."""
 
@@ -82,6 +92,7 @@ class GroupCommit:
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
         self._turn = threading.Condition()  # for the queue and the lists; never while doing I/O
+        self.saves = Saves()
         self._queue: list[_Ticket] = []
         self._writing = False
 
@@ -162,6 +173,7 @@ class GroupCommit:
     def _write_for_all(self) -> None:
         batch = _Batch()
         error: NotSaved | None = NotSaved("the write was broken off")
+        begun = time.monotonic()
         try:
             self._write(batch)
             error = None
@@ -170,6 +182,11 @@ class GroupCommit:
             error.__cause__ = cause
         finally:
             with self._turn:
+                self.saves = Saves(
+                    self.saves.count + 1,
+                    self.saves.seconds + time.monotonic() - begun,
+                    self.saves.failed + (error is not None),
+                )
                 self._settle(batch, error)
                 self._writing = False
                 self._turn.notify_all()

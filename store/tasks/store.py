@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from store.clock import Clock, utc_now
-from store.commit.group_commit import GroupCommit
+from store.commit.group_commit import GroupCommit, Saves
 from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
 from store.file import reserve
 from store.file.disk import TASK_FILE, remove_leftovers
@@ -96,6 +96,16 @@ class Store:
         self.save_task_status()
         self.back_up(anyway=True)
         self._owners.drop()
+
+    @property
+    def saves(self) -> Saves:
+        """How often this process wrote the task file, and how long that took."""
+        return self._commit.saves
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether its background threads live."""
+        return self._upkeep is not None and self._upkeep.alive
 
     def load_task_status(self) -> Snapshot:
         """Reads the file, puts a damaged one aside and goes on with what is whole in it.

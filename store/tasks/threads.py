@@ -36,6 +36,11 @@ class UpkeepThreads:
         for thread in self.threads:
             thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether all of them live."""
+        return all(thread.is_alive() for thread in self.threads)
+
     def stop(self) -> None:
         """Asks the threads to end and waits for them (bounded)."""
         self._stop.set()

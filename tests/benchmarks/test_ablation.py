@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.alignment import ablate, calibrate
-from benchmarks.alignment.rules import RULES, Rule, Watch, original, recorded, same, users, without
 from benchmarks.alignment.scoring import Score
 from benchmarks.cases.case import Case
+from benchmarks.rules import ablate, calibrate
+from benchmarks.rules.each import RULES, Rule, Watch, original, recorded, same, users, without
 from pipeline.align.modular.takes import Track
 from pipeline.align.shared import segments as segments_of
 from pipeline.align.shared.confidence import Ramp

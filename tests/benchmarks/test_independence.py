@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.alignment.independence import independence
+from benchmarks.rules.independence import independence
 
 
 def said(case: int, method: str, error_ms: float | None, *, shares: bool = True) -> dict[str, Any]:

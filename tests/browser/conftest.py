@@ -92,6 +92,10 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     errors: list[str] = []
 
+    def note_refusal(line: str) -> None:
+        if "Content Security Policy" in line:  # ui/routes/security.py
+            errors.append(line)
+
     def open_page(
         url: str,
         *,
@@ -114,6 +118,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: note_refusal(line.text))
         page.goto(url)
         page.locator("[data-testid=stMainBlockContainer] h1").wait_for()
         return page

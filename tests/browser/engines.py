@@ -66,8 +66,12 @@ class Window(Protocol):
 
     def picture(self, path: Path) -> None: ...
 
+    def wait_for_timeout(self, milliseconds: float) -> None:
+        """As a page of Playwright's waits."""
+        time.sleep(milliseconds / 1000)
 
-class WebKit:
+
+class WebKit(Window):
     """WebKitGTK's MiniBrowser."""
 
     def __init__(self, driver: WebDriver, downloads: Path) -> None:
@@ -98,7 +102,7 @@ class WebKit:
         self._driver.save_screenshot(str(path))
 
 
-class Firefox:
+class Firefox(Window):
     """Firefox by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), which it speaks itself."""
 
     def __init__(self, socket: ClientConnection, downloads: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,12 +35,15 @@ class Server:
         **settings: str,
     ) -> None:
         self.outputs = outputs
+        self.root = ROOT  # the checkout that is served
         self.script = script
         self.arguments = arguments
         self.settings = settings
         self.port = free_port()
         scheme = "https" if "--server.sslCertFile" in arguments else "http"
         self.url = f"{scheme}://localhost:{self.port}"
+        base = dict(pairwise(arguments)).get("--server.baseUrlPath")
+        self.base = f"/{base}" if base else ""
         self.log = outputs.parent / f"{outputs.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +62,7 @@ class Server:
                     *("--server.headless", "true", "--server.fileWatcherType", "none"),
                     *self.arguments,
                 ],
-                cwd=ROOT,
+                cwd=self.root,
                 env=env,
                 stdout=log,
                 stderr=log,
@@ -69,7 +73,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                address = f"{self.url}/_stcore/health"
+                address = f"{self.url}{self.base}/_stcore/health"
                 with urllib.request.urlopen(address, timeout=2, context=trusting):
                     return self
             except OSError:

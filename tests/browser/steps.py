@@ -25,6 +25,35 @@ const every = window.setInterval;
 window.setInterval = (act, ...rest) => every(() => { if (!window.held) act(); }, ...rest);
 """
 """A page that does not look again by itself while ``held`` is true."""
+EARS = """
+const connect = AudioNode.prototype.connect;
+window.ears = [];
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to === this.context.destination) {
+    const ear = new AnalyserNode(this.context, {fftSize: 8192, smoothingTimeConstant: 0});
+    connect.call(this, ear);
+    window.ears.push(ear); }
+  return connect.call(this, to, ...rest); };
+window.loudest = () => Math.max(0, ...window.ears.map(ear => {
+  const samples = new Float32Array(ear.fftSize);
+  if (ear.context.state === 'running') ear.getFloatTimeDomainData(samples);
+  return Math.max(...samples.map(Math.abs)); }));
+window.listen = async seconds => {
+  let bass = 0, all = 0;
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    for (const ear of window.ears) {
+      const levels = new Float32Array(ear.frequencyBinCount);
+      ear.getFloatFrequencyData(levels);
+      levels.forEach((level, bin) => {
+        const power = 10 ** (level / 10);
+        all += power;
+        if (bin * ear.context.sampleRate / ear.fftSize < 110) bass += power; }); }
+    await new Promise(done => setTimeout(done, 60)); }
+  return {all, bass: all ? bass / all : 0}; };
+"""
+"""Listens to all that goes to the loudspeaker: its largest sample at this moment, or over some
+seconds how much there is and how much of it is bass."""
 GRID = "[data-testid=stDataFrame] canvas"
 ROWS = ".list tbody tr"
 
@@ -45,7 +74,10 @@ def records_in(outputs: Path) -> dict[str, Any]:
 
 
 def until(page: Any, found: Callable[[], Any], what: str, *, seconds: float = 120.0) -> Any:
-    """Wait for ``found`` to give something true; the browser goes on meanwhile."""
+    """Wait for ``found`` to give something true; the browser goes on meanwhile.
+
+    ``page`` is a page of Playwright's or a window of another engine.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := found():

@@ -60,7 +60,7 @@ def heard(page: Any) -> dict[str, Any]:
     return found
 
 
-def until(
+def until_heard(
     page: Any, what: Callable[[dict[str, Any]], bool], at: float | None = None
 ) -> dict[str, Any]:
     """Wait for what is heard; with ``at``, while it plays within three seconds from there.
@@ -133,7 +133,7 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     page.locator(".adjust .play").wait_for()
     save = page.get_by_role("button", name="Save")
     assert save.is_disabled(), "nothing has been changed"
-    low, _ = until(
+    low, _ = until_heard(
         # It may begin up to a second before the song, at a picture that needs no other.
         page,
         lambda x: near(x["range"][0], FIRST - 0.5, 0.6) and near(x["range"][1], LAST, 0.6),
@@ -141,40 +141,44 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
 
     # The result as it is: the song alone, at the result's own level and place.
     play_from(page, 8.0)
-    state = until(
+    state = until_heard(
         page, lambda x: near(x["song"], 1) and near(x["room"], 0) and x["time"] > 8.5, 8.0
     )
-    assert "/modular?" in state["src"] and "song" in state["now"]
-    until(page, lambda x: near(x["sound"], x["time"] + 0.6 - low, 0.12), 8.0)
+    assert "song" in state["now"]
+    # The film's sound without its picture: an iPhone plays one film that sounds at a time.
+    until_heard(page, lambda x: "/preview-sound-modular?" in x["src"])
+    until_heard(page, lambda x: near(x["sound"], x["time"] + 0.6 - low, 0.12), 8.0)
 
     # Without even loudness the song has the level of its file.
     page.get_by_text("Even loudness").click()
     level = 10 ** (-gain / 20)
-    until(page, lambda x: near(x["song"], level, 0.01 * level + 0.01), 8.0)
+    until_heard(page, lambda x: near(x["song"], level, 0.01 * level + 0.01), 8.0)
 
     # The whole video: its own sound before and after, and it can be gone to.
     page.get_by_text("Keep the whole video").click()
-    state = until(page, lambda x: near(x["range"][0], 0, 0.1) and near(x["range"][1], 22, 0.1))
+    state = until_heard(
+        page, lambda x: near(x["range"][0], 0, 0.1) and near(x["range"][1], 22, 0.1)
+    )
     for at, own in ((1.0, True), (8.0, False), (18.0, True)):
         play_from(page, at)
-        state = until(
+        state = until_heard(
             page,
             lambda x, own=own: (
                 x["playing"] == "true" and near(x["room"], own) and (x["song"] == 0) == own
             ),  # type: ignore[misc]
             at,
         )
-        assert ("own sound" in state["now"]) == own, state
+        assert ("phone sound" in state["now"]) == own, state
     shot(page, "adjust-whole", full=True)
 
     # Room sound under the song, pushed down while the song is loud.
-    room = page.get_by_role("slider", name=re.compile("Room sound"))
+    room = page.get_by_role("slider", name=re.compile("Phone sound under"))
     room.focus()
     for _ in range(40):
         page.keyboard.press("ArrowRight")
     page.wait_for_timeout(1000)
     play_from(page, 8.0)
-    until(page, lambda x: 0.4 * 10 ** (-9.5 / 20) < x["room"] < 0.36 and x["time"] > 8.5, 8.0)
+    until_heard(page, lambda x: 0.4 * 10 ** (-9.5 / 20) < x["room"] < 0.36 and x["time"] > 8.5, 8.0)
 
     save.click()
     record = wait_saved(server, page, task_id)
@@ -184,9 +188,9 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     assert [piece["source"] for piece in made] == ["dance", "reference", "dance"]
 
     # The room is in the result by now: the song itself is played for the next preview.
-    until(page, lambda x: "/reference?" in x["src"])
+    until_heard(page, lambda x: "/reference?" in x["src"])
     play_from(page, 8.0)
-    state = until(
+    state = until_heard(
         page, lambda x: x["time"] > 8.5 and near(x["sound"], x["time"] + 0.6 - FIRST, 0.12), 8.0
     )
     assert near(state["song"], 10 ** (made[1]["gain_db"] / 20))

@@ -87,7 +87,7 @@ def test_keys_are_announced_and_the_link_keeps_the_place(
     assert kept["track"] == "modular"
     assert float(kept["t"]) == pytest.approx(stopped, abs=0.02)
     other = visit(page.url)
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     page.locator(".compare").wait_for(state="detached")
     page.go_back()
     for window in (page, other):

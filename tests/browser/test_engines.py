@@ -16,7 +16,7 @@ import pytest
 
 from tests.browser.engines import Window, firefox, webkit
 from tests.browser.serving import Server
-from tests.browser.steps import records
+from tests.browser.steps import records, until
 
 pytestmark = pytest.mark.browser
 
@@ -29,15 +29,6 @@ MEBIBYTE = 2**20
 def window(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Window]:
     with request.param(tmp_path) as opened:
         yield opened
-
-
-def until(found: Callable[[], Any], what: str, seconds: float = 90.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := found():
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"waited in vain for {what}")
 
 
 def middle(window: Window, selector: str, text: str = "") -> tuple[float, float, float]:
@@ -60,7 +51,7 @@ def middle(window: Window, selector: str, text: str = "") -> tuple[float, float,
         time.sleep(0.2)
         return before if before and before == place() else None
 
-    x, y, width = until(stands, f"{selector} {text!r}")
+    x, y, width = until(window, stands, f"{selector} {text!r}")
     return x, y, width
 
 
@@ -77,7 +68,7 @@ def players(window: Window) -> list[dict[str, Any]]:
     """The players of the task's page that have something to play."""
     found: list[dict[str, Any]] = window.run(
         "return all('.compare video').map(v => ({time: v.currentTime, muted: v.muted,"
-        " ready: v.readyState, failed: !!v.error, paused: v.paused,"
+        " failed: !!v.error, paused: v.paused,"
         " active: v.closest('figure').classList.contains('active'), length: v.duration}));"
     )
     return found
@@ -92,7 +83,7 @@ def heard(window: Window) -> dict[str, Any]:
 def plays_on(window: Window) -> None:
     """The player that is heard goes on."""
     begin = heard(window)["time"]
-    until(lambda: heard(window)["time"] > begin + 1.0, "the film to play", 60)
+    until(window, lambda: heard(window)["time"] > begin + 1.0, "the film to play")
 
 
 def test_a_dancer_s_way(
@@ -100,17 +91,23 @@ def test_a_dancer_s_way(
 ) -> None:
     before = set(records(server)) if (server.outputs / "task_status.json").exists() else set()
     window.open(server.url)
-    until(lambda: window.run("return all('.uploader input[type=file]').length === 2;"), "the page")
+    until(
+        window,
+        lambda: window.run("return all('.uploader input[type=file]').length === 2;"),
+        "the page",
+    )
     for index, path in enumerate(pair):
         window.choose(".uploader input[type=file]", index, [path])
     done = "return all('.uploader li[data-state=done]').length === 2;"
-    until(lambda: window.run(done), "both files on the server")
+    until(window, lambda: window.run(done), "both files on the server")
     press(window, "button", "Put the music under")
-    [task_id] = until(lambda: set(records(server)) - before, "the task")
-    until(lambda: records(server)[task_id]["status"] == "success", "its success", 180)
+    [task_id] = until(window, lambda: set(records(server)) - before, "the task")
+    until(
+        window, lambda: records(server)[task_id]["status"] == "success", "its success", seconds=180
+    )
 
     # The film plays with one sound, follows the seek bar, and is not chased by seeks.
-    until(lambda: len(players(window)) >= 2 and heard(window)["ready"] >= 1, "the players")
+    until(window, lambda: len(players(window)) >= 2, "the players")
     window.run(
         "window.seeks = 0;"
         "all('.compare video').forEach(v => v.addEventListener('seeking', () => window.seeks++));"
@@ -124,35 +121,51 @@ def test_a_dancer_s_way(
     assert [player["muted"] for player in players(window)].count(False) == 1
     assert not heard(window)["muted"] and not any(one["failed"] for one in players(window))
     press(window, ".compare [role=radio]", "Phone sound")
-    until(lambda: window.run("return find('.compare').dataset.active;") == "original", "the switch")
+    until(
+        window,
+        lambda: window.run("return find('.compare').dataset.active;") == "original",
+        "the switch",
+    )
     assert [one["active"] for one in players(window) if not one["muted"]] == [True]
     plays_on(window)
     press(window, ".compare .play")
     x, y, width = middle(window, ".compare .seek")
     window.press(x + 0.1 * width, y)
     length = heard(window)["length"]
-    until(lambda: abs(heard(window)["time"] - 0.6 * length) < 0.08 * length, "the seek")
+    until(window, lambda: abs(heard(window)["time"] - 0.6 * length) < 0.08 * length, "the seek")
 
     # The music is moved by ear: the delay is in the sound at once.
     press(window, "summary", "Not right?")
-    until(lambda: window.run("return find('.adjust .play')?.textContent;"), "the way to move it")
+    until(
+        window,
+        lambda: window.run("return find('.adjust .play')?.textContent;"),
+        "the way to move it",
+    )
     delay = "return Number(find('.adjust')?.dataset.delay) || 0;"
     press(window, ".adjust .play")
-    until(lambda: abs(window.run(delay) - 0.6) < 0.002, "the music to be in the graph")
+    until(window, lambda: abs(window.run(delay) - 0.6) < 0.002, "the music to be in the graph")
     press(window, ".adjust [data-by='50']")
-    until(lambda: abs(window.run(delay) - 0.65) < 0.002, "the music to come later")
-    until(lambda: window.run("return Number(find('.adjust').dataset.song) > 0.5;"), "the music")
+    until(window, lambda: abs(window.run(delay) - 0.65) < 0.002, "the music to come later")
+    until(
+        window,
+        lambda: window.run("return Number(find('.adjust').dataset.song) > 0.5;"),
+        "the music",
+    )
     press(window, ".adjust .play")
 
     # Or by hand, along its waveform.
     press(window, "button", "Place by hand")
     drawn = "return find('.place .waiting')?.textContent === '' || !find('.place .waiting');"
-    until(lambda: window.run("return !!find('.place .song');") and window.run(drawn), "waveforms")
+    until(
+        window,
+        lambda: window.run("return !!find('.place .song');") and window.run(drawn),
+        "waveforms",
+    )
     offset = "return Number(find('.place').dataset.offset);"
-    earlier = until(lambda: window.run(offset), "its place")
+    earlier = until(window, lambda: window.run(offset), "its place")
     x, y, _ = middle(window, ".place .song")
     window.press(x, y, x + 60)
-    until(lambda: (window.run(offset) or earlier) < earlier - 0.1, "the song to be dragged")
+    until(window, lambda: (window.run(offset) or earlier) < earlier - 0.1, "the song to be dragged")
 
     # It is saved.
     press(window, "a, button", "Save video")
@@ -163,13 +176,13 @@ def test_a_dancer_s_way(
     def saved() -> bool:
         return any(film.read_bytes() in results for film in window.downloads.rglob("*.mp4"))
 
-    until(saved, "the saved file")
+    until(window, saved, "the saved file")
     assert sees(window, "Not right?")
 
     # In Chinese.
     press(window, ".st-key-language-menu button")
     press(window, "[role=menuitem]", "简体中文")
-    until(lambda: sees(window, "不对？"), "the other language")
+    until(window, lambda: sees(window, "不对？"), "the other language")
     assert not sees(window, "Not right?")
     window.picture(tmp_path / "chinese.png")
 
@@ -194,16 +207,16 @@ def test_an_upload_goes_on_after_a_reload(
     film.write_bytes(os.urandom(20 * MEBIBYTE))
     window.open(server.url)
     inputs = "return all('.uploader input[type=file]').length === 2;"
-    until(lambda: window.run(inputs), "the page")
+    until(window, lambda: window.run(inputs), "the page")
     window.run(BROKEN)
     window.choose(".uploader input[type=file]", 0, [film])
     state = "return find('.uploader li')?.dataset.state;"
-    until(lambda: window.run(state) == "resuming", "the connection to break")
+    until(window, lambda: window.run(state) == "resuming", "the connection to break")
     window.open(server.url)
-    until(lambda: window.run(state) == "interrupted", "the file to be named")
+    until(window, lambda: window.run(state) == "interrupted", "the file to be named")
     # A phone hands out a fresh copy of the same film each time.
     copy = film.rename(tmp_path / "copy.mp4")
     window.choose(".uploader input[type=file]", 0, [copy])
-    until(lambda: window.run(state) == "done", "the rest of the file")
+    until(window, lambda: window.run(state) == "done", "the rest of the file")
     [note] = (server.outputs / "incoming").glob("*/*.info")
     assert note.with_suffix("").read_bytes() == copy.read_bytes()

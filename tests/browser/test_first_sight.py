@@ -9,35 +9,10 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import choose_language, until
+from tests.browser.steps import EARS, choose_language, until
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
-
-EARS = """
-const connect = AudioNode.prototype.connect;
-window.ears = [];
-AudioNode.prototype.connect = function (to, ...rest) {
-  if (to === this.context.destination) {
-    const ear = new AnalyserNode(this.context, {fftSize: 8192, smoothingTimeConstant: 0});
-    connect.call(this, ear);
-    window.ears.push(ear); }
-  return connect.call(this, to, ...rest); };
-window.listen = async seconds => {
-  let bass = 0, all = 0;
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    for (const ear of window.ears) {
-      const levels = new Float32Array(ear.frequencyBinCount);
-      ear.getFloatFrequencyData(levels);
-      levels.forEach((level, bin) => {
-        const power = 10 ** (level / 10);
-        all += power;
-        if (bin * ear.context.sampleRate / ear.fftSize < 110) bass += power; }); }
-    await new Promise(done => setTimeout(done, 60)); }
-  return {all, bass: all ? bass / all : 0}; };
-"""
-"""Listens to all that goes to the loudspeaker: how much there is, and how much of it is bass."""
 
 
 def test_the_picture_moves_and_a_tap_changes_what_is_heard(

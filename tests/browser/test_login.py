@@ -88,12 +88,13 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     # The route does not know the login: signed links open the player and the downloads.
     page.locator(".compare video[src*='/modular']").wait_for(state="attached")
     shown = page.locator(".compare .active video")
+    page.locator(".compare .play").click()
     until(page, lambda: shown.evaluate("video => video.readyState") >= 1, "the player")
     with page.expect_download() as download:
         page.get_by_role("link", name="Save video").click()
     result = members.outputs / "results" / task_id / f"{task_id}_modular.mp4"
     assert Path(download.value.path()).read_bytes() == result.read_bytes()
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     wait_rows(page, 2)  # the one of before among them
     select_row(page, 0)
     with page.expect_download() as download:

@@ -42,7 +42,7 @@ def test_a_phone_in_chinese_and_in_the_dark(
     # The choice of language outlives a change of page; what is unfolded stays so.
     choose_language(page, "English")
     page.get_by_role("radio", name="Move the music").wait_for()
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     page.get_by_text("Choose your dance and the song first").wait_for()
 
 

@@ -115,7 +115,7 @@ def test_an_expired_link_says_so_and_the_history_remembers(
     page = visit(f"{crowded.url}/?task={OLD}")
     page.locator("text=may have expired").wait_for()
     assert OLD not in records(crowded)
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     page.locator("text=may have expired").wait_for(state="detached")
     assert "task=" not in page.url
     page.get_by_role("link", name="History").click()
@@ -218,7 +218,7 @@ def test_the_language_can_be_switched_and_stays(crowded: Server, visit: Callable
     choose_language(page, "简体中文")
     page.locator(".st-key-head", has_text="很可能已对齐").wait_for()
     assert f"task={task_id}" in page.url, "the opened task stays open"
-    page.get_by_role("button", name="全部视频").click()
+    page.get_by_role("button", name="全部任务").click()
     until(page, lambda: any("完成" in row[0] for row in cells(page)), "the table's words")
     page.get_by_role("link", name="历史").click()
     page.locator("[data-testid=stDownloadButton]", has_text=say("zh", "history.csv")).wait_for()

@@ -267,7 +267,7 @@ def test_a_result_is_placed_anew_and_refined(
     page.keyboard.press("ArrowRight")
     placed(page, offset=round(found - 0.2, 3))
     page.get_by_role("button", name=re.compile("Use this place")).click()
-    page.locator("text=Rendering your adjustment").wait_for()
+    page.locator("text=Making your adjustment").wait_for()
     record = until(
         page,
         lambda: made if (made := records(server)[task_id]).get("revision") == 1 else None,

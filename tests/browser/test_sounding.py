@@ -10,25 +10,17 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.serving import Server
-from tests.browser.steps import choose_files, correct, players, put_in, until, wait_status
+from tests.browser.steps import (
+    EARS,
+    choose_files,
+    correct,
+    players,
+    put_in,
+    until,
+    wait_status,
+)
 
 pytestmark = pytest.mark.browser
-
-EARS = """
-const connect = AudioNode.prototype.connect;
-window.ears = [];
-AudioNode.prototype.connect = function (to, ...rest) {
-  if (to === this.context.destination) {
-    const ear = this.context.createAnalyser();
-    connect.call(this, ear);
-    window.ears.push(ear); }
-  return connect.call(this, to, ...rest); };
-window.loudest = () => Math.max(0, ...window.ears.map(ear => {
-  const samples = new Float32Array(ear.fftSize);
-  if (ear.context.state === 'running') ear.getFloatTimeDomainData(samples);
-  return Math.max(...samples.map(Math.abs)); }));
-"""
-"""Listens to everything that goes to the loudspeaker from a graph that runs."""
 
 OVERTAKEN = """
 const address = URL.createObjectURL;
@@ -91,7 +83,7 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
     page.reload()
     correct(page, "Move the music")
     wait_sound(page)
-    room = page.get_by_role("slider", name="Room sound")
+    room = page.get_by_role("slider", name="Phone sound under the song")
     save = page.get_by_role("button", name="Save")
     for left in (19, 21) * 3:  # it ends beside and at the place of the result, by turns
         room.focus()
@@ -131,7 +123,7 @@ def test_a_call_that_is_overtaken_takes_nothing_down(
     song = page.locator(".place .reference")
     until(page, lambda: song.evaluate("song => song.currentTime") > 4, "the song to follow")
 
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     choose_files(page, [pair[0]], pair[1])
     assert page.locator(".uploader li").count() == 2
     assert page.evaluate("overtaken") >= 8

@@ -122,9 +122,9 @@ def test_a_click_opens_a_page_and_the_list_stays_as_it_was(
     select_row(page, 1)
     bulk.locator(f"text=1 selected: {names[1]}").wait_for()
     ways_back = (
-        page.get_by_role("button", name="All videos").click,
+        page.get_by_role("button", name="All tasks").click,
         page.go_back,
-        page.get_by_role("button", name="All videos").click,
+        page.get_by_role("button", name="All tasks").click,
     )
     for go_back in ways_back:  # the same cell each time
         click_row(page, 3)
@@ -219,7 +219,7 @@ def test_a_private_visitor_cannot_reach_anothers_task(
     task_id = task_of(mine)
     theirs.goto(link)
     theirs.locator("text=This task is not here").wait_for()
-    theirs.get_by_role("button", name="All videos").click()
+    theirs.get_by_role("button", name="All tasks").click()
     theirs.locator("text=No tasks yet").wait_for()
     address = f"{private.url}/files/{task_id}/modular"
     assert mine.request.get(address).status == 200

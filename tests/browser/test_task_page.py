@@ -28,9 +28,9 @@ MAX_CONTROLS = 16
 """Of a finished task's page in a window of 1280 pixels; there were 41 when it stood in the list."""
 WINDOWS = {(1280, 800): 760, (390, 844): 800}
 """Where Save begins at the latest (pixels from the window's top), by the window."""
-MAX_BEFORE_PLAY_BYTES = 8_000_000
-"""Of a film of 16 Mbit/s: Chromium reads 6.1 MB ahead of the first picture, and what the network
-holds when it stops comes on top (7.2 MB seen on a busy machine)."""
+MAX_BEFORE_PLAY_BYTES = 200_000
+"""Of a film of 16 Mbit/s and its picture. Loading the film's own first picture takes 6.1 MB: so far
+does Chromium read ahead."""
 BYTES_A_SECOND = 2_000_000
 CONTROLS = """
 () => {
@@ -113,7 +113,7 @@ def test_a_phone_loads_little_before_play_and_only_what_is_shown(
     page = visit(server.url, width=390, height=844)
     record = wait_status(server, page, films["upright"], "success")
     whole = record["modular_size"]
-    assert whole > 5 * MAX_BEFORE_PLAY_BYTES
+    assert whole > 100 * MAX_BEFORE_PLAY_BYTES
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
     loaded: dict[str, int] = {}
@@ -130,12 +130,14 @@ def test_a_phone_loads_little_before_play_and_only_what_is_shown(
     network.on("Network.dataReceived", came)
     page.goto(f"{server.url}/?task={films['upright']}")
     shown = page.locator(".compare .active video")
-    until(page, lambda: shown.evaluate("v => v.readyState") >= 2, "the first picture")
+    until(page, lambda: any("/thumbnail?" in one for one in addresses.values()), "a picture")
+    page.locator(".compare .time", has_text="/ 0:2").wait_for()
     page.wait_for_timeout(3000)
-    assert 0 < sum(loaded.values()) <= MAX_BEFORE_PLAY_BYTES, loaded
+    assert sum(loaded.values()) <= MAX_BEFORE_PLAY_BYTES, loaded
     page.locator(".compare .play").click()
     until(page, lambda: shown.evaluate("v => v.currentTime") > 5, "five seconds", seconds=60)
-    assert all("/modular?" in address for address in loaded), loaded
+    watched = [address for address in loaded if "/thumbnail?" not in address]
+    assert watched and all("/modular?" in address for address in watched), loaded
     assert sum(loaded.values()) <= 1.3 * whole, loaded
 
 
@@ -147,7 +149,7 @@ def test_a_notice_leads_to_the_task_and_keeps_the_session(
     page.locator(".st-key-head").wait_for()
     page.evaluate("window.same = true")
     with standing_still(private, task_of(page)):
-        page.get_by_role("button", name="All videos").click()
+        page.get_by_role("button", name="All tasks").click()
         until(page, lambda: cells(page), "the list")
     toast = page.locator("[data-testid=stToast]", has_text="Done:")
     toast.get_by_role("link", name="Open").click(timeout=90_000)
@@ -170,7 +172,7 @@ def test_without_a_cookie_the_browser_keeps_the_key_and_no_address_shows_it(
     wait_done(page)
     stranger = visit(link)
     stranger.get_by_text("This task is not here").wait_for()
-    stranger.get_by_role("button", name="All videos").click()
+    stranger.get_by_role("button", name="All tasks").click()
     stranger.locator("text=No tasks yet").wait_for()
     # A bookmark of an earlier release is taken over, and leaves the address.
     key = page.evaluate("localStorage.getItem('retrack_visitor')")

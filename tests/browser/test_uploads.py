@@ -196,7 +196,7 @@ def test_a_reload_loses_no_uploaded_file(
     assert stranger.locator(".uploader li").count() == 0
     page.get_by_role("button", name="Put the music under it").click()
     wait_done(page)
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     page.locator(".uploader h4").first.wait_for()
     assert whole.count() == 0
     page.reload()
@@ -308,6 +308,6 @@ def test_chosen_files_wait_while_another_page_is_shown(
     page.locator(".uploader li[data-state=done]").nth(1).wait_for()
     page.get_by_role("button", name="Put the music under it", disabled=False).click()
     wait_done(page)
-    page.get_by_role("button", name="All videos").click()
+    page.get_by_role("button", name="All tasks").click()
     page.locator(".uploader h4").first.wait_for()
     assert page.locator(".uploader li").count() == 0, "they have been handed in"

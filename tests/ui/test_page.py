@@ -18,8 +18,8 @@ from pipeline.tasks.record import TaskRecord
 from tests.pipeline.plan.test_plan import plan
 from tests.tasks import task_of
 from tests.ui.listed import listed
+from ui.player.compare import alike
 from ui.service import stop_service
-from ui.task.compare import alike
 from ui.words import sentences as words_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,6 +17,7 @@ from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
+from ui.routes.tidy import start_tidying
 from ui.service import start_service
 from ui.task import detail
 from ui.words.text import LANGUAGES, choose_language, current, set_language, t
@@ -42,6 +43,7 @@ def show() -> None:
         log.error("the service cannot start: %s", error)
         st.error(t("error.settings"), icon=":material/warning:")
         return
+    start_tidying()
     if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)

@@ -15,7 +15,7 @@ from ui.parts.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
 from ui.routes.origin import is_local
-from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
+from ui.routes.visitor import checked_key, cookie_key, new_key, signed_key, visitor_name
 from ui.service import Service
 
 _KEEP = load("visitor")
@@ -84,9 +84,10 @@ def current_viewer(service: Service) -> Viewer:
     """The viewer of this session: a login first, then the cookie, then a key that it keeps itself.
 
     Without our routes nothing can set a cookie; where tasks are private there, a component keeps
-    the key. One in the address, as earlier releases kept it, is taken over and leaves the address.
+    the key. One in the address, as earlier releases kept it, is taken over, and leaves the address
+    once the browser keeps it.
     """
-    key = checked_key(st.context.cookies.get(COOKIE), service)
+    key = cookie_key(Headers(st.context.headers.to_dict()), service)
     browser = visitor_name(key) if key is not None else None
     here = _is_operators(service)
     if getattr(st.user, "is_logged_in", False):
@@ -103,11 +104,14 @@ def current_viewer(service: Service) -> Viewer:
             )
     if browser is not None:
         return Viewer(browser, "cookie", browser, operator=here)
-    given = st.query_params.pop(_KEY, None)
+    given = st.query_params.get(_KEY)
     kept = st.session_state.get(_KEEPER, {}).get("kept")
     key = checked_key(given, service) or checked_key(kept, service)
     fresh = key is None and st.session_state.get(_FRESH, True)
     key = key or checked_key(st.session_state.get(_KEY), service)
+    # Not before the browser has it: the connection may be lost in between.
+    if given is not None and (key is None or kept == st.session_state.get(_KEY)):
+        st.query_params.pop(_KEY)
     if key is None and service.private:
         key = new_key()
     if key is None:
@@ -117,7 +121,7 @@ def current_viewer(service: Service) -> Viewer:
     if service.private:
         _KEEP(
             key=_KEEPER,
-            data={"key": st.session_state[_KEY], "fresh": fresh},
+            data={"key": st.session_state[_KEY], "fresh": fresh, "moves": given is not None},
             on_kept_change=lambda: None,
         )
     return Viewer(visitor_name(key), "browser", operator=here)

@@ -18,7 +18,7 @@ from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS
 from pipeline.tasks.values import number
 from ui.parts.viewer import Viewer
-from ui.routes import uploads
+from ui.routes import stock, uploads
 from ui.routes.files import file_path
 from ui.routes.uploads import Upload
 from ui.service import Service, StockUploads
@@ -58,7 +58,9 @@ def uploaders(service: Service, viewer: Viewer) -> tuple[list[Upload], Upload | 
     They also serve a browser without a cookie, which our upload route would not know.
     """
     _open_route(service, viewer.name or "everyone")
-    limit = min(MAX_UPLOAD_MB, service.settings.max_upload_mb)
+    # As it was when the page was opened: another limit would be another uploader, and empty.
+    bearable = st.session_state.setdefault("stock.limit", stock.largest() // 1024**2)
+    limit = max(1, min(MAX_UPLOAD_MB, service.settings.max_upload_mb, bearable))
     round_ = st.session_state.get("upload.round", 0)
 
     def given(column: DeltaGenerator, role: str, endings: Sequence[str]) -> list[Upload]:

@@ -6,13 +6,20 @@ routes, so each checks origin, token and visitor itself.
 
 __all__ = [
     "access",
+    "addresses",
     "bundle",
     "files",
+    "health",
     "limits",
     "look",
+    "memory",
+    "metrics",
     "origin",
+    "security",
     "share",
     "stock",
+    "thumbnail",
+    "tidy",
     "uploads",
     "visitor",
 ]

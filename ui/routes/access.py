@@ -91,13 +91,18 @@ def _streamlits(path: str) -> str:
     return found[1] if found else ""
 
 
-def note_request(service: Service, scope: Scope, headers: Headers) -> None:
-    """Make the tasks private when a request is not of this machine.
+def of_this_machine(scope: Scope, headers: Headers) -> bool:
+    """Whether a request was made on this machine, as far as it shows.
 
     No browser speaks HTTP/1.0, but a proxy may, as nginx does unless it is configured.
     """
     client = scope.get("client")
-    if scope.get("http_version") == "1.0" or not is_local(client[0] if client else None, headers):
+    return scope.get("http_version") != "1.0" and is_local(client[0] if client else None, headers)
+
+
+def note_request(service: Service, scope: Scope, headers: Headers) -> None:
+    """Make the tasks private when a request is not of this machine."""
+    if not of_this_machine(scope, headers):
         service.expose(f"Host {headers.get('host', '')!r}")
 
 

@@ -16,12 +16,15 @@ from pipeline.model import BEST_FIRST
 from pipeline.tasks.extra_files import KIND
 from pipeline.tasks.record import TaskRecord
 from store import is_task_id
+from ui.routes.thumbnail import wait_thumbnail
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 from ui.words.names import download_name
 
 KINDS = ("original", "reference", *BEST_FIRST)
 PREVIEW = "preview-"
+SOUND = "preview-sound-"
+"""Before the kind of a file, for the copy of its sound alone."""
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
 THUMBNAIL = "thumbnail"
@@ -75,18 +78,20 @@ def base_of(kind: str) -> str:
     return TRACKS.sub("", kind)
 
 
+def whole_of(kind: str) -> str:
+    """The kind of the file that a small copy is of."""
+    return base_of(kind).removeprefix(SOUND).removeprefix(PREVIEW)
+
+
 def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        whole = file_path(service, task, base_of(kind).removeprefix(PREVIEW))
+        whole = file_path(service, task, whole_of(kind))
         return small if _is_of(small, whole) else None
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
         return drawn if drawn.is_file() else None
-    if kind == THUMBNAIL:
-        small_picture = thumbnail_path(service, task)
-        return small_picture if small_picture is not None and small_picture.is_file() else None
     if kind.startswith(KIND):
         made = next((one.output for one in task.files if one.kind == kind), None)
         path = service.store.safe_path(made)
@@ -116,15 +121,6 @@ def waveforms_path(service: Service, task_id: str, kind: str = WAVEFORMS) -> Pat
     return service.settings.outputs / "results" / task_id / f"{kind}.json"
 
 
-def thumbnail_path(service: Service, task: TaskRecord) -> Path | None:
-    """Where the dance's small picture stands once it is made; None for a dance that is not in the
-    task's own folder, where nothing is written."""
-    dance = file_path(service, task, "original")
-    if dance is None or dance.parent.name != task.id:
-        return None
-    return dance.with_name("thumbnail.jpg")
-
-
 def may_see(service: Service, task: TaskRecord, visitor: str | None) -> bool:
     """Whether a visitor (by name) may see a task: everyone on a laptop, its owner elsewhere."""
     return not service.private or (visitor is not None and task.visitor == visitor)
@@ -149,24 +145,21 @@ async def serve_file(request: Request) -> Response:
     service = get_service()
     task_id, kind = request.path_params["task"], request.path_params["kind"]
 
-    def find() -> tuple[TaskRecord, Path] | None:
+    def find() -> tuple[TaskRecord, Path | None] | None:
         task = service.task(task_id)
         if (
             task is None
-            or (
-                base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
-                and not kind.startswith(KIND)
-            )
+            or (whole_of(kind) not in {*KINDS, WAVEFORMS, THUMBNAIL} and not kind.startswith(KIND))
             or not allowed(service, task, request)
         ):
             return None
-        path = file_path(service, task, kind)
-        return (task, path) if path is not None else None
+        return task, None if kind == THUMBNAIL else file_path(service, task, kind)
 
-    found = await anyio.to_thread.run_sync(find)
-    if found is None:
+    task, path = await anyio.to_thread.run_sync(find) or (None, None)
+    if task is not None and kind == THUMBNAIL:
+        path = await wait_thumbnail(service, task)
+    if task is None or path is None:
         return PlainTextResponse("not found", status_code=404, headers=HEADERS)
-    task, path = found
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     download = "download" in request.query_params or media_type is None
     return FileResponse(

@@ -1,10 +1,11 @@
-"""What uploads that are not handed in yet may take: number and bytes by visitor, and the disk."""
+"""What uploads may take: number and bytes by visitor, and the disk."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,9 @@ from starlette.types import Message, Receive
 from pipeline.tasks.submit import SPARE_BYTES
 
 if TYPE_CHECKING:
+    from pipeline.tasks.record import TaskRecord
     from ui.service import Service
 
-MAX_UPLOADS = 200
-"""Uploads of one visitor, waiting or under way; a whole class has fewer films of one song."""
-MAX_UPLOADS_IN_ALL = 2000
-"""The same of all visitors together, since a key for one more costs a look at the page."""
 REFUSALS = {
     411: "a length is needed",
     413: "too large",
@@ -58,25 +56,70 @@ def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] 
     """
     if not 0 <= length <= service.settings.max_upload_mb * 1024 * 1024:
         return 413
-    sizes = [*announced(service, visitor), *besides]
-    if sum(sizes) + length > service.settings.uploads_gb_per_visitor * 1024**3:
-        return 429
-    if len(sizes) >= MAX_UPLOADS or _number(incoming(service)) >= MAX_UPLOADS_IN_ALL:
+    if _too_many(service, visitor, length, [*announced(service, visitor), *besides]):
         return 429
     # The results need about as much again.
-    return 507 if free_bytes(service) < 2 * length + SPARE_BYTES else 0
+    full = free_bytes(service) < 2 * length + SPARE_BYTES
+    return 507 if full or stored_bytes(service) + length > share_bytes(service) else 0
+
+
+def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int]) -> bool:
+    """Whether the visitor, who has uploads of these sizes, may not have one more (bytes)."""
+    settings = service.settings
+    if len(sizes) >= settings.uploads_per_visitor:
+        return True
+    if _number(incoming(service)) >= settings.uploads_in_all:
+        return True
+    tasks = [task for task in service.tasks() if task.visitor == visitor]
+    own, most = sum(sizes) + length, settings.uploads_gb_per_visitor * 1024**3
+    if own + handed_in(task for task in tasks if task.active) > most:
+        return True
+    return own + handed_in(tasks) > share_bytes(service) / 2
+
+
+def handed_in(tasks: Iterable[TaskRecord]) -> int:
+    """Bytes of the tasks' own uploads; a reference that several share counts once."""
+    dances, references = 0, set[tuple[str | None, int]]()
+    for task in tasks:
+        dances += task.dance_size or 0
+        references.add((task.reference_name, task.reference_size or 0))
+    return dances + sum(size for _, size in references)
+
+
+def share_bytes(service: Service) -> float:
+    """What all uploads together may take of the disk (bytes)."""
+    total, _, _ = _disk(service)
+    return total * service.settings.uploads_disk_share
+
+
+def stored_bytes(service: Service) -> int:
+    """What they take now, handed in or not (bytes)."""
+    waiting = 0
+    for path in incoming(service).glob("*/*"):
+        with suppress(OSError):  # handed in or removed at this moment
+            waiting += path.stat().st_size
+    return waiting + handed_in(service.tasks())
 
 
 def has_space(service: Service, length: int) -> bool:
-    """Whether the disk has space for a piece (bytes): tuspyserver answers a write that failed as
-    one that went well and wrote nothing, which the page would send again and again."""
-    return free_bytes(service) >= length + SPARE_BYTES
+    """Whether the disk has space for a piece (bytes), and uploads their share of it: tuspyserver
+    answers a write that failed as one that went well and wrote nothing, which the page would send
+    again and again."""
+    if free_bytes(service) < length + SPARE_BYTES:
+        return False
+    return stored_bytes(service) + length <= share_bytes(service)
 
 
 def free_bytes(service: Service) -> int:
     """Free bytes where the outputs are."""
+    _, _, free = _disk(service)
+    return free
+
+
+def _disk(service: Service) -> tuple[int, int, int]:
+    """Total, used and free bytes (``shutil.disk_usage``)."""
     service.settings.outputs.mkdir(parents=True, exist_ok=True)
-    return shutil.disk_usage(service.settings.outputs).free
+    return shutil.disk_usage(service.settings.outputs)
 
 
 def counted(receive: Receive, service: Service, left: int) -> Receive:

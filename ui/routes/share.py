@@ -9,7 +9,6 @@ under one, is 404 alike. Plain HTML; its policy names its style and its script b
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -29,6 +28,7 @@ from starlette.routing import Route
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.shares import Share, live
 from ui.routes.files import HEADERS, MEDIA_TYPES, file_path
+from ui.routes.thumbnail import thumbnail_path, wait_thumbnail
 from ui.routes.visitor import sign, signed
 from ui.service import Service, get_service
 from ui.words.catalogue import en, zh
@@ -46,8 +46,6 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]{16,64})\.([0-9a-f]{32})")
 _TEXTS = {"en": en.TEXT, "zh": zh.TEXT}
 _FOLDER = Path(__file__).parent
 _COMPONENTS = _FOLDER.parent / "components"
-_MAX_THUMBNAIL_BYTES = 200_000
-"""Longer than any note of facts with a thumbnail; what is longer is not ours."""
 
 
 def _read(*paths: Path) -> str:
@@ -155,7 +153,7 @@ def _film(service: Service, words: dict[str, str], token: str, film: Shared) -> 
         "size": path.stat().st_size,
         "limit": MAX_SHARED_BYTES,
     }
-    poster = f' poster="{folder}/poster"' if thumbnail(service, task) else ""
+    poster = f' poster="{folder}/poster"' if thumbnail_path(service, task) else ""
     title = escape(shown_name(task.dance_name) or task.id[:8])
     return f"""<article>
 <h1>{title}</h1>
@@ -174,20 +172,17 @@ async def serve_file(request: Request) -> Response:
     """``GET /share/{token}/{task}/{part}``: the film, as itself or a download, or its poster."""
     service, given = get_service(), request.path_params
 
-    def find() -> tuple[Shared, bytes] | None:
+    def find() -> Shared | None:
         films = shown_by(service, given["token"], datetime.now(UTC))
-        film = next((film for film in films if film.task.id == given["task"]), None)
-        if film is None or given["part"] not in {"film", "poster"}:
-            return None
-        picture = thumbnail(service, film.task) if given["part"] == "poster" else b""
-        return None if picture is None else (film, picture)
+        return next((film for film in films if film.task.id == given["task"]), None)
 
-    found = await anyio.to_thread.run_sync(find)
-    if found is None:
+    film = await anyio.to_thread.run_sync(find)
+    if film is not None and given["part"] == "poster":
+        picture = await wait_thumbnail(service, film.task)
+        if picture is not None:
+            return FileResponse(picture, media_type="image/jpeg", headers=_FILE_HEADERS)
+    if film is None or given["part"] != "film":
         return await _refuse(request)
-    film, picture = found
-    if picture:
-        return Response(picture, media_type="image/jpeg", headers=_FILE_HEADERS)
     name = download_name(film.task, film.kind, film.path.suffix)
     return FileResponse(
         film.path,
@@ -195,19 +190,6 @@ async def serve_file(request: Request) -> Response:
         filename=name if "download" in request.query_params else None,
         headers=_FILE_HEADERS,
     )
-
-
-def thumbnail(service: Service, task: TaskRecord) -> bytes | None:
-    """The JPEG that was noted beside the dance when it was looked at; None without one."""
-    dance = task.dance_file
-    note = service.store.safe_path(str(Path(dance).with_suffix(".facts"))) if dance else None
-    try:
-        if note is None or note.stat().st_size > _MAX_THUMBNAIL_BYTES:
-            return None
-        picture = json.loads(note.read_bytes())["facts"]["thumbnail"]
-        return base64.b64decode(picture, validate=True) or None
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error):
-        return None
 
 
 def preferred(accepted: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
-import psutil
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.routes import limits
+from ui.routes.memory import free_memory
 from ui.service import StockUploads
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def _status(service: Service, held: StockUploads, file: str, length: str) -> int
         return 411
     others = [size for name, size in held.sizes.items() if name != file]
     status = limits.refusal(service, held.visitor, int(length), others)
-    # While it arrives, Streamlit holds it twice: the form, and the bytes read from it.
-    if not status and psutil.virtual_memory().available < 2 * int(length) + SPARE_MEMORY_BYTES:
-        return 507
-    return status
+    return 507 if not status and int(length) > largest() else status
+
+
+def largest() -> int:
+    """The largest file (bytes) that the memory bears now: while it arrives, Streamlit holds it
+    twice, the form and the bytes read from it."""
+    return max(0, free_memory() - SPARE_MEMORY_BYTES) // 2

@@ -32,13 +32,14 @@ from tuspyserver import create_tus_router
 from pipeline.tasks.submit import NOTE_SUFFIX
 from ui.routes import limits
 from ui.routes.origin import describe_refusal, same_origin
+from ui.routes.proxied import OVERRIDE, as_meant, named
 from ui.routes.visitor import cookie_key, sign, signed, visitor_name
 from ui.service import Service, get_service
 
 log = logging.getLogger(__name__)
 
-PREFIX = "/uploads"
-URL = f"{PREFIX}/files"
+PREFIX, _FOLDER = "/uploads", "files"
+URL = f"{PREFIX}/{_FOLDER}"
 """Where the page's uploader sends to."""
 TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
 KEPT_SECONDS = 24 * 3600.0
@@ -51,7 +52,7 @@ _UID = re.compile(r"[0-9a-f]{32}")
 _PARTS = ("", ".info", ".info.tmp", NOTE_SUFFIX, f"{NOTE_SUFFIX}.tmp")
 """What an upload's files have behind its id."""
 _LENGTH = re.compile(r"-?[0-9]{1,18}")
-_NOT_TAKEN = ("x-http-method-override", "upload-concat", "upload-defer-length")
+_NOT_TAKEN = (OVERRIDE, "upload-concat", "upload-defer-length")
 
 
 @dataclass(frozen=True)
@@ -193,12 +194,15 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        send, scope = named(scope, send), as_meant(scope)
         service, headers = get_service(), Headers(scope=scope)
         key = cookie_key(headers, service)
         visitor = visitor_name(key) if key else ""
         token = headers.get(TOKEN_HEADER, "")
-        below = scope["path"].partition(URL)[2].strip("/")
-        if not same_origin(scope, service.settings.public_url):
+        folder, _, below = scope["path"].removeprefix(scope["root_path"]).strip("/").partition("/")
+        if folder != _FOLDER:
+            await _refuse(404, "not found")(scope, receive, send)
+        elif not same_origin(scope, service.settings.public_url):
             log.warning("an upload was refused (403): %s", describe_refusal(headers))
             await _refuse(403, "not from this page")(scope, receive, send)
         elif not visitor or not signed(service.secret, token, "upload", visitor):
@@ -284,7 +288,7 @@ class Guard:
 
 
 def _refuse(status: int, text: str) -> PlainTextResponse:
-    return PlainTextResponse(text, status_code=status, headers={"tus-resumable": "1.0.0"})
+    return PlainTextResponse(text, status_code=status)
 
 
 def _truncate_to_offset(path: Path) -> dict[str, Any] | None:
@@ -315,7 +319,7 @@ def upload_routes(max_bytes: int) -> list[BaseRoute]:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(
         create_tus_router(
-            prefix="files",
+            prefix=_FOLDER,
             files_dir="unused",  # every visitor has a folder: see file_dep
             max_size=max_bytes,
             days_to_keep=1,

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +20,8 @@ from ui.service import Service, get_service
 COOKIE = "retrack_visitor"
 _KEY = re.compile(r"[A-Za-z0-9_-]{32,64}")
 _YEAR_SECONDS = 365 * 24 * 3600
-_OWN_PATHS = ("/_stcore/", "/static/", "/media/", "/component/", "/files/", "/share/", "/uploads/")
+_NO_PAGE = re.compile(r"/(_stcore|static|media|component|files|share|uploads)/")
+"""What no page's address has in it, under whatever path the page stands."""
 
 
 def visitor_name(key: str) -> str:
@@ -41,17 +41,15 @@ def signed(secret: bytes, token: str, *parts: str) -> bool:
 
 def cookie_key(headers: Headers, service: Service) -> str | None:
     """The visitor's key that a request carries, if it is one of ours."""
-    return checked_key(cookie_value(headers), service)
+    found = (checked_key(value, service) for value in cookie_values(headers))
+    return next((key for key in found if key is not None), None)
 
 
-def cookie_value(headers: Headers) -> str | None:
-    """What a request carries in the visitor's cookie, whatever it is."""
-    cookie: SimpleCookie = SimpleCookie()
-    try:
-        cookie.load(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return cookie[COOKIE].value if COOKIE in cookie else None
+def cookie_values(headers: Headers) -> list[str]:
+    """What a request carries in the visitor's cookie, whatever it is: there may be several, of
+    servers that stand under different paths of one host."""
+    named = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+    return [value for name, _, value in named if name == COOKIE]
 
 
 def checked_key(given: str | None, service: Service) -> str | None:
@@ -86,32 +84,34 @@ class VisitorCookie:
         wanted = (
             scope["type"] == "http"
             and scope["method"] == "GET"
-            and not scope["path"].startswith(_OWN_PATHS)
+            and not _NO_PAGE.search(scope["path"])
         )
         if not wanted:
             await self.app(scope, receive, send)
             return
-        service, sent = get_service(), cookie_value(Headers(scope=scope))
-        cookie = signed_key(checked_key(sent, service) or new_key(), service.secret)
-        if cookie == sent:
+        service, headers = get_service(), Headers(scope=scope)
+        cookie = signed_key(cookie_key(headers, service) or new_key(), service.secret)
+        if cookie in cookie_values(headers):
             await self.app(scope, receive, send)
             return
         secure = (
             scope.get("scheme") == "https"
-            or Headers(scope=scope).get("x-forwarded-proto") == "https"
+            or headers.get("x-forwarded-proto") == "https"
             or service.settings.public_url.startswith("https:")
         )
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    headers.append(
+                answer = MutableHeaders(scope=message)
+                if answer.get("content-type", "").startswith("text/html"):
+                    # Without a Path it is for the folder that the browser asked in (RFC 6265,
+                    # 5.1.4), which a proxy may have taken from the address that we see.
+                    answer.append(
                         "set-cookie",
-                        f"{COOKIE}={cookie}; Max-Age={_YEAR_SECONDS}; Path=/; HttpOnly; "
+                        f"{COOKIE}={cookie}; Max-Age={_YEAR_SECONDS}; HttpOnly; "
                         f"SameSite=Lax{'; Secure' if secure else ''}",
                     )
-                    headers["cache-control"] = "no-store"
+                    answer["cache-control"] = "no-store"
             await send(message)
 
         await self.app(scope, receive, send_with_cookie)

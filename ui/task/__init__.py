@@ -1,3 +1,3 @@
-"""A task's own page: its film and Save, what can be corrected, how sure it is."""
+"""A task's own page: its film and Save, other files of it, how sure it is."""
 
 __all__ = ["detail", "share"]

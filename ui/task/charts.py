@@ -16,8 +16,8 @@ from pipeline.model import BEST_FIRST, Segment
 from pipeline.tasks.answer import Take
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import mapping
+from ui.player import takes
 from ui.service import Service
-from ui.task import takes
 from ui.words import sentences
 from ui.words.format import clock
 from ui.words.text import t

@@ -9,26 +9,18 @@ import streamlit as st
 
 from pipeline.tasks.queue import queue_of
 from pipeline.tasks.record import TaskRecord
+from ui.correct import adjust, candidates, place
+from ui.correct import ways as correct
 from ui.parts.banners import show_banners
 from ui.parts.fold import fold
 from ui.parts.guarded import part
 from ui.parts.live import live, take_redraw
 from ui.parts.viewer import Viewer
+from ui.player import compare
 from ui.routes.files import KINDS, file_path
 from ui.service import Service
 from ui.table import actions, notices, table
-from ui.task import (
-    adjust,
-    candidates,
-    certainty,
-    compare,
-    correct,
-    file_choices,
-    left_out,
-    place,
-    save,
-    share,
-)
+from ui.task import certainty, file_choices, left_out, save, share
 from ui.words import sentences
 from ui.words.format import milliseconds
 from ui.words.names import plain, shown_name

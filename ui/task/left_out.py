@@ -7,9 +7,9 @@ import streamlit as st
 from pipeline.plan.estimate import trimmed_seconds
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.record import TaskRecord
+from ui.correct import adjust
 from ui.parts.viewer import Viewer
 from ui.service import Service
-from ui.task import adjust
 from ui.words.format import duration
 from ui.words.text import t
 

@@ -19,7 +19,7 @@ from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import uploaders, without_routes
-from ui.routes import limits, uploads
+from ui.routes import uploads
 from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
@@ -35,6 +35,8 @@ _ROUND = "upload.round"
 _KEPT = "upload.kept"
 _UNFINISHED = "upload.unfinished"
 _CLICKED = "upload.clicked"
+_BLOCKED = "upload.blocked"
+"""That a proxy lets none of this session's uploads reach the upload route."""
 _VISIT = "upload.visit"
 """A name for this session: the same page in the browser may outlive it."""
 WORDS = (
@@ -71,6 +73,8 @@ def usable(dances: Sequence[Upload], reference: Upload | None) -> Picked:
 
 
 def _show_stock(service: Service, viewer: Viewer) -> None:
+    if st.session_state.get(_BLOCKED):
+        st.info(t("upload.blocked"), icon=":material/cloud_off:")
     picked = usable(*uploaders(service, viewer))
     _do_asked(service, viewer, picked)
     _buttons(picked)
@@ -79,7 +83,7 @@ def _show_stock(service: Service, viewer: Viewer) -> None:
 @without_routes(_show_stock)
 def show_upload(service: Service, viewer: Viewer) -> None:
     """The uploaders, what was found in the files, and the button."""
-    if viewer.browser is None:
+    if viewer.browser is None or st.session_state.get(_BLOCKED):
         _show_stock(service, viewer)
         return
     checking = _checking(_component_files(service, viewer))
@@ -133,13 +137,12 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
                 "formats": t("upload.formats", size=_limit(service.settings.max_upload_mb)),
                 "too_many": t(
                     "upload.too_many",
-                    n=limits.MAX_UPLOADS,
+                    n=service.settings.uploads_per_visitor,
                     gb=f"{service.settings.uploads_gb_per_visitor:g}",
                 ),
             },
-            "url": f"{uploads.URL}/".lstrip(
-                "/"
-            ),  # relative: a proxy may serve the page under a path
+            # Relative: a proxy may serve the page under a path.
+            "url": f"{uploads.URL}/".lstrip("/"),
             "token": uploads.upload_token(service, viewer.browser),
             "header": uploads.TOKEN_HEADER,
             "max": service.settings.max_upload_mb * 1024 * 1024,
@@ -156,9 +159,14 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
             "round": f"{visit}-{_key()}",
             "visit": visit,
         },
-        default={"files": None},
+        default={"files": None, "blocked": False},
         on_files_change=lambda: None,
+        on_blocked_change=lambda: None,
     )
+    if result.blocked:
+        log.warning("the uploads of a visitor do not reach the upload route: a proxy stops them")
+        st.session_state[_BLOCKED] = True
+        st.rerun()
     picked = _picked(service, viewer, result.files)
     _do_asked(service, viewer, picked)
     if _checking(picked) != was_checking:
@@ -261,15 +269,20 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
                 keep_reference=number < len(picked.dances),
             )
         except (JobError, StoreError, OSError) as error:
-            reason = getattr(error, "reason", None)
-            log.warning("cannot hand in %s: %s", dance.path, error, exc_info=reason is None)
-            why = t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
+            why = _why_not(error, dance.path)
             name = plain(shown_name(dance.name))
             st.error(t("text.says", who=name, what=why), icon=":material/warning:")
             return
     for one in picked.files:
         uploads.remove_upload(one.path)
     _handed_in(service, last, len(picked.dances))
+
+
+def _why_not(error: Exception, what: object) -> str:
+    """Why something was not handed in, for the visitor; the log has all of it."""
+    reason = getattr(error, "reason", None)
+    log.warning("cannot hand in %s: %s", what, error, exc_info=reason is None)
+    return t(f"reason.{reason}") if has(f"reason.{reason}") else t("upload.not_stored")
 
 
 def _handed_in(service: Service, task: Task | None, count: int) -> None:
@@ -294,8 +307,7 @@ def _sample(service: Service, viewer: Viewer) -> None:
             reference_name=t("upload.sample_reference") + reference.suffix,
             visitor=viewer.name,
         )
-    except (JobError, StoreError, OSError):
-        log.exception("cannot hand in the sample pair")
-        st.error(t("upload.not_stored"), icon=":material/warning:")
+    except (JobError, StoreError, OSError) as error:
+        st.error(_why_not(error, "the sample pair"), icon=":material/warning:")
         return
     _handed_in(service, task, 1)

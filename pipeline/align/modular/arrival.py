@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared.line_error import scatter_error
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import (
+from pipeline.align.sounds.line_error import scatter_error
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import (
     Array,
     Complex,
     best_slant,

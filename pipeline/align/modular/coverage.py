@@ -13,9 +13,9 @@ import numpy as np
 
 from pipeline.align.modular.limits import transfer
 from pipeline.align.shared.confidence import Ramp
-from pipeline.align.shared.odd_cells import Gains, worst_share
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex, Doubles, short_time
+from pipeline.align.sounds.odd_cells import Gains, worst_share
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, Complex, Doubles, short_time
 
 FRAME_SAMPLES = 2048
 """Samples of a frame."""
@@ -43,7 +43,7 @@ DOUBT = Ramp((0.05, 0.1), (1.0, 0.5))
 echo."""
 NOTES = Ramp((0.34, 0.6), (0.5, 0.85))
 """Over the tonal match's coefficient: from the first on doubt weighs less, from the second little.
-Echoes come to 0.31; ``python -m benchmarks.alignment.calibrate`` fits the same middle."""
+Echoes come to 0.31; ``python -m benchmarks.rules.calibrate`` fits the same middle."""
 
 
 def confidence_cap(doubt: float | None, rho: float) -> float:

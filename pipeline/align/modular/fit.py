@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.search import CHANCE_RATIO, MAX_DRIFT, Peak
-from pipeline.align.shared.feature_frames import CHUNK_FRAMES, FramedPair, Line
-from pipeline.align.shared.signal import Array, best_slant, spans, totals, vertex
+from pipeline.align.sounds.feature_frames import CHUNK_FRAMES, FramedPair, Line
+from pipeline.align.sounds.signal import Array, best_slant, spans, totals, vertex
 
 REACH_FRAMES = 8
 """Frames on either side of the line that are looked at."""

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared import change_point
-from pipeline.align.shared.change_point import Balance, Following, Look
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex, frame_size, short_time
+from pipeline.align.sounds import change_point
+from pipeline.align.sounds.change_point import Balance, Following, Look
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, Complex, frame_size, short_time
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 """Length of a frame, and between two."""

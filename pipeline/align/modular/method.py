@@ -20,11 +20,11 @@ from pipeline.align.modular.search import search
 from pipeline.align.modular.takes import evidence_where, find_takes, track, tracks_of
 from pipeline.align.modular.verdict import SAME_NOTES_RHO, Verdict, judge_take
 from pipeline.align.shared import whole_dance
-from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.signal import Array
 from pipeline.align.shared.takes import Take, genuine, segment_of
 from pipeline.align.shared.whole_dance import Estimator, unmatched
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import Array
 from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"

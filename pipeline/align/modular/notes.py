@@ -14,9 +14,9 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.modular import features
-from pipeline.align.shared import signal
-from pipeline.align.shared.signal import Array
 from pipeline.align.shared.takes import Take
+from pipeline.align.sounds import signal
+from pipeline.align.sounds.signal import Array
 from pipeline.model import Sound
 
 FRAMES_PER_SECOND = 12.5

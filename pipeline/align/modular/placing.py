@@ -10,10 +10,10 @@ from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import UNKNOWN_FRAMES, tops
 from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
 from pipeline.align.modular.takes import Track, track
-from pipeline.align.shared.change_point import EVERYWHERE, find_limits
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.line_error import frames_off
 from pipeline.align.shared.takes import Take, segment_of
+from pipeline.align.sounds.change_point import EVERYWHERE, find_limits
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.line_error import frames_off
 from pipeline.model import LineMap, Segment
 
 SHARPEST_MS, STRETCHED_MS = 0.6, 8.0

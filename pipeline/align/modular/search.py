@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.align.shared.correlation import block_spectra, correlated
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair, Line
-from pipeline.align.shared.signal import Array, covering, highest_beside_next, slant_stack, spans
+from pipeline.align.sounds.correlation import block_spectra, correlated
+from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair, Line
+from pipeline.align.sounds.signal import Array, covering, highest_beside_next, slant_stack, spans
 
 WINDOW_FRAMES = 800
 """Frames of one window (8 s)."""

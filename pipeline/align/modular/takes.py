@@ -14,9 +14,9 @@ import numpy as np
 
 from pipeline.align.modular.fit import SECOND_FRAMES, by_seconds, evidence, fit, line_of, strength
 from pipeline.align.modular.search import Peak
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.signal import Array
 from pipeline.align.shared.takes import Take, joined, snapped
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import Array
 
 MIN_PEAK_SIGMAS, BEST_SHARE = 5.0, 0.9
 """Score of a peak that is followed, and its least share of its best rival's."""
@@ -91,7 +91,8 @@ def gains_of(lines: list[Track]) -> Array:
     than another; where two lines hold at once, the weaker is held back in proportion.
     """
     seconds = np.stack([known.seconds for known in lines])
-    smooth = np.stack([np.convolve(row, np.ones(3) / 3, "same") for row in seconds])
+    # Not "same", which gives three values for a dance of one or two seconds.
+    smooth = np.stack([np.convolve(row, np.ones(3) / 3)[1:-1] for row in seconds])
     most = np.maximum(smooth.max(axis=0), 1e-3)
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
     relative = np.clip(seconds / scale, -0.5, 1.5) - HOLDS_SHARE

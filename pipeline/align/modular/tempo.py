@@ -17,11 +17,11 @@ import numpy as np
 
 from pipeline.align.modular.features import WHITENED_FRAMES, MelFlux, whitener
 from pipeline.align.modular.search import chance_of
-from pipeline.align.shared import signal
-from pipeline.align.shared.correlation import BlockSpectra, block_spectra, correlated
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array
-from pipeline.align.shared.speeds import SpeedPeak, Trial, at_speed, distinct
+from pipeline.align.sounds import signal
+from pipeline.align.sounds.correlation import BlockSpectra, block_spectra, correlated
+from pipeline.align.sounds.feature_frames import FeatureFrames
+from pipeline.align.sounds.signal import Array
+from pipeline.align.sounds.speeds import SpeedPeak, Trial, at_speed, distinct
 from pipeline.model import Sound
 
 SLOWEST, FASTEST = 0.68, 1.45

@@ -17,11 +17,11 @@ from pipeline.align.modular.fit import by_seconds, evidence, fit_stretch
 from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.search import APART_FRAMES, HOP_FRAMES, WINDOW_FRAMES, correlate
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.correlation import stacked
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.signal import highest_places
 from pipeline.align.shared.takes import Take
 from pipeline.align.shared.whole_dance import curve_evidence
+from pipeline.align.sounds.correlation import stacked
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import highest_places
 from pipeline.model import Evidence
 
 CHANCE_SIGMAS = 4.6
@@ -34,7 +34,7 @@ CLEARNESS = Ramp((CLEAR_SHARE, EQUAL_SHARE), (1.0, 0.5))
 """Over the next place's share of the best."""
 HEIGHT = Logistic(middle=6.2, slope=1.6)
 """Over the score. Chosen; 102 right answers and no wrong one neither confirm nor refute it
-(``python -m benchmarks.alignment.calibrate``)."""
+(``python -m benchmarks.rules.calibrate``)."""
 TONAL_SIGMAS, NOTES_RHO = 5.0, 0.15
 """Sigmas and coefficient of the tonal match from which notes are said to agree."""
 SAME_NOTES_RHO = 0.4

@@ -1,6 +1,4 @@
-"""What is true whatever the method: sounds, segments, pauses, a change point. No estimator of a
-place is in here: those are each method's own."""
+"""What is true whatever the method: takes, segments, pauses, joints. No estimator of a place is in
+here: those are each method's own."""
 
-__all__ = ["change_point", "confidence", "correlation", "feature_frames", "joints", "line_error",
-           "odd_cells", "pair", "pauses", "segments", "signal", "speeds", "takes", "usable",
-           "whole_dance"]  # fmt: skip
+__all__ = ["confidence", "joints", "pauses", "segments", "takes", "usable", "whole_dance"]

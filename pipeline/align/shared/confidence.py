@@ -8,7 +8,7 @@ import numpy as np
 
 MAX_CONFIDENCE = 0.995
 """What 222 and 232 right answers in a row, those at 0.9 and more, are worth
-(``python -m benchmarks.alignment.calibrate``)."""
+(``python -m benchmarks.rules.calibrate``)."""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.segments import part_of
-from pipeline.align.shared.signal import duration, robust_sigma
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import duration, robust_sigma
 from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
 
 WINDOW_SECONDS, HOP_SECONDS = 1.0, 0.5

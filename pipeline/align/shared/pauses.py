@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.align.shared.segments import in_order
-from pipeline.align.shared.signal import Array, duration, spans
+from pipeline.align.sounds.signal import Array, duration, spans
 from pipeline.model import Segment, Sound
 
 STEP_SECONDS = 0.05

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Part
+from pipeline.align.sounds.feature_frames import FeatureFrames
+from pipeline.align.sounds.signal import Part
 from pipeline.model import Segment, Sound
 
 SHORTEST_SECONDS = 0.5

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.pauses import levels, paused
-from pipeline.align.shared.signal import duration
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import duration
 from pipeline.model import Segment
 
 CERTAIN_SECONDS, CLEARED_SECONDS = 6.0, 1.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.shared.signal import duration, spans
+from pipeline.align.sounds.signal import duration, spans
 from pipeline.model import Sound
 
 SHORTEST_SECONDS = 1.5

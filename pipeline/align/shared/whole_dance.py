@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline import reasons
-from pipeline.align.shared.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair, Line
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
 from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
-from pipeline.align.shared.signal import Array, duration
-from pipeline.align.shared.speeds import KEYS, SpeedPeak, Trial, moved_and_kept
+from pipeline.align.sounds.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair, Line
+from pipeline.align.sounds.signal import Array, duration
+from pipeline.align.sounds.speeds import KEYS, SpeedPeak, Trial, moved_and_kept
 from pipeline.model import Evidence, LineMap, MethodAlignment, Progress, Segment, Sound
 
 REPLACE_RATIO = 1.25

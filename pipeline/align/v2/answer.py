@@ -7,13 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.align.shared.change_point import followed_outwards
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.correlation import stacked
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.signal import highest_places
 from pipeline.align.shared.takes import segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
+from pipeline.align.sounds.change_point import followed_outwards
+from pipeline.align.sounds.correlation import stacked
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import highest_places
 from pipeline.align.v2.coverage import WHOLE_SHARE, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
 from pipeline.align.v2.limits import FOLLOWING, limits, seconds_of
@@ -37,7 +37,7 @@ CLEARNESS = Ramp((CLEAR_SHARE, EQUAL_SHARE), (1.0, 0.5))
 """Over the next place's share of the best."""
 HEIGHT = Logistic(middle=7.0, slope=1.5)
 """Over the strength, in deviations of chance. Chosen; neither confirmed nor refuted
-(``python -m benchmarks.alignment.calibrate``)."""
+(``python -m benchmarks.rules.calibrate``)."""
 RIVAL_SHARE, MAX_RIVALS, MIN_RIVAL_SECONDS = 0.55, 4, 2.0
 """Other places that are placed exactly: from this share of the best on, how many, and over how much
 of the take."""

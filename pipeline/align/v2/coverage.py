@@ -13,9 +13,9 @@ import numpy as np
 from scipy import fft
 
 from pipeline.align.shared.confidence import Ramp
-from pipeline.align.shared.odd_cells import Gains, worst_share
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Complex, Doubles, window
+from pipeline.align.sounds.odd_cells import Gains, worst_share
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Complex, Doubles, window
 
 WINDOW_SECONDS = 1.0
 """Seconds of a window; windows follow each other at half of that."""
@@ -37,7 +37,7 @@ an echo."""
 SCORE, SCORE_SECONDS = Ramp((22.0, 52.0), (0.5, 0.85)), 40.0
 """Over the score of so many seconds: from the first on lacking weighs less, from the second little.
 Chosen; three answers neither confirm nor refute it
-(``python -m benchmarks.alignment.calibrate``)."""
+(``python -m benchmarks.rules.calibrate``)."""
 
 
 def confidence_cap(lack: float | None, score: float, seconds: float) -> float:

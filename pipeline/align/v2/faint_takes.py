@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.align.shared.pair import Pair
 from pipeline.align.shared.pauses import sounding_gaps
 from pipeline.align.shared.segments import part_of
-from pipeline.align.shared.signal import Array, best_run
 from pipeline.align.shared.takes import CERTAIN_SECONDS, CLEARED_SECONDS
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, best_run
 from pipeline.align.v2.coverage import WHOLE_SHARE, missing_share
 from pipeline.align.v2.limits import limits, seconds_of
 from pipeline.align.v2.phase import deep_search

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.line_error import FITTED_SIGMAS, MIN_WINDOWS
-from pipeline.align.shared.signal import Array, vertex
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.line_error import FITTED_SIGMAS, MIN_WINDOWS
+from pipeline.align.sounds.signal import Array, vertex
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 
 REACH_FRAMES = 8

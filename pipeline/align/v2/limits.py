@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared import change_point
-from pipeline.align.shared.change_point import Balance, Following, Limit, Look
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Doubles
+from pipeline.align.sounds import change_point
+from pipeline.align.sounds.change_point import Balance, Following, Limit, Look
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, Doubles
 from pipeline.align.v2.phase import lag_curves
 
 WINDOW_SECONDS = 0.2

@@ -6,11 +6,11 @@ bits say nothing (deep noise), the waveform itself is searched through the whole
 
 from __future__ import annotations
 
-from pipeline.align.shared.feature_frames import FramedPair, Line
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.signal import duration
-from pipeline.align.shared.speeds import SpeedPeak
 from pipeline.align.shared.whole_dance import Estimator
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import duration
+from pipeline.align.sounds.speeds import SpeedPeak
 from pipeline.align.v2 import answer, tempo
 from pipeline.align.v2.faint_takes import faint_takes
 from pipeline.align.v2.fit import fit_bits

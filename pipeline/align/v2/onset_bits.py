@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared import signal
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array
+from pipeline.align.sounds import signal
+from pipeline.align.sounds.feature_frames import FeatureFrames
+from pipeline.align.sounds.signal import Array
 from pipeline.model import Sound
 
 FRAMES_PER_SECOND = 62.5

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from pipeline.align.shared import signal
-from pipeline.align.shared.line_error import scatter_error
-from pipeline.align.shared.pair import Pair
-from pipeline.align.shared.signal import Array, Complex
+from pipeline.align.sounds import signal
+from pipeline.align.sounds.line_error import scatter_error
+from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.signal import Array, Complex
 from pipeline.model import LineMap, Sound
 
 STACKED_SIGMAS = 6.5

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.align.shared.correlation import block_spectra, correlated
-from pipeline.align.shared.feature_frames import FeatureFrames, FramedPair, Line
-from pipeline.align.shared.signal import Array, covering, highest_beside_next, spans, totals
+from pipeline.align.sounds.correlation import block_spectra, correlated
+from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair, Line
+from pipeline.align.sounds.signal import Array, covering, highest_beside_next, spans, totals
 from pipeline.align.v2.onset_bits import BANDS, FRAMES_PER_SECOND
 
 CHUNKS_FRAMES = (2000, 500)

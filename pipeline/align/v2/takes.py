@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.align.shared.feature_frames import FramedPair, Line
-from pipeline.align.shared.signal import Array, best_run, moving_mean
 from pipeline.align.shared.takes import Take, genuine, joined, snapped
+from pipeline.align.sounds.feature_frames import FramedPair, Line
+from pipeline.align.sounds.signal import Array, best_run, moving_mean
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 from pipeline.align.v2.search import SECOND_FRAMES, along, by_second
 

@@ -12,11 +12,11 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from pipeline.align.shared import signal
-from pipeline.align.shared.correlation import block_spectra, correlated
-from pipeline.align.shared.feature_frames import FeatureFrames
-from pipeline.align.shared.signal import Array, highest_beside_next
-from pipeline.align.shared.speeds import CLEAR_SHARE, SpeedPeak, Trial, at_speed, distinct
+from pipeline.align.sounds import signal
+from pipeline.align.sounds.correlation import block_spectra, correlated
+from pipeline.align.sounds.feature_frames import FeatureFrames
+from pipeline.align.sounds.signal import Array, highest_beside_next
+from pipeline.align.sounds.speeds import CLEAR_SHARE, SpeedPeak, Trial, at_speed, distinct
 from pipeline.align.v2.onset_bits import bank, bits_of
 from pipeline.model import Sound
 

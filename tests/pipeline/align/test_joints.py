@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 from benchmarks.alignment.held_sound import HeldSound
 from pipeline.align import METHODS
 from pipeline.align.shared.joints import CLEAR_SHORT_SIGMAS, CLEAR_SIGMAS, curve_around, with_joints
-from pipeline.align.shared.signal import read_warped
+from pipeline.align.sounds.signal import read_warped
 from pipeline.job.model import Job
 from pipeline.job.run import run
 from pipeline.model import MethodAlignment, Segment

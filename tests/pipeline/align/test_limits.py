@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.alignment.held_sound import HeldSound
 from pipeline.align import METHODS
-from pipeline.align.shared.change_point import posterior
 from pipeline.align.shared.pauses import STEP_SECONDS, without_fillings
+from pipeline.align.sounds.change_point import posterior
 from pipeline.model import MethodAlignment, Samples, Segment
 from tests.pipeline.align.sounds import (
     RATE,

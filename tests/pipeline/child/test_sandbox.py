@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline import reasons
-from pipeline.child import sandbox
+from pipeline.child import landlock, sandbox
 from pipeline.child.supervise import ROOT, call
 from pipeline.media.ffmpeg import executable
 
@@ -22,7 +24,7 @@ import json, os, resource, socket, subprocess, sys
 from pathlib import Path
 import pipeline.child.calls as calls
 
-def look(arguments, limits):
+def look(arguments, limits, report):
     def opens(family, kind):
         try:
             socket.socket(family, kind).close()
@@ -31,6 +33,15 @@ def look(arguments, limits):
         return True
     ffmpeg = [arguments["ffmpeg"], "-v", "error", "-i", arguments["address"], "-f", "null", "-"]
     asked = subprocess.run(ffmpeg, capture_output=True, text=True, timeout=60)
+    def can(action, *given):
+        try:
+            action(*given)
+        except PermissionError:
+            return False
+        return True
+    own = os.getpid()
+    ffmpeg[ffmpeg.index("-i") + 1] = "file:" + arguments["others"][0]
+    other = subprocess.run(ffmpeg, capture_output=True, text=True, timeout=60)
     made = Path(arguments["out"])
     made.write_bytes(b"x")
     status = Path("/proc/self/status").read_text() if sys.platform == "linux" else ""
@@ -39,6 +50,14 @@ def look(arguments, limits):
         "sockets": [opens(family, kind) for family in (socket.AF_INET, socket.AF_UNIX)
                     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)],
         "ffmpeg": asked.stderr,
+        "ffmpeg_of_others": other.stderr,
+        "reads_its_own": can(Path(arguments["path"]).read_bytes),
+        "writes_to_its_own": can(Path(arguments["path"]).write_bytes, b""),
+        "reads": [name for name in arguments["others"] if can(Path(name).read_bytes)],
+        "lists": [name for name in arguments["folders"] if can(os.listdir, name)],
+        "writes": [name for name in arguments["folders"] if can(open, f"{name}/{own}", "xb")],
+        "temporary": can((Path(os.environ["TMPDIR"]) / "x").touch),
+        "signals": can(os.kill, os.getppid(), 0),
         "no_new_privs": "NoNewPrivs:\\t1" in status,
         "files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "size": resource.getrlimit(resource.RLIMIT_FSIZE)[1],
@@ -52,7 +71,8 @@ calls.CALLS["look"] = look
 @pytest.fixture
 def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a real child finds when it looks around after it was confined."""
-    start = tmp_path / "start.py"
+    start = tmp_path / "program" / "start.py"
+    start.parent.mkdir()
     start.write_text(f"{LOOK}\nfrom pipeline.child.__main__ import main\nsys.exit(main())\n")
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{start}"\n')
@@ -60,15 +80,22 @@ def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("RETRACK_CANARY", "a secret of the service")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
+    for name in ("mine", "theirs/film"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    other = [str(tmp_path / "theirs/film"), "/etc/passwd", "/etc/hosts", str(ROOT / "README.md")]
     with socket.create_server(("127.0.0.1", 0)) as server:
         arguments = {
             "ffmpeg": executable(),
             "address": f"tcp://127.0.0.1:{server.getsockname()[1]}?timeout=2000000",
-            "out": str(tmp_path / "made"),
+            "out": str(tmp_path / "results/made"),
+            "path": str(tmp_path / "mine"),
+            "others": [*other, f"/proc/{os.getpid()}/environ"],
+            "folders": [str(tmp_path), str(tmp_path / "theirs"), tempfile.gettempdir(), str(ROOT)],
         }
         result = call("look", arguments, timeout=120)
     assert result.outcome is not None, result
-    return {**result.outcome, "made": tmp_path / "made"}
+    return {**result.outcome, "made": tmp_path / "results/made"}
 
 
 def test_it_knows_no_secrets(looked: dict[str, Any]) -> None:
@@ -89,6 +116,22 @@ def test_neither_it_nor_its_ffmpeg_has_a_network(looked: dict[str, Any]) -> None
     assert looked["sockets"] == [False] * 4
     assert "ermission denied" in looked["ffmpeg"]
     assert looked["no_new_privs"]
+
+
+@pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
+def test_neither_it_nor_its_ffmpeg_opens_a_file_of_others(looked: dict[str, Any]) -> None:
+    assert looked["reads_its_own"] and looked["temporary"]
+    assert looked["reads"] == looked["lists"] == looked["writes"] == []
+    assert not looked["writes_to_its_own"], "uploads are read only"
+    assert "ermission denied" in looked["ffmpeg_of_others"]
+    if landlock.version() >= 6:
+        assert not looked["signals"], "nor does it end the service"
+
+
+def test_without_landlock_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    assert not landlock.restrict([], [])
+    Path("/etc/passwd").read_bytes()
 
 
 def test_its_files_are_few_small_and_private(looked: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from pipeline import reasons
 from pipeline.media import ffmpeg
+from pipeline.media import picture as media_picture
 from pipeline.media.info import AudioInfo, Role
 from pipeline.media.picture import COPYABLE, ENCODABLE, describe_picture
 from pipeline.media.probe import probe
@@ -234,6 +235,45 @@ def test_a_hundred_hours_in_a_few_bytes(folder: Path) -> None:
     error = refusal(path)
     assert error.reason == reasons.TOO_LONG
     assert "6000 minutes" in str(error)
+
+
+def test_more_pictures_than_can_be_encoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, settings = folder / "many.avi", Settings(max_duration=2.5)
+    make(*picture("640x480", "100", 2), *tone(), "-c:v", "mjpeg", "-c:a", "pcm_s16le", str(path))
+    count = 2 * 100 * 640 * 480
+    monkeypatch.setattr(media_picture, "MAX_ENCODED_HZ", 0.9 * count / settings.max_duration)
+    error = refusal(path, settings=settings)
+    assert error.reason == reasons.TOO_LONG and "export it as H.264" in str(error)
+    monkeypatch.setattr(media_picture, "MAX_ENCODED_HZ", 1.1 * count / settings.max_duration)
+    probe(path, role="dance", settings=settings)
+
+
+def test_a_sound_of_more_samples_than_any_recorder_makes(folder: Path) -> None:
+    path = folder / "wide.wav"
+    make("-f", "lavfi", "-t", "2", "-i", "anullsrc=r=655350:cl=7.1", "-c:a", "pcm_u8", str(path))
+    error = refusal(path, "reference")
+    assert error.reason == reasons.UNSUPPORTED and "655350 Hz" in str(error)
+    make("-f", "lavfi", "-t", "2", "-i", "anullsrc=r=192000:cl=7.1", "-c:a", "pcm_u8", str(path))
+    probe(path, role="reference", settings=SETTINGS)
+
+
+def test_an_index_that_lists_the_same_bytes_again_and_again(folder: Path) -> None:
+    path = folder / "again.mov"
+    make(*picture("320x240", "25", 60), *tone(60), "-c:v", "mjpeg", "-c:a", "pcm_s16le",
+         "-movflags", "+faststart", str(path))  # fmt: skip
+    data = bytearray(path.read_bytes())
+    probe(path, role="dance", settings=SETTINGS)
+    first, at = len(data), 0
+    while (at := data.find(b"stco", at) + 4) > 3:
+        count = int.from_bytes(data[at + 4 : at + 8], "big")
+        places = [
+            int.from_bytes(data[p : p + 4], "big") for p in range(at + 8, at + 8 + 4 * count, 4)
+        ]
+        assert count > 30
+        first = min(first, *places)
+        data[at + 8 : at + 8 + 4 * count] = places[0].to_bytes(4, "big") * count
+    path.write_bytes(data[: first + len(data) // 30])
+    assert refusal(path).reason == reasons.UNREADABLE
 
 
 def test_a_thousand_frames_a_second(folder: Path) -> None:

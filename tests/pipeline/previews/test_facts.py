@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.child import supervise
 from pipeline.job import steps
 from pipeline.job.model import Job
 from pipeline.job.run import run
 from pipeline.limits import Limits
 from pipeline.media import facts_note
-from pipeline.media.info import MediaInfo
+from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.previews import facts
 from pipeline.settings import Settings
@@ -24,6 +25,17 @@ from pipeline.tasks.attempt import job_of
 from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
 from store import Store, Task
+
+
+def facts_of(path: Path, role: Role, *, settings: Settings) -> dict[str, Any]:
+    """As a call does, in this process."""
+
+    def ask() -> supervise.CallResult:
+        return supervise.ChildResult(facts.facts_of(path, role, settings=settings))
+
+    found = supervise._noted({"path": str(path), "role": role}, ask, settings)
+    assert found.outcome is not None
+    return dict(found.outcome)
 
 
 @pytest.fixture
@@ -73,9 +85,9 @@ def test_a_file_is_probed_once_from_upload_to_result(
     uploads: tuple[Path, Path], store: Store, settings: Settings, probed: list[str], tmp_path: Path
 ) -> None:
     dance, reference = uploads
-    first = facts.facts_of(dance, "dance", settings=settings)
-    facts.facts_of(reference, "reference", settings=settings)
-    again = facts.facts_of(dance, "dance", settings=settings)
+    first = facts_of(dance, "dance", settings=settings)
+    facts_of(reference, "reference", settings=settings)
+    again = facts_of(dance, "dance", settings=settings)
     assert again == json.loads(json.dumps(first))
     assert probed == [dance.name, reference.name]
     tasks = [hand_in(store, settings, uploads, keep=True)]
@@ -119,13 +131,13 @@ def test_what_no_note_holds_for_is_probed(
     probed: list[str],
 ) -> None:
     dance, _ = uploads
-    facts.facts_of(dance, "dance", settings=settings)
+    facts_of(dance, "dance", settings=settings)
     assert facts_note.noted_info(dance, "dance", settings) == probe(
         dance, role="dance", settings=settings
     )
     spoil(dance)
     assert facts_note.noted_info(dance, "dance", settings) is None
-    facts.facts_of(dance, "dance", settings=settings)
+    facts_of(dance, "dance", settings=settings)
     assert probed.count(dance.name) == (1 if spoil is odd else 2)
 
 
@@ -133,7 +145,7 @@ def test_a_note_holds_for_its_role_and_the_limits_that_it_was_made_by(
     uploads: tuple[Path, Path], settings: Settings
 ) -> None:
     dance, _ = uploads
-    facts.facts_of(dance, "dance", settings=settings)
+    facts_of(dance, "dance", settings=settings)
     stricter: Limits = settings.model_copy(update={"max_duration": 5.0})
     assert facts_note.noted_info(dance, "dance", settings) is not None
     assert facts_note.noted_info(dance, "dance", stricter) is None
@@ -145,7 +157,7 @@ def test_a_note_beside_a_file_of_ones_own_means_nothing(
 ) -> None:
     """The command line reads files of others, beside which anybody may have written anything."""
     for path, role in zip(uploads, ("dance", "reference"), strict=True):
-        facts.facts_of(path, role, settings=settings)  # type: ignore[arg-type]
+        facts_of(path, role, settings=settings)  # type: ignore[arg-type]
     probed.clear()
     job = Job(*uploads, out=tmp_path / "out", stem="x", scratch=tmp_path, align_only=True)
     run(job, lambda event: None, settings)

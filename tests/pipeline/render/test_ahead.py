@@ -35,7 +35,7 @@ def listen(pair: tuple[Path, Path], scratch: Path, meanwhile: ExitStack) -> Soun
     scratch.mkdir()
     job = Job(dance=pair[0], reference=pair[1], out=scratch, stem="a", scratch=scratch)
     clock = StageClock(["decode", "align_v2", "align_modular"], lambda event: None)
-    files = inspect(job, Settings(), meanwhile)
+    files = inspect(job, lambda event: None, Settings(), meanwhile)
     found = find_alignment(job, files, clock, Settings(), meanwhile)
     assert found.alignment.matched
     return found.sounds

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.job.events import (
     AlignmentEvent,
+    DescribedEvent,
     End,
     ErrorEvent,
     Event,
@@ -112,6 +113,7 @@ def test_the_better_result_is_the_task_s() -> None:
 
 RESULT = VariantOutcome("success", "a.mp4", plan={"a": [1]}, notes=("picture_encoded",))
 EVENTS: tuple[Event | End, ...] = (
+    DescribedEvent(seconds=180.0, samples=1.7e7, pixels=1.1e10),
     ProgressEvent(stage="probe", progress=0.5, seconds_left=None),
     AlignmentEvent({"matched": True}),
     VariantEvent("v2", RESULT),

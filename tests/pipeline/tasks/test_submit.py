@@ -152,3 +152,26 @@ def test_the_tasks_of_visitors_take_turns(
         order.append(task.id)
         store.finish(task.id, {}, task.claim)
     assert order == [many[0], other, many[1], many[2]]
+
+
+def test_only_so_many_tasks_wait(store: Store, settings: Settings, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"waiting_per_visitor": 2, "waiting_in_all": 3})
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(REFERENCE)
+
+    def hand_in(visitor: str) -> Task:
+        files = (sound, sound)
+        return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+
+    hand_in("a")
+    first = hand_in("a")
+    with pytest.raises(JobError) as own:
+        hand_in("a")
+    assert own.value.reason == reasons.TOO_MANY_WAITING
+    hand_in("b")
+    with pytest.raises(JobError) as every:
+        hand_in("b")
+    assert every.value.reason == reasons.QUEUE_FULL
+    assert sound.read_bytes() == REFERENCE
+    store.cancel(first.id)
+    hand_in("b")

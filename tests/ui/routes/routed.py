@@ -19,6 +19,7 @@ from pipeline.tasks.record import TaskRecord, read
 from store import Store, process
 from ui.routes import bundle, files, share, uploads
 from ui.routes.access import Access
+from ui.routes.addresses import UNKNOWN, also_below
 from ui.routes.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
 from ui.service import Service
 
@@ -55,20 +56,22 @@ def service_of(
     store.close()
 
 
-def app_of() -> Starlette:
-    """The page's routes, with a page that only says so."""
+def app_of(base: str = "") -> Starlette:
+    """The page's routes, below a base path as well, with a page that only says so."""
 
     async def page(request: Any) -> HTMLResponse:
         return HTMLResponse("<p>page")
 
+    routes = [
+        Route("/", page),
+        *bundle.ROUTES,
+        *files.ROUTES,
+        *share.ROUTES,
+        *uploads.upload_routes(LIMIT_MB * 1024 * 1024),
+        *UNKNOWN,
+    ]
     app = Starlette(
-        routes=[
-            Route("/", page),
-            *bundle.ROUTES,
-            *files.ROUTES,
-            *share.ROUTES,
-            *uploads.upload_routes(LIMIT_MB * 1024 * 1024),
-        ],
+        routes=list(also_below(base, routes)),
         middleware=[Middleware(Access, login=lambda: False), Middleware(VisitorCookie)],
     )
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -28,6 +29,11 @@ OPEN = {
     "/share/{token}/{task}/{part}",
     "/share/{rest:path}",
     "/uploads",
+    "/files",  # whatever else is asked for there is 404
+    "/api",
+    "/healthz",
+    "/metrics",
+    "/readyz",
     "/_stcore/health",
     "/_stcore/host-config",
     "/_stcore/stream",
@@ -69,7 +75,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 
 @pytest.fixture(scope="module")
 def server(start: Callable[..., Server]) -> Server:
-    return start(uploads_gb_per_visitor="0.004")
+    return start(uploads_gb_per_visitor="0.004", framed_by="https://class.example")
 
 
 def open_socket(
@@ -153,6 +159,23 @@ def test_what_the_page_uses_is_there(server: Server) -> None:
     for path in ("/_stcore/health", "/_stcore/host-config", "/favicon.png"):
         assert httpx.get(server.url + path).status_code == 200, path
     assert httpx.get(server.url + "/media/x").text == "File not found", "asked of Streamlit"
+
+
+@pytest.mark.parametrize("path", sorted(OPEN | CLOSED))
+def test_every_answer_says_what_a_browser_must_not_do(server: Server, path: str) -> None:
+    address = server.url + re.sub(r"{[^}]*}", "x", path)
+    for method in ("GET", "POST", "OPTIONS"):
+        said = httpx.request(method, address).headers
+        assert said["x-content-type-options"] == "nosniff", method
+        assert said["referrer-policy"] in {"same-origin", "no-referrer"}, method
+        assert "cache-control" in said, method
+        policy = {
+            part.split()[0]: part.split()[1:] for part in said["content-security-policy"].split(";")
+        }
+        assert policy["default-src"] in (["'self'"], ["'none'"]), method
+        assert "'unsafe-inline'" not in policy.get("script-src", []), method
+        if "html" in said.get("content-type", "") and "share" not in path:
+            assert policy["frame-ancestors"] == ["'self'", "https://class.example"], method
 
 
 def upload(server: Server, session: str, size: int, name: str = "f") -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import anyio
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from store import process
 from tests.ui.routes.routed import (
     LIMIT_MB,
     MINE,
@@ -94,11 +97,15 @@ def test_a_body_without_a_length_is_counted_as_it_comes(
     assert path.stat().st_size == 10_000
 
 
-def test_the_number_of_uploads_is_limited(
-    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MAX_UPLOADS", 3)
-    monkeypatch.setattr(limits, "MAX_UPLOADS_IN_ALL", 4)
+def limited(service: Service, **changes: float) -> Service:
+    """The process's service under other settings."""
+    changed = replace(service, settings=service.settings.model_copy(update=changes))
+    process.keep("service", changed)
+    return changed
+
+
+def test_the_number_of_uploads_is_limited(service: Service, app: Starlette) -> None:
+    service = limited(service, uploads_per_visitor=3, uploads_in_all=4)
     uids = [uid_of(announce(service, app, 0)) for _ in range(3)]
     assert announce(service, app, 0).status_code == 429, "empty ones count"
     other = headers(service, THEIRS, **{"Upload-Length": "0", "Upload-Metadata": "filename YQ=="})
@@ -108,6 +115,39 @@ def test_the_number_of_uploads_is_limited(
     assert announce(service, app, 0).status_code == 201
     long = {"Upload-Metadata": "filename YQ==,x " + "A" * 40_000}
     assert announce(service, app, 0, **long).status_code == 400
+
+
+def test_all_uploads_together_stay_below_their_share_of_the_disk(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BYTES_BETWEEN_CHECKS", 1000)
+    total = shutil.disk_usage(service.settings.outputs).total
+    service = limited(service, uploads_disk_share=40_000 / total)
+    given = {"Upload-Length": "15000", "Upload-Metadata": "filename YQ=="}
+    mine, again = uid_of(announce(service, app, 10_000)), announce(service, app, 15_000)
+    assert again.status_code == 429, "one visitor has half of it"
+    theirs = client(app, THEIRS).post(uploads.URL, headers=headers(service, THEIRS, **given))
+    assert theirs.status_code == 201
+    # What others have handed in since it was announced counts while it is written.
+    others = service.store.create({"dance_name": "a", "dance_size": 39_000, "visitor": "c"})
+    assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 507
+    given = headers(service, THEIRS, **given | {"Upload-Length": "1500"})
+    assert client(app, THEIRS).post(uploads.URL, headers=given).status_code == 507
+    service.store.cancel(others.id)
+    service.store.delete(others.id)
+    assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 204
+
+
+def test_what_was_handed_in_counts_for_its_visitor_until_it_is_done(
+    service: Service, app: Starlette
+) -> None:
+    limit = 5 * 1024 * 1024
+    record = {"dance_size": limit - 1000, "reference_size": 600, "reference_name": "song"}
+    task = service.store.create(record | {"visitor": visitor_name(MINE)})
+    assert announce(service, app, 400).status_code == 201
+    assert announce(service, app, 1).status_code == 429
+    service.store.cancel(task.id)
+    assert announce(service, app, 1).status_code == 201
 
 
 def test_many_announcements_at_once_find_the_same_limits(service: Service, app: Starlette) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from pipeline.media import facts_note
 from pipeline.tasks import shares
 from pipeline.tasks.record import TaskRecord
 from tests.ui.routes.routed import MINE, SECRET, client, finished
@@ -35,10 +36,11 @@ def link_to(
 
 
 def with_poster(service: Service, task: TaskRecord) -> None:
-    folder = service.settings.outputs / "uploads" / task.id
-    folder.mkdir(parents=True)
-    noted = {"facts": {"thumbnail": base64.b64encode(JPEG).decode()}}
-    (folder / "dance.facts").write_text(json.dumps(noted))
+    dance = service.settings.outputs / "uploads" / task.id / "dance.mov"
+    dance.parent.mkdir(parents=True)
+    dance.write_bytes(BYTES)
+    bound = facts_note.binding(dance, "dance", service.settings)
+    facts_note.write(dance, bound, {"thumbnail": base64.b64encode(JPEG).decode()})
     service.store.update(task.id, {"dance_file": f"outputs/uploads/{task.id}/dance.mov"})
 
 

@@ -136,3 +136,10 @@ def test_a_server_with_an_address_for_others_is_not_this_machine_alone(
             assert (given.outputs / ".secret").stat().st_mode & 0o777 == 0o600
         finally:
             stop_service()
+
+
+@pytest.mark.parametrize("given", ["class.example", "https://a.example; script-src *", "'none'"])
+def test_only_origins_may_frame_the_page(given: str) -> None:
+    with pytest.raises(ValueError, match="no origin"):
+        Settings(framed_by=given)
+    assert Settings(framed_by=" https://*.a.example:8 ").framed_by == "https://*.a.example:8"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,18 +56,29 @@ def test_the_picture_that_was_noted_is_served_to_its_owner_alone(
     assert client(app, None).get(f"/{picture_url(service, login, task)}").status_code == 200
 
 
-def test_without_a_note_a_child_makes_the_picture(
-    service: Service, uploaded: tuple[TaskRecord, Path], sample_pair: tuple[Path, Path]
+def test_without_a_note_a_child_makes_the_picture_while_the_browser_waits(
+    service: Service,
+    app: Starlette,
+    uploaded: tuple[TaskRecord, Path],
+    sample_pair: tuple[Path, Path],
 ) -> None:
     task, dance = uploaded
     shutil.copy(sample_pair[0], dance)
-    deadline = time.monotonic() + 60
-    while not (url := picture_url(service, ME, task)):
-        assert time.monotonic() < deadline, "the child has made none"
-        time.sleep(0.1)
+    url = picture_url(service, ME, task)
     assert url.startswith(f"files/{task.id}/thumbnail?")
-    made = files.file_path(service, task, "thumbnail")
-    assert made is not None and made.read_bytes()[:3] == b"\xff\xd8\xff"
+    made = dance.with_name("thumbnail.jpg")
+    assert client(app, THEIRS).get(f"/{url}").status_code == 404
+    assert not made.exists(), "nothing is made for a stranger"
+    answer = client(app).get(f"/{url}")
+    assert (answer.status_code, answer.content[:3]) == (200, JPEG[:3])
+    assert answer.content == made.read_bytes()
+
+
+def test_a_dance_without_a_picture_has_none(
+    service: Service, app: Starlette, uploaded: tuple[TaskRecord, Path]
+) -> None:
+    task, _ = uploaded
+    assert client(app).get(f"/{picture_url(service, ME, task)}").status_code == 404
 
 
 def test_no_picture_is_written_beside_a_file_that_is_not_the_tasks_own(

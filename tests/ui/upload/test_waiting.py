@@ -76,7 +76,7 @@ def test_retry_is_offered_where_it_may_help() -> None:
     able = {code for code in reasons.MESSAGES if "retry" in actions.possible(failed(code))}
     assert able == {
         *("missing_file", "disk_full", "out_of_memory", "timeout", "cancelled", "interrupted"),
-        *("crashed", "render_failed", "verify_failed"),
+        *("crashed", "render_failed", "verify_failed", "queue_full", "too_many_waiting"),
     }
 
 

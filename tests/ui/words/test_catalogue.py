@@ -44,6 +44,15 @@ def test_chinese_texts_are_chinese() -> None:
             assert re.search(r"[\u4e00-\u9fff]", text), key
 
 
+def test_one_thing_has_one_word() -> None:
+    for texts, others in (
+        (en.TEXT, r"\b(?:films?|room sound|original sound|own sound|dance video)\b"),
+        (zh.TEXT, r"影片|原曲|现场声|舞蹈视频|舞蹈文件|全部视频"),
+    ):
+        found = [key for key, text in texts.items() if re.search(others, text, re.IGNORECASE)]
+        assert not found, "a video, your dance, phone sound, clean song, tasks"
+
+
 def test_every_reason_has_words_and_advice() -> None:
     for code in reasons.MESSAGES:
         assert f"reason.{code}" in en.TEXT, code
@@ -90,8 +99,9 @@ def test_components_bring_no_words_of_their_own(path: Path) -> None:
 
 
 def test_all_words_that_a_component_asks_for_are_there() -> None:
+    from ui.correct import adjust, place
+    from ui.player import compare
     from ui.table import table
-    from ui.task import adjust, compare, place
     from ui.upload import first_sight, panel
 
     for module, group in (

@@ -1,9 +1,11 @@
 // The dance and its results in step, one of them audible and seen; all of them side by side when
 // somebody compares.
 //
-// data: { words, tracks: [{ id, label, url, start, extra }], takes: [{ label, at }], aspect, frame, track, time }
+// data: { words, tracks: [{ id, label, url, start, extra, still, seconds }], takes: [{ label, at }], aspect, frame, track, time }
 //   start: seconds on the dance's time line at which the track's own time is 0
 //   extra: whether it is there for comparing only
+//   still, seconds: a picture and its length, for what is loaded only once somebody plays or moves it;
+//     null where the film itself has to say them, and whether this browser can decode it
 //   takes: the moments of the dance at which the song begins; aspect: width by height, as CSS says it
 //   frame: seconds of one frame; track, time: where to begin (time on the dance's line)
 // State sent back: "failed", the ids of tracks that this browser cannot decode.
@@ -21,18 +23,19 @@ function create(root) {
   const find = (name) => root.querySelector(`.${name}`);
   const screens = find("screens"), seek = find("seek"), time = find("time"), live = find("live");
   let words = {}, tracks = [], active = null, frame = 1 / 30, key = "", emit = () => {};
-  let playing = false, timer = null, dragging = false, chosen = false;
+  let playing = false, timer = null, dragging = false, chosen = false, touched = false;
 
   let wanted = 0;  // where to stand, until the player is loaded that says where it stands
   const place = () => (active && active.video.readyState ? active.video.currentTime + active.start : wanted);
   const several = () => root.dataset.mode === "all";
   const offered = () => tracks.filter((track) => several() || !track.extra);
   // One picture has its own beginning and end; several share the dance's time line.
+  const seconds = (track) => (Number.isFinite(track.video.duration) ? track.video.duration : track.seconds || 0);
   const first = () => (several() || !active ? 0 : active.start);
   const length = () => {
-    if (!several() && active) return active.start + (Number.isFinite(active.video.duration) ? active.video.duration : 0);
-    const loaded = [tracks.find((x) => x.id === "original"), active].find((x) => x && Number.isFinite(x.video.duration));
-    return loaded ? loaded.video.duration + loaded.start : 0;
+    const longest = several() ? [tracks.find((x) => x.id === "original"), active] : [active];
+    const known = longest.find((x) => x && seconds(x));
+    return known ? seconds(known) + known.start : 0;
   };
   const own = (track, at) => clamp(at - track.start, 0, track.video.duration || Infinity);
   const clock = (seconds, digits = 1) => {
@@ -90,9 +93,10 @@ function create(root) {
   }
 
   function load() {
-    // What is seen is loaded as far as its first picture; all of it when somebody plays it.
+    // What is seen is loaded once somebody touches it: to the first picture alone, Chromium reads 6 MB.
     for (const track of tracks) {
-      const wanted = !seen(track) ? "none" : playing ? "auto" : "metadata";
+      const idle = !seen(track) || !(touched || several() || !track.still);
+      const wanted = idle ? "none" : playing ? "auto" : "metadata";
       if (track.video.preload !== wanted) track.video.preload = wanted;
     }
     if (playing) window.dispatchEvent(new CustomEvent("retrack-playing", { detail: active.url }));
@@ -126,6 +130,8 @@ function create(root) {
 
   function go(at) {
     wanted = at;
+    touched = true;
+    load();
     for (const track of tracks) if (!track.failed && track.video.readyState) track.video.currentTime = own(track, at);
     paint();
   }
@@ -156,6 +162,7 @@ function create(root) {
 
   async function setPlaying(on) {
     playing = on;
+    touched ||= on;
     load();
     if (on && active) {
       const began = playAll(), late = setTimeout(() => say(words.no_sound), SILENT_AFTER * 1000);
@@ -231,6 +238,7 @@ function create(root) {
       track.figure = document.createElement("figure");
       track.video = document.createElement("video");
       Object.assign(track.video, { preload: "none", src: `${given.url}#t=0.001`, playsInline: true, muted: true, tabIndex: -1 });
+      if (given.still) track.video.poster = given.still;
       track.video.setAttribute("aria-label", given.label);
       track.caption = document.createElement("figcaption");
       track.caption.textContent = given.label;
@@ -316,6 +324,7 @@ function create(root) {
         // The address knows better than the server where somebody was who comes back.
         const here = new URL(window.location.href).searchParams;
         const at = key ? place() : Number(here.get("t")) || data.time || 0;
+        touched ||= at > 0;
         if (!key && here.get("track")) chosen = true;  // a link names it: no result takes its place
         const was = !chosen ? data.track : key ? active?.id : here.get("track");
         playing = false;

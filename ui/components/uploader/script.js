@@ -9,10 +9,15 @@
 // data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
 //   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round, visit }
 // round names this choice of files: the component's own key is another at each mount.
-// State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null }
+// State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null },
+// "blocked": a proxy lets no upload through, whatever this script tries (see "proxies" below)
 
 const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
+const LEAST_PIECE = 256 * 1024; // what a proxy that finds pieces too large is offered at last
+const PROBES = 6; // tries while a server starts, before it counts as out of reach: half a minute
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30, 30, 30]; // seconds between tries
+// How requests get through: found out once for the page in the browser.
+const way = (window.__retrackWay ??= { override: false, piece: PIECE, open: null });
 const rounds = (window.__retrackUploads ??= new Map()); // by name: survives a remount
 // Between two tries; what may have brought the connection back, or needs it no more, ends it.
 const wakes = new Set();
@@ -56,11 +61,16 @@ export default function (component) {
 }
 
 class Refused extends Error {
-  constructor(status) { super(`status ${status}`); this.status = status; }
+  // named: the answer names the protocol, so it is not a proxy's own
+  constructor(status, named) {
+    super(`status ${status}`);
+    this.status = status;
+    this.by_proxy = !named && (status < 500 || status === 501);
+  }
 }
 
 function create(root, round) {
-  let data = null, emit = () => {};
+  let data = null, emit = () => {}, block = () => {};
   // What the server knows: nothing at a new mount, since Streamlit forgets the old one's state.
   let told = JSON.stringify({ dance: [], reference: null });
   round.changed = () => { paint(); tell(); stayAwake(); };
@@ -129,9 +139,11 @@ function create(root, round) {
     // One at a time, in order: a phone's connection is the bottleneck.
     if (round.working) return;
     round.working = true;
+    if (!(await way.open)) return; // the stock uploader takes this one's place
     for (let item; (item = round.items.find((x) => x.state === "waiting")); ) {
       await send(item, round).catch((error) => {
         if (item.state === "removed") return;
+        if (error.by_proxy) { way.open = Promise.resolve(false); block(); }
         const { words } = round.options();
         item.state = "failed";
         item.why = { 413: words.too_large, 429: words.too_many, 507: words.disk_full }[error.status] || words.failed;
@@ -235,6 +247,9 @@ function create(root, round) {
       const first = data === null, news = data !== null && data.token !== given.token;
       data = given;
       emit = (files) => setStateValue("files", files);
+      block = () => setStateValue("blocked", true);
+      way.open ??= probe(data);
+      if (first) way.open.then((open) => { if (!open) block(); });
       for (const [role, zone] of zones) {
         zone.querySelector("h4").textContent = data.words[role];
         zone.querySelector("p").textContent = data.words[`${role}_hint`];
@@ -283,12 +298,48 @@ function recall(item) { try { return item.place && localStorage.getItem(item.pla
 function note(item) { try { if (item.place) localStorage.setItem(item.place, item.id); } catch { /* private window */ } }
 function forget(item) { try { localStorage.removeItem(item.place); } catch { /* private window */ } }
 
-async function call(method, data, id, headers) {
-  const answer = await fetch(data.url + (id || ""), {
-    method, headers: { "Tus-Resumable": "1.0.0", [data.header]: data.token, ...headers }, credentials: "same-origin",
-  });
-  if (!answer.ok) throw new Refused(answer.status);
+// A method as it gets through, and the headers of every request.
+function request_of(method, data) {
+  const headers = { "Tus-Resumable": "1.0.0", [data.header]: data.token };
+  if (!way.override || ["HEAD", "POST"].includes(method)) return { method, headers };
+  return { method: "POST", headers: { ...headers, "X-HTTP-Method-Override": method } };
+}
+
+async function call(name, data, id, more) {
+  const { method, headers } = request_of(name, data);
+  const answer = await fetch(data.url + (id || ""), { method, headers: { ...headers, ...more }, credentials: "same-origin" });
+  if (!answer.ok) throw new Refused(answer.status, answer.headers.has("Tus-Resumable"));
   return answer;
+}
+
+// --- proxies ---
+
+// Whether the upload route answers: by its own methods, or by POST where a proxy lets no others through.
+async function probe(data) {
+  for (const override of [false, true]) {
+    way.override = override;
+    for (let tries = 0; tries < PROBES; tries++) {
+      try {
+        await call("OPTIONS", data, "", {});
+        return true;
+      } catch (error) {
+        if (error instanceof Refused && !error.by_proxy && error.status < 500) return true; // by the route itself
+        if (error.by_proxy) break;
+        if (!error.status) return true; // no connection: an upload tries again by itself
+      }
+      await pause(WAITS[tries]);
+    }
+  }
+  return false;
+}
+
+// Whether to send again otherwise what a proxy has refused.
+function yields(error) {
+  if (!error.by_proxy) return false;
+  if (error.status === 413 && way.piece > LEAST_PIECE) way.piece = Math.max(LEAST_PIECE, way.piece / 4);
+  else if (!way.override) way.override = true;
+  else return false;
+  return true;
 }
 
 // What is removed goes from the server as well, when it can be reached again.
@@ -299,6 +350,7 @@ async function drop(id, round) {
       return;
     } catch (error) {
       if (error.status === 404 || error.status === 410) return;
+      if (yields(error)) continue;
     }
     await pause(wait);
   }
@@ -332,6 +384,8 @@ async function send(item, round) {
       return;
     } catch (error) {
       if (item.state === "removed") return;
+      if (yields(error)) continue;
+      if (error.by_proxy) throw error;
       const gone = error.status === 404 || error.status === 410;
       if (gone) { item.id = null; forget(item); }
       // 403: the server was started anew and the page has yet to bring its new token.
@@ -349,23 +403,26 @@ function piece(item, round) {
   return new Promise((done, fail) => {
     const data = round.options(), from = item.sent, begun = performance.now();
     const request = (item.request = new XMLHttpRequest());
-    request.open("PATCH", data.url + item.id);
-    request.setRequestHeader("Tus-Resumable", "1.0.0");
-    request.setRequestHeader("Upload-Offset", String(from));
-    request.setRequestHeader("Content-Type", "application/offset+octet-stream");
-    request.setRequestHeader(data.header, data.token);
+    const { method, headers } = request_of("PATCH", data);
+    request.open(method, data.url + item.id);
+    const more = { "Upload-Offset": String(from), "Content-Type": "application/offset+octet-stream" };
+    for (const [name, value] of Object.entries({ ...headers, ...more })) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       item.sent = from + event.loaded;
       item.rate = event.loaded / Math.max(0.05, (performance.now() - begun) / 1000);
       round.changed();
     };
     request.onload = () => {
-      if (request.status !== 204) { item.sent = from; fail(new Refused(request.status)); return; }
+      if (request.status !== 204) {
+        item.sent = from;
+        fail(new Refused(request.status, request.getResponseHeader("Tus-Resumable")));
+        return;
+      }
       item.sent = Number(request.getResponseHeader("Upload-Offset"));
       round.changed();
       done();
     };
     request.onerror = request.ontimeout = request.onabort = () => { item.sent = from; fail(new Error("dropped")); };
-    request.send(item.file.slice(from, Math.min(item.size, from + PIECE)));
+    request.send(item.file.slice(from, Math.min(item.size, from + way.piece)));
   });
 }

@@ -1,6 +1,7 @@
 // Keeps the visitor's key in the browser where nothing sets a cookie: an address would be copied.
-// data: { key, fresh }: the key of this session, and whether it was made for it
-// State sent back: "kept", the key that the browser has from an earlier session.
+// data: { key, fresh, moves }: the key of this session, whether it was made for it, and whether it
+//   stands in the address, which waits until the browser keeps it
+// State sent back: "kept", the key that the browser has.
 
 const NAME = "retrack_visitor";
 let asked = false;
@@ -11,7 +12,10 @@ export default function ({ data, setStateValue }) {
     if (data.fresh && kept && kept !== data.key && !asked) {
       asked = true;  // once: what the server does not take is replaced
       setStateValue("kept", kept);
-    } else localStorage.setItem(NAME, data.key);
+      return () => {};
+    }
+    localStorage.setItem(NAME, data.key);
   } catch { /* A browser that keeps nothing has a new visitor with each session. */ }
+  if (data.moves) setStateValue("kept", data.key);
   return () => {};
 }

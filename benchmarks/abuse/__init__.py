@@ -1,0 +1,1 @@
+"""What files and visitors that mean harm cost the service."""
