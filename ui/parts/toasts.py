@@ -6,8 +6,7 @@ follows at once, Streamlit keeps the toast and drops the block, and the browser'
 
 A toast's place in its run is its name in the browser: the first one of a run takes the place
 of the first one of the run before. What was shown a moment ago is therefore given again, in
-its old place, with what is new behind it; also where nothing is new, since of a run that another
-one follows at once, as when a part asks for it, the browser may never have had the toast.
+its old place, with what is new behind it.
 """
 
 from __future__ import annotations
@@ -37,6 +36,8 @@ def show_toasts() -> None:
     """Show what waits; called by the whole page, never by a fragment."""
     texts: list[tuple[str, str | None, Literal["short", "long"]]]
     texts = st.session_state.get(_WAITING, [])
+    if not texts:
+        return  # what is on the screen stays there
     now = time.monotonic()
     shown = [one for one in st.session_state.get(_SHOWN, []) if now - one[0] < KEPT_SECONDS]
     shown += [(now, *one) for one in texts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -39,16 +38,3 @@ def test_a_run_that_is_broken_off_loses_no_toast(monkeypatch: pytest.MonkeyPatch
     toasts.toast("third")
     toasts.show_toasts()
     assert shown[2:] == ["first", "second", "third"], "behind what was shown a moment ago"
-
-
-def test_a_run_that_follows_at_once_gives_a_toast_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[str] = []
-    now = [100.0]
-    monkeypatch.setattr(st, "session_state", {})
-    monkeypatch.setattr(st, "toast", lambda text, **how: shown.append(text))
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    toasts.toast("saved")
-    for later, count in ((0.0, 1), (0.5, 2), (toasts.KEPT_SECONDS, 2)):
-        now[0] = 100.0 + later
-        toasts.show_toasts()
-        assert shown == ["saved"] * count
