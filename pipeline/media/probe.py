@@ -90,6 +90,10 @@ def _describe(
     container: InputContainer, path: Path, size: int, role: Role, settings: Limits
 ) -> MediaInfo:
     start = (container.start_time or 0) / av.time_base
+    if not container.streams:
+        raise refuse(
+            reasons.UNREADABLE, role, "has neither picture nor sound in it; export it again"
+        )
     if len(container.streams) > settings.max_streams:
         raise refuse(
             reasons.TOO_MANY_STREAMS, role, f"has more than {settings.max_streams} streams"

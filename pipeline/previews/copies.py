@@ -25,14 +25,14 @@ from pipeline.reasons import RenderError
 
 PREVIEW_PIXELS = 360
 """The shorter side of the small copy."""
-THUMBNAIL_PIXELS = 480
-"""The longer side of the thumbnail, which also stands for a film before it is played."""
+THUMBNAIL_PIXELS = 320
+"""The longer side of the thumbnail."""
 
 
 def make_thumbnail(
     source: Path, out: Path, *, at: float, settings: Limits, stream: int | None = None
 ) -> None:
-    """A JPEG of the picture at ``at`` seconds from the start, upright, at most 480 pixels.
+    """A JPEG of the picture at ``at`` seconds from the start, upright, at most 320 pixels.
 
     ``stream`` is the picture's index in its container (default: the first moving one).
 
@@ -62,26 +62,23 @@ def make_preview(
     settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
-    sound_alone: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
-    sound without a picture, or with ``sound_alone``, the AAC alone, which is taken over where it is
-    AAC already. ``sound`` is the track to take (None: the first).
+    sound without a picture, the AAC alone. ``sound`` is the track to take (None: the first).
 
     ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
     ``make_thumbnail``. Raises ``RenderError``.
     """
     scale = f"scale='if(gt(iw,ih),-2,{PREVIEW_PIXELS})':'if(gt(iw,ih),{PREVIEW_PIXELS},-2)'"
-    taken_over = sound_alone and sound is not None and sound.codec == "aac"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, settings),
-        *(["-vn"] if sound_alone else ["-map", f"{_picture(stream)}?"]),
+        *("-map", f"{_picture(stream)}?"),
         *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
         *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
-        *(["-c:a", "copy"] if taken_over else ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]),
+        *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),
         *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1"),
     ]
     with (

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.previews.copies import THUMBNAIL_PIXELS
 from tests.browser.serving import Server
 from tests.browser.steps import (
     GRID,
@@ -187,7 +188,8 @@ def test_a_row_shows_the_film_and_saves_it_by_one_click(
     row.locator("a.do").wait_for()
     picture = row.locator("img")
     picture.wait_for()
-    until(page, lambda: picture.evaluate("image => image.naturalWidth") == 320, "the picture")
+    width = "image => image.naturalWidth"
+    until(page, lambda: picture.evaluate(width) == THUMBNAIL_PIXELS, "the picture")
     with page.expect_download() as download:
         row.get_by_role("link", name="Save").click()
     saved = Path(download.value.path()).read_bytes()

@@ -21,7 +21,7 @@ from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
 from ui.player import compare, playable
-from ui.routes.files import PREVIEW, SOUND, file_path
+from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import has, t
 
@@ -146,7 +146,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": playable.url(service, viewer, task, picture),
-            "sound": playable.sound_url(service, viewer, task, song_file),
+            "sound": playable.url(service, viewer, task, song_file),
             "song": song,
             "pieces": list(preview.pieces),
             "start": preview.estimate.start,
@@ -163,9 +163,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     )
     for left in preview.leaves_out:
         st.caption(t(f"adjust.{left}"))
-    small = [PREVIEW + kind for kind in (picture, song_file) if "-" in kind]
-    if song == kind or (plan and plan.reference.video):
-        small.append(SOUND + song_file)
+    small = [kind for kind in (picture, song_file) if "-" in kind]
     playable.make_playable(service, task, result.failed, small)
     return True
 

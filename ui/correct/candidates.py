@@ -13,7 +13,6 @@ from ui.correct import adjust, tracks
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import without_routes
 from ui.player import compare, playable
-from ui.routes.files import PREVIEW
 from ui.service import Service
 from ui.words.format import clock
 from ui.words.text import t
@@ -98,7 +97,7 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
         on_failed_change=lambda: None,
     )
-    small = [PREVIEW + kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
     playable.make_playable(service, task, result.failed, small)
 
 

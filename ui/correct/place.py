@@ -19,7 +19,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
 from ui.player import playable, takes
-from ui.routes.files import PREVIEW, WAVEFORMS, file_path, waveforms_path
+from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
 from ui.words.text import t
 
@@ -109,7 +109,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     _save_button(service, viewer, task, checked(result.placed), now, chosen)
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
-    small = [PREVIEW + kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
     playable.make_playable(service, task, result.failed, small)
 
 

@@ -11,7 +11,7 @@ from pipeline.child import cached_calls
 from pipeline.tasks.record import TaskRecord
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
-from ui.routes.files import KINDS, PREVIEW, SOUND, file_path, preview_path
+from ui.routes.files import KINDS, PREVIEW, file_path, preview_path
 from ui.service import Service
 from ui.words.sentences import variant_name
 from ui.words.text import t
@@ -25,15 +25,6 @@ def url(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> str:
     return viewer.url(service, task, small if file_path(service, task, small) else kind)
 
 
-def sound_url(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> str:
-    """The address of the sound alone, once there is a copy of it: an iPhone plays one element with
-    picture and sound at a time, and of the film nothing else is wanted."""
-    alone = SOUND + kind
-    if file_path(service, task, alone):
-        return viewer.url(service, task, alone)
-    return url(service, viewer, task, kind)
-
-
 def undecodable(task: TaskRecord) -> set[str]:
     """The kinds of the task's files that this visit's browser could not play."""
     return set(st.session_state.get(f"undecodable-{task.id}", ()))
@@ -43,40 +34,34 @@ def make_playable(
     service: Service, task: TaskRecord, failed: Sequence[str] | None, wanted: Collection[str] = ()
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
-    those that are ``wanted`` in any case, by the names of the copies."""
+    those that are ``wanted`` in any case."""
     known = undecodable(task)
     fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
         st.session_state[f"undecodable-{task.id}"] = sorted(known | fresh)
         st.rerun()
-    needed = {PREVIEW + kind for kind in known} | set(wanted)
-    waiting = sorted(copy for copy in needed if not file_path(service, task, copy))
+    needed = known | set(wanted)
+    waiting = sorted(kind for kind in needed if not file_path(service, task, PREVIEW + kind))
     if waiting:
         live(2.0, _make, service, task, waiting)
 
 
-def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
+def _make(service: Service, task: TaskRecord, kinds: list[str]) -> None:
     """Ask for the copies, and draw the page again when they are there."""
-    for copy in copies:
-        alone = copy.startswith(SOUND)
-        kind = copy.removeprefix(SOUND).removeprefix(PREVIEW)
+    for kind in kinds:
         path = file_path(service, task, kind)
         if path is None:
             continue
-        target = preview_path(service, task.id, copy.removeprefix(PREVIEW))
+        target = preview_path(service, task.id, kind)
         base, _, track = kind.partition("-")
         role = "reference" if base == "reference" else "dance"
         arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
         if track:
             arguments["track"] = int(track)
-        if alone:
-            arguments["sound_alone"] = True
         done = cached_calls.fetch(
             "preview", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor
         )
         name = variant_name(base)
-        if alone and not target.is_file():
-            continue  # the whole file is played meanwhile
         if done is None:
             st.info(t("compare.making", name=name), icon=":material/hourglass:")
         elif done.reason is not None:

@@ -23,8 +23,6 @@ from ui.words.names import download_name
 
 KINDS = ("original", "reference", *BEST_FIRST)
 PREVIEW = "preview-"
-SOUND = "preview-sound-"
-"""Before the kind of a file, for the copy of its sound alone."""
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
 THUMBNAIL = "thumbnail"
@@ -78,16 +76,11 @@ def base_of(kind: str) -> str:
     return TRACKS.sub("", kind)
 
 
-def whole_of(kind: str) -> str:
-    """The kind of the file that a small copy is of."""
-    return base_of(kind).removeprefix(SOUND).removeprefix(PREVIEW)
-
-
 def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
     if kind.startswith(PREVIEW) and is_task_id(task.id):
         small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        whole = file_path(service, task, whole_of(kind))
+        whole = file_path(service, task, base_of(kind).removeprefix(PREVIEW))
         return small if _is_of(small, whole) else None
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
@@ -149,7 +142,10 @@ async def serve_file(request: Request) -> Response:
         task = service.task(task_id)
         if (
             task is None
-            or (whole_of(kind) not in {*KINDS, WAVEFORMS, THUMBNAIL} and not kind.startswith(KIND))
+            or (
+                base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
+                and not kind.startswith(KIND)
+            )
             or not allowed(service, task, request)
         ):
             return None

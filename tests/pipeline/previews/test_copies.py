@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from numpy.typing import NDArray
 
 from pipeline.media.ffmpeg import executable
 from pipeline.media.info import MediaInfo
@@ -50,30 +49,6 @@ def test_a_preview_of_a_sound_has_no_picture(
     info = probe(preview, role="reference", settings=SETTINGS)
     assert info.video is None
     assert [sound.codec for sound in info.sounds] == ["aac"]
-
-
-def test_the_sound_alone_is_that_of_the_film_to_the_sample(
-    sample_pair: tuple[Path, Path], tmp_path: Path
-) -> None:
-    film, alone = sample_pair[0], tmp_path / "alone.mp4"
-    sound = probe(film, role="dance", settings=SETTINGS).played
-    assert sound is not None and sound.codec == "aac"
-    make_preview(
-        film, alone, duration=DANCE_SECONDS, settings=SETTINGS, sound=sound, sound_alone=True
-    )
-    assert probe(alone, role="reference", settings=SETTINGS).video is None
-    assert alone.stat().st_size < film.stat().st_size
-    whole, same = (decoded(path) for path in (film, alone))
-    length = min(len(whole), len(same))
-    assert length > 0.99 * len(whole)
-    assert np.array_equal(whole[:length], same[:length])
-
-
-def decoded(path: Path) -> NDArray[np.float32]:
-    """The sound as players decode it, edit lists applied."""
-    command = [executable(), "-v", "error", "-i", str(path), "-vn"]
-    raw = subprocess.run([*command, "-f", "f32le", "-"], check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.float32)
 
 
 def test_a_thumbnail_of_no_film_is_an_error(tmp_path: Path) -> None:

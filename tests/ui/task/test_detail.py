@@ -33,7 +33,7 @@ def page_of(outputs: Path, monkeypatch: pytest.MonkeyPatch, surest: str, plans: 
 @pytest.mark.parametrize(
     ("surest", "label"),
     [
-        ("modular", "Other version: the whole film"),
+        ("modular", "Other version: the whole video"),
         ("v2", "Other version: only where the song is sure"),
     ],
 )
