@@ -15,7 +15,7 @@ def main() -> None:
         settings = Settings()
         if not settings.broker_url:
             raise SettingsError("a worker needs RETRACK_BROKER_URL, the same as the service's")
-        set_up(settings.log_level)
+        set_up(settings.log_level, settings.log_format)
         from pipeline.engine.messages import redis_of
 
         redis_of(settings)  # says which packages are missing, before they are imported

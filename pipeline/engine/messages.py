@@ -8,7 +8,6 @@ the latest ``progress``. RQ renews ``last_heartbeat`` while the worker lives.
 from __future__ import annotations
 
 import hashlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.child.supervise import ROOT
@@ -23,13 +22,11 @@ DEAD_SECONDS = 15.0
 """So long without a sign of life a worker counts as dead: four in a row were missed."""
 KEPT_SECONDS = 86400
 """How long Redis keeps a run that ended while no service looked."""
-GIVEN_BACK = "given_back"
-"""Field of the job of a worker that was stopped in order."""
 
 
 def code_version() -> str:
-    """Twelve letters that change with any line of the pipeline, or with Python's version."""
-    found = hashlib.sha256(sys.version.encode())
+    """Twelve letters that change with any line of the pipeline."""
+    found = hashlib.sha256()
     for file in sorted((ROOT / "pipeline").rglob("*.py")):
         found.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return found.hexdigest()[:12]

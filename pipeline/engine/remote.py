@@ -7,6 +7,7 @@ whether a worker is dead, so that a Redis that lost everything loses no task.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,20 +20,19 @@ from rq.exceptions import InvalidJobOperation
 from rq.job import Job as RqJob
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
-from rq.utils import now
-from rq.worker import BaseWorker
+from rq.utils import as_text, now, utcparse
+from rq.worker import WorkerStatus
 
 from pipeline.child.supervise import JobResult, ended
 from pipeline.engine.messages import (
     DEAD_SECONDS,
-    GIVEN_BACK,
     KEPT_SECONDS,
     QUEUE_PREFIX,
     queue_name,
     redis_of,
 )
 from pipeline.engine.model import DETACHED, INTERRUPTED, SHUTDOWN, Workers
-from pipeline.job.events import ErrorEvent, ProgressEvent, Report, ValueEvent, from_json
+from pipeline.job.events import ErrorEvent, Report, ValueEvent, from_json
 from pipeline.job.model import Job, Outcome
 from pipeline.limits import limits_to_json
 from pipeline.settings import Settings
@@ -43,6 +43,8 @@ LOOK_SECONDS = 0.4
 """Between two looks at a run."""
 UNTAKEN_SECONDS = 30.0
 """A run that no worker has taken for so long goes back into the queue."""
+LATE_SECONDS = 60
+"""The child ends at its own limit; RQ ends a process that did not see to that."""
 AWAY_SECONDS = 1.0
 """Between two attempts to reach a Redis that is away."""
 WORK = "pipeline.engine.worker.work"
@@ -62,17 +64,21 @@ class Remote:
     def look(self) -> Workers:
         """The workers that gave a sign of life of late."""
         try:
-            workers = [one for one in Worker.all(connection=self._redis) if _alive(one)]
-            waiting = self._queue.count
+            keys = Worker.all_keys(connection=self._redis)
+            with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hmget(key, "queues", "state", "last_heartbeat")
+                pipe.llen(self._queue.key)
+                *found, waiting = pipe.execute()
         except RedisError as error:
             self._note(error)
             return Workers(0, 0, trouble=True)
         self._note(None)
-        names = [(one, one.queue_names()) for one in workers]
-        ours = [one for one, queues in names if self._queue.name in queues]
-        others = [q for _, queues in names for q in queues if q.startswith(QUEUE_PREFIX)]
-        free = sum(one.get_state() != "busy" for one in ours) - waiting
-        return Workers(len(ours), max(0, free), outdated=len(others) - len(ours))
+        there = [(as_text(queue), state) for queue, state, sign in found if queue and _lately(sign)]
+        ours = [state for queue, state in there if queue == self._queue.name]
+        others = sum(queue.startswith(QUEUE_PREFIX) for queue, _ in there) - len(ours)
+        free = sum(state != WorkerStatus.BUSY.encode() for state in ours) - waiting
+        return Workers(len(ours), max(0, free), outdated=others)
 
     def execute(
         self,
@@ -85,8 +91,10 @@ class Remote:
     ) -> JobResult:
         """Sends the job, or follows it where it was sent before; see ``Execute``."""
         run = RqJob(job.out.name, connection=self._redis, serializer=JSONSerializer)
-        sent = job.scratch.exists()
-        job.scratch.mkdir(exist_ok=True)  # says that the run was sent, whatever becomes of Redis
+        run.origin = self._queue.name
+        if not job.scratch.exists():
+            job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
+            self._send(job, run.id, timeout, tag)
         heard, told = time.monotonic(), 0
         last: tuple[str, bytes | None] | None = None
         progress: dict[str, Any] | None = None
@@ -98,9 +106,6 @@ class Remote:
                 self._forget(run)  # its worker sees that, and ends the child
                 return JobResult(reason=reason)
             try:
-                if not sent:
-                    self._send(job, run.id, timeout, tag)
-                    sent = True
                 state = _State(self._redis.hgetall(run.key))
                 self._note(None)
             except RedisError as error:
@@ -108,16 +113,22 @@ class Remote:
                 heard = time.monotonic()  # nobody can be heard just now
                 time.sleep(AWAY_SECONDS)
                 continue
-            for data in state.events[told:]:
-                event = from_json(data)
+            said = state.events[told:]
+            told += len(said)
+            if state.progress is not None and state.progress != progress:
+                progress = state.progress
+                said.append(progress)
+            try:
+                events = [from_json(data) for data in said]
+            except (KeyError, TypeError) as error:  # a worker of the version before goes on
+                log.warning("[%s] its worker is of another version: %r", tag, error)
+                self._forget(run)
+                return JobResult(reason=SHUTDOWN)
+            for event in events:
                 if isinstance(event, Outcome | ValueEvent | ErrorEvent):
                     self._forget(run)
                     return ended(event)
                 report(event)
-                told += 1
-            if state.progress is not None and state.progress != progress:
-                progress = state.progress
-                report(ProgressEvent(**progress))
             if state.sign != last:
                 heard, last = time.monotonic(), state.sign
             reason = state.end(time.monotonic() - heard)
@@ -128,16 +139,19 @@ class Remote:
             time.sleep(LOOK_SECONDS)
 
     def _send(self, job: Job, name: str, timeout: float, tag: str) -> None:
-        limits = limits_to_json(self._settings)
-        self._queue.enqueue_call(
-            WORK,
-            args=(job.to_json(), limits, timeout, tag),
-            timeout=-1,  # the child has its own
-            result_ttl=KEPT_SECONDS,
-            failure_ttl=KEPT_SECONDS,
-            description=tag,
-            job_id=name,
-        )
+        """Once: whether that succeeded is seen from what Redis has afterwards."""
+        try:
+            self._queue.enqueue_call(
+                WORK,
+                args=(job.to_json(), limits_to_json(self._settings), timeout, tag),
+                timeout=math.ceil(timeout) + LATE_SECONDS,
+                result_ttl=KEPT_SECONDS,
+                failure_ttl=KEPT_SECONDS,
+                description=tag,
+                job_id=name,
+            )
+        except RedisError as error:
+            self._note(error)
 
     def _forget(self, run: RqJob) -> None:
         try:
@@ -158,9 +172,11 @@ class Remote:
             log.info("Redis is back")
 
 
-def _alive(worker: BaseWorker) -> bool:
-    since = worker.last_heartbeat
-    return since is not None and abs((now() - since).total_seconds()) < DEAD_SECONDS
+def _lately(sign: bytes | None) -> bool:
+    """Whether a worker's last sign of life is a recent one."""
+    if sign is None:
+        return False
+    return abs((now() - utcparse(as_text(sign))).total_seconds()) < DEAD_SECONDS
 
 
 class _State:
@@ -177,8 +193,8 @@ class _State:
 
     def end(self, silent: float) -> str | None:
         """Why nobody works on it, after so many seconds without a new sign of life."""
-        if b"status" not in self._fields or GIVEN_BACK.encode() in self._fields:
-            return SHUTDOWN  # Redis has forgotten it, or the worker was stopped
+        if b"status" not in self._fields:
+            return SHUTDOWN  # Redis has forgotten it
         if self.status == JobStatus.QUEUED:
             return SHUTDOWN if silent > UNTAKEN_SECONDS else None
         gone = self.status != JobStatus.STARTED or silent > DEAD_SECONDS

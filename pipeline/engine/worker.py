@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from contextlib import suppress
 from typing import Any
 
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
-from rq import Worker, get_current_job, worker_registration
+from rq import Queue, Worker, get_current_job, worker_registration
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from pipeline.child.supervise import run_child
-from pipeline.engine.messages import (
-    GIVEN_BACK,
-    HEARTBEAT_SECONDS,
-    queue_name,
-    redis_of,
-)
-from pipeline.engine.model import LOST
+from pipeline.engine.messages import HEARTBEAT_SECONDS, queue_name, redis_of
+from pipeline.engine.model import LOST, SHUTDOWN
 from pipeline.job.events import ErrorEvent, Event, ProgressEvent, to_json
 from pipeline.job.model import Job
 from pipeline.limits import GivenLimits
+from pipeline.scratch import sweep
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,11 +63,13 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
             return
         else:
             noted = time.monotonic()
-            run.meta["progress"] = asdict(event)
+            run.meta["progress"] = to_json(event)
         run.save_meta()
 
     def stop() -> str | None:
         nonlocal asked
+        if JobWorker.stopping:
+            return SHUTDOWN
         if os.getppid() != worker:
             return LOST  # the worker was killed, so that nobody gives signs of life
         if time.monotonic() - asked < ASK_SECONDS:
@@ -99,9 +98,10 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
 
 
 class JobWorker(Worker):
-    """RQ's worker, which gives its job back when it is stopped and survives an emptied Redis."""
+    """RQ's worker, which ends its job at once when it is stopped and survives an emptied Redis."""
 
-    _stopped = False
+    stopping = False
+    """Whether this process was told to stop: the worker, or RQ's process for a job."""
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """A sign of life, with all that a Redis that was emptied has forgotten."""
@@ -114,20 +114,36 @@ class JobWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
-        end = threading.Timer(STOP_SECONDS, os._exit, (0,))
+        JobWorker.stopping = True
+        self._stop_job()
+        end = threading.Timer(STOP_SECONDS, self._end)
         end.daemon = True
         end.start()
-        self._stopped = True
-        if self.horse_pid:
-            self.kill_horse()
 
-    def handle_work_horse_killed(self, job: RqJob, retpid: Any, ret_val: Any, rusage: Any) -> None:
-        """Says of a job that was ended by a stop that it was given back."""
-        if self._stopped:
-            self.connection.hset(job.key, GIVEN_BACK, "1")
-        super().handle_work_horse_killed(  # type: ignore[no-untyped-call]
-            job, retpid, ret_val, rusage
-        )
+    def fork_work_horse(self, job: RqJob, queue: Queue) -> None:
+        """Starts RQ's process for the job; a stop that came meanwhile reaches it too."""
+        super().fork_work_horse(job, queue)  # type: ignore[no-untyped-call]
+        if JobWorker.stopping:
+            self._stop_job()
+
+    def setup_work_horse_signals(self) -> None:
+        """In RQ's process for a job: SIGTERM ends the child and gives the job back."""
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+
+        def note(*_: object) -> None:
+            JobWorker.stopping = True
+
+        signal.signal(signal.SIGTERM, note)
+
+    def _stop_job(self) -> None:
+        if self.horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def _end(self) -> None:
+        if self.horse_pid:
+            self.kill_horse()  # type: ignore[no-untyped-call]
+        os._exit(0)
 
 
 def run_worker(settings: Settings) -> None:
@@ -144,4 +160,5 @@ def run_worker(settings: Settings) -> None:
         worker_ttl=IDLE_SECONDS + 15,  # RQ gives signs of life so much earlier
         job_monitoring_interval=HEARTBEAT_SECONDS,
     )
+    sweep()
     worker.work(logging_level=settings.log_level)

@@ -42,7 +42,7 @@ class Runner:
         self._workers = Workers(0, 0)
         self._stopping = threading.Event()
         self._wake = threading.Condition()
-        self._running: dict[str, threading.Thread] = {}
+        self._running: dict[threading.Thread, str] = {}
         self._taking = threading.Thread(target=self._take, name="retrack-runner", daemon=True)
         self._restoring = threading.Thread(
             target=self._restore, name="retrack-restore", daemon=True
@@ -59,7 +59,7 @@ class Runner:
         elsewhere; joins the threads."""
         self._stopping.set()
         self.wake()
-        for threads in ((self._taking, self._restoring), self._running.values()):
+        for threads in ((self._taking, self._restoring), self._running):
             for thread in tuple(threads):
                 if thread.is_alive():
                     thread.join(timeout=STOP_SECONDS)
@@ -80,7 +80,7 @@ class Runner:
             "workers": self.slots,
             "alive": self.slots if self._taking.is_alive() else 0,
             "restoring": self._restoring.is_alive(),
-            "running": list(self._running),
+            "running": list(self._running.values()),
             "stopping": self._stopping.is_set(),
             "outdated": self._workers.outdated,
             "trouble": self._workers.trouble,
@@ -130,11 +130,11 @@ class Runner:
             except Exception:  # the store keeps the task
                 log.exception("[%s] the task could not be finished", task.id)
             finally:
-                del self._running[task.id]
+                del self._running[thread]
                 self.wake()
 
         thread = threading.Thread(target=work, name=f"retrack-{task.id}", daemon=True)
-        self._running[task.id] = thread
+        self._running[thread] = task.id
         thread.start()
 
     def _restore(self) -> None:
