@@ -68,8 +68,8 @@ test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's 
 test-fast: $(VENV)/.dev ## The tests without the browser
 	$(OTHER_TESTS)
 
-test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
-	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store $(PYTEST_ARGS)
+test-faults: $(VENV)/.dev packages ## The long fault-injection runs of the store and of the workers
+	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store tests/pipeline/engine $(PYTEST_ARGS)
 
 test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
 	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)

@@ -75,11 +75,12 @@ class Runner:
         return self._workers.slots
 
     def health(self) -> dict[str, Any]:
-        """Workers, how many take work, which tasks run, and what is wrong with the workers."""
+        """Workers, how many are given work, whether both threads live, which tasks run, and what is
+        wrong with the workers."""
         return {
             "workers": self.slots,
             "alive": self.slots if self._taking.is_alive() else 0,
-            "restoring": self._restoring.is_alive(),
+            "restoring": self._restoring.is_alive() and self._taking.is_alive(),
             "running": list(self._running.values()),
             "stopping": self._stopping.is_set(),
             "outdated": self._workers.outdated,

@@ -26,10 +26,6 @@ def complaints(service: Service) -> list[str]:
     health = service.runner.health()
     if health["alive"] < health["workers"]:
         found.append(f"workers: {health['alive']} of {health['workers']} work")
-    if health["trouble"]:
-        found.append("workers: cannot be reached")
-    elif not health["workers"]:
-        found.append("workers: none")
     if not (health["restoring"] and service.store.keeps_up):
         found.append("upkeep: a thread has ended")
     snapshot = service.store.snapshot()

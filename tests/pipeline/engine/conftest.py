@@ -21,7 +21,8 @@ from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store, Task
 
-PATIENCE = 120.0
+PATIENCE = 240.0
+"""Seconds: a task needs two of the processor's, of which a busy machine gives few."""
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
@@ -49,13 +50,21 @@ class Broker:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{port}/0"
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
-        self._redis = subprocess.Popen(
-            [*command, "--dir", str(folder)], stdout=subprocess.DEVNULL, cwd=folder
-        )
+        self._command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+        self._command += ["--dir", str(folder)]
         self.workers: list[subprocess.Popen[bytes]] = []
         self._log = (folder / "workers.log").open("ab")
-        until(self._answers, "Redis", 30)
+        self.start_redis()
+
+    def start_redis(self) -> None:
+        """An empty Redis at the same address as before."""
+        self._redis = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        until(self._answers, "Redis", 60)
+
+    def kill_redis(self) -> None:
+        """Ends Redis with all that it knew."""
+        self._redis.kill()
+        self._redis.wait()
 
     def _answers(self) -> bool:
         with socket.socket() as there:
@@ -92,8 +101,7 @@ class Broker:
         for one in self.workers:
             one.kill()
             one.wait()
-        self._redis.kill()
-        self._redis.wait()
+        self.kill_redis()
         self._log.close()
 
 

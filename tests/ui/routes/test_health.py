@@ -6,14 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pipeline.engine.model import Workers
 from pipeline.settings import Settings
 from pipeline.tasks.runner import Runner
 from store import process
@@ -30,12 +28,6 @@ def end_worker(service: Service, patch: pytest.MonkeyPatch) -> None:
 
 def end_restore(service: Service, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(service.runner, "_restoring", GONE)
-
-
-def lose_broker(service: Service, patch: pytest.MonkeyPatch) -> None:
-    away = Workers(0, 0, trouble=True)
-    patch.setattr(service.runner, "_engine", SimpleNamespace(outlives=False, look=lambda: away))
-    patch.setattr(service.runner, "_workers", away)
 
 
 def end_upkeep(service: Service, patch: pytest.MonkeyPatch) -> None:
@@ -55,7 +47,6 @@ def fill_disk(service: Service, patch: pytest.MonkeyPatch) -> None:
 FAULTS: dict[str, tuple[Callable[[Service, pytest.MonkeyPatch], None], str]] = {
     "worker": (end_worker, "workers: 0 of 2 work"),
     "restore": (end_restore, "upkeep: "),
-    "broker": (lose_broker, "workers: cannot be reached"),
     "upkeep": (end_upkeep, "upkeep: "),
     "folder": (take_folder, "task file: "),
     "disk": (fill_disk, "disk: full"),
