@@ -20,7 +20,7 @@ from ui.parts import toasts
 from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
-from ui.player import compare, playable
+from ui.player import compare, playable, shape
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import has, t
@@ -146,6 +146,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": playable.url(service, viewer, task, picture),
+            "aspect": shape.dance_shape(service, task),
             "sound": playable.url(service, viewer, task, song_file),
             "song": song,
             "pieces": list(preview.pieces),
