@@ -171,7 +171,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     _do_asked(service, viewer, picked)
     if _checking(picked) != was_checking:
         st.rerun()
-    _buttons(picked)
+    _buttons(picked, coming=isinstance(result.files, dict) and bool(result.files.get("coming")))
 
 
 def _limit(mb: int) -> str:
@@ -198,7 +198,8 @@ def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     return usable(dances, find(files.get("reference"), "reference"))
 
 
-def _buttons(picked: Picked) -> None:
+def _buttons(picked: Picked, *, coming: bool = False) -> None:
+    """``coming``: whether files are on their way, of which nothing else is known here."""
     count = len(picked.dances)
     ready = count > 0 and picked.reference is not None
     with st.container(horizontal=True, vertical_alignment="center", key="upload-buttons"):
@@ -218,8 +219,8 @@ def _buttons(picked: Picked) -> None:
             on_click=_ask,
             args=("sample",),
         )
-        if not ready:
-            st.caption(t(_missing(picked)))
+        if coming or not ready:
+            st.caption(t("upload.coming" if coming else _missing(picked)))
     if picked.left_out:
         names = ", ".join(plain(shown_name(one.name)) for one in picked.left_out)
         st.caption(t("upload.left_out", names=names))

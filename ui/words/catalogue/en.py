@@ -56,6 +56,7 @@ TEXT: dict[str, str] = {
     "upload.sample_reference": "sample song",
     "upload.not_stored": "The files could not be stored. They are still here: please try again.",
     "upload.handed_in": "Handed in: {n}",
+    "upload.coming": "Your files are on their way…",
     "upload.missing_both": "Choose your dance and the song first.",
     "upload.missing_reference": "Now choose the song.",
     "upload.missing_dance": "Now choose your dance.",

@@ -56,6 +56,7 @@ TEXT: dict[str, str] = {
     "upload.sample_reference": "示例歌曲",
     "upload.not_stored": "文件未能保存，但没有丢失，请重试。",
     "upload.handed_in": "已提交：{n} 个",
+    "upload.coming": "文件正在上传…",
     "upload.missing_both": "请先选择你的舞蹈和歌曲。",
     "upload.missing_reference": "还需要选择歌曲。",
     "upload.missing_dance": "还需要选择你的舞蹈。",
