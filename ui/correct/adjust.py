@@ -10,7 +10,9 @@ from typing import Any
 import streamlit as st
 
 from pipeline.plan.options import MAX_NUDGE_MS, MAX_ROOM_SOUND, RenderOptions
+from pipeline.reasons import JobError
 from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.submit import retry
 from pipeline.tasks.values import number
 from store import StoreError
 from ui.components import load
@@ -218,7 +220,10 @@ def save_hint(
     elif task.status == "failed":
         try:
             service.store.update(task_id, {"options": options})
-            service.store.retry(task_id)
+            retry(service.store, service.settings, task_id, viewer.name)
+        except JobError as error:  # there is no room for it
+            toasts.toast(t(f"reason.{error.reason}"), icon=":material/warning:")
+            return
         except StoreError:
             toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
             return

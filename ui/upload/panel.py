@@ -20,6 +20,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import uploaders, without_routes
 from ui.routes import uploads
+from ui.routes.limits import has_room
 from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
@@ -298,6 +299,10 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
 
 def _sample(service: Service, viewer: Viewer) -> None:
     dance, reference = SAMPLE
+    size = dance.stat().st_size + reference.stat().st_size
+    if viewer.name and not has_room(service, viewer.name, size):
+        st.error(t("reason.too_many_tasks"), icon=":material/warning:")
+        return
     try:
         task = submit(
             service.store,
