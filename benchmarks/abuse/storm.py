@@ -1,8 +1,8 @@
 """Many visitors, a service that is killed again and again, a disk that fills up: what is lost?
 
 Each visitor does what its browser and a person would: sends again what was refused or broken off,
-and hands in again what is not in the list. A task may fail for want of space, and is told as such. Viewers
-open the page again and again: what it takes until it is drawn is the figure for the page.
+and hands in again what is not in the list. A task may fail for want of space, and is told as such.
+Viewers open the page again and again: what it takes until it is drawn is the figure for the page.
 """
 
 from __future__ import annotations
