@@ -1,8 +1,8 @@
 """Many visitors, a service that is killed again and again, a disk that fills up: what is lost?
 
 Each visitor does what its browser and a person would: sends again what was refused or broken off,
-hands in again what is not in the list, and tries again what failed for want of space. Viewers
-open the page again and again: what it takes until it is drawn is the figure for the page.
+and hands in again what is not in the list. A task may fail for want of space, and is told as such.
+Viewers open the page again and again: what it takes until it is drawn is the figure for the page.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ENDING_SECONDS = 600.0
 AWAY = (OSError, WebSocketException, httpx.HTTPError, KeyError, IndexError, TimeoutError)
 """What the other side sees of a service that is killed, or whose disk is full."""
 _TOLD = {"disk_full", "interrupted"}
-"""Reasons for which a task may fail here; it is tried again."""
+"""Reasons for which a task may fail here."""
 
 
 @dataclass
