@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +155,16 @@ def test_the_tasks_of_visitors_take_turns(
     assert order == [many[0], other, many[1], many[2]]
 
 
+def _hand_in(store: Store, settings: Settings, sound: Path, visitor: str) -> Task:
+    files = (sound, sound)
+    return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+
+
 def test_only_so_many_tasks_wait(store: Store, settings: Settings, tmp_path: Path) -> None:
     settings = settings.model_copy(update={"waiting_per_visitor": 2, "waiting_in_all": 3})
     sound = tmp_path / "sound.wav"
     sound.write_bytes(REFERENCE)
-
-    def hand_in(visitor: str) -> Task:
-        files = (sound, sound)
-        return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+    hand_in = partial(_hand_in, store, settings, sound)
 
     hand_in("a")
     first = hand_in("a")
@@ -188,10 +191,7 @@ def test_only_so_many_tasks_stand_in_the_file(
     settings = settings.model_copy(update={"tasks_per_visitor": 2, "tasks_in_all": 3})
     sound = tmp_path / "sound.wav"
     sound.write_bytes(REFERENCE)
-
-    def hand_in(visitor: str) -> Task:
-        files = (sound, sound)
-        return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+    hand_in = partial(_hand_in, store, settings, sound)
 
     first, _ = hand_in("a"), hand_in("a")
     store.cancel(first.id)
