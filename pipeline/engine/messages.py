@@ -23,6 +23,10 @@ DEAD_SECONDS = 15.0
 KEPT_SECONDS = 86400
 """How long Redis keeps a run that ended while no service looked."""
 
+SENT = "data"
+"""The field of RQ's job that only the service writes: without it the run is forgotten, whatever RQ
+or the worker has written since."""
+
 
 def code_version() -> str:
     """Twelve letters that change with any line of the pipeline."""

@@ -28,6 +28,7 @@ from pipeline.engine.messages import (
     DEAD_SECONDS,
     KEPT_SECONDS,
     QUEUE_PREFIX,
+    SENT,
     queue_name,
     redis_of,
 )
@@ -193,7 +194,7 @@ class _State:
 
     def end(self, silent: float) -> str | None:
         """Why nobody works on it, after so many seconds without a new sign of life."""
-        if b"status" not in self._fields:
+        if SENT.encode() not in self._fields:
             return SHUTDOWN  # Redis has forgotten it
         if self.status == JobStatus.QUEUED:
             return SHUTDOWN if silent > UNTAKEN_SECONDS else None

@@ -24,7 +24,7 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from pipeline.child.supervise import run_child
-from pipeline.engine.messages import HEARTBEAT_SECONDS, queue_name, redis_of
+from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, queue_name, redis_of
 from pipeline.engine.model import LOST, SHUTDOWN
 from pipeline.job.events import ErrorEvent, Event, ProgressEvent, to_json
 from pipeline.job.model import Job
@@ -75,9 +75,9 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
         if time.monotonic() - asked < ASK_SECONDS:
             return None
         asked = time.monotonic()
-        if run.connection.hexists(run.key, "status"):
+        if run.connection.hexists(run.key, SENT):
             return None
-        run.connection.delete(run.key)  # what was reported after it was forgotten
+        run.connection.delete(run.key)  # what was reported, and what RQ noted, since
         return LOST
 
     result = run_child(
@@ -113,7 +113,7 @@ class JobWorker(Worker):
 
     def handle_warm_shutdown_request(self) -> None:
         """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
-        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
+        super().handle_warm_shutdown_request()
         JobWorker.stopping = True
         self._stop_job()
         end = threading.Timer(STOP_SECONDS, self._end)
@@ -122,13 +122,13 @@ class JobWorker(Worker):
 
     def fork_work_horse(self, job: RqJob, queue: Queue) -> None:
         """Starts RQ's process for the job; a stop that came meanwhile reaches it too."""
-        super().fork_work_horse(job, queue)  # type: ignore[no-untyped-call]
+        super().fork_work_horse(job, queue)
         if JobWorker.stopping:
             self._stop_job()
 
     def setup_work_horse_signals(self) -> None:
         """In RQ's process for a job: SIGTERM ends the child and gives the job back."""
-        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        super().setup_work_horse_signals()
 
         def note(*_: object) -> None:
             JobWorker.stopping = True
@@ -142,7 +142,7 @@ class JobWorker(Worker):
 
     def _end(self) -> None:
         if self.horse_pid:
-            self.kill_horse()  # type: ignore[no-untyped-call]
+            self.kill_horse()
         os._exit(0)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,8 +16,10 @@ from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store, Task
-from tests.pipeline.engine.conftest import Broker, children_of, until
+from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
 from tests.pipeline.tasks.test_runner import start_service
+
+pytestmark = pytest.mark.timeout(3 * PATIENCE)
 
 Start = Callable[[], Runner]
 HandIn = Callable[[Store], Task]
@@ -44,9 +48,20 @@ def check_success(store: Store, settings: Settings, task_id: str, attempts: int)
         assert path is not None and path.stat().st_size > 10_000
     results = settings.outputs / "results" / task_id
     assert (results / "evidence.json").is_file()
-    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder", 10)
-    until(lambda: not children_of(task_id), "the children's end", 10)
+    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder")
+    until(lambda: not children_of(task_id), "the children's end")
     assert "first_owner" not in done.extra and done.first_owner is None
+
+
+@contextmanager
+def running_service() -> Iterator[subprocess.Popen[str]]:
+    """A service in a process of its own, stopped in the end."""
+    process = start_service()
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE)
 
 
 def hold(task_id: str) -> psutil.Process:
@@ -77,9 +92,9 @@ def test_a_cancel_ends_the_child(started: Runner, settings: Settings, hand_in: H
     started.wake()
     until(lambda: children_of(task.id), "the child")
     store.cancel(task.id)
-    until(lambda: task_of(store, task.id).finished, "the cancel", 30)
+    until(lambda: task_of(store, task.id).finished, "the cancel")
     assert task_of(store, task.id).reason == "cancelled"
-    until(lambda: not children_of(task.id), "the child's end", 30)
+    until(lambda: not children_of(task.id), "the child's end")
 
 
 def test_a_refused_file_says_why(
@@ -101,7 +116,7 @@ def test_another_worker_takes_the_task_of_a_killed_one(
     task = hand_in(store)
     child = hold(task.id)
     broker.worker_of(task.id).kill()
-    until(lambda: not child.is_running(), "the end of the killed worker's child", 20)
+    until(lambda: not child.is_running(), "the end of the killed worker's child")
     check_success(store, settings, task.id, attempts=2)
 
 
@@ -114,7 +129,7 @@ def test_a_stopped_worker_gives_its_task_back(
     worker = broker.worker_of(task.id)
     child.resume()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=PATIENCE) == 0
     check_success(store, settings, task.id, attempts=1)
 
 
@@ -125,9 +140,9 @@ def test_an_emptied_redis_loses_nothing(
     task = hand_in(runner.store)
     child = hold(task.id)
     broker.client.flushall()
-    until(lambda: not child.is_running(), "the end of the forgotten run", 20)
+    until(lambda: not child.is_running(), "the end of the forgotten run")
     check_success(runner.store, settings, task.id, attempts=1)
-    until(lambda: runner.slots == 2, "both workers", 30)
+    until(lambda: runner.slots == 2, "both workers")
 
 
 def test_work_goes_on_without_its_service_and_the_next_one_takes_it_over(
@@ -135,20 +150,20 @@ def test_work_goes_on_without_its_service_and_the_next_one_takes_it_over(
 ) -> None:
     store = Store(settings, FORM)
     task = hand_in(store)
+    owners: list[str | None] = [None]
+    child: psutil.Process | None = None
     for end in (signal.SIGKILL, signal.SIGTERM):
-        first = start_service()
-        child = hold(task.id)
-        first.send_signal(end)
-        first.wait(timeout=30)
+        with running_service() as running:
+            until(lambda: task_of(store, task.id).owner not in owners, "the new owner")
+            owners.append(task_of(store, task.id).owner)
+            child = child or hold(task.id)
+            running.send_signal(end)
+            running.wait(timeout=PATIENCE)
         assert task_of(store, task.id).status == "processing"
         assert children_of(task.id) == [child]
-    last = start_service()
-    try:
+    with running_service():
         child.resume()
         check_success(store, settings, task.id, attempts=1)
-    finally:
-        last.send_signal(signal.SIGTERM)
-        last.wait(timeout=30)
 
 
 def test_a_worker_of_another_version_gets_nothing(
@@ -162,7 +177,7 @@ def test_a_worker_of_another_version_gets_nothing(
     runner = service()
     task = hand_in(runner.store)
     runner.wake()
-    until(lambda: runner.health()["outdated"] >= 2, "the other workers", 20)
+    until(lambda: runner.health()["outdated"] >= 2, "the other workers")
     assert runner.slots == 0 and task_of(runner.store, task.id).status == "pending"
 
 
@@ -174,5 +189,5 @@ def test_a_redis_that_is_away_keeps_tasks_waiting(
     runner = service()
     task = hand_in(runner.store)
     runner.wake()
-    until(lambda: runner.health()["trouble"], "the trouble", 20)
+    until(lambda: runner.health()["trouble"], "the trouble")
     assert task_of(runner.store, task.id).status == "pending"

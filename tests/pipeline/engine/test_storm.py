@@ -19,17 +19,19 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
-from tests.pipeline.engine.conftest import Broker, children_of, until
+from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
 from tests.pipeline.tasks.test_runner import start_service
 
 log = logging.getLogger(__name__)
 
-SHORT = 6
+SHORT = 3
 LONG = 120
 TASKS = 2
 """That are under way or wait at any time."""
-LONGEST_SECONDS = 3000.0
+LONGEST_SECONDS = 1200.0
 """For the end of what a storm left."""
+
+pytestmark = pytest.mark.timeout(2 * LONGEST_SECONDS)
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ class Storm:
 
     def _restart_service(self, end: signal.Signals) -> None:
         self.service.send_signal(end)
-        self.service.wait(timeout=120)
+        self.service.wait(timeout=PATIENCE)
         self.service = start_service()
 
     def empty_redis(self) -> None:
@@ -151,7 +153,7 @@ def test_each_task_has_one_right_end(
         storm.thaw_workers()
         with suppress(ProcessLookupError):
             storm.service.terminate()
-        storm.service.wait(timeout=120)
+        storm.service.wait(timeout=PATIENCE)
 
 
 def _task(store: Store, task_id: str) -> Task:
@@ -171,8 +173,8 @@ def _check_end(store: Store, settings: Settings, task_id: str) -> None:
             ffmpeg.run(["-v", "error", "-xerror", "-i", ffmpeg.file_url(path), "-f", "null", "-"])
     else:
         assert (task.reason, task.attempts) == ("interrupted", 3)
-    until(lambda: not children_of(task_id), "the children's end", 60)
+    until(lambda: not children_of(task_id), "the children's end")
     results = settings.outputs / "results" / task_id
     made = {path.name for path in results.glob("*.mp4")}
     assert made == {f"{task_id}_v2.mp4", f"{task_id}_modular.mp4"} or task.status == "failed"
-    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder", 60)
+    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder")
