@@ -113,7 +113,7 @@ class JobWorker(Worker):
 
     def handle_warm_shutdown_request(self) -> None:
         """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
-        super().handle_warm_shutdown_request()
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
         JobWorker.stopping = True
         self._stop_job()
         end = threading.Timer(STOP_SECONDS, self._end)
@@ -128,7 +128,7 @@ class JobWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         """In RQ's process for a job: SIGTERM ends the child and gives the job back."""
-        super().setup_work_horse_signals()
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
 
         def note(*_: object) -> None:
             JobWorker.stopping = True
