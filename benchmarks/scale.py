@@ -107,8 +107,10 @@ def _end(workers: Iterable[subprocess.Popen[bytes]]) -> None:
 def _hand_in(pair: Pair, count: int) -> tuple[Store, list[str]]:
     settings = Settings()
     store = Store(settings, FORM)
-    names = {"dance_name": "a.mp4", "reference_name": "b.m4a"}
-    return store, [submit(store, settings, *pair, **names).id for _ in range(count)]
+    return store, [
+        submit(store, settings, *pair, dance_name="a.mp4", reference_name="b.m4a").id
+        for _ in range(count)
+    ]
 
 
 def _task(store: Store, task_id: str) -> Task:
@@ -134,11 +136,11 @@ def _round(pair: Pair, count: int, workers: Iterable[subprocess.Popen[bytes]]) -
         ends = {_task(store, task_id).status for task_id in tasks}
         if ends != {"success"}:
             raise RuntimeError(f"tasks ended as {ends}")
-        above = list(workers) or [service]
+        above = [worker.pid for worker in workers] or [service.pid]
         return Cost(
             service=(_own(service.pid) - begun) / count,
             workers=(sum(_own(worker.pid) for worker in workers) - idle) / count,
-            jobs=sum(_below(one.pid) for one in above) / count,
+            jobs=sum(map(_below, above)) / count,
             rate=count / seconds * 60,
         )
     finally:

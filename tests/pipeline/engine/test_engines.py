@@ -151,18 +151,18 @@ def test_work_goes_on_without_its_service_and_the_next_one_takes_it_over(
     store = Store(settings, FORM)
     task = hand_in(store)
     owners: list[str | None] = [None]
-    child: psutil.Process | None = None
+    held: list[psutil.Process] = []
     for end in (signal.SIGKILL, signal.SIGTERM):
         with running_service() as running:
             until(lambda: task_of(store, task.id).owner not in owners, "the new owner")
             owners.append(task_of(store, task.id).owner)
-            child = child or hold(task.id)
+            held = held or [hold(task.id)]
             running.send_signal(end)
             running.wait(timeout=PATIENCE)
         assert task_of(store, task.id).status == "processing"
-        assert children_of(task.id) == [child]
+        assert children_of(task.id) == held
     with running_service():
-        child.resume()
+        held[0].resume()
         check_success(store, settings, task.id, attempts=1)
 
 
