@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.child.supervise import ROOT
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner
@@ -70,6 +72,16 @@ def hold(task_id: str) -> psutil.Process:
     child = children_of(task_id)[0]
     child.suspend()
     return child
+
+
+def test_a_service_without_a_broker_imports_nothing_of_one(settings: Settings) -> None:
+    code = (
+        "import sys, ui.service, pipeline.tasks.runner as runner\n"
+        "runner.start_runner(); runner.stop_runner()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'rq', 'redis', 'croniter'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_a_task_becomes_two_results_and_is_made_once_more(
