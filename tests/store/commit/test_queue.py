@@ -19,9 +19,8 @@ from filelock import FileLock
 
 from store import BadPatch, NotSaved, Store
 from store.file.lock import Lock
-from tests.store.conftest import Make
+from tests.store.conftest import Make, claimed, on_disk
 from tests.store.faults.build import HERE
-from tests.store.tasks.test_tasks import claimed, on_disk
 
 
 class Disk:
