@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,18 @@ def store(make: Make) -> Store:
 def value(task: Task, key: str) -> Any:
     """A key that is the application's own."""
     return task.extra.get(key)
+
+
+def on_disk(store: Store) -> dict[str, Any]:
+    """The records in the file."""
+    return json.loads(store.path.read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def claimed(store: Store) -> Task:
+    """The task that is due, claimed."""
+    task = store.claim()
+    assert task is not None
+    return task
 
 
 def new_id() -> str:

@@ -19,9 +19,8 @@ from filelock import FileLock
 
 from store import BadPatch, NotSaved, Store
 from store.file.lock import Lock
-from tests.store.conftest import Make
+from tests.store.conftest import Make, claimed, on_disk
 from tests.store.faults.build import HERE
-from tests.store.tasks.test_tasks import claimed, on_disk
 
 
 class Disk:
@@ -120,6 +119,7 @@ def test_callers_that_gave_up_hold_up_nobody(
     assert disk.syncing.wait(20)
     early = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[1:20]]  # type: ignore[misc]
     until(lambda: not any(thread.is_alive() for thread in early))
+    monkeypatch.setattr("store.commit.group_commit.LONGEST_SAVE_SECONDS", 60.0)  # however busy
     late = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[20:]]  # type: ignore[misc]
     disk.free.set()
     for thread in (first, *late):

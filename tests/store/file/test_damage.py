@@ -14,8 +14,7 @@ import pytest
 
 from store import NotSaved, Store
 from store.file.codec import decode, encode
-from tests.store.conftest import KEEP_HOURS, Make, new_id
-from tests.store.tasks.test_tasks import claimed, on_disk
+from tests.store.conftest import KEEP_HOURS, Make, claimed, new_id, on_disk
 
 A, B, C = (new_id() for _ in range(3))
 

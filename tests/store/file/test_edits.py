@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from tests.store.conftest import Make, new_id
-from tests.store.tasks.test_tasks import on_disk
+from tests.store.conftest import Make, new_id, on_disk
 
 
 def edit(store: Store, **keys: object) -> None:

@@ -18,9 +18,8 @@ import pytest
 from filelock import FileLock
 
 from store import NotSaved, Store
-from tests.store.conftest import Make
+from tests.store.conftest import Make, claimed, on_disk
 from tests.store.faults.build import HERE
-from tests.store.tasks.test_tasks import claimed, on_disk
 
 HOLD = """
 import sys, time

@@ -11,9 +11,8 @@ import pytest
 
 from store import NotSaved, Store
 from store.file.lock import Lock
-from tests.store.conftest import Make, new_id
+from tests.store.conftest import Make, claimed, new_id, on_disk
 from tests.store.retention.test_upkeep import finished, put
-from tests.store.tasks.test_tasks import claimed, on_disk
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 
 from store import ADJUST, Store
 from store.retention.details import write
-from tests.store.conftest import value
-from tests.store.tasks.test_tasks import on_disk
+from tests.store.conftest import on_disk, value
 
 PLANS = {"v2": {"sound": {"pieces": [1.5, 2]}}}
 

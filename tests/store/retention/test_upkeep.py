@@ -16,8 +16,7 @@ import pytest
 
 from store import ADJUST, Fenced, Store
 from store.retention.task_files import make_task_folder
-from tests.store.conftest import KEEP_HOURS, Make, new_id
-from tests.store.tasks.test_tasks import claimed, on_disk
+from tests.store.conftest import KEEP_HOURS, Make, claimed, new_id, on_disk
 
 
 def put(store: Store, records: dict[str, Any]) -> None:

@@ -20,9 +20,8 @@ from filelock import FileLock
 
 from store import Fenced, NotSaved, Store, StoreSettings
 from store.file.suitable import complaint
-from tests.store.conftest import Make, new_id
+from tests.store.conftest import Make, claimed, new_id, on_disk
 from tests.store.retention.test_upkeep import put
-from tests.store.tasks.test_tasks import claimed, on_disk
 
 ROOT = Path(__file__).resolve().parents[3]
 

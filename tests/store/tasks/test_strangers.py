@@ -14,9 +14,8 @@ import pytest
 
 from store import Store, StoreSettings, default_store
 from store.retention.task_files import MARK, make_task_folder
-from tests.store.conftest import Make, new_id
+from tests.store.conftest import Make, new_id, on_disk
 from tests.store.retention.test_upkeep import finished, make_old, put
-from tests.store.tasks.test_tasks import on_disk
 
 ROOT = Path(__file__).resolve().parents[3]
 ID = "0b2c8a52-9b0e-4a53-9d3c-1f6f6a1f2b7d"
