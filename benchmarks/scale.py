@@ -93,6 +93,7 @@ def _workers(broker: Broker, outputs: Path, url: str, places: int) -> list[subpr
     broker.workers = []
     broker.environment = dict(os.environ)
     if url:
+        broker.client.flushall()  # of the workers of the round before
         broker.need_workers(places)
         until(lambda: broker.client.scard("rq:workers") >= places, "the workers", LONGEST_SECONDS)
     return broker.workers
