@@ -32,7 +32,7 @@ $(VENV)/.app: requirements.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements.lock requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.dev: requirements.lock requirements.txt requirements-workers.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 
@@ -72,8 +72,8 @@ test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's 
 test-fast: $(VENV)/.dev ## The tests without the browser
 	$(OTHER_TESTS)
 
-test-faults: $(VENV)/.dev packages ## The long fault-injection run of the store
-	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store $(PYTEST_ARGS)
+test-faults: $(VENV)/.dev packages ## The long fault-injection runs of the store and of the workers
+	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store tests/pipeline/engine $(PYTEST_ARGS)
 
 test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
 	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)

@@ -23,6 +23,9 @@ class Settings(StoreSettings):
 
     workers: int = Field(default=max(1, (os.cpu_count() or 2) // 2), ge=1, le=256)
     """Tasks that run at one time; the default is one for two cores."""
+    broker_url: str = ""
+    """Redis, through which workers on this and other machines take the tasks
+    (``redis://:password@host:6379/0``); empty: they run on this machine (docs/workers.md)."""
     task_timeout: Seconds = 4 * 3600.0
     """The longest time one task may take (seconds)."""
     task_memory_mb: int = Field(default=3000, ge=512, le=2**30)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from store import process
 from store.errors import BadPatch, Fenced, NoSuchTask, NotSaved, StoreError, WrongState
-from store.model import ADJUST, Adjustment, Claim, Form, Snapshot, Task, is_task_id
+from store.model import ADJUST, TASK, Adjustment, Claim, Form, Snapshot, Task, is_task_id
 from store.retention import details
 from store.retention.task_files import make_task_folder
 from store.settings import Seconds, SettingsError, StoreSettings
@@ -37,6 +37,7 @@ from store.tasks.store import Store
 
 __all__ = [
     "ADJUST",
+    "TASK",
     "Adjustment",
     "BadPatch",
     "Claim",

@@ -69,6 +69,8 @@ class Run:
     attempts: int = 0
     owner: str | None = None
     """The process that is at work on it, and a number."""
+    first_owner: str | None = None
+    """Who began the attempt under way, where another process has taken it over since."""
     progress: float | None = None
     """0 to 1."""
     reason: str | None = None
@@ -189,7 +191,7 @@ def _to_adjustment(value: object) -> Adjustment | None:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("owner", "group", "reason"), _text),
+    **dict.fromkeys(("owner", "first_owner", "group", "reason"), _text),
     **dict.fromkeys(
         ("created_at", "started_at", "completed_at", "requested_at", "not_before"), from_text
     ),

@@ -40,6 +40,7 @@ ORDER: Order = (
     ("pipeline/render", "pipeline/sample"),
     ("pipeline/job",),
     ("pipeline/child",),
+    ("pipeline/engine",),
     ("pipeline/tasks",),
     ("pipeline/cli",),
     ("ui",),

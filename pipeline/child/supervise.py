@@ -35,7 +35,7 @@ from pipeline.job.events import (
     from_json,
 )
 from pipeline.job.model import Outcome
-from pipeline.limits import limits_to_json
+from pipeline.limits import Limits, limits_to_json
 from pipeline.media import facts_note
 from pipeline.reasons import UNMAPPED, public_text, reason_of
 from pipeline.scratch import scratch_folder
@@ -106,14 +106,15 @@ def run_child(
     timeout: float,
     tag: str = "",
     opens: Sequence[Path] = (),
-    settings: Settings | None = None,
+    settings: Limits | None = None,
 ) -> ChildResult[Any]:
     """Runs ``request`` in a child until it ends, ``stop()`` names a reason, or time is up.
 
     ``timeout`` is in seconds; ``tag`` (a task's id) marks the lines of the log and the process;
-    ``opens`` are the files whose size and content make the budget (``pipeline.child.budget``).
-    Never raises for what the child does. An exception of ``report`` or ``stop`` ends the child and
-    goes on to the caller, as does the OSError of a child that could not be started.
+    ``opens`` are the files whose size and content make the budget (``pipeline.child.budget``);
+    without ``settings`` the limits are those of the environment. Never raises for what the child
+    does. An exception of ``report`` or ``stop`` ends the child and goes on to the caller, as does
+    the OSError of a child that could not be started.
     """
     settings = settings or Settings()
     with scratch_folder() as temporary:
@@ -127,7 +128,7 @@ def _run(
     timeout: float,
     tag: str,
     opens: Sequence[Path],
-    settings: Settings,
+    settings: Limits,
     temporary: Path,
 ) -> ChildResult[Any]:
     """Body of ``run_child``; ``temporary`` is the child's folder for temporary files."""
@@ -208,14 +209,14 @@ def _supervise(
             log.warning("not an event of the child: %.200r", line)
             continue
         if isinstance(event, End):
-            return _ended(event)
+            return ended(event)
         if isinstance(event, DescribedEvent):
             budget.described(event)
             continue
         report(event)
 
 
-def _ended(end: End) -> ChildResult[Any]:
+def ended(end: End) -> ChildResult[Any]:
     """The result from the child's last event."""
     if isinstance(end, ErrorEvent):
         return ChildResult(**asdict(end))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken
+from pipeline.engine.model import DETACHED, LOST, SHUTDOWN, Execute
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job, Outcome
 from pipeline.logs import at_stage
@@ -25,7 +26,14 @@ from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import JobError, public_text, reason_of
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
-from pipeline.tasks.attempt import LOST, SHUTDOWN, Execute, job_of, published
+from pipeline.tasks.attempt import (
+    attempt_folder,
+    begin,
+    broken_off,
+    is_taken_over,
+    job_of,
+    published,
+)
 from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
 from pipeline.tasks.extra_files import (
     REQUEST,
@@ -92,7 +100,7 @@ def run_adjustment(
         raise ValueError(f"task {task.id} has no claimed adjustment")
     number, options = request.number, requested_options(request)
     claim = request.claim
-    work = settings.outputs / "results" / task.id / f"attempt-adjust-{number}"
+    work = attempt_folder(settings.outputs / "results" / task.id, request, f"adjust-{number}")
 
     def stop() -> str | None:
         if stopping():
@@ -110,8 +118,7 @@ def run_adjustment(
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        begin(work)
         job = adjusted_job(store, task, work, options)
     except FileNotFoundError as error:
         result = JobResult(reason=reasons.MISSING_FILE, role=str(error))
@@ -125,9 +132,7 @@ def run_adjustment(
             log.exception("[%s] adjustment %d broke off", task.id, number)
             result = broken(error)
     try:
-        if result.reason == SHUTDOWN:
-            store.release(task.id, claim)
-        elif result.reason != LOST:
+        if not broken_off(store, task.id, claim, result.reason, stopping):
             _finish(store, task, options, claim, result, settings)
     except (Fenced, NoSuchTask) as error:
         log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
@@ -138,7 +143,8 @@ def run_adjustment(
         with suppress(Fenced, NoSuchTask, NotSaved):
             store.fail(task.id, _failed(reason_of(error), public_text(error)), claim)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if result.reason != DETACHED:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _failed(reason: str, detail: str | None) -> dict[str, Any]:
@@ -223,7 +229,7 @@ def _finish_file(
     results = settings.outputs / "results" / task.id
     number = (count(value_of(task, "files_made")) or 0) + 1
     final = results / _file_name(task.id, number)
-    record = published(made, final, settings)
+    record = published(made, final, settings, again=is_taken_over(task.adjust))
     before = read_files(value_of(task, "files"))
     new = ExtraFile(number, choice, record.output or "", record.size or 0)
     files = with_file(before, new)
@@ -266,7 +272,8 @@ def _variant_changes(
     for name, variant in outcome.variants.items():
         if variant.output:
             final = settings.outputs / "results" / task.id / f"{task.id}_{name}.mp4"
-            changes |= published(variant, final, settings).keys(name)
+            made = published(variant, final, settings, again=is_taken_over(task.adjust))
+            changes |= made.keys(name)
     return changes
 
 

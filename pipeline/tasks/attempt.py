@@ -1,23 +1,26 @@
 """One attempt at one task: from its record to a job, and from the job's events to patches.
 
-What runs the job is behind ``Execute``: threads with child processes here; a queue's
-workers elsewhere. The store's fencing (a claim) drops late results.
+What runs the job is behind ``Execute`` (``pipeline.engine``). The store's fencing (a claim) drops
+late results.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
-from pipeline.child.supervise import JobResult, broken, run_child
-from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, Report, VariantEvent
+from pipeline.child.supervise import JobResult, broken
+from pipeline.engine.model import DETACHED, INTERRUPTED, LOST, SHUTDOWN, Execute
+from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, VariantEvent
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.logs import at_stage
 from pipeline.model import VARIANTS
@@ -30,40 +33,14 @@ from pipeline.tasks.values import mapping
 from store import Fenced, NoSuchTask, NotSaved, make_task_folder
 
 if TYPE_CHECKING:
-    from store import Store, Task
+    from store import Adjustment, Claim, Store, Task
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN = "shutdown"
-"""Why ``stop`` ends a child when the service itself is stopped; not a task's reason."""
 PROGRESS_SECONDS = 0.5
 """Time between two progress patches."""
-LOST = "lost"
-"""Why a child is ended when the record belongs to somebody else by now, or is gone."""
-
-
-class Execute(Protocol):
-    """Runs a job somewhere until it ends or ``stop()`` names a reason."""
-
-    def __call__(
-        self,
-        job: Job,
-        report: Report,
-        *,
-        stop: Callable[[], str | None],
-        timeout: float,
-        tag: str,
-    ) -> JobResult:
-        """The result; never raises for what the job does, only when it cannot be run at all."""
-
-
-def execute_in_child(
-    job: Job, report: Report, *, stop: Callable[[], str | None], timeout: float, tag: str
-) -> JobResult:
-    """Runs the job in a child process of this machine."""
-    request = {"kind": "job", "job": job.to_json()}
-    opens = (job.dance, job.reference)
-    return run_child(request, report, stop=stop, timeout=timeout, tag=tag, opens=opens)
+SAVE_SECONDS = 1.0
+"""Time between two attempts to give a task back on a disk that takes nothing."""
 
 
 def now() -> str:
@@ -139,16 +116,28 @@ class _Attempt:
             log.warning("[%s] %s failed: %s", self.task.id, variant, outcome.text)
         elif self.stop() is not None:
             return {}  # a late result of a cancelled or lost attempt is dropped
-        made = published(outcome, self.results / f"{self.task.id}_{variant}.mp4", self.settings)
+        final = self.results / f"{self.task.id}_{variant}.mp4"
+        made = published(outcome, final, self.settings, again=is_taken_over(self.task))
         changes = made.keys(variant)
         return self.details.put(**changes, **({"plans": plans} if plans else {}))
 
 
-def published(outcome: VariantOutcome, final: Path, settings: Settings) -> VariantRecord:
-    """Gives a whole result its final name; what the record says of it, or why there is none."""
+def is_taken_over(run: Task | Adjustment | None) -> bool:
+    """Whether another process began the attempt under way."""
+    return run is not None and run.first_owner is not None
+
+
+def published(
+    outcome: VariantOutcome, final: Path, settings: Settings, *, again: bool
+) -> VariantRecord:
+    """Gives a whole result its final name; what the record says of it, or why there is none.
+
+    ``again`` says that it may have got its name already, before a takeover.
+    """
     if outcome.output is None:
         return VariantRecord(status=outcome.status, reason=outcome.reason, notes=outcome.notes)
-    Path(outcome.output).replace(final)
+    with suppress(*(FileNotFoundError,) if again else ()):
+        Path(outcome.output).replace(final)
     return VariantRecord(
         status=outcome.status,
         output=final.relative_to(settings.outputs.parent).as_posix(),
@@ -204,8 +193,6 @@ def _finish(attempt: _Attempt, result: JobResult) -> None:
         _end(attempt, changes, outcome.seconds)
     else:
         reason = result.reason or reasons.CRASHED
-        if reason in (SHUTDOWN, LOST):
-            return
         # A refusal of somebody's file is no error of ours: a line, and the detail in the task.
         trace = f"\n{result.detail}" if result.role is None and result.detail else ""
         log.warning("[%s] failed (%s): %s%s", task_id, reason, result.text, trace)
@@ -249,11 +236,48 @@ def _keep_evidence(attempt: _Attempt) -> None:
             log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
 
 
+def attempt_folder(results: Path, run: Task | Adjustment, name: str) -> Path:
+    """The folder that the attempt under way works in, which no other attempt ever had: one that is
+    taken for dead may still be writing. It is there already after a takeover."""
+    owner = re.sub(r"[^A-Za-z0-9_-]", "-", run.first_owner or run.owner or "")
+    return results / f"attempt-{name}-{owner}"
+
+
+def begin(work: Path) -> None:
+    """Makes an attempt's folder in the place of earlier ones; after a takeover it is there."""
+    if not work.is_dir():
+        remove_attempts(work.parent)
+        work.mkdir(parents=True)
+
+
 def remove_attempts(results: Path) -> None:
     """Removes what earlier attempts left; results under their final names stay."""
     for left in results.glob("attempt-*"):
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
+
+
+def broken_off(
+    store: Store, task_id: str, claim: Claim, reason: str | None, stopping: Callable[[], bool]
+) -> bool:
+    """Whether an attempt was left unfinished; its run is then pending again, if it is still ours.
+
+    Tried until it is saved, since a living process's run would be taken up by nobody; a service
+    that stops tries once. Raises Fenced, NoSuchTask, and then NotSaved.
+    """
+    back = {SHUTDOWN: store.release, INTERRUPTED: store.interrupt}.get(reason or "")
+    while back is not None:
+        try:
+            back(task_id, claim)
+        except NotSaved as error:
+            if stopping():
+                raise
+            log.warning("[%s] could not be given back yet: %s", task_id, error)
+            time.sleep(SAVE_SECONDS)
+        else:
+            log.info("[%s] goes back into the queue (%s)", task_id, reason)
+            break
+    return reason in (SHUTDOWN, INTERRUPTED, LOST, DETACHED)
 
 
 def run_task(
@@ -269,14 +293,13 @@ def run_task(
     take the task for interrupted, and it would be called "processing" for ever.
     """
     results = settings.outputs / "results" / task.id
-    work = results / f"attempt-{task.attempts}"
+    work = attempt_folder(results, task, str(task.attempts))
     details = Details(settings.outputs, task)
     attempt = _Attempt(store, task, settings, stopping, results, work, details)
     log.info("[%s] attempt %d begins", task.id, task.attempts)
     try:
         make_task_folder(settings.outputs, "results", task.id)
-        remove_attempts(results)
-        work.mkdir()
+        begin(work)
         job = job_of(store, task, work, mapping(value_of(task, "options")))
     except FileNotFoundError as error:
         role = str(error)
@@ -296,14 +319,14 @@ def run_task(
         except Exception as error:
             log.exception("[%s] the attempt broke off", task.id)
             result = broken(error)
+    if result.reason == DETACHED:
+        log.info("[%s] attempt %d goes on without this service", task.id, task.attempts)
+        return
     if result.outcome is not None:
         _keep_evidence(attempt)  # of a failure too: people want to see why
     # Before the end is saved, since on a full disk this may make the space for it; and before the
     # task is given back, since whoever claims it next begins the attempt of the same number.
     shutil.rmtree(work, ignore_errors=True)
-    if result.reason == SHUTDOWN:
-        store.release(task.id, task.claim)
-        log.info("[%s] given back at shutdown", task.id)
-    else:
+    if not broken_off(store, task.id, task.claim, result.reason, stopping):
         _finish(attempt, result)
     log.info("[%s] attempt %d ended", task.id, task.attempts)

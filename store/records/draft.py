@@ -146,10 +146,24 @@ def claim(kind: str, owner: str) -> Patch:
         take = in_run(kind, lambda run, context: transitions.claimed(run, owner, context))
         return task_id, draft.change(task_id, take)
 
-    def give_back(draft: Draft) -> None:
-        every(draft, lambda found: found == owner, transitions.released)
+    return Patch(apply, undo=_give_back(owner))
 
-    return Patch(apply, undo=Patch(give_back))
+
+def take_over(kind: str, owner: str, dead: Callable[[object], bool]) -> Patch:
+    """A run of this kind whose owner is ``dead``, as one of ``owner`` in the same attempt."""
+
+    def apply(draft: Draft) -> tuple[str, Record] | None:
+        for task_id, found in transitions.processing(draft.records, dead):
+            if found == kind:
+                take = in_run(kind, lambda run, context: transitions.taken_over(run, owner))
+                return task_id, draft.change(task_id, take)
+        return None
+
+    return Patch(apply, undo=_give_back(owner))
+
+
+def _give_back(owner: str) -> Patch:
+    return Patch(lambda draft: every(draft, lambda found: found == owner, transitions.released))
 
 
 def every(draft: Draft, wanted: Callable[[object], bool], transition: Transition) -> int:

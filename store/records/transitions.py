@@ -41,7 +41,7 @@ BASE_KEYS = ("status", "message", "created_at", "started_at", "completed_at")
 """Always in a record, ``null`` without a value; other keys than these and the form's only with a
 value."""
 _TIMES = ("created_at", "started_at", "completed_at", "not_before")
-_OF_RUN = ("owner", "not_before", "cancel_requested")
+_OF_RUN = ("owner", "first_owner", "not_before", "cancel_requested")
 _OF_RESULT = ("progress", "reason", "details", "first_seen_at", "attempts")
 
 
@@ -153,6 +153,11 @@ def claimed(run: Record, owner: str, context: Context) -> Record:
     return result
 
 
+def taken_over(run: Record, owner: str) -> Record:
+    """A processing run under another owner, in the same attempt."""
+    return run | {"owner": owner, "first_owner": run.get("first_owner") or run.get("owner")}
+
+
 def waiting(run: Record, context: Context) -> Record:
     """A run as pending again."""
     return without(run, ("progress", *_OF_RUN, *context.form.of_run)) | {"status": PENDING}
@@ -180,7 +185,7 @@ def released(run: Record, context: Context) -> Record:
 
 
 def interrupted(run: Record, context: Context) -> Record:
-    """A processing run whose owner is dead: pending after a wait, or failed."""
+    """A processing run whose worker is dead: pending after a wait, or failed."""
     attempts, settings = count(run.get("attempts")), context.settings
     if run.get("cancel_requested") is True:
         return failed(run, CANCELLED, context)

@@ -68,10 +68,11 @@ class Store:
 
     # --- life
 
-    def start(self) -> Self:
+    def start(self, *, restore: bool = True) -> Self:
         """Load, clean up, restore, and start the upkeep threads; once started, does nothing.
 
-        Never raises for the disk.
+        Never raises for the disk. Without ``restore`` the tasks of dead processes stay as they are,
+        for ``take_over``.
         """
         with self._starting:
             if self._upkeep:
@@ -81,7 +82,8 @@ class Store:
         self.load_task_status()
         self.cleanup_old_tasks()
         try:
-            self.restore_orphans()
+            if restore:
+                self.restore_orphans()
         except NotSaved as error:
             log.warning("interrupted tasks could not be restored yet: %s", error)
         return self
@@ -217,11 +219,28 @@ class Store:
         """
         if transitions.find_due(self._reader.records(), kind, self._commit.context()) is None:
             return None
+        return self._claim(draft.claim(kind, self._token()))
+
+    def take_over(self, kind: str = TASK) -> Task | None:
+        """A task whose run's owner is dead while its work goes on elsewhere, now under this
+        process's owner in the same attempt; ``first_owner`` is who began it. Raises NotSaved.
+        """
+        left = transitions.processing(self._reader.records(), self._dead)
+        if all(found != kind for _, found in left):
+            return None
+        return self._claim(draft.take_over(kind, self._token(), self._dead))
+
+    def _dead(self, owner: object) -> bool:
+        return not self._owners.alive(owner)
+
+    def _token(self) -> str:
         try:
-            token = self._owners.token()
+            return self._owners.token()
         except OSError as error:
             raise NotSaved(f"this process's lock was not taken: {explain(error)}") from error
-        claimed = self._commit.submit(draft.claim(kind, token))
+
+    def _claim(self, patch: Patch) -> Task | None:
+        claimed = self._commit.submit(patch)
         return details.whole(self._outputs, self._reader.task(*claimed)) if claimed else None
 
     def request(self, task_id: str, fields: Changes) -> Task:
@@ -259,6 +278,11 @@ class Store:
         """
         return self._change(task_id, in_run(claim.kind, transitions.released, claim))
 
+    def interrupt(self, task_id: str, claim: Claim) -> Task:
+        """Ends a claim whose worker died: pending after a wait, the attempt counted, or
+        failed/interrupted after ``max_attempts``. Raises as :meth:`release` does."""
+        return self._change(task_id, in_run(claim.kind, transitions.interrupted, claim))
+
     def cancel(self, task_id: str, kind: str = TASK) -> Task:
         """A pending run becomes failed/cancelled; a processing one gets ``cancel_requested``,
         for the runner of whichever process owns it; a finished one stays as it is.
@@ -277,13 +301,9 @@ class Store:
     def restore_orphans(self) -> int:
         """Makes runs whose owner is dead pending again (failed/interrupted after
         ``max_attempts``); returns how many. Raises NotSaved."""
-
-        def dead(owner: object) -> bool:
-            return not self._owners.alive(owner)
-
-        if not transitions.processing(self._reader.records(), dead):
+        if not transitions.processing(self._reader.records(), self._dead):
             return 0
-        again = Patch(lambda made: draft.every(made, dead, transitions.interrupted))
+        again = Patch(lambda made: draft.every(made, self._dead, transitions.interrupted))
         count = int(self._commit.submit(again))
         if count:
             log.warning("%d interrupted tasks were restored", count)

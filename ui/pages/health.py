@@ -14,7 +14,7 @@ import streamlit as st
 
 from pipeline.child.sandbox import has_file_lock, has_network_lock
 from pipeline.tasks.queue import queue_of
-from ui.parts.banners import free_space, running_well, show_banners
+from ui.parts.banners import free_space, show_banners, worker_trouble
 from ui.parts.without_routes import files_pass, without_routes
 from ui.service import Service
 from ui.words.format import duration, size
@@ -28,11 +28,13 @@ def show_health(service: Service) -> None:
     st.subheader(t("page.health"), anchor=False)
     snapshot = service.store.snapshot()
     show_banners(service, snapshot)
-    if running_well(service) and not snapshot.problems and not snapshot.unsaved:
+    if worker_trouble(service) is None and not snapshot.problems and not snapshot.unsaved:
         st.success(t("health.well"), icon=":material/check_circle:")
     health = service.runner.health()
-    queue = queue_of(service.tasks(snapshot), service.settings.workers, datetime.now(UTC))
+    queue = queue_of(service.tasks(snapshot), service.runner.slots, datetime.now(UTC))
     free = free_space(service)
+    if health["outdated"]:
+        st.warning(t("health.outdated", n=health["outdated"]), icon=":material/update:")
     with st.container(horizontal=True):
         st.metric(t("health.workers"), f"{health['alive']} / {health['workers']}")
         st.metric(t("health.running"), queue.running + queue.adjusting)

@@ -25,8 +25,8 @@ def show_banners(service: Service, snapshot: Snapshot) -> None:
     free = free_space(service)
     if free is not None and free < LOW_DISK_BYTES:
         st.warning(t("problem.disk", free=size(free)), icon=":material/hard_drive:")
-    if not running_well(service):
-        st.error(t("problem.workers"), icon=":material/warning:")
+    if (trouble := worker_trouble(service)) is not None:
+        st.error(t(trouble), icon=":material/warning:")
 
 
 def free_space(service: Service) -> int | None:
@@ -37,7 +37,11 @@ def free_space(service: Service) -> int | None:
         return None
 
 
-def running_well(service: Service) -> bool:
-    """Whether every worker thread is alive."""
+def worker_trouble(service: Service) -> str | None:
+    """The key of the text that says why tasks do not begin; None where they do."""
     health = service.runner.health()
-    return bool(health["alive"] >= health["workers"])
+    if health["alive"] < health["workers"]:
+        return "problem.workers"
+    if health["trouble"]:
+        return "problem.broker"
+    return None if health["workers"] else "problem.no_workers"

@@ -69,7 +69,7 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
         notices.show_notices(visible)
         return
     now = datetime.now(UTC)
-    queue = queue_of(tasks, service.settings.workers, now)
+    queue = queue_of(tasks, service.runner.slots, now)
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(sentences.queue_text(queue))

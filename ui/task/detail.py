@@ -179,7 +179,7 @@ def _progress(service: Service, task_id: str) -> None:
     task = service.task(task_id)
     if task is None:
         return
-    queue = queue_of(service.tasks(), service.settings.workers, datetime.now(UTC))
+    queue = queue_of(service.tasks(), service.runner.slots, datetime.now(UTC))
     text = sentences.stage_text(task, queue) or sentences.status_text(task)
     st.progress(task.progress or 0.0, text=text)
 

@@ -12,11 +12,11 @@ from pipeline.tasks.runner import start_runner, stop_runner
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: end.set())
     start_runner()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    end = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: end.set())
     end.wait()
     stop_runner()
 

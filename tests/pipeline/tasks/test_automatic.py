@@ -11,12 +11,13 @@ import pytest
 
 from pipeline import reasons
 from pipeline.child.supervise import JobResult
+from pipeline.engine.threads import execute_in_child
 from pipeline.job.model import Outcome, VariantOutcome
 from pipeline.media import ffmpeg
 from pipeline.settings import Settings
 from pipeline.tasks import automatic
 from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import ADJUST, Store, Task

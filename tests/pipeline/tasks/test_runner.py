@@ -17,11 +17,12 @@ import pytest
 
 from pipeline import reasons
 from pipeline.child.supervise import JobResult
+from pipeline.engine.threads import execute_in_child
 from pipeline.job.events import ProgressEvent, Report
 from pipeline.job.model import Job
 from pipeline.settings import Settings
 from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import execute_in_child, run_task
+from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from pipeline.tasks.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.tasks.submit import submit

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from store import ADJUST, Store
+from store import ADJUST, Fenced, Store
 from store.retention.task_files import make_task_folder
 from tests.store.conftest import KEEP_HOURS, Make, claimed, new_id, on_disk
 
@@ -40,6 +40,35 @@ def test_an_orphan_starts_again_three_times(make: Make) -> None:
         assert observer.restore_orphans() == 1
     task = observer.get(task_id)
     assert task and (task.status, task.reason, task.attempts) == ("failed", "interrupted", 3)
+
+
+def test_work_without_its_owner_is_taken_over_in_the_same_attempt(make: Make) -> None:
+    observer = make()
+    task_id = observer.create().id
+    server = make()
+    first = claimed(server)
+    assert observer.take_over() is None, "its owner lives"
+    server._owners.drop()
+    assert observer.take_over(ADJUST) is None
+    taken = observer.take_over()
+    assert taken and (taken.id, taken.attempts) == (task_id, 1)
+    assert taken.first_owner == first.owner != taken.owner
+    with pytest.raises(Fenced):
+        server.finish(task_id, {}, first.claim)
+    observer._owners.drop()
+    again = make().take_over()
+    assert again and again.first_owner == first.owner
+
+
+def test_whoever_finds_a_worker_dead_ends_its_attempt(make: Make) -> None:
+    store = make(backoff_seconds=0.0)
+    task = store.create()
+    for attempt in (1, 2, 3):
+        run = claimed(store)
+        assert run.attempts == attempt
+        store.interrupt(task.id, run.claim)
+    ended = store.get(task.id)
+    assert ended and (ended.status, ended.reason) == ("failed", "interrupted")
 
 
 def test_an_interrupted_task_waits_a_moment(make: Make) -> None:

@@ -23,12 +23,11 @@ GONE = threading.Thread(target=lambda: None)
 
 
 def end_worker(service: Service, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(service.runner, "_threads", [GONE, *service.runner._threads[1:]])
-    GONE.name = "retrack-worker-0"
+    patch.setattr(service.runner, "_taking", GONE)
 
 
 def end_restore(service: Service, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(service.runner, "_threads", [*service.runner._threads[:-1], GONE])
+    patch.setattr(service.runner, "_restoring", GONE)
 
 
 def end_upkeep(service: Service, patch: pytest.MonkeyPatch) -> None:
@@ -46,7 +45,7 @@ def fill_disk(service: Service, patch: pytest.MonkeyPatch) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[Service, pytest.MonkeyPatch], None], str]] = {
-    "worker": (end_worker, "workers: 1 of 2 work"),
+    "worker": (end_worker, "workers: 0 of 2 work"),
     "restore": (end_restore, "upkeep: "),
     "upkeep": (end_upkeep, "upkeep: "),
     "folder": (take_folder, "task file: "),
@@ -75,14 +74,13 @@ def test_each_fault_is_told_without_a_path(
         assert answer.headers["cache-control"] == "no-store"
     service: Service = process.find("service")
     cause, said = FAULTS[fault]
-    threads = service.runner._threads
     cause(service, monkeypatch)
     for path in ("/healthz", "/readyz"):
         answer = running.get(path)
         assert answer.status_code == 503
         assert any(line.startswith(said) for line in answer.text.splitlines()), answer.text
         assert "/" not in answer.text and tmp_path.name not in answer.text
-    service.runner._threads = threads
+    monkeypatch.undo()  # for the stop of the runner
 
 
 def test_a_service_that_stops_is_not_ready(running: TestClient) -> None:

@@ -1,0 +1,3 @@
+"""What runs jobs: child processes of this machine, or workers elsewhere."""
+
+__all__ = ["model", "threads"]

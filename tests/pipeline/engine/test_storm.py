@@ -1,0 +1,180 @@
+"""Faults at random instants while tasks run on workers: each task has one right end."""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipeline.media import ffmpeg
+from pipeline.settings import Settings
+from pipeline.tasks.form import FORM
+from pipeline.tasks.submit import submit
+from store import Store, Task
+from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
+from tests.pipeline.tasks.test_runner import start_service
+
+log = logging.getLogger(__name__)
+
+SHORT = 3
+LONG = 120
+TASKS = 2
+"""That are under way or wait at any time."""
+LONGEST_SECONDS = 1200.0
+"""For the end of what a storm left."""
+
+pytestmark = pytest.mark.timeout(7200)  # the long form; the short one takes a minute or two
+
+
+@pytest.fixture
+def small_pair(sample_pair: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """The first eight seconds of the sample: a storm is about many short tasks."""
+    cut = []
+    for path in sample_pair:
+        small = tmp_path / f"small{path.suffix}"
+        command = ["-nostdin", "-y", "-t", "8", "-i", ffmpeg.file_url(path), "-c", "copy"]
+        ffmpeg.run([*command, ffmpeg.file_url(small)])
+        cut.append(small)
+    return cut[0], cut[1]
+
+
+class Storm:
+    """The parts that faults befall, and how often each did."""
+
+    def __init__(self, broker: Broker, seed: int) -> None:
+        self.broker = broker
+        self.chance = random.Random(seed)
+        self.service = start_service()
+        self.frozen: list[subprocess.Popen[bytes]] = []
+        self.counts: Counter[str] = Counter()
+
+    def strike(self) -> None:
+        """One fault."""
+        faults: tuple[Callable[[], None], ...] = (
+            self.kill_worker,
+            self.stop_worker,
+            self.freeze_worker,
+            self.thaw_workers,
+            self.kill_service,
+            self.stop_service,
+            self.empty_redis,
+            self.restart_redis,
+        )
+        fault = self.chance.choice(faults)
+        log.info("fault: %s", fault.__name__)
+        fault()
+        self.counts[fault.__name__] += 1
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        return self.chance.choice([one for one in self.broker.workers if one.poll() is None])
+
+    def kill_worker(self) -> None:
+        worker = self._worker()
+        worker.kill()
+        worker.wait()
+
+    def stop_worker(self) -> None:
+        self._worker().terminate()
+
+    def freeze_worker(self) -> None:
+        worker = self._worker()
+        worker.send_signal(signal.SIGSTOP)
+        self.frozen.append(worker)
+
+    def thaw_workers(self) -> None:
+        for worker in self.frozen:
+            worker.send_signal(signal.SIGCONT)
+        self.frozen.clear()
+
+    def kill_service(self) -> None:
+        self._restart_service(signal.SIGKILL)
+
+    def stop_service(self) -> None:
+        self._restart_service(signal.SIGTERM)
+
+    def _restart_service(self, end: signal.Signals) -> None:
+        self.service.send_signal(end)
+        self.service.wait(timeout=PATIENCE)
+        self.service = start_service()
+
+    def empty_redis(self) -> None:
+        self.broker.client.flushall()
+
+    def restart_redis(self) -> None:
+        self.broker.kill_redis()
+        time.sleep(self.chance.uniform(0, 3))
+        self.broker.start_redis()
+
+
+@pytest.fixture(params=[SHORT, pytest.param(LONG, marks=pytest.mark.faults)])
+def faults(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def test_each_task_has_one_right_end(
+    broker: Broker, settings: Settings, small_pair: tuple[Path, Path], faults: int
+) -> None:
+    store = Store(settings, FORM)
+    seed = random.randrange(10**6)
+    log.info("seed %d", seed)
+    storm = Storm(broker, seed)
+    tasks: list[str] = []
+    try:
+        for _ in range(faults):
+            running = [task_id for task_id in tasks if not _task(store, task_id).finished]
+            for _ in range(TASKS - len(running)):
+                made = submit(
+                    store, settings, *small_pair, dance_name="a.mp4", reference_name="b.m4a"
+                )
+                tasks.append(made.id)
+            broker.need_workers(2)
+            time.sleep(storm.chance.uniform(0.5, 4))
+            storm.strike()
+        storm.thaw_workers()
+        broker.need_workers(2)
+        until(
+            lambda: all(_task(store, task_id).finished for task_id in tasks),
+            "all ends",
+            LONGEST_SECONDS,
+        )
+        for task_id in tasks:
+            _check_end(store, settings, task_id)
+        ends = Counter(_task(store, task_id).status for task_id in tasks)
+        log.info("faults %s; ends %s", dict(storm.counts), dict(ends))
+    finally:
+        storm.thaw_workers()
+        with suppress(ProcessLookupError):
+            storm.service.terminate()
+        storm.service.wait(timeout=PATIENCE)
+
+
+def _task(store: Store, task_id: str) -> Task:
+    task = store.get(task_id)
+    assert task is not None, "a task is lost"
+    return task
+
+
+def _check_end(store: Store, settings: Settings, task_id: str) -> None:
+    """A whole single result, or three attempts that broke off; nothing left of the work."""
+    task = _task(store, task_id)
+    assert task.attempts <= 3
+    if task.status == "success":
+        for key in ("v2_output", "modular_output"):
+            path = store.safe_path(task.extra[key])
+            assert path is not None and path.stat().st_size == task.extra[f"{key[:-7]}_size"]
+            ffmpeg.run(["-v", "error", "-xerror", "-i", ffmpeg.file_url(path), "-f", "null", "-"])
+    else:
+        assert (task.reason, task.attempts) == ("interrupted", 3)
+    until(lambda: not children_of(task_id), "the children's end")
+    results = settings.outputs / "results" / task_id
+    made = {path.name for path in results.glob("*.mp4")}
+    assert made == {f"{task_id}_v2.mp4", f"{task_id}_modular.mp4"} or task.status == "failed"
+    until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder")
