@@ -36,7 +36,15 @@ TASKS = [
 def test_the_agreement_is_written_as_in_the_table() -> None:
     frame = frame_of(TASKS, ZoneInfo("UTC"))
     assert list(frame["agreement"]) == [sentences.agreement_text(task) for task in TASKS]
-    assert list(frame["agreement"]) == ["< 0.1 ms", "3.2 ms", "32 ms", "", "By hand", "1.0 s", "29.0 s"]
+    assert list(frame["agreement"]) == [
+        "< 0.1 ms",
+        "3.2 ms",
+        "32 ms",
+        "",
+        "By hand",
+        "1.0 s",
+        "29.0 s",
+    ]
 
 
 def test_the_csv_has_the_agreement_as_a_number() -> None:
