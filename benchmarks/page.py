@@ -1,9 +1,11 @@
 """What the page asks of a dancer and of a phone's network, as one table, in a real Chromium.
 
-    python -m benchmarks.page [--at WORKTREE]
+    python -m benchmarks.page [--only opening runs clicks sight bytes]
+    python -m benchmarks.page --at WORKTREE --only opening runs
 
-``--at`` serves another checkout of this repository, for the figures of an earlier page, as far as
-that page has what is looked at. Needs Chromium (Debian's package) and 1 GB in the temporary folder.
+``--at`` serves another checkout of this repository, for the figures of an earlier page; only these
+two look at what every page has had. Needs Chromium (Debian's package) and 1 GB in the temporary
+folder.
 """
 
 from __future__ import annotations
@@ -16,17 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
+from benchmarks import page_runs
 from pipeline.sample.pair import make_sample
 from tests.browser.serving import ROOT, Server
-from tests.browser.steps import records, settled, until
+from tests.browser.steps import SHIFT, records, settled, until
 from tests.browser.test_saving import PHONE, SHEET
 from tests.browser.test_task_page import CONTROLS
 
@@ -41,14 +44,17 @@ WATCH_SECONDS = 60
 PATIENCE_MS = 20_000
 MAX_TAPS = 5
 SAVE = re.compile(r"^(Save video|Save . Share|Download (modular|v2)?)", re.IGNORECASE)
-NOT_THERE = "–"
+PARTS = ("opening", "runs", "clicks", "sight", "bytes")
+ROUNDS = 5
 
 
 def main() -> None:
     """Serve, hand films in and look at their pages."""
     parser = argparse.ArgumentParser(description=re.sub(r"\s+", " ", __doc__ or ""))
     parser.add_argument("--at", type=Path, default=ROOT, help="the checkout that is served")
-    root = parser.parse_args().at.resolve()
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    arguments = parser.parse_args()
+    root, only = arguments.at.resolve(), set(arguments.only)
     print("| what | measured |\n|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
@@ -56,23 +62,47 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        with _served(root, folder / "new") as server:
-            _first_sight(browser, server)
-            _sample(browser, server)
-        with _served(root, folder / "own") as server:
-            _own_pair(browser, server, pair)
-        with _served(root, folder / "films") as server:
-            films = {
-                "wide": pair[0],
-                "upright": _upright(pair[0], folder / "upright.mp4", UPRIGHT_MBIT),
-                "large": _upright(pair[0], folder / "large.mp4", LARGE_MBIT),
-            }
-            tasks = {name: _finished(root, server, film, pair[1]) for name, film in films.items()}
+        if only & {"opening", "clicks"}:
+            with _served(root, folder / "new") as server:
+                if "opening" in only:
+                    _opening(browser, "first sight", server.url, _sample_button)
+                if "clicks" in only:
+                    _sample(browser, server)
+        if "clicks" in only:
+            with _served(root, folder / "own") as server:
+                _own_pair(browser, server, pair)
+        if only & {"opening", "runs", "sight", "bytes"}:
+            _of_tasks(browser, root, folder, pair, only)
+        browser.close()
+
+
+def _of_tasks(
+    browser: Any, root: Path, folder: Path, pair: tuple[Path, Path], only: Collection[str]
+) -> None:
+    """What is measured on the pages of finished tasks."""
+    outputs = folder / "films"
+    with _served(root, outputs) as server:
+        films = {"wide": pair[0]}
+        if {"sight", "bytes"} & set(only):
+            films["upright"] = _upright(pair[0], folder / "upright.mp4", UPRIGHT_MBIT)
+        if "bytes" in only:
+            films["large"] = _upright(pair[0], folder / "large.mp4", LARGE_MBIT)
+        tasks = {name: _finished(root, server, film, pair[1]) for name, film in films.items()}
+        if "opening" in only:
+            _opening(browser, "a task", f"{server.url}/?task={tasks['wide']}", _save)
+        if "sight" in only:
             _in_sight(browser, server, tasks)
             _taps(browser, server, tasks["wide"])
+        if "bytes" in only:
             for film in ("upright", "large"):
                 _bytes(browser, server, tasks[film], films[film])
-        browser.close()
+    if "runs" in only:
+        of_list, of_task = page_runs.medians_ms(root, outputs, tasks["wide"])
+        row(
+            "one run of the script, processor time, median of"
+            f" {page_runs.ROUNDS}: list of {page_runs.LISTED} tasks; a finished task's page",
+            f"{of_list:.0f}; {of_task:.0f} ms",
+        )
 
 
 def row(what: str, measured: str) -> None:
@@ -141,13 +171,12 @@ def _in_sight(browser: Any, server: Server, tasks: dict[str, str]) -> None:
             page = _open(browser, f"{server.url}/?task={tasks[film]}", width, height)
             _save(page).wait_for()
             settled(page)
-            top = _save(page).bounding_box()["y"]
+            top, shift = _save(page).bounding_box()["y"], page.evaluate(SHIFT)
             row(f"top of Save, {film}, {width}×{height}", f"{top:,.0f} px")
+            row(f"layout shift while it opens, {film}, {width}×{height}", f"{shift:.3f}")
             if (width, film) == (1280, "wide"):
-                row(
-                    "visible controls of a finished task, 1280×800",
-                    str(len(page.evaluate(CONTROLS))),
-                )
+                controls = len(page.evaluate(CONTROLS))
+                row("visible controls of a finished task, 1280×800", str(controls))
             page.context.close()
 
 
@@ -158,15 +187,12 @@ def _taps(browser: Any, server: Server, task_id: str) -> None:
     page = context.new_page()
     page.goto(f"{server.url}/?task={task_id}")
     taps = 0
-    try:
-        button = page.get_by_role("button", name="Save / Share")
-        while not page.evaluate("window.shared.length") and taps < MAX_TAPS:
-            button.tap(timeout=PATIENCE_MS)
-            taps += 1
-            page.wait_for_timeout(2000)
-        row("taps from a finished task to the share sheet, up to 50 MB", str(taps))
-    except Error:
-        row("taps from a finished task to the share sheet, up to 50 MB", NOT_THERE)
+    button = page.get_by_role("button", name="Save / Share")
+    while not page.evaluate("window.shared.length") and taps < MAX_TAPS:
+        button.tap(timeout=PATIENCE_MS)
+        taps += 1
+        page.wait_for_timeout(2000)
+    row("taps from a finished task to the share sheet, up to 50 MB", str(taps))
     context.close()
 
 
@@ -203,15 +229,13 @@ class _Hand:
 def _sample(browser: Any, server: Server) -> None:
     page = _open(browser, server.url, 1280, 800)
     hand = _Hand(page)
-    sample = page.get_by_role("button", name="Try it with a sample")
+    sample = _sample_button(page)
     sample.wait_for()
     began = time.monotonic()
     hand.click(sample)
     hand.save()
-    row(
-        "sample: from the first click to the saved file",
-        f"{hand}, {time.monotonic() - began:.1f} s",
-    )
+    seconds = time.monotonic() - began
+    row("sample: from the first click to the saved file", f"{hand}, {seconds:.1f} s")
     page.context.close()
 
 
@@ -264,23 +288,34 @@ def _bytes(browser: Any, server: Server, task_id: str, film: Path) -> None:
     context.close()
 
 
-def _first_sight(browser: Any, server: Server) -> None:
-    """First contentful paint, cold and with what the browser has kept."""
+def _opening(browser: Any, what: str, url: str, ready: Callable[[Page], Any]) -> None:
+    """First contentful paint, and how long until what one came for is there: cold, and with what
+    the browser has kept."""
     paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-    page = _open(browser, server.url, 1280, 800)
-    page.get_by_role("button", name="Try it with a sample").wait_for()
-    settled(page)
-    cold, warm = page.evaluate(paint), []
-    for _ in range(5):
-        page.reload()
-        page.get_by_role("button", name="Try it with a sample").wait_for()
+    size = {"width": 1280, "height": 800}
+    page: Page = browser.new_context(viewport=size, locale="en-US").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    painted, there = [], []
+    for number in range(1 + ROUNDS):
+        began = time.monotonic()
+        if number:
+            page.reload()
+        else:
+            page.goto(url)
+        ready(page).wait_for()
+        there.append(1000 * (time.monotonic() - began))
         settled(page)
-        warm.append(page.evaluate(paint))
-    row(
-        "first contentful paint, cold; warm (median of 5)",
-        f"{cold:.0f}; {statistics.median(warm):.0f} ms",
-    )
+        painted.append(page.evaluate(paint))
+    for said, figures in (("first contentful paint", painted), ("ready", there)):
+        row(
+            f"{what}, {said}: cold; warm (median of {ROUNDS})",
+            f"{figures[0]:,.0f}; {statistics.median(figures[1:]):,.0f} ms",
+        )
     page.context.close()
+
+
+def _sample_button(page: Page) -> Any:
+    return page.get_by_role("button", name=re.compile("sample", re.IGNORECASE)).first
 
 
 if __name__ == "__main__":

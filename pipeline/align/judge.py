@@ -127,10 +127,12 @@ def found_by_one(answers: Sequence[MethodAlignment]) -> bool:
     )
 
 
-def all_candidates(answers: Sequence[MethodAlignment], main: Segment) -> tuple[Candidate, ...]:
-    """The candidates of all answers, each place once, best first."""
+def all_candidates(
+    answers: Sequence[MethodAlignment], main: Segment, first: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """``first`` and the candidates of all answers, each place once, best first."""
     middle = (main.dance_start + main.dance_end) / 2
-    chosen: list[Candidate] = []
+    chosen = list(first)
     for candidate in sorted(
         (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
     ):
@@ -211,7 +213,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     segments = lines.on_lines(segments, exact.segments)
     error = lines.stated_error(exact, matched, agreement)
     ambiguous = any(a.ambiguous for a in matched)
-    candidates = all_candidates(matched, main)
+    places: tuple[Candidate, ...] = ()
     confidence = first.confidence
     added: list[Segment] = []
     if agreement is not None and agreement <= lines.VISIBLE_MS:
@@ -226,10 +228,9 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         if agreement is None or agreement > lines.VISIBLE_MS:
             confidence = min(first.confidence, 0.5)
             other = max(matched[1].segments, key=lambda s: s.length)
-            candidates = (
+            places = (
                 Candidate(main.offset, main.speed, first.confidence),
                 Candidate(other.offset, other.speed, matched[1].confidence),
-                *candidates,
             )
     if len(said) > 1 and (len(matched) == 1 or found_by_one(matched)):
         confidence = min(confidence, ONE_METHOD_CONFIDENCE)
@@ -243,7 +244,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         ambiguous=ambiguous,
         confidence=confidence,
         segments=segments,
-        candidates=candidates,
+        candidates=all_candidates(matched, main, places),
         agreement_ms=agreement,
         error_ms=error,
         variants={name: lines.exacter(a, exact, agreement) for name, a in answers.items()},

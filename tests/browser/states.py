@@ -53,9 +53,10 @@ def main() -> None:
                 take(browser, url, chosen.folder, state, prepare)
 
         pairs = make_pairs(Path(name))
-        with served(Path(name) / "none") as server:
-            shoot("empty", server.url)
-            shoot("uploading", server.url, uploading(pairs["done"]))
+        if {"empty", "uploading"} & set(chosen.only):
+            with served(Path(name) / "none") as server:
+                shoot("empty", server.url)
+                shoot("uploading", server.url, uploading(pairs["done"]))
         with served(Path(name) / "some") as server:
             page = browser.new_page()
             tasks = {}

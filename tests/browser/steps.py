@@ -54,6 +54,15 @@ window.listen = async seconds => {
 """
 """Listens to all that goes to the loudspeaker: its largest sample at this moment, or over some
 seconds how much there is and how much of it is bass."""
+SHIFT = """
+() => new Promise(done => {
+  const own = list => list.getEntries().filter(entry => !entry.hadRecentInput);
+  new PerformanceObserver(list => done(own(list).reduce((sum, entry) => sum + entry.value, 0)))
+    .observe({type: 'layout-shift', buffered: true});
+  setTimeout(() => done(0), 1000); })
+"""
+"""How much of the page has moved since it was opened, but by what a person did: the sum of the
+scores of https://wicg.github.io/layout-instability (Chromium)."""
 GRID = "[data-testid=stDataFrame] canvas"
 ROWS = ".list tbody tr"
 

@@ -72,31 +72,36 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     used = present(task, candidates)
     kinds = tracks.kinds(service, task, task.answer.tracks)
     key = f"choose-{version(task)}"
-    result = _CHOOSE(
-        key=key,
-        data={
-            "words": {
-                **{name: t(f"place.{name}") for name in ("choose", "use", "used", "play", "pause")},
-                "no_sound": t("compare.no_sound"),
+    aspect = shape.dance_shape(service, task)
+    with shape.room("choose", aspect, len(candidates)):
+        result = _CHOOSE(
+            key=key,
+            data={
+                "words": {
+                    **{
+                        name: t(f"place.{name}")
+                        for name in ("choose", "use", "used", "play", "pause")
+                    },
+                    "no_sound": t("compare.no_sound"),
+                },
+                "dance": playable.url(service, viewer, task, kinds["dance"]),
+                "song": playable.url(service, viewer, task, kinds["reference"]),
+                "aspect": aspect,
+                "start": min((one.dance_start for one in task.answer.segments), default=0.0),
+                "locked": task.adjusting,
+                "places": [
+                    {
+                        "label": _label(index + 1, one),
+                        "offset": one.offset,
+                        "speed": one.speed,
+                        "used": index == used,
+                    }
+                    for index, one in enumerate(candidates)
+                ],
             },
-            "dance": playable.url(service, viewer, task, kinds["dance"]),
-            "song": playable.url(service, viewer, task, kinds["reference"]),
-            "aspect": shape.dance_shape(service, task),
-            "start": min((one.dance_start for one in task.answer.segments), default=0.0),
-            "locked": task.adjusting,
-            "places": [
-                {
-                    "label": _label(index + 1, one),
-                    "offset": one.offset,
-                    "speed": one.speed,
-                    "used": index == used,
-                }
-                for index, one in enumerate(candidates)
-            ],
-        },
-        on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
-        on_failed_change=lambda: None,
-    )
+            on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
+            on_failed_change=lambda: None,
+        )
     small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
     playable.make_playable(service, task, result.failed, small)
 

@@ -30,7 +30,12 @@ def show_history(service: Service, viewer: Viewer, tasks: StreamlitPage) -> None
     """The viewer's finished tasks, those that have left the list included, and the way back."""
     st.page_link(tasks, label=t("history.back"), icon=":material/arrow_back:", width="content")
     st.subheader(t("page.history"), anchor=False)
-    with st.container(horizontal=True, vertical_alignment="center", key="history"):
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key="history",
+    ):
         days = choose_days("history.days")
         st.button(t("table.refresh"), icon=":material/refresh:", key="history.refresh")
     own = viewer.visible(service, finished(service, days))

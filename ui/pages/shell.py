@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from store import SettingsError
 from ui.assets import MARK
-from ui.components import TOKENS, load
+from ui.components import load
 from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
+from ui.routes.look import STYLE
 from ui.routes.tidy import start_tidying
 from ui.service import start_service
 from ui.task import detail
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 
 _LOST = load("lost")
 _MENU = "language-menu"
-_STYLE = Path(__file__).with_name("style.css")
 
 
 def show() -> None:
@@ -47,7 +45,8 @@ def show() -> None:
     if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
-    st.html(f"<style>{_style()}</style>")
+    if not service.routes:  # else it stands in the page's HTML: nothing moves when it comes
+        st.html(f"<style>{STYLE}</style>")
     _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:
@@ -78,18 +77,6 @@ def show() -> None:
     # Here, not on the pages: a widget of a page is forgotten when another is opened.
     _header(linked, of_task=home.opened() is not None and page == tasks_page)
     page.run()
-
-
-def _style() -> str:
-    """The page's style sheet, with the mark in it: so it is there without our routes, too."""
-    mark = base64.b64encode(MARK.read_bytes()).decode()
-    return "\n".join(
-        (
-            f':root {{ --mark: url("data:image/svg+xml;base64,{mark}"); }}',
-            TOKENS.read_text(encoding="utf-8"),
-            _STYLE.read_text(encoding="utf-8"),
-        )
-    )
 
 
 def _header(linked: Sequence[StreamlitPage], *, of_task: bool) -> None:

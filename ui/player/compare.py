@@ -114,22 +114,24 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
         )
     takes = task.answer.takes if task.status == "success" else ()
     starts = [take[0].dance_start for take in takes] if len(takes) > 1 else []
-    result = _COMPARE(
-        key=f"compare-{task.id}",
-        data={
-            "words": {
-                **{name: t(f"compare.{name}") for name in WORDS},
-                "takes": t("compare.takes", n=len(starts)),
+    aspect = shape.dance_shape(service, task)
+    with shape.room("compare", aspect, 1 + (len(tracks) > 1) + bool(starts)):
+        result = _COMPARE(
+            key=f"compare-{task.id}",
+            data={
+                "words": {
+                    **{name: t(f"compare.{name}") for name in WORDS},
+                    "takes": t("compare.takes", n=len(starts)),
+                },
+                "tracks": tracks,
+                "takes": [{"at": at, "label": clock(at)} for at in starts],
+                "aspect": aspect,
+                "frame": frame_seconds(task),
+                "track": st.query_params.get("track", task.best or DANCE),
+                "time": _seconds(st.query_params.get("t")),
             },
-            "tracks": tracks,
-            "takes": [{"at": at, "label": clock(at)} for at in starts],
-            "aspect": shape.dance_shape(service, task),
-            "frame": frame_seconds(task),
-            "track": st.query_params.get("track", task.best or DANCE),
-            "time": _seconds(st.query_params.get("t")),
-        },
-        on_failed_change=lambda: None,
-    )
+            on_failed_change=lambda: None,
+        )
     playable.make_playable(service, task, result.failed)
 
 

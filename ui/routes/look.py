@@ -8,13 +8,17 @@ since a proxy may serve the page under a path.
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.assets import DARK, FOLDER, LIGHT
+from ui.assets import DARK, FOLDER, LIGHT, MARK
+from ui.components import TOKENS
 
 MEDIA_TYPES = {
     ".mp4": "video/mp4",
@@ -49,6 +53,19 @@ HEAD = (
     f"<style>{_FACES}"
     f":root{{color-scheme:light dark}}body{{background:light-dark({LIGHT},{DARK})}}</style>"
 )
+_MARK = base64.b64encode(MARK.read_bytes()).decode()
+_UI = Path(__file__).parents[1]
+STYLE = "\n".join(
+    (
+        f':root {{ --mark: url("data:image/svg+xml;base64,{_MARK}"); }}',
+        *(
+            path.read_text("utf-8")
+            for path in (TOKENS, _UI / "pages" / "style.css", _UI / "task" / "style.css")
+        ),
+    )
+)
+"""The page's style sheet. It stands at the end of the HTML: behind Streamlit's own, and there
+before anything is drawn that it would move."""
 
 
 async def serve_look(request: Request) -> Response:
@@ -114,7 +131,8 @@ def with_head(body: bytes) -> bytes:
     if '<div id="root">' not in text:
         return body
     text = text.replace(TITLE, "<title>Retrack</title>").replace(ICON, 'href="./look/mark.svg"')
-    return text.replace("</head>", f"{HEAD}</head>").encode()
+    text = text.replace("</head>", f"{HEAD}</head>")
+    return text.replace("</body>", f"<style>{STYLE}</style></body>").encode()
 
 
 ROUTES = [Route("/look/{name}", serve_look, methods=["GET", "HEAD"])]

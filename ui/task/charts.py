@@ -19,7 +19,7 @@ from pipeline.tasks.values import mapping
 from ui.player import takes
 from ui.service import Service
 from ui.words import sentences
-from ui.words.format import clock
+from ui.words.format import clock, milliseconds
 from ui.words.text import t
 
 _LEGEND = alt.Legend(orient="top")
@@ -249,4 +249,4 @@ def _drift(played: Sequence[Take]) -> None:
         alt=title,
     )
     key = "plot.drift_small" if far < MIN_DRIFT_MS else "plot.drift_large"
-    st.caption(t(key, ms=f"{far:.1f}"))
+    st.caption(t(key, ms=milliseconds(far)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import streamlit as st
 
@@ -26,7 +25,6 @@ from ui.words.format import milliseconds
 from ui.words.names import plain, shown_name
 from ui.words.text import t
 
-_STYLE = Path(__file__).with_name("style.css")
 UNPLAYABLE = frozenset({"not_media", "empty_file", "missing_file", "no_picture", "unreadable"})
 
 
@@ -54,7 +52,6 @@ def show_detail(service: Service, viewer: Viewer, task_id: str) -> None:
             (_success if task.status == "success" else _unfinished)(service, viewer, task)
         # Behind all that is to be seen, since even what is empty takes room.
         live(_seconds(task), _watch, service, viewer, task_id, _state(task))
-        st.html(_STYLE)
 
 
 def _seconds(task: TaskRecord | None) -> float:

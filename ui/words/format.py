@@ -15,8 +15,8 @@ LEAST_MS = 0.1
 """A smaller difference is shown as less than this."""
 KILO = 1000
 MINUTE_SECONDS, HOUR_SECONDS = 60, 3600
-WHOLE_MS = 9.95
-"""From here on milliseconds are shown without a decimal."""
+WHOLE_MS, SECOND_MS = 9.95, 999.5
+"""From here on milliseconds are shown without a decimal, and as seconds."""
 
 
 def moments(values: Iterable[datetime | None]) -> pd.Series[pd.Timestamp]:
@@ -73,9 +73,11 @@ def clock(seconds: float) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Milliseconds without false precision."""
+    """Milliseconds without false precision; as seconds from one second on."""
     if value is None:
         return ""
     if abs(value) < LEAST_MS:
         return t("time.ms", ms=f"< {LEAST_MS:g}")
+    if abs(value) >= SECOND_MS:
+        return t("time.s", s=f"{value / KILO:.1f}")
     return t("time.ms", ms=f"{value:.1f}" if abs(value) < WHOLE_MS else f"{value:.0f}")

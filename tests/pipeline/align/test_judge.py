@@ -37,6 +37,13 @@ def test_two_that_disagree_are_a_match_without_confidence() -> None:
     assert together.matched and together.confidence <= 0.5
     assert together.agreement_ms == pytest.approx(8000)
     assert {12.0, 20.0} <= {c.offset for c in together.candidates}
+    # Each has the places of both, a few milliseconds off: what sounds alike is one choice.
+    found = tuple(
+        replace(answer, candidates=(Candidate(12.0 + ms, 1.0, 0.5), Candidate(20.0 - ms, 1.0, 0.4)))
+        for answer, ms in ((SURE, 0.004), (other, 0.006))
+    )
+    together = judge({"v2": found[0], "modular": found[1]})
+    assert [c.offset for c in together.candidates] == [12.0, 20.0]
 
 
 def test_a_weak_match_alone_is_none() -> None:

@@ -28,16 +28,26 @@ TASKS = [
     ended(3, agreement_ms=31.6),
     ended(4),
     ended(5, agreement_ms=0.0, by_hand=True),
+    ended(6, agreement_ms=999.6),
+    ended(7, agreement_ms=28975.2),
 ]
 
 
 def test_the_agreement_is_written_as_in_the_table() -> None:
     frame = frame_of(TASKS, ZoneInfo("UTC"))
     assert list(frame["agreement"]) == [sentences.agreement_text(task) for task in TASKS]
-    assert list(frame["agreement"]) == ["< 0.1 ms", "3.2 ms", "32 ms", "", "By hand"]
+    assert list(frame["agreement"]) == [
+        "< 0.1 ms",
+        "3.2 ms",
+        "32 ms",
+        "",
+        "By hand",
+        "1.0 s",
+        "29.0 s",
+    ]
 
 
 def test_the_csv_has_the_agreement_as_a_number() -> None:
     frame = pd.read_csv(io.BytesIO(csv_of(frame_of(TASKS, ZoneInfo("UTC")))))
-    assert list(frame["agreement_ms"].dropna()) == [0.057, 3.24, 31.6]
+    assert list(frame["agreement_ms"].dropna()) == [0.057, 3.24, 31.6, 999.6, 28975.2]
     assert not {"agreement", "day"} & set(frame.columns)

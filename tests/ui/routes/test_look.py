@@ -45,6 +45,8 @@ def test_the_page_has_our_title_and_icon_before_any_script_runs(client: TestClie
     answer = client.get("/history", headers=asked)
     assert "<title>Retrack</title>" in answer.text and "Streamlit</title>" not in answer.text
     assert "favicon.png" not in answer.text
+    # Of two rules as specific, the later one holds, and Streamlit's stand in the head.
+    assert answer.text.index(look.STYLE) > answer.text.index('<div id="root">')
     assert "etag" not in answer.headers, "an old copy in the browser is no answer"
     assert len(answer.content) == int(answer.headers["content-length"])
     assert client.get("/another").text == "<html><head></head><body>another page</body></html>"

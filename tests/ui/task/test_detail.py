@@ -43,7 +43,7 @@ def test_the_better_result_is_the_result_and_the_other_is_named_by_what_it_does(
     plans = {"modular": planned(3.0, 14.0)["modular"], "v2": planned(0.0, 20.0)["v2"]}
     page = page_of(outputs, monkeypatch, surest, plans)
     labels = [fold.label for fold in page.expander]
-    assert labels == ["Another file", label, "Not right?", "How sure is it?"]
+    assert labels == ["For an editor, or smaller", label, "Not right?", "How sure is it?"]
     [players] = [one for one in page.button_group if one.key == f"stock-{DONE}"]
     assert players.value == surest and players.options[0] == "Clean song"
     assert ("Left out" in words(page)) == (surest == "modular")
@@ -54,7 +54,7 @@ def test_the_better_result_is_the_result_and_the_other_is_named_by_what_it_does(
 def test_results_that_are_alike_are_one(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = page_of(outputs, monkeypatch, "modular", planned(0.0, 20.0))
     labels = [fold.label for fold in page.expander]
-    assert labels == ["Another file", "Not right?", "How sure is it?"]
+    assert labels == ["For an editor, or smaller", "Not right?", "How sure is it?"]
     assert not page.dataframe and not page.slider, "what is in a fold is not drawn yet"
     page.session_state["fold.open"] = {f"fix-{DONE}", f"sure-{DONE}"}
     page.run()
