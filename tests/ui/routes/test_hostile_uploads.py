@@ -128,11 +128,16 @@ def test_all_uploads_together_stay_below_their_share_of_the_disk(
     assert again.status_code == 429, "one visitor has half of it"
     theirs = client(app, THEIRS).post(uploads.URL, headers=headers(service, THEIRS, **given))
     assert theirs.status_code == 201
+    early = service.store.create({"dance_name": "b", "dance_size": 14_000, "visitor": "c"})
+    little = headers(service, THEIRS, **given | {"Upload-Length": "1500"})
+    refused = client(app, THEIRS).post(uploads.URL, headers=little)
+    assert refused.status_code == 507, "what is announced counts, before it comes"
+    service.store.cancel(early.id)
+    service.store.delete(early.id)
     # What others have handed in since it was announced counts while it is written.
     others = service.store.create({"dance_name": "a", "dance_size": 39_000, "visitor": "c"})
     assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 507
-    given = headers(service, THEIRS, **given | {"Upload-Length": "1500"})
-    assert client(app, THEIRS).post(uploads.URL, headers=given).status_code == 507
+    assert client(app, THEIRS).post(uploads.URL, headers=little).status_code == 507
     service.store.cancel(others.id)
     service.store.delete(others.id)
     assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 204
