@@ -16,9 +16,9 @@ from pathlib import Path
 
 OPENING_MB = 400
 """What opening may take on top of what the process has. Of honest files the longest takes most:
-3 h at 240 pictures a second, 257 MB (``python -m benchmarks.abuse indexes``)."""
+3 h at 240 pictures a second, 266 MB (``python -m benchmarks.abuse indexes``)."""
 INDEX_MB = 250
-"""What may be held in the end; by that file 148 to 177 MB."""
+"""What may be held in the end; that file holds 141 MB and has asked for 178."""
 _MEBIBYTE = 2**20
 
 alone = threading.RLock()
