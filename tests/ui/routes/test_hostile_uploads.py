@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -141,6 +144,28 @@ def test_all_uploads_together_stay_below_their_share_of_the_disk(
     service.store.cancel(others.id)
     service.store.delete(others.id)
     assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 204
+
+
+def test_a_disk_that_others_fill_at_this_moment_is_told(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = uploads.folder_of(service, visitor_name(MINE))
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a tmpfs can only be mounted by root")
+    try:
+        monkeypatch.setattr(limits, "free_bytes", lambda service: 10**12)  # as it was before
+        uid = uid_of(announce(service, app, 4))
+        with suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        assert announce(service, app, 4).status_code == 507
+        assert patch(service, app, uid, 0, b"data").status_code == 507
+        (folder / "filler").unlink()
+        assert patch(service, app, uid, 0, b"data").status_code == 204
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_what_was_handed_in_counts_for_its_visitor_until_it_is_done(
