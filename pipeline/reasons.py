@@ -28,6 +28,7 @@ UNSUPPORTED = "unsupported"
 MISSING_FILE = "missing_file"
 DISK_FULL = "disk_full"
 OUT_OF_MEMORY = "out_of_memory"
+LARGE_INDEX = "large_index"
 TIMEOUT = "timeout"
 SLOW_TO_OPEN = "slow_to_open"
 SLOW_TO_PROCESS = "slow_to_process"
@@ -45,7 +46,7 @@ FINAL = frozenset(
     {
         *(NOT_MEDIA, EMPTY_FILE, NO_PICTURE, UNREADABLE, UNSUPPORTED, TOO_LONG, TOO_SHORT),
         *(TOO_LARGE, TOO_MANY_STREAMS, PICTURE_TOO_LARGE, FRAME_RATE, SLOW_TO_OPEN),
-        SLOW_TO_PROCESS,
+        *(SLOW_TO_PROCESS, LARGE_INDEX),
     }
 )
 """Refusals of a file that no second look and no hand will change. A film without sound is none:
@@ -70,6 +71,7 @@ MESSAGES: dict[str, str] = {
     MISSING_FILE: "处理失败：找不到上传的文件，请重新上传",
     DISK_FULL: "处理失败：磁盘空间不足，请清理后重试",
     OUT_OF_MEMORY: "处理失败：内存不足，请换用较短或较小的文件",
+    LARGE_INDEX: "处理失败：文件的索引所需的内存过大，文件可能已损坏，请重新导出后再上传",
     TIMEOUT: "处理失败：处理超时，请换用较短的文件或重试",
     SLOW_TO_OPEN: "处理失败：打开文件所需的时间过长，文件可能已损坏，请重新导出后再上传",
     SLOW_TO_PROCESS: "处理失败：处理所需的时间远超文件标明的长度和尺寸，请重新导出为 MP4（H.264）",

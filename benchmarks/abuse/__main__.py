@@ -1,6 +1,7 @@
 """What harm costs: the worst files, damaged files, and visitors who take all they can.
 
-    python -m benchmarks.abuse [worst] [tasks] [mutants] [described] [turns] [disk] [storm]
+    python -m benchmarks.abuse [worst] [indexes] [tasks] [mutants] [described] [turns] [disk]
+        [storm]
 
 Ends with 1 where something was not answered as it should be.
 """
@@ -11,12 +12,13 @@ import argparse
 import re
 import sys
 
+from benchmarks.abuse.indexes import measure_indexes
 from benchmarks.abuse.mutants import measure_mutants
 from benchmarks.abuse.service import measure_described, measure_disk, measure_turns
 from benchmarks.abuse.storm import measure_storm
 from benchmarks.abuse.worst import measure_tasks, measure_worst
 
-PARTS = ("worst", "tasks", "mutants", "described", "turns", "disk", "storm")
+PARTS = ("worst", "indexes", "tasks", "mutants", "described", "turns", "disk", "storm")
 
 
 def main() -> int:
@@ -40,6 +42,8 @@ def main() -> int:
         print(f"\n## {part}\n", flush=True)
         if part == "worst":
             fine &= measure_worst()
+        elif part == "indexes":
+            measure_indexes()
         elif part == "tasks":
             fine &= measure_tasks()
         elif part == "mutants":

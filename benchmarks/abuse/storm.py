@@ -54,8 +54,10 @@ class Storm:
     """Set when every visitor has handed in what it had."""
     handed_in: list[str] = field(default_factory=list)
     """Names of dances that a visitor has seen in the task file."""
-    pages: list[float] = field(default_factory=list)
-    """Seconds until the page was drawn."""
+    pages: list[tuple[float, float]] = field(default_factory=list)
+    """When a page was asked for, and after how many seconds it was drawn."""
+    away: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when there was no service, which was killed and started again."""
     refused: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     lives: list[tuple[float, int, float]] = field(default_factory=list)
@@ -103,9 +105,11 @@ def _disturb(storm: Storm, seconds: float, disk: Path) -> None:
             _fill(disk)
         if now - life > LIFE_SECONDS:
             _note_life(storm, now - life)
+            killed = time.monotonic()
             storm.server.kill()
             storm.server.start()
             life = time.monotonic()
+            storm.away.append((killed, life))
         time.sleep(0.5)
     _note_life(storm, time.monotonic() - life)
 
@@ -151,7 +155,7 @@ def _sent(storm: Storm, visitor: Visitor, data: bytes, name: str) -> str:
     try:
         return visitor.upload(data, name)
     except httpx.HTTPStatusError as error:
-        storm.refused[str(error.response.status_code)] += 1
+        storm.refused[f"{error.request.method} {error.response.status_code}"] += 1
         raise
 
 
@@ -175,8 +179,14 @@ def _look(storm: Storm, number: int) -> None:
     while not storm.ended.wait(chance.uniform(0, 2 * LOOK_SECONDS)):
         began = time.monotonic()
         with suppress(*AWAY), visitor:
-            storm.pages.append(time.monotonic() - began)
+            storm.pages.append((began, time.monotonic() - began))
             storm.ended.wait(LOOK_SECONDS)
+
+
+def _drawn(pages: Sequence[tuple[float, float]]) -> str:
+    seconds = sorted(seconds for _, seconds in pages) or [0.0]
+    median, late = statistics.median(seconds), seconds[len(seconds) * 95 // 100]
+    return f"{len(pages)}; {median:.2f} s, {late:.2f} s"
 
 
 def _settled(storm: Storm) -> bool:
@@ -189,10 +199,11 @@ def _report(storm: Storm, stuck: int, tasks: int) -> bool:
     ends = Counter(task.get("reason") or task["status"] for task in found.values())
     unended = [name for name, task in found.items() if task["status"] in {"pending", "processing"}]
     wrong = set(ends) - {"success", "pending", "processing"} - _TOLD
-    pages = sorted(storm.pages) or [0.0]
+    waited = [page for page in storm.pages if any(a <= page[0] <= b for a, b in storm.away)]
+    served = [page for page in storm.pages if page not in waited]
+    gone = ", ".join(f"{b - a:.0f}" for a, b in storm.away)
     lives = ", ".join(f"{seconds:.0f}" for *_, seconds in storm.lives)
     refused = ", ".join(f"{why} {number}" for why, number in storm.refused.most_common())
-    drawn = f"{statistics.median(pages):.2f} s, {pages[len(pages) * 95 // 100]:.2f} s"
     memory = ", ".join(f"{memory:.0f}" for memory, *_ in storm.lives)
     rows = [
         ["what", "seen"],
@@ -204,7 +215,9 @@ def _report(storm: Storm, stuck: int, tasks: int) -> bool:
         ["refused, and tried again", refused or "nothing"],
         ["memory at the end of each life, MB", memory],
         ["descriptors then", ", ".join(str(number) for _, number, _ in storm.lives)],
-        ["page drawn: times; median, 95 %", f"{len(storm.pages)}; {drawn}"],
+        ["seconds without a service", gone or "none"],
+        ["page drawn: times; median, 95 %", _drawn(served)],
+        ["page asked for meanwhile: the same", _drawn(waited)],
     ]
     print(table(rows))
     return not lost and not unended and not stuck and not wrong

@@ -31,11 +31,13 @@ def _same(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dic
 
 
 def _thumbnail(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
-    """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``."""
+    """``path``, ``out``, ``at`` (seconds) → a JPEG at ``out``; raises ``InputError``."""
+    from pipeline.media.probe import probe
     from pipeline.previews.copies import make_thumbnail
 
-    out = Path(arguments["out"])
-    make_thumbnail(Path(arguments["path"]), out, at=float(arguments["at"]), settings=settings)
+    path, out, at = Path(arguments["path"]), Path(arguments["out"]), float(arguments["at"])
+    film = probe(path, role="dance", settings=settings, need_sound=False).video
+    make_thumbnail(path, out, at=at, settings=settings, stream=film.index if film else None)
     return {"out": str(out)}
 
 

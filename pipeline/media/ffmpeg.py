@@ -28,7 +28,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from pipeline import interrupt
+from pipeline import interrupt, memory
 from pipeline.limits import Limits
 
 DEMUXERS = (
@@ -117,16 +117,23 @@ def open_input(path: Path, *, max_streams: int = 16, as_stored: bool = False) ->
     lists.
 
     Raises ``av.error.FFmpegError`` when it is none of the accepted containers, and
-    ``MemoryError`` when it has more than ``max_streams`` streams (that is how libavformat
-    reports this limit).
+    ``MemoryError`` when its index is too large (``pipeline.memory``) or it has more than
+    ``max_streams`` streams (that is how libavformat reports this limit).
     """
     options = open_options(max_streams=max_streams)
-    opened = av.open(
-        file_url(path),
-        options={**options, "ignore_editlist": "1"} if as_stored else options,
-        metadata_errors="replace",
-    )
-    return opened
+    opened: InputContainer | None = None
+    try:
+        with memory.for_an_index():
+            opened = av.open(
+                file_url(path),
+                options={**options, "ignore_editlist": "1"} if as_stored else options,
+                metadata_errors="replace",
+            )
+            return opened
+    except MemoryError:
+        if opened is not None:  # else the error would keep it
+            opened.close()
+        raise
 
 
 def open_pipe(pipe: IO[bytes], form: str) -> InputContainer:
@@ -166,13 +173,14 @@ def process(
     its end, which is no error.
     """
     with tempfile.TemporaryFile() as log:
-        running = subprocess.Popen(
-            command(arguments),
-            stdin=subprocess.PIPE if write else subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if write else subprocess.PIPE,
-            stderr=log,
-            cwd=folder,
-        )
+        with memory.alone:
+            running = subprocess.Popen(
+                command(arguments),
+                stdin=subprocess.PIPE if write else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if write else subprocess.PIPE,
+                stderr=log,
+                cwd=folder,
+            )
         pipe = running.stdin if write else running.stdout
         assert pipe is not None  # noqa: S101 # asked for above
         try:

@@ -27,6 +27,7 @@ from pipeline.media.opening import opened, refuse
 from pipeline.media.packets import packets
 from pipeline.media.picture import choose_film, describe_picture, to_seconds
 from pipeline.media.truncation import is_truncated
+from pipeline.media.unopened import LARGE_INDEX
 
 MAX_TITLE_LETTERS = 80
 """Letters that are kept of a track's title."""
@@ -192,6 +193,9 @@ def _sort_streams(
 def _edits(container: InputContainer, path: Path, role: Role) -> dict[int, tuple[Edit, ...]]:
     try:
         return edits_of(container, path)
+    except MemoryError:
+        reason, text = LARGE_INDEX
+        raise refuse(reason, role, text) from None
     except (av.error.FFmpegError, struct.error) as error:
         raise refuse(
             reasons.UNREADABLE, role, "is damaged; export it again", detail=str(error)

@@ -17,6 +17,12 @@ memory: libavformat reports both alike."""
 Why = tuple[str, str]
 """A code of ``pipeline.reasons``, and text that goes on after "the dance file "."""
 
+LARGE_INDEX: Why = (
+    reasons.LARGE_INDEX,
+    "has an index that takes far more memory than that of any film: it is damaged, or made to be "
+    "so; export it again",
+)
+
 
 def lacking_memory(path: Path, most: int) -> Why:
     """Why libavformat says that memory is short: it does so of more than ``most`` streams as well,
@@ -31,11 +37,7 @@ def lacking_memory(path: Path, most: int) -> Why:
             reasons.TOO_MANY_STREAMS,
             f"has more than {most} streams; export it with one picture and one sound track",
         )
-    return (
-        reasons.OUT_OF_MEMORY,
-        "cannot be opened in the memory of a task: its index is damaged or too large; export it "
-        "again",
-    )
+    return LARGE_INDEX
 
 
 def unknown(path: Path) -> Why:

@@ -59,8 +59,16 @@ def _check_number(store: Store, settings: Settings, visitor: str | None) -> None
         raise JobError(reasons.QUEUE_FULL, f"there are {len(tasks)} tasks; delete some")
 
 
-def _check_waiting(store: Store, settings: Settings, visitor: str | None) -> None:
-    waiting = [task for task in store.snapshot().tasks if task.status == "pending"]
+def _check_waiting(
+    store: Store, settings: Settings, visitor: str | None, but: str | None = None
+) -> None:
+    """Of what waits, new or to be made once more, ``but`` for one task."""
+    waiting = [
+        task
+        for task in store.snapshot().tasks
+        if task.id != but
+        and (task.status == "pending" or (task.adjust and task.adjust.status == "pending"))
+    ]
     if len(waiting) >= settings.waiting_in_all:
         raise JobError(reasons.QUEUE_FULL, f"{len(waiting)} tasks are waiting; try again later")
     own = sum(value_of(task, "visitor") == visitor for task in waiting) if visitor else 0
@@ -73,6 +81,15 @@ def retry(store: Store, settings: Settings, task_id: str, visitor: str | None) -
     for too many tasks that wait, and what ``store.retry`` raises."""
     _check_waiting(store, settings, visitor)
     return store.retry(task_id)
+
+
+def request(
+    store: Store, settings: Settings, task_id: str, options: Mapping[str, Any], visitor: str | None
+) -> Task:
+    """A finished task is to be made once more, for which there must be room as for a new one.
+    Raises ``JobError`` for too many that wait, and what ``store.request`` raises."""
+    _check_waiting(store, settings, visitor, but=task_id)
+    return store.request(task_id, {"options": dict(options)})
 
 
 def _transfer(source: Path, target: Path, how: Transfer) -> None:

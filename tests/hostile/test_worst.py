@@ -12,7 +12,6 @@ import pytest
 from pipeline import reasons
 from pipeline.child import budget
 from pipeline.child.budget import LOOK_SECONDS
-from pipeline.settings import Settings
 from tests.hostile.measured import Answer, describe
 from tests.hostile.worst import FILMS, PICTURES, SLOW
 
@@ -22,24 +21,27 @@ LATE_SECONDS = LOOK_SECONDS + 3.0
 """What a child may use after its budget until its parent looks, on a loaded machine."""
 CHEAP_SECONDS = 3.0
 """Python's start, and the look at an honest file of this size, several times over."""
-CHEAP_MB = 400.0
+MOST_MB = 500.0
+"""Of memory, for the child and all that it started: what was wished for each of these files."""
 
 
 def answered(answer: Answer, seconds: float) -> None:
     assert answer.reason not in {reasons.CRASHED, reasons.TIMEOUT}, answer.detail
     assert answer.cpu_seconds <= seconds
-    assert answer.memory_mb <= Settings().task_memory_mb
+    assert answer.memory_mb <= MOST_MB
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_the_slow_ones_end_with_their_budget(
+def test_the_slow_ones_are_refused_or_cost_little(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budget, "OPENING_SECONDS", SHORT_SECONDS)
     path = SLOW[name](tmp_path / name)
     answer = describe(path, "reference")
     answered(answer, budget.opening_seconds([path]) + LATE_SECONDS)
-    assert answer.reason is not None, "what nobody could have waited for is refused"
+    assert answer.reason is not None or answer.cpu_seconds <= CHEAP_SECONDS, (
+        "what nobody could have waited for is refused"
+    )
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -47,7 +49,6 @@ def test_no_picture_in_a_sound_is_decoded(name: str, tmp_path: Path) -> None:
     answer = describe(PICTURES[name](tmp_path / name), "reference")
     assert answer.reason is None, answer.detail
     answered(answer, CHEAP_SECONDS)
-    assert answer.memory_mb <= CHEAP_MB
 
 
 @pytest.mark.parametrize("name", [*FILMS, "stills.mov"])
@@ -56,4 +57,3 @@ def test_films_of_large_pictures_are_described_or_refused(name: str, tmp_path: P
     refused = {reasons.UNSUPPORTED} if name == "stills.mov" else {None, reasons.UNREADABLE}
     assert answer.reason in refused, answer.detail
     answered(answer, CHEAP_SECONDS)
-    assert answer.memory_mb <= CHEAP_MB

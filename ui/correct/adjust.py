@@ -24,6 +24,7 @@ from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
 from ui.player import compare, playable, shape
 from ui.routes.files import file_path
+from ui.routes.limits import make_again
 from ui.service import Service
 from ui.words.text import has, t
 
@@ -182,11 +183,13 @@ def request(service: Service, viewer: Viewer, task_id: str, options: Mapping[str
     planned = any(one.plan for one in task.variants.values())
     try:
         asked = dict(options) if planned else {**task.options, **options}
-        service.store.request(task_id, {"options": asked})
+        make_again(service, task, asked)
+    except JobError as error:  # there is no room for it
+        toasts.toast(t(f"reason.{error.reason}"), icon=":material/warning:")
+        return
     except StoreError:
         toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
         return
-    service.runner.wake()
     toasts.toast(t("adjust.started"), icon=":material/tune:")
 
 

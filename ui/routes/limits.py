@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ import anyio.to_thread
 from fastapi import HTTPException
 from starlette.types import Message, Receive
 
-from pipeline.tasks.submit import SPARE_BYTES
+from pipeline import reasons
+from pipeline.reasons import JobError
+from pipeline.tasks.submit import SPARE_BYTES, request
 
 if TYPE_CHECKING:
     from pipeline.tasks.record import TaskRecord
@@ -60,7 +62,7 @@ def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] 
         return 429
     # The results need about as much again.
     full = free_bytes(service) < 2 * length + SPARE_BYTES
-    return 507 if full or stored_bytes(service) + length > share_bytes(service) else 0
+    return 507 if full or promised_bytes(service) + length > share_bytes(service) else 0
 
 
 def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int]) -> bool:
@@ -87,6 +89,15 @@ def has_room(service: Service, visitor: str, more: int) -> bool:
     return more + handed_in(tasks) + made <= total / 2
 
 
+def make_again(service: Service, task: TaskRecord, options: Mapping[str, Any]) -> None:
+    """Ask for a finished task to be made once more, where there is room for it and its place in the
+    queue. Raises ``JobError`` where there is none, and what ``store.request`` raises."""
+    if task.visitor and not has_room(service, task.visitor, 0):
+        raise JobError(reasons.TOO_MANY_TASKS, "the files of this visitor's tasks take too much")
+    request(service.store, service.settings, task.id, options, task.visitor)
+    service.runner.wake()
+
+
 def handed_in(tasks: Iterable[TaskRecord]) -> int:
     """Bytes of the tasks' own uploads; a reference that several share counts once."""
     dances, references = 0, set[tuple[str | None, int]]()
@@ -100,6 +111,13 @@ def share_bytes(service: Service) -> float:
     """What all uploads together may take of the disk (bytes)."""
     total, _, _ = _disk(service)
     return total * service.settings.uploads_disk_share
+
+
+def promised_bytes(service: Service) -> int:
+    """What all uploads take once those that were announced are whole, handed in or not (bytes)."""
+    visitors = incoming(service).glob("*")
+    waiting = sum(sum(announced(service, folder.name)) for folder in visitors)
+    return waiting + handed_in(service.tasks())
 
 
 def stored_bytes(service: Service) -> int:

@@ -12,6 +12,7 @@ Each visitor has a folder of their own, so an id of somebody else's is simply no
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import re
 import time
@@ -23,8 +24,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
@@ -314,9 +316,22 @@ def _before_create(request: Request) -> Callable[[dict[str, Any], dict[str, Any]
     return check
 
 
+async def _not_stored(request: Request, error: Exception) -> Response:
+    """Others may have filled the disk since there was space, which tuspyserver calls an error of
+    the server."""
+    failure = error.__context__ if isinstance(error, HTTPException) else error
+    if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return _refuse(507, limits.REFUSALS[507])
+    if isinstance(error, HTTPException):
+        return await http_exception_handler(request, error)
+    raise error
+
+
 def upload_routes(max_bytes: int) -> list[BaseRoute]:
     """The mounted tus server; ``max_bytes`` is the largest file."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    for kind in (OSError, HTTPException):
+        app.add_exception_handler(kind, _not_stored)
     app.include_router(
         create_tus_router(
             prefix=_FOLDER,

@@ -10,6 +10,7 @@ import math
 import streamlit as st
 
 from pipeline.plan.size_limit import MAX_MEGABYTES, MEGABYTE, copied_bytes, least_megabytes
+from pipeline.reasons import JobError
 from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import number
@@ -20,7 +21,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import download, without_routes
 from ui.routes.files import file_path
-from ui.routes.limits import has_room
+from ui.routes.limits import make_again
 from ui.service import Service
 from ui.words.format import size
 from ui.words.text import has, t
@@ -127,17 +128,16 @@ def _request(service: Service, viewer: Viewer, task_id: str, variant: str) -> No
     task = viewer.task(service, task_id)
     if task is None or variant not in task.results or task.adjusting:
         return
-    if task.visitor and not has_room(service, task.visitor, 0):
-        toasts.toast(t("reason.too_many_tasks"), icon=":material/warning:")
-        return
     portable = bool(st.session_state.get(f"file.portable-{task_id}"))
     choice = FileChoice(variant, portable, _limit(task))
     try:
-        service.store.request(task_id, {"options": {REQUEST: choice.to_json()}})
+        make_again(service, task, {REQUEST: choice.to_json()})
+    except JobError as error:  # there is no room for it
+        toasts.toast(t(f"reason.{error.reason}"), icon=":material/warning:")
+        return
     except StoreError:
         toasts.toast(t("file.not_asked"), icon=":material/warning:")
         return
-    service.runner.wake()
     toasts.toast(t("file.started"), icon=":material/video_file:")
 
 

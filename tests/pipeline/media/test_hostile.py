@@ -367,7 +367,7 @@ def test_an_index_too_large_for_the_memory_is_not_called_too_many_streams(
     with pytest.raises(MemoryError):
         ffmpeg.open_input(path)
     error = refusal(path)
-    assert error.reason == reasons.OUT_OF_MEMORY
+    assert error.reason == reasons.LARGE_INDEX
     assert "streams" not in str(error)
 
 

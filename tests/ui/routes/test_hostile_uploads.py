@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -128,14 +131,41 @@ def test_all_uploads_together_stay_below_their_share_of_the_disk(
     assert again.status_code == 429, "one visitor has half of it"
     theirs = client(app, THEIRS).post(uploads.URL, headers=headers(service, THEIRS, **given))
     assert theirs.status_code == 201
+    early = service.store.create({"dance_name": "b", "dance_size": 14_000, "visitor": "c"})
+    little = headers(service, THEIRS, **given | {"Upload-Length": "1500"})
+    refused = client(app, THEIRS).post(uploads.URL, headers=little)
+    assert refused.status_code == 507, "what is announced counts, before it comes"
+    service.store.cancel(early.id)
+    service.store.delete(early.id)
     # What others have handed in since it was announced counts while it is written.
     others = service.store.create({"dance_name": "a", "dance_size": 39_000, "visitor": "c"})
     assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 507
-    given = headers(service, THEIRS, **given | {"Upload-Length": "1500"})
-    assert client(app, THEIRS).post(uploads.URL, headers=given).status_code == 507
+    assert client(app, THEIRS).post(uploads.URL, headers=little).status_code == 507
     service.store.cancel(others.id)
     service.store.delete(others.id)
     assert patch(service, app, mine, 0, b"x" * 10_000).status_code == 204
+
+
+def test_a_disk_that_others_fill_at_this_moment_is_told(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = uploads.folder_of(service, visitor_name(MINE))
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a tmpfs can only be mounted by root")
+    try:
+        monkeypatch.setattr(limits, "free_bytes", lambda service: 10**12)  # as it was before
+        uid = uid_of(announce(service, app, 4))
+        with suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        assert announce(service, app, 4).status_code == 507
+        assert patch(service, app, uid, 0, b"data").status_code == 507
+        (folder / "filler").unlink()
+        assert patch(service, app, uid, 0, b"data").status_code == 204
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_what_was_handed_in_counts_for_its_visitor_until_it_is_done(

@@ -487,6 +487,8 @@ TEXT: dict[str, str] = {
     "advice.disk_full": "Please delete old tasks, then retry.",
     "reason.out_of_memory": "There was not enough memory.",
     "advice.out_of_memory": "Please use a shorter or smaller file.",
+    "reason.large_index": "Its index (the list of its pictures and sounds) takes far too much memory: it is damaged, or made to be so.",
+    "advice.large_index": "Please export it again and upload it once more.",
     "reason.slow_to_open": "Opening it takes far too long: it is damaged, or made to be so.",
     "advice.slow_to_open": "Please export it again and upload it once more.",
     "reason.slow_to_process": "Working on it takes far longer than its length and picture size account for: it is damaged, or made to be so.",

@@ -487,6 +487,8 @@ TEXT: dict[str, str] = {
     "advice.disk_full": "请删除旧任务后重试。",
     "reason.out_of_memory": "内存不足。",
     "advice.out_of_memory": "请换用较短或较小的文件。",
+    "reason.large_index": "文件的索引（画面和声音的列表）所需的内存过大：文件已损坏，或本来就是这样做的。",
+    "advice.large_index": "请重新导出后再上传。",
     "reason.slow_to_open": "打开文件所需的时间过长：文件已损坏，或本来就是这样做的。",
     "advice.slow_to_open": "请重新导出后再上传。",
     "reason.slow_to_process": "处理所需的时间远超文件标明的长度和画面大小：文件已损坏，或本来就是这样做的。",
