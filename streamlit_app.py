@@ -27,15 +27,17 @@ from streamlit.web.server import server_util
 
 from pipeline.settings import Settings, get_settings
 from store import SettingsError
+from ui.http import look
+from ui.http.addresses import UNKNOWN, also_below
+from ui.http.security import SecurityHeaders
+from ui.http.visitor import VisitorCookie
+from ui.incoming import uploads
+from ui.incoming.tidy import start_tidying
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
-from ui.routes import bundle, files, health, look, metrics, share, uploads
+from ui.routes import bundle, files, health, metrics, share
 from ui.routes.access import Access
-from ui.routes.addresses import UNKNOWN, also_below
-from ui.routes.security import SecurityHeaders
-from ui.routes.tidy import start_tidying
-from ui.routes.visitor import VisitorCookie
 from ui.service import start_service, stop_service
 
 PRIVATE_UMASK = 0o077

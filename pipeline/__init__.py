@@ -8,6 +8,7 @@ __all__ = [
     "plan",
     "reasons",
     "render",
+    "running",
     "sample",
     "settings",
     "tasks",

@@ -42,10 +42,13 @@ ORDER: Order = (
     ("pipeline/child",),
     ("pipeline/engine",),
     ("pipeline/tasks",),
+    ("pipeline/running",),
     ("pipeline/cli",),
     ("ui",),
     ("ui/assets", "ui/components", "ui/words/catalogue"),
     ("ui/words",),
+    ("ui/http",),
+    ("ui/incoming",),
     ("ui/routes",),
     ("ui/parts",),
     ("ui/table",),
@@ -77,6 +80,8 @@ NEVER = {
     "pipeline/render": ("store",),
     "pipeline/job": ("store",),
     "pipeline/child": ("store",),
+    "ui/http": ("streamlit",),
+    "ui/incoming": ("streamlit",),
     "ui/routes": ("streamlit",),
 }
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pipeline.running.runner import start_runner, stop_runner
 from pipeline.settings import Settings, get_settings
 from pipeline.tasks.record import TaskRecord, read
-from pipeline.tasks.runner import start_runner, stop_runner
 from store import is_task_id, process
 
 if TYPE_CHECKING:
-    from pipeline.tasks.runner import Runner
+    from pipeline.running.runner import Runner
     from store import Snapshot, Store, Task
 
 log = logging.getLogger(__name__)

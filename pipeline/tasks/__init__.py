@@ -1,14 +1,13 @@
-"""Tasks: from the store's records to jobs and back. Nothing else here writes to the store."""
+"""Tasks: the store's records as the rest of the program reads them, and how one is handed in."""
 
 __all__ = [
     "answer",
+    "details",
     "extra_files",
     "form",
-    "measures",
     "noted",
     "queue",
     "record",
-    "runner",
     "shares",
     "submit",
     "values",

@@ -182,7 +182,7 @@ def test_the_services_start_sweeps(tmp_path: Path) -> None:
     with scratch_folder(temporary) as held:
         mine = held.rename(temporary / f"{PREFIX}held")
         service = subprocess.Popen(
-            [sys.executable, "-m", "tests.pipeline.tasks.service_process"],
+            [sys.executable, "-m", "tests.pipeline.running.service_process"],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -44,7 +44,7 @@ def third(dance: Any, reference: Any, *, hint: Any = None, progress: Any = None)
 
 
 def run_job(job: Any, report: Any, *, stop: Callable[[], str | None], **_: Any) -> Any:
-    """Runs a job here, for ``pipeline.tasks.attempt.Execute``."""
+    """Runs a job here, for ``pipeline.running.attempt.Execute``."""
     from pipeline.child.supervise import JobResult
     from pipeline.job.run import run, write_evidence
     from pipeline.settings import Settings
@@ -63,8 +63,8 @@ def main(dance: Path, reference: Path) -> None:
 
     from streamlit.testing.v1 import AppTest
 
+    from pipeline.running.attempt import run_task
     from pipeline.settings import Settings
-    from pipeline.tasks.attempt import run_task
     from pipeline.tasks.record import read
     from pipeline.tasks.submit import submit
     from store import Store

@@ -18,13 +18,13 @@ from store import StoreError
 from ui.components import load
 from ui.correct import tracks
 from ui.correct.mixer import DUCKING, make_preview
+from ui.incoming.limits import make_again
 from ui.parts import toasts
 from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
 from ui.player import compare, playable, shape
 from ui.routes.files import file_path
-from ui.routes.limits import make_again
 from ui.service import Service
 from ui.words.text import has, t
 

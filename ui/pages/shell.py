@@ -11,12 +11,12 @@ import streamlit as st
 from store import SettingsError
 from ui.assets import MARK
 from ui.components import load
+from ui.http.look import STYLE
+from ui.incoming.tidy import start_tidying
 from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
-from ui.routes.look import STYLE
-from ui.routes.tidy import start_tidying
 from ui.service import start_service
 from ui.task import detail
 from ui.words.text import LANGUAGES, choose_language, current, set_language, t

@@ -17,10 +17,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS
 from pipeline.tasks.values import number
+from ui.incoming import stock, uploads
+from ui.incoming.uploads import Upload
 from ui.parts.viewer import Viewer
-from ui.routes import stock, uploads
 from ui.routes.files import file_path
-from ui.routes.uploads import Upload
 from ui.service import Service, StockUploads
 from ui.words.names import download_name, plain
 from ui.words.sentences import variant_name

@@ -1,4 +1,4 @@
-"""The HTTP routes beside the page: files with ranges, uploads, the visitor's cookie.
+"""The HTTP routes beside the page: files with ranges, pages for a link, figures, and who gets in.
 
 Nothing here imports Streamlit. Streamlit's own XSRF protection does not cover these
 routes, so each checks origin, token and visitor itself.
@@ -6,20 +6,10 @@ routes, so each checks origin, token and visitor itself.
 
 __all__ = [
     "access",
-    "addresses",
     "bundle",
     "files",
     "health",
-    "limits",
-    "look",
-    "memory",
     "metrics",
-    "origin",
-    "security",
     "share",
-    "stock",
     "thumbnail",
-    "tidy",
-    "uploads",
-    "visitor",
 ]

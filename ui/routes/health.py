@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.tasks.submit import SPARE_BYTES
-from ui.routes import limits
+from ui.incoming import limits
 from ui.service import Service, get_service
 
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

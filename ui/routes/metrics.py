@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.tasks.measures import measures
+from pipeline.running.measures import measures
 from store import process
 from ui.routes.access import of_this_machine
 from ui.service import Service, get_service

@@ -15,13 +15,13 @@ from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.values import number
 from store import ADJUST, StoreError
+from ui.incoming.limits import make_again
 from ui.parts import toasts
 from ui.parts.fold import fold
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import download, without_routes
 from ui.routes.files import file_path
-from ui.routes.limits import make_again
 from ui.service import Service
 from ui.words.format import size
 from ui.words.text import has, t

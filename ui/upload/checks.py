@@ -9,7 +9,7 @@ from ui.upload import inspection
 
 if TYPE_CHECKING:
     from pipeline.child.supervise import CallResult
-    from ui.routes.uploads import Upload
+    from ui.incoming.uploads import Upload
 
 
 def same_files(dances: Sequence[Upload], reference: Upload | None) -> list[Upload]:

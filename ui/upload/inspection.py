@@ -19,7 +19,7 @@ from ui.words.text import has, t
 
 if TYPE_CHECKING:
     from pipeline.child.supervise import CallResult
-    from ui.routes.uploads import Upload
+    from ui.incoming.uploads import Upload
 
 TIMEOUT_SECONDS = 300.0
 QUIET_DB = -60

@@ -15,13 +15,13 @@ from pipeline.tasks.submit import FILM_ENDINGS, SOUND_ENDINGS, submit
 from store import StoreError, Task
 from ui.assets import SAMPLE
 from ui.components import load
+from ui.incoming import uploads
+from ui.incoming.limits import has_room
+from ui.incoming.uploads import Upload
 from ui.parts import toasts
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import uploaders, without_routes
-from ui.routes import uploads
-from ui.routes.limits import has_room
-from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
 from ui.upload import checks, inspection

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from pipeline.child.supervise import ROOT
+from pipeline.running.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store, Task
 

@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from pipeline.child.supervise import ROOT
+from pipeline.running.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store, Task
 from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
-from tests.pipeline.tasks.test_runner import start_service
+from tests.pipeline.running.test_runner import start_service
 
 pytestmark = pytest.mark.timeout(3 * PATIENCE)
 
@@ -76,7 +76,7 @@ def hold(task_id: str) -> psutil.Process:
 
 def test_a_service_without_a_broker_imports_nothing_of_one(settings: Settings) -> None:
     code = (
-        "import sys, ui.service, pipeline.tasks.runner as runner\n"
+        "import sys, ui.service, pipeline.running.runner as runner\n"
         "runner.start_runner(); runner.stop_runner()\n"
         "print(*{name.partition('.')[0] for name in sys.modules} & {'rq', 'redis', 'croniter'})"
     )

@@ -20,7 +20,7 @@ from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
 from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
-from tests.pipeline.tasks.test_runner import start_service
+from tests.pipeline.running.test_runner import start_service
 
 log = logging.getLogger(__name__)
 

@@ -21,17 +21,17 @@ from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.media.truncation import ends_early
 from pipeline.reasons import InputError
+from pipeline.running.runner import Runner
 from pipeline.sample.tune import tune
 from pipeline.settings import Settings
 from pipeline.sound.decode import decode_sound
 from pipeline.tasks.form import FORM
-from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.work import SETTINGS
-from tests.pipeline.tasks.test_runner import until
+from tests.pipeline.running.test_runner import until
 from ui.words.catalogue import en, zh
 
 SECONDS = 20.0

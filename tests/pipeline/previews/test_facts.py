@@ -20,8 +20,8 @@ from pipeline.media import facts_note
 from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.previews import facts
+from pipeline.running.attempt import job_of
 from pipeline.settings import Settings
-from pipeline.tasks.attempt import job_of
 from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit
 from store import Store, Task

@@ -21,16 +21,16 @@ from pipeline.plan.options import RenderOptions
 from pipeline.reasons import JobError
 from pipeline.render import result as rendering
 from pipeline.render.result import render
+from pipeline.running.runner import Runner
 from pipeline.scratch import FREE_MARGIN_BYTES
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from pipeline.tasks.runner import Runner
 from pipeline.tasks.submit import submit
 from store import Store
 from tests.media.clips import RATE, write_sound
 from tests.media.work import SETTINGS, Pair, read_pair
 from tests.pipeline.pairs import OFFSET, WHOLE
-from tests.pipeline.tasks.test_runner import until
+from tests.pipeline.running.test_runner import until
 
 MEBI = 2**20
 DISK = 400

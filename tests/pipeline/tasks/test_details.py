@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.engine.threads import execute_in_child
+from pipeline.running.adjustment import run_adjustment
+from pipeline.running.attempt import run_task
 from pipeline.settings import Settings
 from pipeline.tasks import details
-from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from pipeline.tasks.record import read
 from pipeline.tasks.submit import submit

@@ -14,7 +14,7 @@ from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice, read_file
 from pipeline.tasks.form import FORM
 from pipeline.tasks.record import TaskRecord, read
 from store import Store
-from tests.pipeline.tasks.test_runner import hand_in, start_service, until, workers_of
+from tests.pipeline.running.test_runner import hand_in, start_service, until, workers_of
 
 LIMIT_MB = 1.0
 

@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from pipeline.child.supervise import JobResult
 from pipeline.job.events import AlignmentEvent
+from pipeline.running.attempt import run_task
 from pipeline.settings import Settings
-from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import NotSaved, Store

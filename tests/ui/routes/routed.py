@@ -17,10 +17,11 @@ from starlette.testclient import TestClient
 from pipeline.settings import Settings
 from pipeline.tasks.record import TaskRecord, read
 from store import Store, process
-from ui.routes import bundle, files, share, uploads
+from ui.http.addresses import UNKNOWN, also_below
+from ui.http.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
+from ui.incoming import uploads
+from ui.routes import bundle, files, share
 from ui.routes.access import Access
-from ui.routes.addresses import UNKNOWN, also_below
-from ui.routes.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
 from ui.service import Service
 
 MINE, THEIRS = new_key(), new_key()

@@ -12,10 +12,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from pipeline.running.runner import Runner
 from pipeline.settings import Settings
-from pipeline.tasks.runner import Runner
 from store import process
-from ui.routes import health, limits
+from ui.incoming import limits
+from ui.routes import health
 from ui.service import Service
 
 GONE = threading.Thread(target=lambda: None)

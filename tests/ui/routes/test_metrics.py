@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from pipeline.tasks.measures import measures
+from pipeline.running.measures import measures
 from store import process
 from tests.ui.routes.routed import announce as announced
 from tests.ui.routes.routed import finished, patch, uid_of
-from ui.routes import files, metrics, uploads
+from ui.incoming import uploads
+from ui.routes import files, metrics
 from ui.service import Service
 
 

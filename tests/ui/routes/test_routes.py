@@ -25,8 +25,9 @@ from tests.ui.routes.routed import (
     headers,
     patch,
 )
-from ui.routes import bundle, files, limits, uploads
-from ui.routes.visitor import sign, visitor_name
+from ui.http.visitor import sign, visitor_name
+from ui.incoming import limits, uploads
+from ui.routes import bundle, files
 from ui.service import Service
 
 

@@ -17,9 +17,9 @@ from pipeline.media import facts_note
 from pipeline.tasks import shares
 from pipeline.tasks.record import TaskRecord
 from tests.ui.routes.routed import MINE, SECRET, client, finished
+from ui.http.visitor import sign
 from ui.routes import share
 from ui.routes.files import file_url
-from ui.routes.visitor import sign
 from ui.service import Service
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from pipeline.settings import Settings
 from store import process
 from tests.ui.routes.routed import finished, service_of
+from ui.http.origin import is_loopback
 from ui.routes import files
 from ui.routes.access import Access
-from ui.routes.origin import is_loopback
 from ui.service import Service, start_service, stop_service
 
 HERE = {"base_url": "http://localhost:8501", "client": ("127.0.0.1", 50000)}

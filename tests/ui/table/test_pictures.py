@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from pipeline.media import facts_note
 from pipeline.tasks.record import TaskRecord
 from tests.ui.routes.routed import THEIRS, client, finished
+from ui.http.visitor import visitor_name
 from ui.parts.viewer import Viewer
 from ui.routes import files
-from ui.routes.visitor import visitor_name
 from ui.service import Service
 from ui.table.pictures import picture_url
 

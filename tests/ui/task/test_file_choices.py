@@ -15,7 +15,7 @@ from pipeline.model import Segment
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.submit import submit
 from tests.pipeline.plan.test_plan import plan
-from tests.pipeline.tasks.test_runner import until
+from tests.pipeline.running.test_runner import until
 from tests.ui.routes.routed import THEIRS, app_of, client, finished
 from tests.ui.test_page import DONE, RECORDS, ROOT, opened, outputs, words
 from ui.routes import files

@@ -12,7 +12,7 @@ from pipeline.settings import get_settings
 from tests.ui.task.test_file_choices import done, unfolded
 from tests.ui.task.test_left_out import planned
 from tests.ui.test_page import DONE, FAILED, RECORDS, ROOT, opened, outputs
-from ui.routes import limits
+from ui.incoming import limits
 from ui.service import get_service
 
 __all__ = ["done", "outputs"]

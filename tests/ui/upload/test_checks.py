@@ -15,7 +15,7 @@ from pipeline import reasons
 from pipeline.media.ffmpeg import executable
 from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
-from ui.routes.uploads import Upload
+from ui.incoming.uploads import Upload
 from ui.upload import checks, inspection
 from ui.upload.panel import usable
 from ui.words import sentences as words_of

@@ -14,10 +14,10 @@ from typing import Any
 from pipeline.engine.model import Engine, Execute, Workers
 from pipeline.engine.threads import engine_of
 from pipeline.logs import set_up, working_on
+from pipeline.running.adjustment import run_adjustment
+from pipeline.running.attempt import run_task
 from pipeline.scratch import sweep
 from pipeline.settings import Settings
-from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from store import ADJUST, TASK, Store, Task, default_store, process
 

@@ -32,10 +32,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
 from pipeline.tasks.submit import NOTE_SUFFIX
-from ui.routes import limits
-from ui.routes.origin import describe_refusal, same_origin
-from ui.routes.proxied import OVERRIDE, as_meant, named
-from ui.routes.visitor import cookie_key, sign, signed, visitor_name
+from ui.http.origin import describe_refusal, same_origin
+from ui.http.visitor import cookie_key, sign, signed, visitor_name
+from ui.incoming import limits
+from ui.incoming.proxied import OVERRIDE, as_meant, named
 from ui.service import Service, get_service
 
 log = logging.getLogger(__name__)

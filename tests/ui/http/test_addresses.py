@@ -21,10 +21,10 @@ from tests.ui.routes.routed import (
     patch,
     uid_of,
 )
-from ui.routes import uploads
-from ui.routes.addresses import also_below
-from ui.routes.memory import free_memory
-from ui.routes.visitor import COOKIE, new_key, signed_key, visitor_name
+from ui.http.addresses import also_below
+from ui.http.memory import free_memory
+from ui.http.visitor import COOKIE, new_key, signed_key, visitor_name
+from ui.incoming import uploads
 from ui.service import Service
 
 PIECE = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}

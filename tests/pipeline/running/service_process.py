@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from pipeline.tasks.runner import start_runner, stop_runner
+from pipeline.running.runner import start_runner, stop_runner
 
 
 def main() -> None:

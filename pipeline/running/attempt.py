@@ -24,10 +24,10 @@ from pipeline.job.events import AlignmentEvent, Event, ProgressEvent, VariantEve
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.logs import at_stage
 from pipeline.model import VARIANTS
+from pipeline.running.automatic import PLACE_OPTIONS
+from pipeline.running.measures import measures
 from pipeline.settings import Settings
-from pipeline.tasks.automatic import PLACE_OPTIONS
 from pipeline.tasks.details import Details, unusual_options
-from pipeline.tasks.measures import measures
 from pipeline.tasks.record import VariantRecord, read, value_of
 from pipeline.tasks.values import mapping
 from store import Fenced, NoSuchTask, NotSaved, make_task_folder

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
 from tests.ui.routes.routed import app_of, client, finished, headers, service_of
+from ui.http.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
+from ui.incoming import uploads
 from ui.parts.login import login_of
-from ui.routes import uploads
-from ui.routes.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
 from ui.service import Service, owners_before
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 from store import process
-from ui.routes.uploads import remove_stale
+from ui.incoming.uploads import remove_stale
 from ui.service import get_service
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.routes import limits
-from ui.routes.memory import free_memory
+from ui.http.memory import free_memory
+from ui.incoming import limits
 from ui.service import StockUploads
 
 if TYPE_CHECKING:

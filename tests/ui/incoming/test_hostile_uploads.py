@@ -27,8 +27,8 @@ from tests.ui.routes.routed import (
     patch,
     uid_of,
 )
-from ui.routes import limits, uploads
-from ui.routes.visitor import COOKIE, signed_key, visitor_name
+from ui.http.visitor import COOKIE, signed_key, visitor_name
+from ui.incoming import limits, uploads
 from ui.service import Service
 
 ODD_IDS = (

@@ -2,8 +2,8 @@
 
 The task stays a success throughout. With a place given by hand (``hint``) the two files are
 aligned again from there; otherwise the plans of the earlier run are revised, or those of the
-automatic answer that a place by hand replaced (``pipeline.tasks.automatic``). A request for a file
-(``pipeline.tasks.extra_files``) goes the same way, but leaves the results as they are.
+automatic answer that a place by hand replaced (``pipeline.running.automatic``). A request for a
+file (``pipeline.tasks.extra_files``) goes the same way, but leaves the results as they are.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from pipeline.job.model import Job, Outcome
 from pipeline.logs import at_stage
 from pipeline.model import VARIANTS, VariantName
 from pipeline.reasons import JobError, public_text, reason_of
-from pipeline.settings import Settings
-from pipeline.tasks import automatic
-from pipeline.tasks.attempt import (
+from pipeline.running import automatic
+from pipeline.running.attempt import (
     attempt_folder,
     begin,
     broken_off,
@@ -34,6 +33,7 @@ from pipeline.tasks.attempt import (
     job_of,
     published,
 )
+from pipeline.settings import Settings
 from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
 from pipeline.tasks.extra_files import (
     REQUEST,

@@ -20,11 +20,11 @@ from pipeline.child.supervise import JobResult
 from pipeline.engine.threads import execute_in_child
 from pipeline.job.events import ProgressEvent, Report
 from pipeline.job.model import Job
+from pipeline.running.adjustment import run_adjustment
+from pipeline.running.attempt import run_task
+from pipeline.running.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.settings import Settings
-from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
-from pipeline.tasks.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.tasks.submit import submit
 from store import ADJUST, Store, Task
 
@@ -166,7 +166,7 @@ def test_a_cancel_ends_the_child_and_leaves_nothing(
 
 def start_service() -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.pipeline.tasks.service_process"],
+        [sys.executable, "-m", "tests.pipeline.running.service_process"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -230,7 +230,7 @@ def test_an_orderly_stop_gives_the_task_back_uncounted(
 def test_one_runner_a_process_also_after_a_reload(settings: Settings) -> None:
     import importlib
 
-    import pipeline.tasks.runner as module
+    import pipeline.running.runner as module
 
     first = start_runner(settings=settings)
     try:
@@ -350,7 +350,7 @@ def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
 def test_what_goes_wrong_each_second_is_logged_once(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.tasks.runner.IDLE_SECONDS", 0.02)
+    monkeypatch.setattr("pipeline.running.runner.IDLE_SECONDS", 0.02)
     store = Store(settings, FORM)
     store.create()
     owners = store.path.parent / ".owners"

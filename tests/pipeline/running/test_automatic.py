@@ -14,10 +14,10 @@ from pipeline.child.supervise import JobResult
 from pipeline.engine.threads import execute_in_child
 from pipeline.job.model import Outcome, VariantOutcome
 from pipeline.media import ffmpeg
+from pipeline.running import automatic
+from pipeline.running.adjustment import run_adjustment
+from pipeline.running.attempt import run_task
 from pipeline.settings import Settings
-from pipeline.tasks import automatic
-from pipeline.tasks.adjustment import run_adjustment
-from pipeline.tasks.attempt import run_task
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import ADJUST, Store, Task
