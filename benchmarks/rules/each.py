@@ -154,7 +154,6 @@ RULES: tuple[Rule, ...] = (
          lambda nats, other=None, *, at_end: posterior(nats, None, at_end=at_end), "other music"),
     Rule("sounds.change_point", "posterior",
          lambda nats, other=None, *, at_end: posterior(nats, other, at_end=False), "file ends"),
-    Rule("sounds.change_point", "followed_outwards", lambda _, span, *__, **___: span),
     Rule("sounds.change_point", "AGAIN_SECONDS", float("inf")),
     Rule("sounds.change_point", "FARTHEST_SECONDS", 3.0),
     # modular: candidates and lines

@@ -158,7 +158,7 @@ def find_alignment(
                 settings=settings,
             )
             early_sound = background.enter_context(run_in_background("encode-early", work))
-    # SciPy, which takes a while: the encoder is at work already.
+    # The methods take a while to import: the encoder is at work already.
     from pipeline import align
     from pipeline.job import tracks
 

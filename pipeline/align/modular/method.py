@@ -70,12 +70,10 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         if exact is None:
             segments.append(placing.clipped(pair, segment))
         else:
-            segment = segment.on(exact.line)
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start if index + 1 < len(kept) else np.inf
-            segment, sharp = placing.followed(
-                pair, segment, (before, after / FRAMES_PER_SECOND / pair.speed)
-            )
+            between = before, after / FRAMES_PER_SECOND / pair.speed
+            segment, sharp = placing.limited(pair, segment.on(exact.line), between)
             segments.append(segment)
             said = placing.missing_in(pair, segment)
             missing.append(said)

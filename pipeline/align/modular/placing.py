@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING_SHARE, WHOLE_SHARE, missing_share
 from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import UNKNOWN_FRAMES, tops
-from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
+from pipeline.align.modular.limits import INSIDE_SECONDS, learn
 from pipeline.align.modular.takes import Track, track
 from pipeline.align.shared.takes import Take, segment_of
 from pipeline.align.sounds.change_point import EVERYWHERE, find_limits
@@ -21,8 +22,6 @@ SHARPEST_MS, STRETCHED_MS = 0.6, 8.0
 and one of features (the length of a stretched onset) may be off, however well they agree."""
 LATE_SECONDS = 0.003
 """Seconds after which an arrival is another one, and not a part of the same."""
-MAX_TURNS = 4
-"""How often a segment is followed outwards, each time by up to its own length."""
 SHORT_TAKE_SECONDS = 20.0
 """Seconds of a take that tells nothing certain about drift."""
 
@@ -67,37 +66,16 @@ def clipped(pair: FramedPair, segment: Segment) -> Segment:
     return replace(segment, dance_start=float(start), dance_end=float(stop))
 
 
-def followed(
-    pair: FramedPair, segment: Segment, between: tuple[float, float]
-) -> tuple[Segment, frozenset[float]]:
-    """A segment of matching waveforms, followed to where its line ends, its limits exact, and
-    those of them that are sharp.
-
-    ``between``: the dance times that other segments leave free.
-    """
-    floor, ceiling = pair.on(segment.line).overlap()
-    free = max(floor, between[0]), min(ceiling, between[1])
-    segment = clipped(pair, segment)
-    for _ in range(MAX_TURNS):
-        on = pair.on(segment.line)
-        start, stop = RoomModel(on).extended_outwards(
-            (segment.dance_start, segment.dance_end), free
-        )
-        if (start, stop) == (segment.dance_start, segment.dance_end):
-            break
-        exact = refine(on, start, stop, slack=2e-5)
-        line = segment.line if exact is None else exact.line
-        segment = replace(segment.on(line), dance_start=start, dance_end=stop)
-    return limited(pair, segment, between)
-
-
 def limited(
     pair: FramedPair, segment: Segment, between: tuple[float, float] = EVERYWHERE
 ) -> tuple[Segment, frozenset[float]]:
-    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones."""
-    on = pair.on(segment.line)
+    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones.
+
+    ``between``: the dance times that other segments leave free.
+    """
+    on, segment = pair.on(segment.line), clipped(pair, segment)
     span = segment.dance_start, segment.dance_end
-    found = find_limits(RoomModel(on).learn, span, INSIDE_SECONDS, on.overlap(), between)
+    found = find_limits(partial(learn, on), span, INSIDE_SECONDS, on.overlap(), between)
     start, stop = (limit.time for limit in found)
     sharp = frozenset(limit.time for limit in found if limit.sharp)
     return replace(segment, dance_start=start, dance_end=stop), sharp
@@ -133,8 +111,7 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
     for take in takes:
         rough = segment_of(pair, take)
         if (exact := placed(pair, rough)) is not None:
-            at = clipped(pair, rough.on(exact.line))
-            missing[take] = missing_in(pair, limited(pair, at)[0])
+            missing[take] = missing_in(pair, limited(pair, rough.on(exact.line))[0])
     certain = [
         take for take, share in missing.items() if share is not None and share <= WHOLE_SHARE
     ]

@@ -38,8 +38,6 @@ ENDED_NATS = 100.0
 """Nats lost to other music in a row, from which on the music has ended for good. Inside a take
 that is heard well, losses came to 12 at most."""
 
-FOLLOWED_SECONDS = 2.0
-"""Seconds of a take that tell what is usual on its line."""
 EVERYWHERE = (-np.inf, np.inf)
 """All dance times."""
 
@@ -52,18 +50,6 @@ class Limit:
     """Seconds of the dance."""
     sharp: bool
     """Whether the sound shows it, and not only what is likely beforehand."""
-
-
-@dataclass(frozen=True)
-class Following:
-    """How a take's line is followed outwards, in a method's own evidence of a second."""
-
-    usual_seconds: float
-    """Seconds in the middle of the take that tell what is usual."""
-    min_usual: float
-    """Usual evidence below which the line is not followed."""
-    against_share: float
-    """Share of what is usual below which a second speaks against the line."""
 
 
 @dataclass(frozen=True)
@@ -148,37 +134,6 @@ def find_limit(look: Look, rough: float, into: float, bound: float, end: float) 
     )
     sharp = balance.known_well and width <= SHARP_SECONDS
     return Limit(float(end if abs(found - end) < NEAR_SECONDS else found), sharp)
-
-
-def followed_outwards(
-    evidence: Callable[[Doubles], NDArray[np.float32]],
-    span: tuple[float, float],
-    ends: tuple[float, float],
-    rule: Following,
-) -> tuple[float, float]:
-    """A take's limits after following its line outwards, at most by the take's own length.
-
-    ``evidence(starts)``: how much speaks for the line in the seconds from ``starts`` on. A take
-    grows as long as the balance of evidence does (the largest partial sum; Page, 1954), so that a
-    noisy stretch is bridged when the music comes back on the same line.
-    """
-    (start, stop), (middle, length) = span, (sum(span) / 2, span[1] - span[0])
-    half = min(length, rule.usual_seconds) / 2
-    if half < FOLLOWED_SECONDS / 2:
-        return span
-    usual = float(np.median(evidence(np.arange(middle - half, middle + half - 1 + 1e-6))))
-    if usual < rule.min_usual:
-        return span
-    reach = max(length, FOLLOWED_SECONDS * 4)
-    grown = []
-    for starts in (
-        np.arange(start - 1, max(start - reach, ends[0]), -1.0),
-        np.arange(stop, min(stop + reach, ends[1]) - 1, 1.0),
-    ):
-        balance = np.cumsum(evidence(starts) - rule.against_share * usual)
-        best = int(balance.argmax()) if len(balance) else 0
-        grown.append(best + 1 if len(balance) and balance[best] > usual else 0)
-    return start - grown[0], stop + grown[1]
 
 
 def posterior(nats: Doubles, other: NDArray[np.bool_] | None = None, *, at_end: bool) -> Doubles:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from pipeline.align.sounds.fourier import rfft
 from pipeline.model import Samples, Sound
 
 BLOCK_SAMPLES = 1 << 21
@@ -73,7 +73,7 @@ def window(size: int) -> Array:
 def short_time(samples: Samples, size: int, hop: int) -> Complex:
     """Short-time spectra ``(frames, size // 2 + 1)``, a frame each ``hop`` samples."""
     views = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
-    return np.asarray(fft.rfft(views * window(size), axis=1), np.complex64)
+    return np.asarray(rfft(views * window(size), axis=1), np.complex64)
 
 
 def power_frames(sound: Sound, first: float, count: int, size: int, per_second: float) -> Array:
@@ -88,7 +88,7 @@ def power_frames(sound: Sound, first: float, count: int, size: int, per_second: 
     samples = sound.read(start, int(centres[-1]) - size // 2 + size)
     views = np.lib.stride_tricks.sliding_window_view(samples, size)
     shaped = views[centres - centres[0]] * window(size)
-    spectrum = fft.rfft(shaped, axis=1)
+    spectrum = rfft(shaped, axis=1)
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 

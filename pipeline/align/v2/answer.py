@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.takes import segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
-from pipeline.align.sounds.change_point import followed_outwards
 from pipeline.align.sounds.correlation import stacked
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.signal import highest_places
 from pipeline.align.v2.coverage import WHOLE_SHARE, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
-from pipeline.align.v2.limits import FOLLOWING, limits, seconds_of
+from pipeline.align.v2.limits import limits
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
 from pipeline.align.v2.search import APART_FRAMES, SECOND_FRAMES, agreement
@@ -63,7 +61,7 @@ def placed(
 ) -> tuple[Segment, PhaseFit, set[float]]:
     """A take as a segment of the dance's clock, fitted over its whole length, and its sharp limits.
 
-    ``between``: the dance times up to which its line may be followed.
+    ``between``: the dance times that its neighbours leave free.
     """
     rough = segment_of(pair, take)
     exact = PhaseFit(rough.line, 0.0)
@@ -76,8 +74,6 @@ def placed(
     span = max(rough.dance_start, low), min(rough.dance_end, high)
     sharp: set[float] = set()
     if locked:
-        free = max(low, between[0]), min(high, between[1])
-        span = followed_outwards(partial(seconds_of, on), span, free, FOLLOWING)
         found = limits(on, span, (low, high), between)
         span = found[0].time, found[1].time
         sharp = {limit.time for limit in found if limit.sharp}

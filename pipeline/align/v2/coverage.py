@@ -10,9 +10,9 @@ loop, they are nil wherever the reference has something else.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.shared.confidence import Ramp
+from pipeline.align.sounds.fourier import rfft
 from pipeline.align.sounds.odd_cells import Gains, worst_share
 from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import Complex, Doubles, window
@@ -56,10 +56,10 @@ def through_room(own: Complex, other: Complex, rate: int) -> Complex:
     weight = 1 / (power + 0.05 * power.mean() + 1e-12)
     auto = (np.square(np.abs(other)) * weight).sum(axis=0)
     ratio = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
-    response = fft.irfft(ratio)
+    response = np.fft.irfft(ratio)
     before, after = (int(seconds * rate) for seconds in RESPONSE_SECONDS)
     response[after : len(response) - before] = 0
-    result: Complex = other * fft.rfft(response)
+    result: Complex = other * rfft(response)
     return result
 
 
@@ -75,7 +75,7 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     times = (start + np.linspace(0, span, number)).astype(np.float32)
     size = int(WINDOW_SECONDS * pair.rate)
     sounds = (pair.read(round(float(time) * pair.rate), size) for time in times)
-    spectra = [[fft.rfft(sound * window(size)) for sound in both] for both in sounds]
+    spectra = [[rfft(sound * window(size)) for sound in both] for both in sounds]
     own, other = np.array(spectra).swapaxes(0, 1)
     expected = through_room(own, other, pair.rate)
     edges = np.rint(BAND_EDGES_HZ * WINDOW_SECONDS).astype(int)

@@ -52,9 +52,8 @@ def faint_takes(
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
             span = take.dance_start, take.dance_end
-            if span[1] - span[0] < CERTAIN_SECONDS or any(
-                max(s.dance_start, span[0]) - min(s.dance_end, span[1]) < CLEARED_SECONDS
-                for s in known
+            if take.length < CERTAIN_SECONDS or any(
+                -take.shared(s) < CLEARED_SECONDS for s in known
             ):
                 continue
             lacks = missing_share(Pair(dance, reference, take.line), *span)

@@ -10,10 +10,10 @@ lies is ``shared/change_point``.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.sounds import change_point
-from pipeline.align.sounds.change_point import Balance, Following, Limit, Look
+from pipeline.align.sounds.change_point import Balance, Limit, Look
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import Array, Doubles
 from pipeline.align.v2.phase import lag_curves
@@ -38,8 +38,6 @@ EARLY_SECONDS = 0.012
 """Seconds after the direct sound that count as its arrival."""
 WINDOWS_A_SECOND = 5
 """Windows of a second in which a line is followed."""
-FOLLOWING = Following(usual_seconds=2 * INSIDE_SECONDS, min_usual=0.4, against_share=0.45)
-"""In deviations of chance. Chosen; see ablate."""
 MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
@@ -89,29 +87,29 @@ def whitened(pair: Pair, low: float, high: float) -> tuple[Doubles, Doubles]:
     rate = pair.rate
     first, count = round(low * rate), round((high - low) * rate)
     own, other = pair.read(first, count)
-    size = fft.next_fast_len(count + int(0.1 * rate), real=True)
-    spectra = [fft.rfft(x.astype(np.float64), size) for x in (own, other)]
+    size = fast_size(count + int(0.1 * rate))
+    spectra = [rfft(x.astype(np.float64), size) for x in (own, other)]
     power = smoothed(np.square(np.abs(spectra[0])), int(60 * size / rate))
     frequency = np.arange(len(power)) * rate / size
     band = (frequency > LOW_HZ) & (frequency < min(HIGH_HZ, 0.45 * rate))
     floor = 1e-3 * float(power[band].mean()) + 1e-20
     gain = np.where(band, 1 / np.sqrt(power + floor), 0.0)
-    here, there = (fft.irfft(x * gain, size)[:count] for x in spectra)
+    here, there = (np.fft.irfft(x * gain, size)[:count] for x in spectra)
     return here, there
 
 
 def predicted(own: Doubles, other: Doubles, part: slice, rate: int) -> Doubles:
     """The dance predicted from the reference by a Wiener filter estimated on ``part`` of both."""
-    size = fft.next_fast_len(len(own) + int((BEFORE_SECONDS + AFTER_SECONDS) * rate), real=True)
-    here, there = (fft.rfft(x[part], size) for x in (own, other))
+    size = fast_size(len(own) + int((BEFORE_SECONDS + AFTER_SECONDS) * rate))
+    here, there = (rfft(x[part], size) for x in (own, other))
     power = smoothed(np.square(np.abs(there)), int(30 * size / rate))
-    whole = fft.irfft(here * np.conj(there) / (power + 0.02 * power.mean() + 1e-20), size)
+    whole = np.fft.irfft(here * np.conj(there) / (power + 0.02 * power.mean() + 1e-20), size)
     before, after = int(BEFORE_SECONDS * rate), int(AFTER_SECONDS * rate)
     # Values that noise alone makes would predict noise: they are those of all other lags.
     chance = 1.4826 * float(np.median(np.abs(whole[2 * after : size - 2 * after])))
     whole[np.abs(whole) < CHANCE_SIGMAS * chance] = 0
     whole[after : size - before] = 0
-    expected: Doubles = fft.irfft(fft.rfft(other, size) * fft.rfft(whole), size)[: len(own)]
+    expected: Doubles = np.fft.irfft(rfft(other, size) * rfft(whole), size)[: len(own)]
     return expected
 
 
