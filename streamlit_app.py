@@ -9,10 +9,12 @@ the page is drawn all the same, and the first visit starts the service.
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,13 @@ from ui.routes.tidy import start_tidying
 from ui.routes.visitor import VisitorCookie
 from ui.service import start_service, stop_service
 
+PRIVATE_UMASK = 0o077
+
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start the service before the first visitor and stop it after the last."""
+    _prepare_process()
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
     address = st.get_option("server.address")
     await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
@@ -50,6 +55,15 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(stop_service)
+
+
+def _prepare_process() -> None:
+    """What this process writes is its user's alone, and it may open as many files and connections
+    as the system lets it: each open page holds four."""
+    os.umask(PRIVATE_UMASK)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS says "unlimited" and takes less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _open_browser() -> None:

@@ -32,6 +32,7 @@ TIMEOUT = "timeout"
 SLOW_TO_OPEN = "slow_to_open"
 SLOW_TO_PROCESS = "slow_to_process"
 TOO_MANY_WAITING = "too_many_waiting"
+TOO_MANY_TASKS = "too_many_tasks"
 QUEUE_FULL = "queue_full"
 CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"
@@ -73,6 +74,7 @@ MESSAGES: dict[str, str] = {
     SLOW_TO_OPEN: "处理失败：打开文件所需的时间过长，文件可能已损坏，请重新导出后再上传",
     SLOW_TO_PROCESS: "处理失败：处理所需的时间远超文件标明的长度和尺寸，请重新导出为 MP4（H.264）",
     TOO_MANY_WAITING: "处理失败：您等待处理的任务太多，请等其中一些完成后再提交",
+    TOO_MANY_TASKS: "处理失败：您的任务太多，请删除一些后再提交",
     QUEUE_FULL: "处理失败：等待处理的任务已满，请稍后再提交",
     CANCELLED: "已取消",
     INTERRUPTED: "处理失败：服务多次中断，已停止重试",

@@ -44,6 +44,11 @@ class Settings(StoreSettings):
     """Tasks of one visitor that wait for their turn."""
     waiting_in_all: int = Field(default=2000, ge=1, le=1_000_000)
     """The same of everybody."""
+    tasks_per_visitor: int = Field(default=1000, ge=1, le=1_000_000)
+    """Tasks of one visitor in the task file, finished ones included: each write of it takes longer
+    for every task that is in it, for everybody."""
+    tasks_in_all: int = Field(default=10_000, ge=1, le=1_000_000)
+    """The same of everybody."""
     max_duration: Seconds = 3 * 3600.0
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1, le=10_000)

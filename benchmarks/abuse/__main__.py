@@ -1,6 +1,6 @@
 """What harm costs: the worst files, damaged files, and visitors who take all they can.
 
-    python -m benchmarks.abuse [worst] [tasks] [mutants] [service]
+    python -m benchmarks.abuse [worst] [tasks] [mutants] [described] [turns] [disk] [storm]
 
 Ends with 1 where something was not answered as it should be.
 """
@@ -12,9 +12,11 @@ import re
 import sys
 
 from benchmarks.abuse.mutants import measure_mutants
+from benchmarks.abuse.service import measure_described, measure_disk, measure_turns
+from benchmarks.abuse.storm import measure_storm
 from benchmarks.abuse.worst import measure_tasks, measure_worst
 
-PARTS = ("worst", "tasks", "mutants")
+PARTS = ("worst", "tasks", "mutants", "described", "turns", "disk", "storm")
 
 
 def main() -> int:
@@ -23,6 +25,11 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; all when none is named")
     parser.add_argument("--count", type=int, default=2000, help="mutants")
     parser.add_argument("--first", type=int, default=0, help="the first mutant's seed")
+    parser.add_argument("--files", type=int, default=40, help="of A's, in described and turns")
+    parser.add_argument("--seconds", type=float, default=900.0, help="of the storm")
+    parser.add_argument("--visitors", type=int, default=20, help="in the storm")
+    parser.add_argument("--tasks", type=int, default=200, help="of all of them in the storm")
+    parser.add_argument("--viewers", type=int, default=50, help="in the storm")
     parser.add_argument("--processes", type=int, default=2, help="mutants at a time")
     given = parser.parse_args()
     parts = given.parts or PARTS
@@ -37,6 +44,14 @@ def main() -> int:
             fine &= measure_tasks()
         elif part == "mutants":
             fine &= measure_mutants(given.count, given.first, given.processes)
+        elif part == "described":
+            fine &= measure_described(given.files)
+        elif part == "turns":
+            fine &= measure_turns(given.files)
+        elif part == "disk":
+            fine &= measure_disk()
+        elif part == "storm":
+            fine &= measure_storm(given.seconds, given.visitors, given.tasks, given.viewers)
     return 0 if fine else 1
 
 

@@ -38,8 +38,9 @@ class _Asked:
 
 
 class _Calls:
-    """One thread for what decodes: previews must not take the processor from the tasks. Another
-    for what only looks, so that it need not wait until an hour of sound has been decoded.
+    """One thread a visitor for what decodes: previews must not take the processor from the tasks.
+    Another for what only looks, so that it need not wait until an hour of sound has been decoded.
+    There are two of each, so that nobody waits for one slow file of somebody else.
 
     They are daemons, unlike those of an executor, which would first finish all that waits when
     the process ends; the child under way ends itself with its parent.
@@ -50,21 +51,21 @@ class _Calls:
         self.waiting: Turns[_Asked] = Turns()
         self.quick: Turns[_Asked] = Turns()
         self.lock = threading.Lock()
-        for name, waiting in (("preview", self.waiting), ("look", self.quick)):
+        for name, waiting in 2 * (("preview", self.waiting), ("look", self.quick)):
             threading.Thread(
                 target=self._work, args=(waiting,), name=f"retrack-{name}", daemon=True
             ).start()
 
     def _work(self, waiting: Turns[_Asked]) -> None:
         while True:
-            asked = waiting.get()
-            try:
-                result = call(
-                    asked.name, asked.arguments, timeout=asked.timeout, settings=asked.settings
-                )
-            except Exception as error:
-                log.exception("the call %s could not be made", asked.name)
-                result = broken(error)
+            with waiting.taken() as asked:
+                try:
+                    result = call(
+                        asked.name, asked.arguments, timeout=asked.timeout, settings=asked.settings
+                    )
+                except Exception as error:
+                    log.exception("the call %s could not be made", asked.name)
+                    result = broken(error)
             asked.answer.set_result(result)
 
 

@@ -5,11 +5,11 @@ __all__ = [
     "extra_files",
     "form",
     "measures",
+    "noted",
     "queue",
     "record",
     "runner",
     "shares",
     "submit",
-    "thumbnail",
     "values",
 ]

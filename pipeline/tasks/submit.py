@@ -50,6 +50,15 @@ def _check_space(folder: Path, needed: int) -> None:
         raise JobError(reasons.DISK_FULL, "there is not enough space on the disk for these files")
 
 
+def _check_number(store: Store, settings: Settings, visitor: str | None) -> None:
+    tasks = store.snapshot().tasks
+    own = [task for task in tasks if visitor and value_of(task, "visitor") == visitor]
+    if len(own) >= settings.tasks_per_visitor:
+        raise JobError(reasons.TOO_MANY_TASKS, f"this visitor has {len(own)} tasks")
+    if len(tasks) >= settings.tasks_in_all:
+        raise JobError(reasons.QUEUE_FULL, f"there are {len(tasks)} tasks; delete some")
+
+
 def _check_waiting(store: Store, settings: Settings, visitor: str | None) -> None:
     waiting = [task for task in store.snapshot().tasks if task.status == "pending"]
     if len(waiting) >= settings.waiting_in_all:
@@ -57,6 +66,13 @@ def _check_waiting(store: Store, settings: Settings, visitor: str | None) -> Non
     own = sum(value_of(task, "visitor") == visitor for task in waiting) if visitor else 0
     if own >= settings.waiting_per_visitor:
         raise JobError(reasons.TOO_MANY_WAITING, f"{own} tasks of this visitor are waiting")
+
+
+def retry(store: Store, settings: Settings, task_id: str, visitor: str | None) -> Task:
+    """A failed task waits again, for which there must be room as for a new one. Raises ``JobError``
+    for too many tasks that wait, and what ``store.retry`` raises."""
+    _check_waiting(store, settings, visitor)
+    return store.retry(task_id)
 
 
 def _transfer(source: Path, target: Path, how: Transfer) -> None:
@@ -102,10 +118,11 @@ def submit(
     stores its reference once, and the bytes go with the last task that has them.
 
     Raises ``InputError`` for a file that is missing or too large, ``JobError`` for a full disk
-    and for too many tasks that wait, ``OSError``, and what ``store.create`` raises. On an error
-    nothing is left behind, and what was moved is where it was (but after a NotSaved whose task may
-    be in the file).
+    and for too many tasks, in all or waiting, ``OSError``, and what ``store.create`` raises. On an
+    error nothing is left behind, and what was moved is where it was (but after a NotSaved whose
+    task may be in the file).
     """
+    _check_number(store, settings, visitor)
     _check_waiting(store, settings, visitor)
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):

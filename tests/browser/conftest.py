@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +127,20 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
     yield open_page
     for context in contexts:
+        for page in context.pages:
+            _describe(page)
         context.close()
     assert not errors, f"the page broke in the browser: {errors}"
+
+
+def _describe(page: Any) -> None:
+    """Write what a page shows at the end of a test; pytest repeats it where the test fails."""
+    with suppress(playwright_api.Error):  # closed, or between two documents
+        app = page.locator("[data-testid=stApp]")
+        state = [app.get_attribute(f"data-test-{name}", timeout=1_000)
+                 for name in ("script-state", "connection-state")]  # fmt: skip
+        shown = page.locator("body").aria_snapshot(timeout=5_000)
+        sys.stdout.write(f"{page.url} {state}\n{shown}\n")
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def main() -> None:
                     )
                     page = context.new_page()
                     page.goto(f"{server.url}/?task={ids[1]}")
-                    page.locator(".compare .active video").wait_for(timeout=60_000)
+                    page.locator(".compare .active video[poster]").wait_for(timeout=60_000)
                     take(page, FOLDER / name)
                 browser.close()
         finally:

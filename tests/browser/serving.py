@@ -68,7 +68,7 @@ class Server:
                 stderr=log,
             )
         trusting = ssl._create_unverified_context()  # noqa: S323 - our own certificate
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240  # a loaded machine
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break

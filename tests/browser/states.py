@@ -1,7 +1,7 @@
 """Pictures of every state of the page, to be looked at: ``python -m tests.browser.states FOLDER``.
 
-Each state in windows of three widths, light and dark, both languages: 132 PNGs, named
-``state-width-light-language.png``. Needs Chromium; takes some minutes.
+Each state in windows of three widths, light and dark, both languages: 144 PNGs, named
+``state-width-light-language.png``; ``--only`` takes some. Needs Chromium; takes some minutes.
 """
 
 from __future__ import annotations
@@ -13,36 +13,49 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.media import ffmpeg
-from pipeline.sample.pair import make_sample
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, settled, standing_still, wait_status
+from ui.assets import SAMPLE
 
-WINDOWS = {1280: 800, 1680: 1000, 390: 844}
+STATES = (
+    "empty", "uploading", "done", "takes", "ambiguous", "failed", "mute", "running", "waiting",
+    "list", "shared", "lost",
+)  # fmt: skip
+DESKTOP, PHONE = {1280: 800, 1680: 1000}, {390: 844}
+"""Widths with their heights (pixels)."""
 LOCALES = ("en-US", "zh-CN")
-LIGHTS = ("light", "dark")
-SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+LIGHTS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 30_000}
 """Bytes a second of a network on which an upload is seen under way."""
+Prepare = Callable[[Page], None]
+"""Brings an opened page into the state that is photographed."""
 
 
 def main() -> None:
     """Serve, bring tasks into every state, and photograph them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", nargs="+", choices=STATES, default=STATES, metavar="STATE")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
+
+        def shoot(state: str, url: str, prepare: Prepare = lambda page: None) -> None:
+            if state in chosen.only:
+                take(browser, url, chosen.folder, state, prepare)
+
         pairs = make_pairs(Path(name))
         with served(Path(name) / "none") as server:
-            take(browser, server.url, folder, "empty")
-            take(browser, server.url, folder, "uploading", uploading(pairs["done"]))
+            shoot("empty", server.url)
+            shoot("uploading", server.url, uploading(pairs["done"]))
         with served(Path(name) / "some") as server:
             page = browser.new_page()
             tasks = {}
@@ -50,15 +63,15 @@ def main() -> None:
                 tasks[state] = put_in(server, pair, f"{state}, second take.mp4")
                 wait_status(server, page, tasks[state], "success", "failed")
             for state, task_id in tasks.items():
-                take(browser, f"{server.url}/?task={task_id}", folder, state)
+                shoot(state, f"{server.url}/?task={task_id}")
             running = put_in(server, pairs["done"], "hall, third take.mp4")
             with standing_still(server, running):
                 waiting = put_in(server, pairs["done"], "hall, fourth take.mp4")
                 for state, task_id in (("running", running), ("waiting", waiting)):
-                    take(browser, f"{server.url}/?task={task_id}", folder, state)
-                take(browser, server.url, folder, "list")
-            take(browser, shared(page, f"{server.url}/?task={tasks['done']}"), folder, "shared")
-            take(browser, server.url, folder, "lost", lambda page: lose(server, page))
+                    shoot(state, f"{server.url}/?task={task_id}")
+                shoot("list", server.url)
+            shoot("shared", shared(page, f"{server.url}/?task={tasks['done']}"))
+            shoot("lost", server.url, lambda page: lose(server, page))
         browser.close()
 
 
@@ -75,7 +88,7 @@ def served(outputs: Path) -> Iterator[Server]:
 
 def make_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     """A dance and a song for each state that lies in the files."""
-    dance, song = make_sample(folder / "pair")
+    dance, song = SAMPLE
 
     def made(source: Path, name: str, before: list[str], after: list[str]) -> Path:
         arguments = ["-nostdin", "-y", *before, "-i", ffmpeg.file_url(source), *after]
@@ -98,13 +111,15 @@ def take(
     url: str,
     folder: Path,
     state: str,
-    prepare: Callable[[Page], None] = lambda page: None,
+    prepare: Prepare,
 ) -> None:
     """Photograph a page in every window, light and language."""
-    for (width, height), light, locale in product(WINDOWS.items(), LIGHTS, LOCALES):
+    for sizes, locale in product((DESKTOP, PHONE), LOCALES):
+        width, height = next(iter(sizes.items()))
         context = browser.new_context(
             viewport={"width": width, "height": height},
-            color_scheme=light,  # type: ignore[arg-type]
+            has_touch=sizes is PHONE,
+            is_mobile=sizes is PHONE,
             locale=locale,
             timezone_id="Asia/Shanghai",
         )
@@ -115,11 +130,15 @@ def take(
             settled(page)
         prepare(page)
         page.wait_for_timeout(1500)  # pictures
-        page.screenshot(path=str(folder / f"{state}-{width}-{light}-{locale}.png"))
+        for (width, height), light in product(sizes.items(), LIGHTS):  # a page follows both
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=light)
+            page.wait_for_timeout(500)
+            page.screenshot(path=str(folder / f"{state}-{width}-{light}-{locale}.png"))
         context.close()
 
 
-def uploading(pair: tuple[Path, Path]) -> Callable[[Page], None]:
+def uploading(pair: tuple[Path, Path]) -> Prepare:
     """Choose both files on a slow network."""
 
     def prepare(page: Page) -> None:

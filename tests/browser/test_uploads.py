@@ -233,6 +233,7 @@ def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
     for number, path in enumerate((dance, song)):
         inputs.nth(number).set_input_files(str(path))
         rows.nth(number).filter(has_text="resuming").wait_for()
+        page.get_by_text("Your files are on their way").wait_for()
         page.reload()
         broken = page.locator(".uploader li[data-state=interrupted]")
         broken.nth(number).wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,14 +36,15 @@ class Sender:
         url = f"{self.server.url}{URL}" + (f"/{uid}" if uid else "")
         return httpx.request(method, url, headers=self.headers(**more), timeout=60)
 
-    def announce(self, length: int, **more: str) -> httpx.Response:
+    def announce(self, length: int, name: str = "a.mp4", **more: str) -> httpx.Response:
         """Announce an upload of this many bytes."""
-        metadata = "filename YS5tcDQ=,filetype dmlkZW8vbXA0"  # a.mp4, video/mp4
+        encoded = b64encode(name.encode()).decode()
+        metadata = f"filename {encoded},filetype dmlkZW8vbXA0"  # video/mp4
         return self.request("POST", Upload_Length=str(length), Upload_Metadata=metadata, **more)
 
-    def begin(self, length: int) -> str:
+    def begin(self, length: int, name: str = "a.mp4") -> str:
         """The id of a fresh upload; raises ``httpx.HTTPStatusError``."""
-        answer = self.announce(length).raise_for_status()
+        answer = self.announce(length, name).raise_for_status()
         return str(answer.headers["location"]).rpartition("/")[2]
 
     def send(self, uid: str, offset: int, data: bytes) -> httpx.Response:

@@ -10,7 +10,9 @@ from typing import Any
 import streamlit as st
 
 from pipeline.plan.options import MAX_NUDGE_MS, MAX_ROOM_SOUND, RenderOptions
+from pipeline.reasons import JobError
 from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.submit import retry
 from pipeline.tasks.values import number
 from store import StoreError
 from ui.components import load
@@ -20,7 +22,7 @@ from ui.parts import toasts
 from ui.parts.live import live, redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_preview, without_routes
-from ui.player import compare, playable
+from ui.player import compare, playable, shape
 from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import has, t
@@ -146,6 +148,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
         data={
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": playable.url(service, viewer, task, picture),
+            "aspect": shape.dance_shape(service, task),
             "sound": playable.url(service, viewer, task, song_file),
             "song": song,
             "pieces": list(preview.pieces),
@@ -217,7 +220,10 @@ def save_hint(
     elif task.status == "failed":
         try:
             service.store.update(task_id, {"options": options})
-            service.store.retry(task_id)
+            retry(service.store, service.settings, task_id, viewer.name)
+        except JobError as error:  # there is no room for it
+            toasts.toast(t(f"reason.{error.reason}"), icon=":material/warning:")
+            return
         except StoreError:
             toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
             return

@@ -12,7 +12,7 @@ from ui.components import load
 from ui.correct import adjust, tracks
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import without_routes
-from ui.player import compare, playable
+from ui.player import playable, shape
 from ui.service import Service
 from ui.words.format import clock
 from ui.words.text import t
@@ -81,7 +81,7 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             },
             "dance": playable.url(service, viewer, task, kinds["dance"]),
             "song": playable.url(service, viewer, task, kinds["reference"]),
-            "aspect": compare.aspect(task),
+            "aspect": shape.dance_shape(service, task),
             "start": min((one.dance_start for one in task.answer.segments), default=0.0),
             "locked": task.adjusting,
             "places": [

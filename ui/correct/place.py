@@ -18,7 +18,7 @@ from ui.correct.candidates import Place, version
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
-from ui.player import playable, takes
+from ui.player import playable, shape, takes
 from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
 from ui.words.text import t
@@ -92,6 +92,8 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
             "words": {name: t(f"place.{name}") for name in WORDS},
             "dance": playable.url(service, viewer, task, kinds["dance"]),
             "reference": playable.url(service, viewer, task, kinds["reference"]),
+            "aspect": shape.dance_shape(service, task),
+            "song_aspect": shape.song_shape(service, task),
             "waves": viewer.url(service, task, waves) if drawn else None,
             "offset": begin["offset"] if begin else None,
             "speed": begin["speed"] if begin else 1.0,

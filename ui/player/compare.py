@@ -14,7 +14,7 @@ from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import player, without_routes
-from ui.player import playable
+from ui.player import playable, shape
 from ui.routes.files import PREVIEW, THUMBNAIL, file_path
 from ui.routes.thumbnail import thumbnail_path
 from ui.service import Service
@@ -45,17 +45,6 @@ def frame_seconds(task: TaskRecord) -> float:
     films = (plan.dance.video for plan in plans if plan)
     rates = (float(film.average_rate) for film in films if film and film.average_rate > 1)
     return 1.0 / next(rates, 30.0)
-
-
-def aspect(task: TaskRecord) -> str:
-    """Width by height of the dance as it is seen, for CSS; ``auto`` when no plan says."""
-    plans = (task.variant(name).plan for name in BEST_FIRST)
-    film = next((plan.dance.video for plan in plans if plan and plan.dance.video), None)
-    if film is None or not film.width or not film.height:
-        return "auto"
-    upright = film.rotation % 180 != 0
-    width, height = (film.height, film.width) if upright else (film.width, film.height)
-    return f"{width} / {height}"
 
 
 def still(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> dict[str, Any]:
@@ -134,7 +123,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
             },
             "tracks": tracks,
             "takes": [{"at": at, "label": clock(at)} for at in starts],
-            "aspect": aspect(task),
+            "aspect": shape.dance_shape(service, task),
             "frame": frame_seconds(task),
             "track": st.query_params.get("track", task.best or DANCE),
             "time": _seconds(st.query_params.get("t")),

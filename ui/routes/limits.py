@@ -74,7 +74,17 @@ def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int])
     own, most = sum(sizes) + length, settings.uploads_gb_per_visitor * 1024**3
     if own + handed_in(task for task in tasks if task.active) > most:
         return True
-    return own + handed_in(tasks) > share_bytes(service) / 2
+    return own + handed_in(tasks) > share_bytes(service) / 2 or not has_room(service, visitor, own)
+
+
+def has_room(service: Service, visitor: str, more: int) -> bool:
+    """Whether a visitor's tasks, with all that was made of them, and ``more`` (bytes) take no more
+    than half of the disk: what is made of uploads may be many times as large."""
+    tasks = [task for task in service.tasks() if task.visitor == visitor]
+    made = sum(file.size for task in tasks for file in task.files)
+    made += sum(one.size or 0 for task in tasks for one in task.variants.values())
+    total, _, _ = _disk(service)
+    return more + handed_in(tasks) + made <= total / 2
 
 
 def handed_in(tasks: Iterable[TaskRecord]) -> int:

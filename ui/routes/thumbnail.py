@@ -11,8 +11,8 @@ import anyio
 import anyio.to_thread
 
 from pipeline.child import cached_calls
+from pipeline.tasks.noted import write_noted
 from pipeline.tasks.record import TaskRecord
-from pipeline.tasks.thumbnail import write_noted
 from ui.service import Service
 
 TIMEOUT_SECONDS = 60.0

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from pipeline import reasons
+from pipeline.reasons import JobError
 from pipeline.tasks import record
 from pipeline.tasks.record import TaskRecord
+from pipeline.tasks.submit import retry
 from ui.parts import toasts
 from ui.parts.live import redraw_page
 from ui.parts.viewer import Viewer
@@ -87,7 +89,7 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
     store = service.store
     act: Callable[[str], object] = {
         "cancel": store.cancel,
-        "retry": store.retry,
+        "retry": lambda task_id: retry(store, service.settings, task_id, viewer.name),
         "delete": store.delete,
     }[name]
     done: list[str] = []
@@ -98,6 +100,10 @@ def do(service: Service, viewer: Viewer, name: str, ids: Sequence[str]) -> None:
             continue
         try:
             act(task_id)
+        except JobError as error:  # there is no room for it
+            failed = True
+            toasts.toast(t(f"reason.{error.reason}"), icon=":material/warning:")
+            break
         except Exception:  # one task's trouble must not keep the others from being done
             failed = True
             log.exception("cannot %s task %s", name, task_id)

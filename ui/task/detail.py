@@ -163,7 +163,12 @@ def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             part(compare.show_compare, service, viewer, task)
         else:
             fold(
-                t("track.original"), f"dance-{task.id}", compare.show_compare, service, viewer, task
+                t("variant.original"),
+                f"dance-{task.id}",
+                compare.show_compare,
+                service,
+                viewer,
+                task,
             )
     if not task.active:
         fold(t("detail.sure"), f"sure-{task.id}", certainty.show_certainty, service, task)

@@ -20,6 +20,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import download, without_routes
 from ui.routes.files import file_path
+from ui.routes.limits import has_room
 from ui.service import Service
 from ui.words.format import size
 from ui.words.text import has, t
@@ -125,6 +126,9 @@ def _request(service: Service, viewer: Viewer, task_id: str, variant: str) -> No
     """Ask for the file; a callback."""
     task = viewer.task(service, task_id)
     if task is None or variant not in task.results or task.adjusting:
+        return
+    if task.visitor and not has_room(service, task.visitor, 0):
+        toasts.toast(t("reason.too_many_tasks"), icon=":material/warning:")
         return
     portable = bool(st.session_state.get(f"file.portable-{task_id}"))
     choice = FileChoice(variant, portable, _limit(task))

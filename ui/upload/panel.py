@@ -20,6 +20,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import uploaders, without_routes
 from ui.routes import uploads
+from ui.routes.limits import has_room
 from ui.routes.uploads import Upload
 from ui.service import Service
 from ui.table import actions
@@ -171,7 +172,7 @@ def _routed(service: Service, viewer: Viewer, was_checking: bool) -> None:
     _do_asked(service, viewer, picked)
     if _checking(picked) != was_checking:
         st.rerun()
-    _buttons(picked)
+    _buttons(picked, coming=isinstance(result.files, dict) and bool(result.files.get("coming")))
 
 
 def _limit(mb: int) -> str:
@@ -198,7 +199,8 @@ def _picked(service: Service, viewer: Viewer, files: Any) -> Picked:
     return usable(dances, find(files.get("reference"), "reference"))
 
 
-def _buttons(picked: Picked) -> None:
+def _buttons(picked: Picked, *, coming: bool = False) -> None:
+    """``coming``: whether files are on their way, of which nothing else is known here."""
     count = len(picked.dances)
     ready = count > 0 and picked.reference is not None
     with st.container(horizontal=True, vertical_alignment="center", key="upload-buttons"):
@@ -218,8 +220,8 @@ def _buttons(picked: Picked) -> None:
             on_click=_ask,
             args=("sample",),
         )
-        if not ready:
-            st.caption(t(_missing(picked)))
+        if coming or not ready:
+            st.caption(t("upload.coming" if coming else _missing(picked)))
     if picked.left_out:
         names = ", ".join(plain(shown_name(one.name)) for one in picked.left_out)
         st.caption(t("upload.left_out", names=names))
@@ -297,6 +299,10 @@ def _handed_in(service: Service, task: Task | None, count: int) -> None:
 
 def _sample(service: Service, viewer: Viewer) -> None:
     dance, reference = SAMPLE
+    size = dance.stat().st_size + reference.stat().st_size
+    if viewer.name and not has_room(service, viewer.name, size):
+        st.error(t("reason.too_many_tasks"), icon=":material/warning:")
+        return
     try:
         task = submit(
             service.store,

@@ -35,6 +35,7 @@ def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(budget, "STARTING_SECONDS", 2.0)
     monkeypatch.setattr(budget, "OPENING_SECONDS", 3.0)
     monkeypatch.setattr(budget, "SECONDS_PER_SECOND", 0.02)
+    monkeypatch.setattr(budget, "READING_SECONDS_PER_GIBIBYTE", 1.0)
     pictures = b""
     for size, count in (("64x48", 5), ("4096x2160", 1)):
         made = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-frames:v", str(count)]

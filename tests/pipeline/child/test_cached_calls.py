@@ -7,13 +7,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from pipeline import reasons
 from pipeline.child import cached_calls
-from pipeline.child.supervise import ROOT
+from pipeline.child.supervise import ROOT, CallResult
 from pipeline.child.turns import Turns
+from tests.hostile.slow import repeated_chapters
+
+T = TypeVar("T")
 
 ASK_AND_END = """
 import sys
@@ -82,22 +86,65 @@ def test_nobody_waits_behind_the_many_of_another() -> None:
         turns.put("first", f"first {number}")
     turns.put("second", "second 0")
     turns.put("third", "third 0")
-    assert turns.get() == "first 0"
+    assert taken(turns) == "first 0"
     turns.put("fourth", "fourth 0")
     turns.put("second", "second 1")
-    rest = [turns.get() for _ in range(7)]
+    rest = [taken(turns) for _ in range(7)]
     assert rest == [
         *("second 0", "third 0", "first 1", "fourth 0"),
         *("second 1", "first 2", "first 3"),
     ]
 
 
+def test_a_group_has_one_turn_at_a_time() -> None:
+    turns: Turns[str] = Turns()
+    for item in ("first 0", "first 1"):
+        turns.put(None, item)
+    turns.put("second", "second 0")
+    with turns.taken() as one:
+        assert (one, taken(turns)) == ("first 0", "second 0")
+    assert taken(turns) == "first 1"
+
+
 def test_who_takes_turns_waits_for_the_next() -> None:
     turns: Turns[int] = Turns()
     got: list[int] = []
-    taker = threading.Thread(target=lambda: got.extend(turns.get() for _ in range(100)))
-    taker.start()
+
+    def take() -> None:
+        for _ in range(50):
+            got.append(taken(turns))
+
+    takers = [threading.Thread(target=take) for _ in range(2)]
+    for taker in takers:
+        taker.start()
     for number in range(100):
         turns.put(number % 3, number)
-    taker.join(timeout=60)
+    for taker in takers:
+        taker.join(timeout=60)
     assert sorted(got) == list(range(100))
+
+
+def taken(turns: Turns[T]) -> T:
+    """An item whose work is done at once."""
+    with turns.taken() as item:
+        return item
+
+
+def test_a_slow_file_of_one_visitor_does_not_delay_another(tmp_path: Path) -> None:
+    slow, small = repeated_chapters(tmp_path / "slow.mkv", 3_000), tmp_path / "small.mp4"
+    small.write_text("no video")
+
+    def look(path: Path, visitor: str) -> CallResult | None:
+        given = {"path": str(path), "role": "reference"}
+        return cached_calls.fetch("facts", given, path, timeout=600.0, group=visitor, quick=True)
+
+    assert look(slow, "first") is None
+    end = time.monotonic() + 300.0
+    while (found := look(small, "second")) is None:
+        assert look(slow, "first") is None, "the other waited until this was done"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert found.reason == reasons.NOT_MEDIA
+    while look(slow, "first") is None:  # its child is no other test's
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from pipeline.tasks.submit import submit
+from pipeline.tasks.submit import retry, submit
 from store import BadPatch, Store, Task
 
 REFERENCE = b"the song itself" * 5000
@@ -154,14 +155,16 @@ def test_the_tasks_of_visitors_take_turns(
     assert order == [many[0], other, many[1], many[2]]
 
 
+def _hand_in(store: Store, settings: Settings, sound: Path, visitor: str) -> Task:
+    files = (sound, sound)
+    return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+
+
 def test_only_so_many_tasks_wait(store: Store, settings: Settings, tmp_path: Path) -> None:
     settings = settings.model_copy(update={"waiting_per_visitor": 2, "waiting_in_all": 3})
     sound = tmp_path / "sound.wav"
     sound.write_bytes(REFERENCE)
-
-    def hand_in(visitor: str) -> Task:
-        files = (sound, sound)
-        return submit(store, settings, *files, dance_name="d", reference_name="r", visitor=visitor)
+    hand_in = partial(_hand_in, store, settings, sound)
 
     hand_in("a")
     first = hand_in("a")
@@ -174,4 +177,30 @@ def test_only_so_many_tasks_wait(store: Store, settings: Settings, tmp_path: Pat
     assert every.value.reason == reasons.QUEUE_FULL
     assert sound.read_bytes() == REFERENCE
     store.cancel(first.id)
+    hand_in("b")
+    with pytest.raises(JobError) as again:
+        retry(store, settings, first.id, "a")
+    assert again.value.reason == reasons.QUEUE_FULL
+    store.claim()
+    retry(store, settings, first.id, "a")
+
+
+def test_only_so_many_tasks_stand_in_the_file(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    settings = settings.model_copy(update={"tasks_per_visitor": 2, "tasks_in_all": 3})
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(REFERENCE)
+    hand_in = partial(_hand_in, store, settings, sound)
+
+    first, _ = hand_in("a"), hand_in("a")
+    store.cancel(first.id)
+    with pytest.raises(JobError) as own:
+        hand_in("a")
+    assert own.value.reason == reasons.TOO_MANY_TASKS
+    hand_in("b")
+    with pytest.raises(JobError) as every:
+        hand_in("b")
+    assert every.value.reason == reasons.QUEUE_FULL
+    store.delete(first.id)
     hand_in("b")

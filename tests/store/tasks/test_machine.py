@@ -94,6 +94,7 @@ class Machine(RuleBasedStateMachine):
             assert run.id in waiting
             known = self.model[run.id]
             known |= {"status": "processing", "attempts": run.attempts, "owner": run.owner}
+            known.pop("cancel", None)  # it was of an earlier attempt
         return run
 
     @rule(run=consumes(runs))

@@ -38,3 +38,9 @@ def test_a_run_that_is_broken_off_loses_no_toast(monkeypatch: pytest.MonkeyPatch
     toasts.toast("third")
     toasts.show_toasts()
     assert shown[2:] == ["first", "second", "third"], "behind what was shown a moment ago"
+    shown.clear()
+    toasts.show_toasts()
+    assert shown == ["first", "second", "third"], "the browser may not have drawn the run before"
+    monkeypatch.setattr(toasts, "KEPT_SECONDS", 0.0)
+    toasts.show_toasts()
+    assert len(shown) == 3, "what was seen is not given again"

@@ -150,6 +150,20 @@ def test_what_was_handed_in_counts_for_its_visitor_until_it_is_done(
     assert announce(service, app, 1).status_code == 201
 
 
+def test_what_was_made_of_uploads_counts_for_their_visitor(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_disk", lambda service: (2_000_000_000, 0, 2_000_000_000))
+    service = limited(service, uploads_gb_per_visitor=1.0)
+    made = {"dance_size": 100_000_000, "v2_size": 400_000_000, "modular_size": 499_999_000}
+    task = service.store.create(made | {"visitor": visitor_name(MINE)})
+    assert announce(service, app, 900).status_code == 201
+    assert announce(service, app, 101).status_code == 429, "half of the disk is taken"
+    service.store.cancel(task.id)
+    service.store.delete(task.id)
+    assert announce(service, app, 101).status_code == 201
+
+
 def test_many_announcements_at_once_find_the_same_limits(service: Service, app: Starlette) -> None:
     length, answers = LIMIT_MB * 1024 * 1024, []
 

@@ -77,6 +77,7 @@ def test_retry_is_offered_where_it_may_help() -> None:
     assert able == {
         *("missing_file", "disk_full", "out_of_memory", "timeout", "cancelled", "interrupted"),
         *("crashed", "render_failed", "verify_failed", "queue_full", "too_many_waiting"),
+        "too_many_tasks",
     }
 
 

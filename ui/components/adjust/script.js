@@ -3,7 +3,7 @@
 //
 // The song is a second element that runs LEAD seconds ahead of the picture and is held back by
 // a delay of LEAD + nudge: so it can be moved both ways, at once and without a gap.
-// data: { words, picture, sound, song, pieces, start, end, made, nudge, limit, room, ducking }
+// data: { words, picture, aspect, sound, song, pieces, start, end, made, nudge, limit, room, ducking }
 //   start, end: what is kept of the dance (its own seconds); pieces: see ui/preview.py
 //   made: nudge already in the song's file (ms); nudge: that of the present result (ms)
 //   song: the kind of file that sound is; room: linear gain of the dance's own sound under the song
@@ -202,6 +202,7 @@ function create(root) {
       data = given;
       send = setStateValue;
       label(data.words);
+      root.style.setProperty("--aspect", data.aspect);
       if (!before) nudge = data.nudge;
       for (const [player, address, old] of [
         [picture, data.picture, before?.picture], [sound, data.sound, before?.sound],

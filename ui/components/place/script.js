@@ -1,7 +1,8 @@
 // Placing the music by hand: drag the song along the dance (line.js), or mark the same
 // moment in both players; listen to both at that place; then nudge.
 // reference_time = speed * dance_time + offset (seconds)
-// data: { words, dance, reference, waves, offset, speed, stretches, said }
+// data: { words, dance, reference, aspect, song_aspect, waves, offset, speed, stretches, said }
+//   aspect, song_aspect: shapes of the pictures for CSS, null for sound alone
 //   dance, reference, waves: addresses (waves null while the waveforms are being made)
 //   stretches: where the song is played, each { start, end, offset, speed }, while the present
 //   answer has several takes; said: that in words. The first move puts one place in their stead.
@@ -210,6 +211,9 @@ function create(root) {
       data = now;
       send = setStateValue;
       label(data.words);
+      root.style.setProperty("--aspect", data.aspect);
+      root.style.setProperty("--song-aspect", data.song_aspect ?? "auto");
+      if (!before) reference.classList.toggle("sound-only", !data.song_aspect);
       for (const [player, address, old] of [
         [dance, data.dance, before?.dance], [reference, data.reference, before?.reference],
       ]) if (address !== old) player.src = address;

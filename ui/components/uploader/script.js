@@ -9,7 +9,7 @@
 // data: { words, url, token, header, max, accept: { dance, reference }, facts: { id: { text, warning } },
 //   kept: [{ id, name, size, role }], unfinished: [{ uid, name, size, sent, role }], round, visit }
 // round names this choice of files: the component's own key is another at each mount.
-// State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null },
+// State sent back: "files": { dance: [{ id, name, size }], reference: { … } | null, coming: boolean },
 // "blocked": a proxy lets no upload through, whatever this script tries (see "proxies" below)
 
 const PIECE = 16 * 1024 * 1024; // bytes in a request: what a dropped connection may cost
@@ -233,6 +233,7 @@ function create(root, round) {
     const files = {
       dance: whole.filter((x) => x.role === "dance").map(plain),
       reference: whole.filter((x) => x.role === "reference").map(plain)[0] || null,
+      coming: round.items.some((x) => ["waiting", "uploading", "resuming"].includes(x.state)),
     };
     const now = JSON.stringify(files);
     if (now === told) return;
