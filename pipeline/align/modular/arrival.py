@@ -21,6 +21,7 @@ from pipeline.align.sounds.signal import (
     Complex,
     best_slant,
     earliest_top,
+    in_band,
     slant_stack,
     vertex,
     window,
@@ -86,8 +87,7 @@ def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
         there: Complex = rfft(other, room)
         cross[row] = here * np.conj(there) * weight
         auto += (np.square(there.real) + np.square(there.imag)) * weight
-    frequency = np.arange(room // 2 + 1) * rate / room
-    inside = (frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.45 * rate))
+    inside = in_band(room, rate, BAND_HZ)
     weights = np.where(inside, 1.0 / (auto + FLOOR_RATIO * float(auto[inside].mean()) + 1e-12), 0.0)
     curves = np.fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)

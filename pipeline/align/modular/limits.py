@@ -6,7 +6,7 @@ says how much likelier its sound is if the music plays than if it does not: the 
 two Gaussian likelihoods (the matched filter; Kay, "Fundamentals of Statistical Signal
 Processing: Detection Theory", 1998, chapter 4). Where the reference is silent or far below the
 noise, that is nothing, and where it should be present and is not, it speaks against. Where the
-limit then lies is ``shared/change_point``.
+limit then lies is ``sounds/change_point``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 
 from pipeline.align.sounds import change_point
 from pipeline.align.sounds.change_point import Balance, Look
-from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.pair import Pair, transfer
 from pipeline.align.sounds.signal import Array, Complex, frame_size, short_time
+from pipeline.model import Segment
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 """Length of a frame, and between two."""
@@ -47,6 +48,14 @@ def spectra(
     return here[:, low:high], there[:, low:high]
 
 
+def limited(
+    pair: Pair, segment: Segment, free: tuple[float, float] = change_point.EVERYWHERE
+) -> tuple[Segment, frozenset[float]]:
+    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones; see
+    ``find_limits``."""
+    return change_point.find_limits(learn, pair, segment, INSIDE_SECONDS, free)
+
+
 def learn(pair: Pair, rough: float, into: float) -> Look:
     """How much likelier each frame near a limit is with the music than without, after learning the
     room inside of it."""
@@ -74,17 +83,6 @@ def learn(pair: Pair, rough: float, into: float) -> Look:
         return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
 
     return look
-
-
-def transfer(here: Complex, there: Complex, quiet: float = 0.0) -> Complex:
-    """The transfer function between spectra ``(frames, bins)`` (H1), each frame weighing alike, but
-    for those with less than about ``quiet`` of the mean power."""
-    power = np.square(np.abs(here)).sum(axis=1, keepdims=True)
-    weight = 1 / (power + quiet * power.mean() + 1e-12)
-    cross = (here * np.conj(there) * weight).sum(axis=0)
-    auto = (np.square(np.abs(there)) * weight).sum(axis=0)
-    result: Complex = cross / (auto + 0.01 * auto.mean() + 1e-12)
-    return result
 
 
 def likeness(here: Complex, expected: Complex) -> Array:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING_SHARE, WHOLE_SHARE, missing_share
 from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import UNKNOWN_FRAMES, tops
-from pipeline.align.modular.limits import INSIDE_SECONDS, learn
+from pipeline.align.modular.limits import limited
 from pipeline.align.modular.takes import Track, track
 from pipeline.align.shared.takes import Take, segment_of
-from pipeline.align.sounds.change_point import EVERYWHERE, find_limits
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.line_error import frames_off
 from pipeline.model import LineMap, Segment
@@ -59,28 +55,6 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
     return error, error + (1000 * exact.early if exact.early > LATE_SECONDS else 0.0)
 
 
-def clipped(pair: FramedPair, segment: Segment) -> Segment:
-    """A segment within what its line can cover."""
-    floor, ceiling = pair.on(segment.line).overlap()
-    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
-    return replace(segment, dance_start=float(start), dance_end=float(stop))
-
-
-def limited(
-    pair: FramedPair, segment: Segment, between: tuple[float, float] = EVERYWHERE
-) -> tuple[Segment, frozenset[float]]:
-    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones.
-
-    ``between``: the dance times that other segments leave free.
-    """
-    on, segment = pair.on(segment.line), clipped(pair, segment)
-    span = segment.dance_start, segment.dance_end
-    found = find_limits(partial(learn, on), span, INSIDE_SECONDS, on.overlap(), between)
-    start, stop = (limit.time for limit in found)
-    sharp = frozenset(limit.time for limit in found if limit.sharp)
-    return replace(segment, dance_start=start, dance_end=stop), sharp
-
-
 def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[Track]:
     """The lines of long takes with the drift that waveforms show, and their evidence anew.
 
@@ -111,15 +85,11 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
     for take in takes:
         rough = segment_of(pair, take)
         if (exact := placed(pair, rough)) is not None:
-            missing[take] = missing_in(pair, limited(pair, rough.on(exact.line))[0])
+            on = pair.on(exact.line)
+            missing[take] = missing_share(on, limited(on, rough.on(exact.line))[0])
     certain = [
         take for take, share in missing.items() if share is not None and share <= WHOLE_SHARE
     ]
     if not certain:
         return takes, []
     return [t for t, share in missing.items() if share is None or share < LACKING_SHARE], certain
-
-
-def missing_in(pair: FramedPair, segment: Segment) -> float | None:
-    """The share of the music that is missing in a segment, at least; None if it is unknown."""
-    return missing_share(pair.on(segment.line), segment.dance_start, segment.dance_end)

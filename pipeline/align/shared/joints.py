@@ -172,11 +172,10 @@ def _moment(
 def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> bool:
     """Whether the music goes on beyond the limit, but not on the segment's line."""
     start, stop = segment.dance_start, segment.dance_end
-    outside, inside = (
-        (max(0.0, start - LOOK_SECONDS), start),
-        (start, min(stop, start + LOOK_SECONDS)),
-    )
-    if not before:
+    if before:
+        outside = max(0.0, start - LOOK_SECONDS), start
+        inside = start, min(stop, start + LOOK_SECONDS)
+    else:
         outside = stop, min(duration(dance), stop + LOOK_SECONDS)
         inside = max(start, stop - LOOK_SECONDS), stop
     if min(outside[1] - outside[0], inside[1] - inside[0]) < MIN_OUTSIDE_SECONDS:

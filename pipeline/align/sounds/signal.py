@@ -104,6 +104,13 @@ def power_blocks(
         yield slice(start, stop), power, slice(start - first, stop - first)
 
 
+def in_band(size: int, rate: int, band: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which bins of a spectrum of ``size`` samples lie inside a band (hertz), a little below half
+    the rate at most."""
+    frequency = np.arange(size // 2 + 1) * rate / size
+    return np.asarray((frequency > band[0]) & (frequency < min(band[1], 0.45 * rate)))
+
+
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
     """``(start, stop)`` of consecutive blocks that cover ``total``."""
     for start in range(0, total, step):

@@ -69,14 +69,6 @@ def whiten(spectrum: Complex) -> Complex:
     return result
 
 
-def in_band(bins: int, size: int, rate: int) -> Array:
-    """1 for the bins inside ``BAND_HZ``."""
-    frequency = np.arange(bins) * rate / size
-    return ((frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.42 * rate))).astype(
-        np.float32
-    )
-
-
 def lag_curves(pair: Pair, times: Array, *, length: float = WINDOW_SECONDS) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
@@ -89,7 +81,7 @@ def lag_curves(pair: Pair, times: Array, *, length: float = WINDOW_SECONDS) -> A
     room = fast_size(size + half)
     shape = signal.window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
-    band = in_band(room // 2 + 1, room, rate)
+    band = signal.in_band(room, rate, BAND_HZ).astype(np.float32)
     scale = room / np.sqrt(2.0 * float(band.sum()) * room / size)
     for row, time in enumerate(times):
         first = round(float(time) * rate)
@@ -158,7 +150,7 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
     for the chunk's first, at unit chance variance. Blockwise overlap-save.
     """
     rate = dance.rate
-    band = in_band(FFT_SIZE // 2 + 1, FFT_SIZE, rate)
+    band = signal.in_band(FFT_SIZE, rate, BAND_HZ).astype(np.float32)
     own = np.conj(whiten(rfft(dance.read(start, start + CHUNK_SAMPLES), FFT_SIZE))) * band
     step = FFT_SIZE - CHUNK_SAMPLES + 1
     total = reference.frames + CHUNK_SAMPLES
