@@ -104,6 +104,11 @@ class Segment:
         """Seconds of the dance."""
         return self.dance_end - self.dance_start
 
+    def shared(self, other: Segment) -> float:
+        """Seconds of the dance that both last; below 0 the seconds between them."""
+        start = max(self.dance_start, other.dance_start)
+        return min(self.dance_end, other.dance_end) - start
+
     def on(self, line: LineMap) -> Segment:
         """The same stretch on another map."""
         return replace(self, offset=line.offset, speed=line.speed)

@@ -275,7 +275,7 @@ def takes(target: Path) -> None:
     """What each line says second by second, the takes made of it (grey), and their limits."""
     case, dance, reference = sounds("takes-0")
     pair = framed(dance, reference)
-    lines = tracks_of(pair, find.search(pair), most=12)
+    lines = tracks_of(pair, find.search(pair))
     found = find_takes(pair, lines)
     limited = METHODS["modular"](dance, reference).segments
     picture = Picture(2)

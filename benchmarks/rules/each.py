@@ -30,7 +30,7 @@ from pipeline.align.modular.notes import TonalMatch
 from pipeline.align.modular.placing import error_of
 from pipeline.align.shared.segments import in_order
 from pipeline.align.shared.whole_dance import unmatched
-from pipeline.align.sounds.change_point import Limit, posterior
+from pipeline.align.sounds.change_point import posterior
 from pipeline.align.sounds.signal import vertex
 from pipeline.align.v2 import answer, phase
 from pipeline.align.v2.coverage import confidence_cap
@@ -136,7 +136,7 @@ RULES: tuple[Rule, ...] = (
     # both methods: what is tried, pauses, echoes
     Rule("shared.segments", "incomplete", lambda *_: False),
     Rule("shared.segments", "separated", _sorted),
-    Rule("shared.pauses", "gaps", lambda *_: []),
+    Rule("shared.pauses", "gaps", lambda *_, **__: []),
     Rule("shared.pauses", "is_own_take", lambda *_: True),
     Rule("shared.pauses", "without_fillings", lambda _, segments: _sorted(segments)),
     Rule("shared.pauses", "silent", lambda *_: False),
@@ -148,13 +148,12 @@ RULES: tuple[Rule, ...] = (
     Rule("shared.whole_dance", "REPLACE_RATIO", 1.0),
     Rule("shared.whole_dance", "UNLOCKED_CONFIDENCE", 1.0),
     # both methods: limits
-    Rule("sounds.change_point", "find_limits", lambda _, span, *__: tuple(
-        Limit(float(time), sharp=False) for time in span)),
+    Rule("sounds.change_point", "find_limits",
+         lambda _, pair, segment, *__: (pair.clipped(segment), frozenset())),
     Rule("sounds.change_point", "posterior",
          lambda nats, other=None, *, at_end: posterior(nats, None, at_end=at_end), "other music"),
     Rule("sounds.change_point", "posterior",
          lambda nats, other=None, *, at_end: posterior(nats, other, at_end=False), "file ends"),
-    Rule("sounds.change_point", "followed_outwards", lambda _, span, *__, **___: span),
     Rule("sounds.change_point", "AGAIN_SECONDS", float("inf")),
     Rule("sounds.change_point", "FARTHEST_SECONDS", 3.0),
     # modular: candidates and lines

@@ -1,7 +1,6 @@
 """The pure alignment core: sound windows in, an ``Alignment`` out.
 
-``METHODS`` holds the independent methods by name; each is imported when it is first
-called, so that the command line starts fast. A third method is a folder here, whose module
+``METHODS`` holds the independent methods by name. A third method is a folder here, whose module
 ``method`` has a function of the folder's name, and that name in ``pipeline.model.VARIANTS``.
 
 Each method has its own features, search, speed search, fit, exact place, evidence, coverage and
@@ -19,30 +18,20 @@ the paper it is from. Where neither is said it was chosen;
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
 
 from pipeline.align.judge import judge
 from pipeline.align.shared.joints import with_joints
 from pipeline.align.shared.usable import SoundReport, describe_sound
-from pipeline.model import VARIANTS, MethodAlignment, Sound
+from pipeline.model import VARIANTS, MethodAlignment
 
 __all__ = ["METHODS", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
 
 Method = Callable[..., MethodAlignment]
 """``method(dance, reference, *, hint=None, progress=None)``."""
 
-
-def _method(name: str) -> Method:
-    """The method of a name, whose module is imported at the first call."""
-
-    def call(dance: Sound, reference: Sound, **options: Any) -> MethodAlignment:
-        module = importlib.import_module(f"pipeline.align.{name}.method")
-        function: Method = getattr(module, name)
-        return function(dance, reference, **options)
-
-    return call
-
-
-METHODS: dict[str, Method] = {name: _method(name) for name in VARIANTS}
+METHODS: dict[str, Method] = {
+    name: getattr(import_module(f"pipeline.align.{name}.method"), name) for name in VARIANTS
+}
+"""Each method by its name."""

@@ -110,12 +110,7 @@ def takes_only_other_found(mine: Sequence[Segment], other: Sequence[Segment]) ->
     return [
         two
         for two in other
-        if two.length >= MIN_TAKE_SECONDS
-        and all(
-            max(one.dance_start, two.dance_start) - min(one.dance_end, two.dance_end)
-            >= APART_SECONDS
-            for one in mine
-        )
+        if two.length >= MIN_TAKE_SECONDS and all(-two.shared(o) >= APART_SECONDS for o in mine)
     ]
 
 
@@ -179,8 +174,7 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
     said = list(answers.values())
     matched = sorted((a for a in said if a.matched), key=by_confidence)
     alone = len(matched) < len(said)
-    sure = any(a.confidence >= ALONE_CONFIDENCE or present_somewhere(a) for a in matched)
-    unsure = bool(matched) and not sure
+    unsure = not any(a.confidence >= ALONE_CONFIDENCE or present_somewhere(a) for a in matched)
     if (
         not matched
         or (unsure and (alone or found_different_places(matched)))

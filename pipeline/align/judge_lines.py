@@ -23,19 +23,14 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
 
     A segment is compared with the one it shares most time with; None without common time.
     """
-    worst: float | None = None
-    for one in first:
-        shared = [
-            (min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start), two)
-            for two in second
-        ]
-        length, two = max(shared, key=lambda pair: pair[0], default=(0.0, one))
-        if length <= min(1.0, 0.25 * one.length):
-            continue
-        for time in (max(one.dance_start, two.dance_start), min(one.dance_end, two.dance_end)):
-            gap = 1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
-            worst = gap if worst is None else max(worst, gap)
-    return worst
+    nearest = [(one, max(second, key=one.shared)) for one in first if second]
+    apart_ms = [
+        1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
+        for one, two in nearest
+        if one.shared(two) > min(1.0, 0.25 * one.length)
+        for time in (max(one.dance_start, two.dance_start), min(one.dance_end, two.dance_end))
+    ]
+    return max(apart_ms, default=None)
 
 
 def paired(one: Segment, others: Sequence[Segment], within: float = VISIBLE_MS) -> list[Segment]:
@@ -43,9 +38,7 @@ def paired(one: Segment, others: Sequence[Segment], within: float = VISIBLE_MS) 
     return [
         two
         for two in others
-        if min(one.dance_end, two.dance_end) - max(one.dance_start, two.dance_start)
-        >= MIN_COMMON_SECONDS
-        and (distance([one], [two]) or 0.0) <= within
+        if one.shared(two) >= MIN_COMMON_SECONDS and (distance([one], [two]) or 0.0) <= within
     ]
 
 

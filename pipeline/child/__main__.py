@@ -111,17 +111,21 @@ def _files(request: Mapping[str, Any]) -> tuple[list[Path], list[Path]]:
 def _load(request: Mapping[str, Any]) -> None:
     """Imports what the work needs before memory is limited and anything of a user is touched.
 
-    OpenBLAS spins for ever when it is loaded under a limit that is too low for it.
+    OpenBLAS spins for ever when it is loaded under a limit that is too low for it; and a module
+    that is imported later may be compiled by every child anew, since none can keep the result.
     """
     gc.disable()  # imports make a hundred thousand objects, and none of them garbage
     if request.get("name") in ("facts", "preview", "thumbnail", "waveforms"):
+        import pipeline.job.declared
         import pipeline.previews.facts
         import pipeline.previews.waveform
+    if request.get("name") == "same":
+        import pipeline.media.identical
     if request["kind"] == "job":
-        import pipeline.align
-        import pipeline.job.steps
-        import pipeline.plan.measurements
-        import pipeline.render.result  # noqa: F401
+        import pipeline.job.run
+
+        if request["job"]["plans"] is None:
+            import pipeline.job.tracks  # noqa: F401
     gc.freeze()
     gc.enable()
 

@@ -15,11 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.job import warnings as warning
 from pipeline.job.answer_json import alignment_to_json
 from pipeline.job.events import OPENING, AlignmentEvent, Report, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
+from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
 from pipeline.limits import Limits
+from pipeline.media.transport import one_clock
 from pipeline.model import VARIANTS
 
 log = logging.getLogger(__name__)
@@ -47,10 +50,6 @@ def run(job: Job, report: Report, settings: Limits) -> Outcome:
 def _run(job: Job, report: Report, settings: Limits, background: ExitStack) -> Outcome:
     """Body of ``run``. Background work is registered on ``background`` and cancelled when that
     closes."""
-    from pipeline.job import warnings as warning
-    from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
-    from pipeline.media.transport import one_clock
-
     clock = StageClock(_stages(job), report)
     clock.start(OPENING)
     job.scratch.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
@@ -18,6 +18,7 @@ from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
 from pipeline.media.facts_note import noted_info
+from pipeline.media.frame_times import frame_times
 from pipeline.media.info import NO_TRACK, MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.model import (
@@ -28,18 +29,21 @@ from pipeline.model import (
     Progress,
     VariantName,
 )
+from pipeline.plan.make import make_plan, revise
+from pipeline.plan.measurements import measure_files
+from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import RenderPlan
 from pipeline.previews.waveform import peaks
 from pipeline.reasons import InputError, JobError, RenderError, public_text, reason_of
+from pipeline.render import ahead
+from pipeline.render.result import render
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
-
-if TYPE_CHECKING:
-    from pipeline.plan.render_plan import RenderPlan
 
 log = logging.getLogger(__name__)
 
 MAX_PASSES = 4
 """Encodings of one film into a limited size: a first look, and up to three tries."""
-MakePlan = Callable[[VariantName], "RenderPlan"]
+MakePlan = Callable[[VariantName], RenderPlan]
 """The plan of one variant; raises ``RenderError`` when there is none."""
 
 
@@ -142,23 +146,21 @@ def find_alignment(
     clock.start("decode")
     dances, references = _all_sounds(job, files, clock, settings)
     early_sound = None
-    if not job.align_only and len(references) == 1:
-        from pipeline.render import ahead
-
-        if ahead.pays_off(files.dance.duration, files.reference.duration):
-            from pipeline.plan.options import RenderOptions
-
-            options = RenderOptions.from_json(dict(job.options))
-            work = ahead.encode_ahead(
-                job.reference,
-                files.reference,
-                references[0],
-                options,
-                job.scratch,
-                settings=settings,
-            )
-            early_sound = background.enter_context(run_in_background("encode-early", work))
-    # SciPy, which takes a while: the encoder is at work already.
+    if (
+        not job.align_only
+        and len(references) == 1
+        and ahead.pays_off(files.dance.duration, files.reference.duration)
+    ):
+        work = ahead.encode_ahead(
+            job.reference,
+            files.reference,
+            references[0],
+            RenderOptions.from_json(dict(job.options)),
+            job.scratch,
+            settings=settings,
+        )
+        early_sound = background.enter_context(run_in_background("encode-early", work))
+    # A job with plans does without them; and here the encoder is at work already.
     from pipeline import align
     from pipeline.job import tracks
 
@@ -273,10 +275,6 @@ def plan_answers(
     job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Limits
 ) -> MakePlan:
     """Measures what plans need, once; the function it returns plans a variant's own answer."""
-    from pipeline.plan.make import make_plan
-    from pipeline.plan.measurements import measure_files
-    from pipeline.plan.options import RenderOptions
-
     measurements = measure_files(
         job.dance,
         files.dance,
@@ -307,11 +305,6 @@ def plan_answers(
 
 def plan_again(job: Job, files: Files, settings: Limits) -> MakePlan:
     """Plans from the plans of an earlier job, with the job's options."""
-    from pipeline.media.frame_times import frame_times
-    from pipeline.plan.make import revise
-    from pipeline.plan.options import RenderOptions
-    from pipeline.plan.render_plan import RenderPlan
-
     frames = frame_times(job.dance, files.dance, settings=settings)
     options = RenderOptions.from_json(dict(job.options))
     earlier: Mapping[str, Mapping[str, Any]] = job.plans or {}
@@ -328,8 +321,6 @@ def render_variant(
     job: Job, name: VariantName, make: MakePlan, clock: StageClock, settings: Limits
 ) -> VariantOutcome:
     """One variant from its own plan; a failure is this variant's alone."""
-    from pipeline.render.result import render
-
     out = job.out / f"{job.stem}_{name}.mp4"
     try:
         plan = make(name)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.line_error import scatter_error
 from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import (
@@ -21,6 +21,7 @@ from pipeline.align.sounds.signal import (
     Complex,
     best_slant,
     earliest_top,
+    in_band,
     slant_stack,
     vertex,
     window,
@@ -71,7 +72,7 @@ def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
     """
     rate = pair.rate
     size = int(WINDOW_SECONDS * rate)
-    room = fft.next_fast_len(size + int(2 * REACH_SECONDS * rate), real=True)
+    room = fast_size(size + int(2 * REACH_SECONDS * rate))
     half = int(REACH_SECONDS * rate)
     latest = max(stop - WINDOW_SECONDS, start)
     number = max(min(MAX_WINDOWS, int((latest - start) / (WINDOW_SECONDS / 2)) + 1), 1)
@@ -82,14 +83,13 @@ def responses(pair: Pair, start: float, stop: float) -> tuple[Array, Array]:
     for row, begin in enumerate(starts):
         own, other = (x * shape for x in pair.read(round(float(begin) * rate), size))
         weight = 1.0 / (float(np.sqrt(np.square(own).sum() * np.square(other).sum())) + 1e-6)
-        here: Complex = fft.rfft(own, room)
-        there: Complex = fft.rfft(other, room)
+        here: Complex = rfft(own, room)
+        there: Complex = rfft(other, room)
         cross[row] = here * np.conj(there) * weight
         auto += (np.square(there.real) + np.square(there.imag)) * weight
-    frequency = np.arange(room // 2 + 1) * rate / room
-    inside = (frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.45 * rate))
+    inside = in_band(room, rate, BAND_HZ)
     weights = np.where(inside, 1.0 / (auto + FLOOR_RATIO * float(auto[inside].mean()) + 1e-12), 0.0)
-    curves = fft.irfft(cross * weights.astype(np.float32), room, axis=1)
+    curves = np.fft.irfft(cross * weights.astype(np.float32), room, axis=1)
     lags = np.concatenate([curves[:, -half:], curves[:, : half + 1]], axis=1)
     return lags.astype(np.float32), np.asarray(starts + WINDOW_SECONDS / 2, np.float32)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.align.modular.limits import transfer
 from pipeline.align.shared.confidence import Ramp
 from pipeline.align.sounds.odd_cells import Gains, worst_share
-from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.pair import Pair, transfer
 from pipeline.align.sounds.signal import Array, Complex, Doubles, short_time
+from pipeline.model import Segment
 
 FRAME_SAMPLES = 2048
 """Samples of a frame."""
@@ -64,8 +64,8 @@ def pieces(start: float, stop: float) -> list[tuple[float, float]]:
     return [(float(b), float(b) + length) for b in begins]
 
 
-def missing_share(pair: Pair, start: float, stop: float) -> float | None:
-    """The share of cells without the music that should be there, at least: 0 to 1.
+def missing_share(pair: Pair, segment: Segment) -> float | None:
+    """The share of cells of a segment without the music that should be there, at least: 0 to 1.
 
     One standard error is taken off, so that what is unknown raises no doubt. None where too few
     cells are known: a very short stretch, or deep noise.
@@ -74,7 +74,7 @@ def missing_share(pair: Pair, start: float, stop: float) -> float | None:
     recorded: list[Complex] = []
     played: list[Complex] = []
     per = int(BLOCK_SECONDS * rate / HOP_SAMPLES)
-    for low, high in pieces(start, stop):
+    for low, high in pieces(segment.dance_start, segment.dance_end):
         count = int((high - low) * rate)
         if count < FRAME_SAMPLES + HOP_SAMPLES * per:
             continue

@@ -6,20 +6,18 @@ says how much likelier its sound is if the music plays than if it does not: the 
 two Gaussian likelihoods (the matched filter; Kay, "Fundamentals of Statistical Signal
 Processing: Detection Theory", 1998, chapter 4). Where the reference is silent or far below the
 noise, that is nothing, and where it should be present and is not, it speaks against. Where the
-limit then lies is ``shared/change_point``.
+limit then lies is ``sounds/change_point``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.align.sounds import change_point
-from pipeline.align.sounds.change_point import Balance, Following, Look
-from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.change_point import Balance, Look
+from pipeline.align.sounds.pair import Pair, transfer
 from pipeline.align.sounds.signal import Array, Complex, frame_size, short_time
+from pipeline.model import Segment
 
 FRAME_SECONDS, HOP_SECONDS = 0.128, 0.016
 """Length of a frame, and between two."""
@@ -30,10 +28,6 @@ INSIDE_SECONDS = 8.0
 MIN_COHERENCE, WELL_COHERENCE = 0.06, 0.25
 """Usual coherence below which limits cannot be told this way, and below which the room is known
 too badly to say that a limit is sharp."""
-SPARSE_SECONDS, SPARSE_FRAMES = 0.1, 10
-"""Seconds between frames, and frames of a second, in which a line is followed."""
-FOLLOWING = Following(usual_seconds=20.0, min_usual=0.04, against_share=0.4)
-"""In coherence. Chosen; see ablate."""
 INDEPENDENT_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
 eight times, windowed bins half of it."""
@@ -42,83 +36,53 @@ INSTEAD_RATIO, UNLIKE_COHERENCE = 0.1, 0.25
 which there is sound, and coherence up to which it is another."""
 
 
-@dataclass(frozen=True)
-class RoomModel:
-    """The two sounds on one line, and the room between them."""
-
-    pair: Pair
-
-    def spectra(
-        self, start: float, count: int, step: float = HOP_SECONDS
-    ) -> tuple[Complex, Complex]:
-        """Short-time spectra of both, ``(frames, bins)``, frames centred from ``start`` on."""
-        rate = self.pair.rate
-        size, hop = frame_size(rate, FRAME_SECONDS), round(step * rate)
-        first, length = round(start * rate) - size // 2, size + hop * (count - 1)
-        low, high = (int(hertz * size / rate) for hertz in (LOW_HZ, min(HIGH_HZ, 0.45 * rate)))
-        here, there = (short_time(sound, size, hop) for sound in self.pair.read(first, length))
-        return here[:, low:high], there[:, low:high]
-
-    def extended_outwards(
-        self, span: tuple[float, float], ends: tuple[float, float]
-    ) -> tuple[float, float]:
-        """A take's limits after following its line outwards: once the line is exact, the waveform
-        through the room shows in single seconds whether the music still plays on it, where
-        features were too noisy for that."""
-        start, stop = max(sum(span) / 2 - 5.0, span[0]), min(sum(span) / 2 + 5.0, span[1])
-        room = transfer(*self.spectra(start, max(int((stop - start) / HOP_SECONDS), 1)))
-
-        def coherence(starts: NDArray[np.float64]) -> Array:
-            values = np.empty(len(starts), np.float32)
-            for index, first in enumerate(starts):
-                here, there = self.spectra(
-                    first + SPARSE_SECONDS / 2, SPARSE_FRAMES, SPARSE_SECONDS
-                )
-                values[index] = likeness(here, there * room).mean()
-            return values
-
-        return change_point.followed_outwards(coherence, span, ends, FOLLOWING)
-
-    def learn(self, rough: float, into: float) -> Look:
-        """How much likelier each frame near a limit is with the music than without, after learning
-        the room inside of it."""
-        inside = abs(into)
-        # Not where the rough limit may be off: silence would be taken for the music's room.
-        away = np.sign(into) * max(inside / 2, inside - change_point.AROUND_SECONDS)
-        start, stop = sorted((rough + into, rough + into - away))
-        here, there = self.spectra(
-            start, max(int((stop - start) / (2 * HOP_SECONDS)), 1), 2 * HOP_SECONDS
-        )
-        room = transfer(here, there)
-        hiss = np.median(np.square(np.abs(here - there * room)), axis=0) + 1e-12
-        usual = float(np.median(likeness(here, there * room)))
-
-        def look(low: float, high: float) -> Balance | None:
-            if usual < MIN_COHERENCE:
-                return None
-            here, there = self.spectra(low, max(int((high - low) / HOP_SECONDS + 1e-6) + 1, 1))
-            expected = there * room
-            own, other = np.square(np.abs(here)), np.square(np.abs(expected))
-            # A bin's noise is at least the usual one, and else what is there: a clap says little.
-            noise = (own + other) / 2 + np.asarray(hiss, np.float32)
-            ratio = (2 * np.real(here * np.conj(expected)) - other) / noise
-            nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
-            sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
-            instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
-            return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
-
-        return look
+def spectra(
+    pair: Pair, start: float, count: int, step: float = HOP_SECONDS
+) -> tuple[Complex, Complex]:
+    """Short-time spectra of both sounds, ``(frames, bins)``, frames centred from ``start`` on."""
+    rate = pair.rate
+    size, hop = frame_size(rate, FRAME_SECONDS), round(step * rate)
+    first, length = round(start * rate) - size // 2, size + hop * (count - 1)
+    low, high = (int(hertz * size / rate) for hertz in (LOW_HZ, min(HIGH_HZ, 0.45 * rate)))
+    here, there = (short_time(sound, size, hop) for sound in pair.read(first, length))
+    return here[:, low:high], there[:, low:high]
 
 
-def transfer(here: Complex, there: Complex, quiet: float = 0.0) -> Complex:
-    """The transfer function between spectra ``(frames, bins)`` (H1), each frame weighing alike, but
-    for those with less than about ``quiet`` of the mean power."""
-    power = np.square(np.abs(here)).sum(axis=1, keepdims=True)
-    weight = 1 / (power + quiet * power.mean() + 1e-12)
-    cross = (here * np.conj(there) * weight).sum(axis=0)
-    auto = (np.square(np.abs(there)) * weight).sum(axis=0)
-    result: Complex = cross / (auto + 0.01 * auto.mean() + 1e-12)
-    return result
+def limited(
+    pair: Pair, segment: Segment, free: tuple[float, float] = change_point.EVERYWHERE
+) -> tuple[Segment, frozenset[float]]:
+    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones; see
+    ``find_limits``."""
+    return change_point.find_limits(learn, pair, segment, INSIDE_SECONDS, free)
+
+
+def learn(pair: Pair, rough: float, into: float) -> Look:
+    """How much likelier each frame near a limit is with the music than without, after learning the
+    room inside of it."""
+    inside, step = abs(into), 2 * HOP_SECONDS
+    # Not where the rough limit may be off: silence would be taken for the music's room.
+    away = np.sign(into) * max(inside / 2, inside - change_point.AROUND_SECONDS)
+    start, stop = sorted((rough + into, rough + into - away))
+    here, there = spectra(pair, start, max(int((stop - start) / step), 1), step)
+    room = transfer(here, there)
+    hiss = np.median(np.square(np.abs(here - there * room)), axis=0) + 1e-12
+    usual = float(np.median(likeness(here, there * room)))
+
+    def look(low: float, high: float) -> Balance | None:
+        if usual < MIN_COHERENCE:
+            return None
+        here, there = spectra(pair, low, max(int((high - low) / HOP_SECONDS + 1e-6) + 1, 1))
+        expected = there * room
+        own, other = np.square(np.abs(here)), np.square(np.abs(expected))
+        # A bin's noise is at least the usual one, and else what is there: a clap says little.
+        noise = (own + other) / 2 + np.asarray(hiss, np.float32)
+        ratio = (2 * np.real(here * np.conj(expected)) - other) / noise
+        nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
+        sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
+        instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
+        return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)
+
+    return look
 
 
 def likeness(here: Complex, expected: Complex) -> Array:

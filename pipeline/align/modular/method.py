@@ -13,9 +13,10 @@ from functools import cache, partial
 import numpy as np
 
 from pipeline.align.modular import notes, placing, tempo
-from pipeline.align.modular.coverage import WHOLE_SHARE, confidence_cap
+from pipeline.align.modular.coverage import WHOLE_SHARE, confidence_cap, missing_share
 from pipeline.align.modular.features import FRAMES_PER_SECOND, extract
 from pipeline.align.modular.fit import chance, fit_stretch
+from pipeline.align.modular.limits import limited
 from pipeline.align.modular.search import search
 from pipeline.align.modular.takes import evidence_where, find_takes, track, tracks_of
 from pipeline.align.modular.verdict import SAME_NOTES_RHO, Verdict, judge_take
@@ -30,13 +31,11 @@ from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segmen
 NAME = "modular"
 LIMITS_MS = 50.0
 """Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
-MAX_LINES = 12
-"""Lines that are followed."""
 
 
 def at_speed(pair: FramedPair, tones: Array) -> MethodAlignment:
     """The answer at one speed."""
-    lines = tracks_of(pair, search(pair), most=MAX_LINES)
+    lines = tracks_of(pair, search(pair))
     found = find_takes(pair, lines)
     certain: list[Take] = []
     if not pair.stretched and len(found) > 1:
@@ -68,16 +67,15 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         segment = segment_of(pair, take)
         exact = None if pair.stretched else placing.placed(pair, segment)
         if exact is None:
-            segments.append(placing.clipped(pair, segment))
+            segments.append(pair.on(segment.line).clipped(segment))
         else:
-            segment = segment.on(exact.line)
             before = segments[-1].dance_end if segments else 0.0
             after = kept[index + 1].start if index + 1 < len(kept) else np.inf
-            segment, sharp = placing.followed(
-                pair, segment, (before, after / FRAMES_PER_SECOND / pair.speed)
-            )
+            between = before, after / FRAMES_PER_SECOND / pair.speed
+            on = pair.on(exact.line)
+            segment, sharp = limited(on, segment.on(exact.line), between)
             segments.append(segment)
-            said = placing.missing_in(pair, segment)
+            said = missing_share(on, segment)
             missing.append(said)
             # In another mix much is missing within a take, which says nothing of its limits.
             if said is not None and said <= WHOLE_SHARE:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.modular import features
 from pipeline.align.shared.takes import Take
 from pipeline.align.sounds import signal
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.signal import Array
 from pipeline.model import Sound
 
@@ -90,11 +90,11 @@ def match(dance: Array, reference: Array, take: Take) -> TonalMatch:
     middle = (first + last) / 2
     low = round(middle - length / 2)
     own = dance[low : low + length]
-    size = fft.next_fast_len(len(reference) + length, real=True)
+    size = fast_size(len(reference) + length)
     total = np.zeros(size // 2 + 1, np.complex64)
     for band in range(SEMITONES):
-        total += fft.rfft(reference[:, band], size) * np.conj(fft.rfft(own[:, band], size))
-    curve = fft.irfft(total, size)
+        total += rfft(reference[:, band], size) * np.conj(rfft(own[:, band], size))
+    curve = np.fft.irfft(total, size)
     curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference)]])
     norm = np.sqrt(np.square(own).sum() * np.square(reference).mean() * own.size) + 1e-6
     curve /= norm

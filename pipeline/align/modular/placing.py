@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.align.modular.arrival import Exact, refine
 from pipeline.align.modular.coverage import LACKING_SHARE, WHOLE_SHARE, missing_share
 from pipeline.align.modular.features import FRAMES_PER_SECOND
 from pipeline.align.modular.fit import UNKNOWN_FRAMES, tops
-from pipeline.align.modular.limits import INSIDE_SECONDS, RoomModel
+from pipeline.align.modular.limits import limited
 from pipeline.align.modular.takes import Track, track
 from pipeline.align.shared.takes import Take, segment_of
-from pipeline.align.sounds.change_point import EVERYWHERE, find_limits
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.line_error import frames_off
 from pipeline.model import LineMap, Segment
@@ -21,8 +18,6 @@ SHARPEST_MS, STRETCHED_MS = 0.6, 8.0
 and one of features (the length of a stretched onset) may be off, however well they agree."""
 LATE_SECONDS = 0.003
 """Seconds after which an arrival is another one, and not a part of the same."""
-MAX_TURNS = 4
-"""How often a segment is followed outwards, each time by up to its own length."""
 SHORT_TAKE_SECONDS = 20.0
 """Seconds of a take that tells nothing certain about drift."""
 
@@ -60,49 +55,6 @@ def error_of(pair: FramedPair, take: Take, exact: Exact | None) -> tuple[float, 
     return error, error + (1000 * exact.early if exact.early > LATE_SECONDS else 0.0)
 
 
-def clipped(pair: FramedPair, segment: Segment) -> Segment:
-    """A segment within what its line can cover."""
-    floor, ceiling = pair.on(segment.line).overlap()
-    start, stop = max(segment.dance_start, floor), min(segment.dance_end, ceiling)
-    return replace(segment, dance_start=float(start), dance_end=float(stop))
-
-
-def followed(
-    pair: FramedPair, segment: Segment, between: tuple[float, float]
-) -> tuple[Segment, frozenset[float]]:
-    """A segment of matching waveforms, followed to where its line ends, its limits exact, and
-    those of them that are sharp.
-
-    ``between``: the dance times that other segments leave free.
-    """
-    floor, ceiling = pair.on(segment.line).overlap()
-    free = max(floor, between[0]), min(ceiling, between[1])
-    segment = clipped(pair, segment)
-    for _ in range(MAX_TURNS):
-        on = pair.on(segment.line)
-        start, stop = RoomModel(on).extended_outwards(
-            (segment.dance_start, segment.dance_end), free
-        )
-        if (start, stop) == (segment.dance_start, segment.dance_end):
-            break
-        exact = refine(on, start, stop, slack=2e-5)
-        line = segment.line if exact is None else exact.line
-        segment = replace(segment.on(line), dance_start=start, dance_end=stop)
-    return limited(pair, segment, between)
-
-
-def limited(
-    pair: FramedPair, segment: Segment, between: tuple[float, float] = EVERYWHERE
-) -> tuple[Segment, frozenset[float]]:
-    """A segment of matching waveforms with its limits placed by likelihood, and the sharp ones."""
-    on = pair.on(segment.line)
-    span = segment.dance_start, segment.dance_end
-    found = find_limits(RoomModel(on).learn, span, INSIDE_SECONDS, on.overlap(), between)
-    start, stop = (limit.time for limit in found)
-    sharp = frozenset(limit.time for limit in found if limit.sharp)
-    return replace(segment, dance_start=start, dance_end=stop), sharp
-
-
 def sharpened(pair: FramedPair, lines: list[Track], takes: list[Take]) -> list[Track]:
     """The lines of long takes with the drift that waveforms show, and their evidence anew.
 
@@ -133,16 +85,11 @@ def drop_takes_missing_music(pair: FramedPair, takes: list[Take]) -> tuple[list[
     for take in takes:
         rough = segment_of(pair, take)
         if (exact := placed(pair, rough)) is not None:
-            at = clipped(pair, rough.on(exact.line))
-            missing[take] = missing_in(pair, limited(pair, at)[0])
+            on = pair.on(exact.line)
+            missing[take] = missing_share(on, limited(on, rough.on(exact.line))[0])
     certain = [
         take for take, share in missing.items() if share is not None and share <= WHOLE_SHARE
     ]
     if not certain:
         return takes, []
     return [t for t, share in missing.items() if share is None or share < LACKING_SHARE], certain
-
-
-def missing_in(pair: FramedPair, segment: Segment) -> float | None:
-    """The share of the music that is missing in a segment, at least; None if it is unknown."""
-    return missing_share(pair.on(segment.line), segment.dance_start, segment.dance_end)

@@ -31,8 +31,8 @@ LONG_WINDOWS = 75
 """Windows (5 minutes) from which a line that goes on is not searched for again."""
 GOES_ON_SIGMAS = 8.0
 """Standard deviations by which every window has to fit for that."""
-APART_FRAMES = 20
-"""Frames: two peaks nearer than this are the same place."""
+MAX_PLACES, APART_FRAMES = 4, 20
+"""Places of a stack that are returned; frames: two peaks nearer than this are the same place."""
 MAX_DRIFT = 6e-4
 """The largest drift between two clocks that the stacks allow for."""
 CHANCE_RATIO = 1.6
@@ -115,7 +115,7 @@ def batches(pair: FramedPair, found: list[Peak]) -> Iterator[tuple[Array, Array]
         del lined
 
 
-def search(pair: FramedPair, *, keep: int = 4) -> list[Peak]:
+def search(pair: FramedPair) -> list[Peak]:
     """The places where stacks of windows fit best, best first."""
     length = min(WINDOW_FRAMES, pair.dance_frames.count)
     found: list[Peak] = []
@@ -134,7 +134,7 @@ def search(pair: FramedPair, *, keep: int = 4) -> list[Peak]:
                 highs = np.stack([slant_stack(curves, away * drift) for drift in tries])
                 highs /= np.float32(np.sqrt(high - low))
                 curve = highs.max(axis=0)
-                for place, score, other in highest_beside_next(curve, keep, APART_FRAMES):
+                for place, score, other in highest_beside_next(curve, MAX_PLACES, APART_FRAMES):
                     drift = float(tries[int(highs[:, place].argmax())])
                     at = middle + length / 2
                     found.append(Peak(place - zero, at, drift, score, other, high - low))

@@ -20,6 +20,8 @@ from pipeline.align.sounds.signal import Array
 
 MIN_PEAK_SIGMAS, BEST_SHARE = 5.0, 0.9
 """Score of a peak that is followed, and its least share of its best rival's."""
+MAX_LINES = 12
+"""Lines that are followed."""
 CHANGE_NATS = 8.0
 """Price of a change between lines, in nats."""
 HOLDS_SHARE = 0.3
@@ -53,7 +55,7 @@ def track(pair: FramedPair, line: Line) -> Track:
     return Track(line, values, deviation, by_seconds(values, deviation))
 
 
-def tracks_of(pair: FramedPair, peaks: list[Peak], *, most: int) -> list[Track]:
+def tracks_of(pair: FramedPair, peaks: list[Peak]) -> list[Track]:
     """Lines through the peaks that win in their windows, each followed through the dance."""
     lines: list[Track] = []
 
@@ -62,7 +64,7 @@ def tracks_of(pair: FramedPair, peaks: list[Peak], *, most: int) -> list[Track]:
 
     for peak in peaks:
         clear = peak.score >= max(MIN_PEAK_SIGMAS, BEST_SHARE * peak.next_score)
-        if len(lines) < most and clear and is_new(line_of(peak), peak.middle):
+        if len(lines) < MAX_LINES and clear and is_new(line_of(peak), peak.middle):
             line = fit(pair, line_of(peak), peak.middle)
             lines += [track(pair, line)] if is_new(line, peak.middle) else []
     return lines

@@ -22,9 +22,9 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from pipeline.align.shared.segments import part_of
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import duration, robust_sigma
 from pipeline.model import LineMap, MethodAlignment, Samples, Segment, Sound
@@ -160,8 +160,8 @@ def _moment(
     band = (frequencies >= LOW_HZ) & (frequencies <= MOMENT_HIGH_HZ)
 
     def flat(samples: Samples) -> Curve:
-        spectrum = fft.rfft(samples) * band
-        return np.asarray(fft.irfft(spectrum / np.sqrt(np.abs(spectrum) + 1e-12), stop - first))
+        spectrum = rfft(samples) * band
+        return np.asarray(np.fft.irfft(spectrum / np.sqrt(np.abs(spectrum) + 1e-12), stop - first))
 
     own, one = Pair(dance, reference, before.line).read(first, stop - first)
     _, two = Pair(dance, reference, after.line).read(first, stop - first)
@@ -172,11 +172,10 @@ def _moment(
 def _ends(segment: Segment, dance: Sound, reference: Sound, *, before: bool) -> bool:
     """Whether the music goes on beyond the limit, but not on the segment's line."""
     start, stop = segment.dance_start, segment.dance_end
-    outside, inside = (
-        (max(0.0, start - LOOK_SECONDS), start),
-        (start, min(stop, start + LOOK_SECONDS)),
-    )
-    if not before:
+    if before:
+        outside = max(0.0, start - LOOK_SECONDS), start
+        inside = start, min(stop, start + LOOK_SECONDS)
+    else:
         outside = stop, min(duration(dance), stop + LOOK_SECONDS)
         inside = max(start, stop - LOOK_SECONDS), stop
     if min(outside[1] - outside[0], inside[1] - inside[0]) < MIN_OUTSIDE_SECONDS:
@@ -199,14 +198,14 @@ def curve_around(
     from ``start`` to ``stop`` (seconds), in deviations of chance."""
     rate = dance.rate
     size, half = round(WINDOW_SECONDS * rate), round(REACH_SECONDS * rate)
-    room = fft.next_fast_len(size + half, real=True)
+    room = fast_size(size + half)
     frequencies = np.fft.rfftfreq(room, 1 / rate)
     band = (frequencies >= LOW_HZ) & (frequencies <= min(HIGH_HZ, 0.45 * rate))
     shape = np.hanning(size)
     total: Curve = np.zeros(2 * half + 1)
     for first in np.arange(start, stop - WINDOW_SECONDS + 1e-9, HOP_SECONDS):
         own, other = Pair(dance, reference, segment.line).read(round(first * rate), size)
-        cross = fft.rfft(own * shape, room) * np.conj(fft.rfft(other * shape, room))
-        curve = fft.irfft(cross / (np.abs(cross) + 1e-12) * band, room)
+        cross = rfft(own * shape, room) * np.conj(rfft(other * shape, room))
+        curve = np.fft.irfft(cross / (np.abs(cross) + 1e-12) * band, room)
         total += np.concatenate([curve[-half:], curve[: half + 1]])
     return total / (float(robust_sigma(total)) + 1e-12)

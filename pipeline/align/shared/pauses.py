@@ -121,22 +121,19 @@ def without_fillings(level: Array, segments: Sequence[Segment]) -> tuple[Segment
 
 
 def gaps(
-    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
+    dance: Sound,
+    reference: Sound,
+    level: Array,
+    segments: Sequence[Segment],
+    *,
+    beyond: bool = False,
 ) -> list[tuple[float, float]]:
-    """Gaps between segments (seconds) in which there is sound; not those in which the song merely
-    goes on beyond an end of the reference."""
-    return [(low, high) for low, high, beyond in sounding_gaps(dance, reference, level, segments)
-            if not beyond]  # fmt: skip
-
-
-def sounding_gaps(
-    dance: Sound, reference: Sound, level: Array, segments: Sequence[Segment]
-) -> list[tuple[float, float, bool]]:
-    """All gaps between segments (seconds) in which there is sound, and whether the song runs
-    beyond the reference there."""
+    """Gaps between segments (seconds) in which there is sound; those in which the song merely goes
+    on ``beyond`` an end of the reference only where they are asked for."""
     ordered: list[Segment | None] = [None, *in_order(segments), None]
     music = [between(level, s.dance_start, s.dance_end) for s in segments]
     usual = median(np.concatenate(music)) if music else median(level)
+    last = duration(reference) - AT_END_SECONDS
     found = []
     for before, after in pairwise(ordered):
         low = before.dance_end if before else 0.0
@@ -144,8 +141,8 @@ def sounding_gaps(
         part = between(level, low, high)
         if high - low < GAP_SECONDS or np.mean(part > usual - NO_MUSIC_DB) < SOUNDING_SHARE:
             continue
-        last = duration(reference) - AT_END_SECONDS
-        ended = before and before.line.reference_time(low) > last
-        begun = after and after.line.reference_time(high) < AT_END_SECONDS
-        found.append((low, high, bool((ended and not after) or (begun and not before))))
+        ended = before and not after and before.line.reference_time(low) > last
+        begun = after and not before and after.line.reference_time(high) < AT_END_SECONDS
+        if beyond or not (ended or begun):
+            found.append((low, high))
     return found

@@ -88,11 +88,8 @@ def genuine(
     def is_echo(one: AnyTake, two: AnyTake) -> bool:
         """Whether a take is an echo beside a better one."""
         (start, stop), (first, last) = times(one), times(two)
-        apart, length, middle = (
-            max(start, first) - min(stop, last),
-            stop - start,
-            (start + stop) / 2,
-        )
+        apart = max(start, first) - min(stop, last)
+        length, middle = stop - start, (start + stop) / 2
         if one in certain and length >= CERTAIN_SECONDS and apart >= CLEARED_SECONDS:
             return False
         low, high = (pair.seconds(frame) for frame in pair.overlap(two.line))

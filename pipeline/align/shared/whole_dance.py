@@ -63,7 +63,7 @@ class Estimator:
     """The speed of a peak, fitted more closely in a pair at that speed."""
     in_noise: Callable[[FramedPair], MethodAlignment] | None = None
     """The answer where no speed gave one: music deep in noise."""
-    faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] | None = None
+    faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] = lambda *_: ()
     """Takes deep in noise beside others that were found."""
 
     def align(
@@ -90,9 +90,9 @@ class Estimator:
         report(0.9)
         if answer.matched:
             answer = self.with_gaps_filled(answer, pair, level)
-            faint = self.faint_takes or (lambda *_: ())
-            segments = (*answer.segments, *faint(dance, reference, level, answer.segments))
-            answer = replace(answer, segments=separated(without_fillings(level, segments)))
+            faint = self.faint_takes(dance, reference, level, answer.segments)
+            segments = without_fillings(level, (*answer.segments, *faint))
+            answer = replace(answer, segments=separated(segments))
         report(1.0)
         return answer
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import Doubles
+from pipeline.model import Segment
 
 AROUND_SECONDS, FARTHEST_SECONDS = 3.0, 24.0
 """Seconds outside a rough limit that are looked at, and up to which silence is followed."""
@@ -38,8 +41,6 @@ ENDED_NATS = 100.0
 """Nats lost to other music in a row, from which on the music has ended for good. Inside a take
 that is heard well, losses came to 12 at most."""
 
-FOLLOWED_SECONDS = 2.0
-"""Seconds of a take that tell what is usual on its line."""
 EVERYWHERE = (-np.inf, np.inf)
 """All dance times."""
 
@@ -52,18 +53,6 @@ class Limit:
     """Seconds of the dance."""
     sharp: bool
     """Whether the sound shows it, and not only what is likely beforehand."""
-
-
-@dataclass(frozen=True)
-class Following:
-    """How a take's line is followed outwards, in a method's own evidence of a second."""
-
-    usual_seconds: float
-    """Seconds in the middle of the take that tell what is usual."""
-    min_usual: float
-    """Usual evidence below which the line is not followed."""
-    against_share: float
-    """Share of what is usual below which a second speaks against the line."""
 
 
 @dataclass(frozen=True)
@@ -84,42 +73,47 @@ class Balance:
 
 Look = Callable[[float, float], Balance | None]
 """The balance between two dance times (seconds); None where it is unknown."""
+Learn = Callable[[Pair, float, float], Look]
+"""``learn(pair, rough, into)``: a look at the balance, after learning what is usual on the way from
+a rough limit to ``into`` seconds later."""
 
 
 def find_limits(
-    learn: Callable[[float, float], Look],
-    span: tuple[float, float],
+    learn: Learn,
+    pair: Pair,
+    segment: Segment,
     inside: float,
-    ends: tuple[float, float],
     free: tuple[float, float] = EVERYWHERE,
-) -> tuple[Limit, Limit]:
-    """Exact limits of a take near rough ones (``span``); the rough ones where there is no evidence.
+) -> tuple[Segment, frozenset[float]]:
+    """A segment on the line of ``pair`` with exact limits near its rough ones, which stay where
+    there is no evidence; and those of them that are sharp.
 
-    ``learn(rough, into)``: a look at the balance, after learning what is usual on the way from a
-    rough limit to ``into`` seconds later, which is ``inside`` seconds into the take at most.
-    ``ends``: the dance times between which both files have sound on the take's line; ``free``:
-    those that other takes leave, by about a second.
+    What is usual is learnt from ``inside`` seconds of the take at most. ``free``: the dance times
+    that other takes leave, by about a second.
     """
-    rough = Limit(float(span[0]), sharp=False), Limit(float(span[1]), sharp=False)
-    inside = min(inside, INSIDE_SHARE * (span[1] - span[0]))
+    rough, ends = pair.clipped(segment), pair.overlap()
+    inside = min(inside, INSIDE_SHARE * rough.length)
     if inside < MIN_INSIDE_SECONDS:
-        return rough
+        return rough, frozenset()
     low, high = max(ends[0], free[0] - AROUND_SECONDS), min(ends[1], free[1] + AROUND_SECONDS)
-    first = _settled(learn, rough[0], inside, low, ends[0])
-    last = _settled(learn, rough[1], -inside, high, ends[1])
-    left = last.time - first.time
-    return (first, last) if left > MIN_LEFT_SHARE * (span[1] - span[0]) else rough
+    look = partial(learn, pair)
+    first = _settled(look, rough.dance_start, inside, low, ends[0])
+    last = _settled(look, rough.dance_end, -inside, high, ends[1])
+    if last.time - first.time <= MIN_LEFT_SHARE * rough.length:
+        return rough, frozenset()
+    sharp = frozenset(limit.time for limit in (first, last) if limit.sharp)
+    return replace(rough, dance_start=first.time, dance_end=last.time), sharp
 
 
 def _settled(
-    learn: Callable[[float, float], Look], rough: Limit, into: float, bound: float, end: float
+    learn: Callable[[float, float], Look], rough: float, into: float, bound: float, end: float
 ) -> Limit:
     """A limit near a rough one, looked for again from where it was found if that is far away."""
-    found = find_limit(learn(rough.time, into), rough.time, into, bound, end)
-    if found is not None and abs(found.time - rough.time) > AGAIN_SECONDS:
+    found = find_limit(learn(rough, into), rough, into, bound, end)
+    if found is not None and abs(found.time - rough) > AGAIN_SECONDS:
         again = find_limit(learn(found.time, into), found.time, into, bound, end)
         return again or replace(found, sharp=False)
-    return found or rough
+    return found or Limit(rough, sharp=False)
 
 
 def find_limit(look: Look, rough: float, into: float, bound: float, end: float) -> Limit | None:
@@ -148,37 +142,6 @@ def find_limit(look: Look, rough: float, into: float, bound: float, end: float) 
     )
     sharp = balance.known_well and width <= SHARP_SECONDS
     return Limit(float(end if abs(found - end) < NEAR_SECONDS else found), sharp)
-
-
-def followed_outwards(
-    evidence: Callable[[Doubles], NDArray[np.float32]],
-    span: tuple[float, float],
-    ends: tuple[float, float],
-    rule: Following,
-) -> tuple[float, float]:
-    """A take's limits after following its line outwards, at most by the take's own length.
-
-    ``evidence(starts)``: how much speaks for the line in the seconds from ``starts`` on. A take
-    grows as long as the balance of evidence does (the largest partial sum; Page, 1954), so that a
-    noisy stretch is bridged when the music comes back on the same line.
-    """
-    (start, stop), (middle, length) = span, (sum(span) / 2, span[1] - span[0])
-    half = min(length, rule.usual_seconds) / 2
-    if half < FOLLOWED_SECONDS / 2:
-        return span
-    usual = float(np.median(evidence(np.arange(middle - half, middle + half - 1 + 1e-6))))
-    if usual < rule.min_usual:
-        return span
-    reach = max(length, FOLLOWED_SECONDS * 4)
-    grown = []
-    for starts in (
-        np.arange(start - 1, max(start - reach, ends[0]), -1.0),
-        np.arange(stop, min(stop + reach, ends[1]) - 1, 1.0),
-    ):
-        balance = np.cumsum(evidence(starts) - rule.against_share * usual)
-        best = int(balance.argmax()) if len(balance) else 0
-        grown.append(best + 1 if len(balance) and balance[best] > usual else 0)
-    return start - grown[0], stop + grown[1]
 
 
 def posterior(nats: Doubles, other: NDArray[np.bool_] | None = None, *, at_end: bool) -> Doubles:

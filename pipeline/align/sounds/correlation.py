@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair, Line
+from pipeline.align.sounds.fourier import rfft
 from pipeline.align.sounds.signal import Array, Complex, spans, spread_max
 
 GROUP_BLOCKS, GROUP_WINDOWS = 16, 8
@@ -47,7 +47,7 @@ def block_spectra(frames: FeatureFrames, longest: int, size: int) -> BlockSpectr
         for start, stop in spans(columns, step * GROUP_BLOCKS):
             begins = (begin - longest + 1 for begin in range(start, stop, step))
             blocks = np.stack([frames.part(begin, begin + size) for begin in begins])
-            yield fft.rfft(blocks, axis=1).transpose(1, 2, 0)
+            yield rfft(blocks, axis=1).transpose(1, 2, 0)
 
     return BlockSpectra(groups(), columns, longest, size)
 
@@ -61,13 +61,13 @@ def correlated(windows: Array, sound: BlockSpectra, later: Sequence[int] = ()) -
     """
     number, step = len(windows), sound.size - sound.longest + 1
     later = later or [0] * number
-    spectra = np.conj(fft.rfft(windows.transpose(0, 2, 1), sound.size, axis=2))
+    spectra = np.conj(rfft(windows.transpose(0, 2, 1), sound.size, axis=2))
     weights = np.ascontiguousarray(spectra.transpose(2, 0, 1))
     result = np.zeros((number, sound.columns + max(later)), np.float32)
     begin = 0
     for group in sound.groups:
         product = np.matmul(weights, group)
-        curves = fft.irfft(product.transpose(1, 2, 0), sound.size, axis=2)[:, :, :step]
+        curves = np.fft.irfft(product.transpose(1, 2, 0), sound.size, axis=2)[:, :, :step]
         del product  # hours of reference: some tens of megabytes each
         found = curves.reshape(number, -1)[:, : sound.columns - begin]
         for row, shift in enumerate(later):

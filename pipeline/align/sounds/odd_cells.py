@@ -7,10 +7,10 @@ the reference has something else. How gains are measured is the methods' own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import erfc, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from pipeline.align.sounds.signal import Doubles
 
@@ -18,6 +18,9 @@ LOW_GAIN, HIGH_GAIN = 0.5, 2.0
 """Gains, relative to the band's usual one, beyond which a cell is not heard like the others."""
 MAX_GAIN_VARIANCE, MIN_CELLS = 0.3, 8
 """A gain with a larger relative variance is unknown; known cells from which there is a share."""
+
+chance_below = np.vectorize(lambda sigmas: erfc(sigmas / sqrt(2)) / 2, otypes=[float])
+"""The share of a normal distribution that lies more than so many sigmas below its mean."""
 
 Gains = tuple[Doubles, Doubles, NDArray[np.bool_]]
 
@@ -52,8 +55,8 @@ def odd_share(gain: Doubles, variance: Doubles) -> float:
     """
     spread = variance + 0.02
     trust, deviation = 1 / (spread + 0.1), np.sqrt(spread)
-    odd = (gain < LOW_GAIN).astype(np.float64) - ndtr(-LOW_GAIN / deviation)
-    odd += (gain > HIGH_GAIN) - ndtr((1 - HIGH_GAIN) / deviation)
+    odd = (gain < LOW_GAIN).astype(np.float64) - chance_below(LOW_GAIN / deviation)
+    odd += (gain > HIGH_GAIN) - chance_below((HIGH_GAIN - 1) / deviation)
     mean = float((trust * odd).sum() / trust.sum())
     error = float(np.sqrt((trust**2 * np.maximum(odd**2, 0.02)).sum()) / trust.sum())
     return max(mean - error, 0.0)

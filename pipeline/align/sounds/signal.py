@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from pipeline.align.sounds.fourier import rfft
 from pipeline.model import Samples, Sound
 
 BLOCK_SAMPLES = 1 << 21
@@ -73,7 +73,7 @@ def window(size: int) -> Array:
 def short_time(samples: Samples, size: int, hop: int) -> Complex:
     """Short-time spectra ``(frames, size // 2 + 1)``, a frame each ``hop`` samples."""
     views = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
-    return np.asarray(fft.rfft(views * window(size), axis=1), np.complex64)
+    return np.asarray(rfft(views * window(size), axis=1), np.complex64)
 
 
 def power_frames(sound: Sound, first: float, count: int, size: int, per_second: float) -> Array:
@@ -88,7 +88,7 @@ def power_frames(sound: Sound, first: float, count: int, size: int, per_second: 
     samples = sound.read(start, int(centres[-1]) - size // 2 + size)
     views = np.lib.stride_tricks.sliding_window_view(samples, size)
     shaped = views[centres - centres[0]] * window(size)
-    spectrum = fft.rfft(shaped, axis=1)
+    spectrum = rfft(shaped, axis=1)
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 
@@ -102,6 +102,13 @@ def power_blocks(
         first, last = max(start - margin, 0), min(stop + margin, count)
         power = power_frames(sound, first + shift, last - first, size, per_second)
         yield slice(start, stop), power, slice(start - first, stop - first)
+
+
+def in_band(size: int, rate: int, band: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which bins of a spectrum of ``size`` samples lie inside a band (hertz), a little below half
+    the rate at most."""
+    frequency = np.arange(size // 2 + 1) * rate / size
+    return np.asarray((frequency > band[0]) & (frequency < min(band[1], 0.45 * rate)))
 
 
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:

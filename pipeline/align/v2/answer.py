@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
 from pipeline.align.shared.takes import segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
-from pipeline.align.sounds.change_point import followed_outwards
 from pipeline.align.sounds.correlation import stacked
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.signal import highest_places
 from pipeline.align.v2.coverage import WHOLE_SHARE, confidence_cap, missing_share
 from pipeline.align.v2.fit import half_width
-from pipeline.align.v2.limits import FOLLOWING, limits, seconds_of
+from pipeline.align.v2.limits import limited
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND, extract
 from pipeline.align.v2.phase import PhaseFit, fit_phase
 from pipeline.align.v2.search import APART_FRAMES, SECOND_FRAMES, agreement
 from pipeline.align.v2.takes import BitTake, EvidenceLine, evidence_line, find_takes, whole_take
-from pipeline.model import Candidate, Evidence, LineMap, MethodAlignment, Segment
+from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
 
 NAME = "v2"
 LIMITS_MS = 60.0
@@ -60,10 +58,10 @@ Share = tuple[float, float]
 
 def placed(
     pair: FramedPair, take: BitTake, between: tuple[float, float]
-) -> tuple[Segment, PhaseFit, set[float]]:
-    """A take as a segment of the dance's clock, fitted over its whole length, and its sharp limits.
+) -> tuple[Segment, frozenset[float], PhaseFit]:
+    """A take as a segment of the dance's clock, its sharp limits, and its fit over all of it.
 
-    ``between``: the dance times up to which its line may be followed.
+    ``between``: the dance times that its neighbours leave free.
     """
     rough = segment_of(pair, take)
     exact = PhaseFit(rough.line, 0.0)
@@ -71,19 +69,10 @@ def placed(
         exact = fit_phase(pair.on(rough.line), rough.dance_start, rough.dance_end, slack=2e-4)
     locked = exact.height >= LOCKED_SIGMAS
     line = exact.line if locked else rough.line
-    on = pair.on(line)
-    low, high = on.overlap()
-    span = max(rough.dance_start, low), min(rough.dance_end, high)
-    sharp: set[float] = set()
+    on, segment = pair.on(line), rough.on(line)
     if locked:
-        free = max(low, between[0]), min(high, between[1])
-        span = followed_outwards(partial(seconds_of, on), span, free, FOLLOWING)
-        found = limits(on, span, (low, high), between)
-        span = found[0].time, found[1].time
-        sharp = {limit.time for limit in found if limit.sharp}
-    line = LineMap(float(line.offset), float(line.speed))
-    segment = replace(rough.on(line), dance_start=float(span[0]), dance_end=float(span[1]))
-    return segment, exact, sharp
+        return *limited(on, segment, between), exact
+    return on.clipped(segment), frozenset(), exact
 
 
 def score_over_chance(pair: FramedPair, take: BitTake) -> tuple[float, list[Share], Evidence]:
@@ -166,17 +155,16 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     standing: list[tuple[float, float, float, list[Share], Evidence]] = []
     errors: list[float] = []
     missing: list[float | None] = []
-    total, sharp_limits = 0.0, set[float]()
+    total, sharp_limits = 0.0, frozenset[float]()
     for index, take in enumerate(takes):
-        segment, exact, sharp = placed(pair, take, free_span(pair, takes, index))
+        segment, sharp, exact = placed(pair, take, free_span(pair, takes, index))
         locked = exact.height >= LOCKED_SIGMAS
         score, others, evidence = score_over_chance(pair, take)
         nearest = others[0][1] if others else 0.0
         deep = score < CHANCE_SIGMAS and locked
         strength = 0.8 * exact.height if deep else score
         others = others if deep else rivals(pair, take, others)
-        span = segment.dance_start, segment.dance_end
-        lack = missing_share(pair.on(segment.line), *span) if locked else None
+        lack = missing_share(pair.on(segment.line), segment) if locked else None
         many = sum(share >= EQUAL_SHARE for _, share in others) >= MANY_PLACES and not deep
         beaten = not deep and others and others[0][1] > BETTER_RATIO
         loop = many and not surely_present(score, lack)
@@ -213,7 +201,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         candidates=candidates if ambiguous else candidates[1:],
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
-        sharp_limits=frozenset(sharp_limits),
+        sharp_limits=sharp_limits,
         score=score,
         weight=total,
         confidence_cap=cap,

@@ -10,12 +10,13 @@ loop, they are nil wherever the reference has something else.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.shared.confidence import Ramp
+from pipeline.align.sounds.fourier import rfft
 from pipeline.align.sounds.odd_cells import Gains, worst_share
-from pipeline.align.sounds.pair import Pair
+from pipeline.align.sounds.pair import Pair, transfer
 from pipeline.align.sounds.signal import Complex, Doubles, window
+from pipeline.model import Segment
 
 WINDOW_SECONDS = 1.0
 """Seconds of a window; windows follow each other at half of that."""
@@ -52,30 +53,26 @@ def confidence_cap(lack: float | None, score: float, seconds: float) -> float:
 
 def through_room(own: Complex, other: Complex, rate: int) -> Complex:
     """The reference's spectra through the room, by an impulse response of limited length."""
-    power = np.square(np.abs(own)).sum(axis=1, keepdims=True)
-    weight = 1 / (power + 0.05 * power.mean() + 1e-12)
-    auto = (np.square(np.abs(other)) * weight).sum(axis=0)
-    ratio = (own * np.conj(other) * weight).sum(axis=0) / (auto + 0.01 * auto.mean() + 1e-12)
-    response = fft.irfft(ratio)
+    response = np.fft.irfft(transfer(own, other, 0.05))
     before, after = (int(seconds * rate) for seconds in RESPONSE_SECONDS)
     response[after : len(response) - before] = 0
-    result: Complex = other * fft.rfft(response)
+    result: Complex = other * rfft(response)
     return result
 
 
-def missing_share(pair: Pair, start: float, stop: float) -> float | None:
-    """The share of the reference, 0 to 1, that a line promises and the dance surely lacks.
+def missing_share(pair: Pair, segment: Segment) -> float | None:
+    """The share of the reference, 0 to 1, that a segment promises and the dance surely lacks.
 
     None where that is unknown: a very short stretch, or deep noise.
     """
-    span = stop - start - WINDOW_SECONDS
+    span = segment.length - WINDOW_SECONDS
     if span < WINDOW_SECONDS:
         return None
     number = int(min(span / (WINDOW_SECONDS / 2) + 1, MAX_WINDOWS))
-    times = (start + np.linspace(0, span, number)).astype(np.float32)
+    times = (segment.dance_start + np.linspace(0, span, number)).astype(np.float32)
     size = int(WINDOW_SECONDS * pair.rate)
     sounds = (pair.read(round(float(time) * pair.rate), size) for time in times)
-    spectra = [[fft.rfft(sound * window(size)) for sound in both] for both in sounds]
+    spectra = [[rfft(sound * window(size)) for sound in both] for both in sounds]
     own, other = np.array(spectra).swapaxes(0, 1)
     expected = through_room(own, other, pair.rate)
     edges = np.rint(BAND_EDGES_HZ * WINDOW_SECONDS).astype(int)

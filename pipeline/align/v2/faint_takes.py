@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.align.shared.pauses import sounding_gaps
+from pipeline.align.shared.pauses import gaps
 from pipeline.align.shared.segments import part_of
 from pipeline.align.shared.takes import CERTAIN_SECONDS, CLEARED_SECONDS
 from pipeline.align.sounds.pair import Pair
-from pipeline.align.sounds.signal import Array, best_run
+from pipeline.align.sounds.signal import Array, Doubles, best_run
 from pipeline.align.v2.coverage import WHOLE_SHARE, missing_share
-from pipeline.align.v2.limits import limits, seconds_of
-from pipeline.align.v2.phase import deep_search
+from pipeline.align.v2.limits import limited
+from pipeline.align.v2.phase import deep_search, lag_curves
 from pipeline.model import Segment, Sound
 
 SAME_SPEED_RATIO = 2e-3
@@ -30,6 +30,10 @@ MAX_WINDOWS = 8
 """Windows that are searched."""
 SAME_LINE_SECONDS = 0.05
 """Seconds: lines nearer than this are one."""
+SHORT_SECONDS, WINDOWS_A_SECOND = 0.2, 5
+"""Length of the windows that tell a line's evidence, and how many of them a second has."""
+EARLY_SECONDS = 0.012
+"""Seconds after the direct sound that count as its arrival."""
 
 
 def faint_takes(
@@ -51,13 +55,10 @@ def faint_takes(
             ):
                 continue
             take = bounded(dance, reference, replace(piece, dance_start=low, dance_end=high))
-            span = take.dance_start, take.dance_end
-            if span[1] - span[0] < CERTAIN_SECONDS or any(
-                max(s.dance_start, span[0]) - min(s.dance_end, span[1]) < CLEARED_SECONDS
-                for s in known
-            ):
+            beside = any(-take.shared(s) < CLEARED_SECONDS for s in known)
+            if take.length < CERTAIN_SECONDS or beside:
                 continue
-            lacks = missing_share(Pair(dance, reference, take.line), *span)
+            lacks = missing_share(Pair(dance, reference, take.line), take)
             if lacks is not None and lacks <= WHOLE_SHARE:
                 known.append(take)
     return known[len(segments) :]
@@ -68,7 +69,7 @@ def windows(
 ) -> list[tuple[float, float, tuple[float, float]]]:
     """The gaps with sound (s), each with the windows that it is searched by."""
     found: list[tuple[float, float, tuple[float, float]]] = []
-    for low, high, _ in sounding_gaps(dance, reference, level, segments):
+    for low, high in gaps(dance, reference, level, segments, beyond=True):
         number = max(round((high - low) / (WINDOW_SECONDS / 2)) - 1, 1)
         length = min(WINDOW_SECONDS, high - low)
         found += [(low, high, (t, t + length)) for t in np.linspace(low, high - length, number)]
@@ -79,13 +80,24 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     """The stretch of a line in which the music plays: the seconds whose balance is the best."""
     on = Pair(dance, reference, line.line)
     nothing = replace(line, dance_end=line.dance_start)
-    ends, free = on.overlap(), (line.dance_start, line.dance_end)
-    low, high = max(ends[0], free[0]), min(ends[1], free[1])
+    free = line.dance_start, line.dance_end
+    within = on.clipped(line)
+    low, high = within.dance_start, within.dance_end
     values = seconds_of(on, np.arange(low, high - 1, 1.0))
     if len(values) < CERTAIN_SECONDS:
         return nothing
     start, stop = best_run(values - np.quantile(values, 0.9) / 2)
     if stop - start < CERTAIN_SECONDS:
         return nothing
-    first, last = limits(on, (low + start, low + stop), ends, free)
-    return replace(line, dance_start=first.time, dance_end=last.time)
+    return limited(on, replace(line, dance_start=low + start, dance_end=low + stop), free)[0]
+
+
+def seconds_of(pair: Pair, starts: Doubles) -> Array:
+    """What arrives early in seconds of the dance, over chance: five windows of each."""
+    within = np.arange(WINDOWS_A_SECOND) / WINDOWS_A_SECOND - SHORT_SECONDS / 2
+    times = (starts[:, None] + within).ravel().astype(np.float32)
+    curves = lag_curves(pair, times, length=SHORT_SECONDS)
+    middle, reach = curves.shape[1] // 2, int(EARLY_SECONDS * pair.rate)
+    early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
+    mean = early.reshape(-1, WINDOWS_A_SECOND).mean(axis=1)
+    return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)

@@ -4,29 +4,27 @@ Inside the take a short filter is estimated that makes the dance out of the refe
 whitened; the causal Wiener filter in its frequency-domain form). Sample by sample, what it
 predicts either takes power out of the dance, which speaks for the music, or adds power, which
 speaks against it; where the reference is too soft to be heard it does neither. Where the limit then
-lies is ``shared/change_point``.
+lies is ``sounds/change_point``.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.sounds import change_point
-from pipeline.align.sounds.change_point import Balance, Following, Limit, Look
+from pipeline.align.sounds.change_point import Balance, Look
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.pair import Pair
-from pipeline.align.sounds.signal import Array, Doubles
-from pipeline.align.v2.phase import lag_curves
+from pipeline.align.sounds.signal import Doubles, in_band
+from pipeline.model import Segment
 
-WINDOW_SECONDS = 0.2
-"""Length of a window in which a line is followed."""
 INSIDE_SECONDS = 6.0
 """Seconds inside a rough limit that are looked at."""
 BEFORE_SECONDS, AFTER_SECONDS = 0.004, 0.06
 """Seconds of the filter before and after the direct sound."""
 CHANCE_SIGMAS = 2.0
 """Deviations of chance from which a value of the filter counts."""
-LOW_HZ, HIGH_HZ = 150.0, 3400.0
+BAND_HZ = (150.0, 3400.0)
 """Lowest and highest frequency that is compared."""
 MOMENT_SECONDS = 0.064
 """Seconds over which the power of the moment is taken."""
@@ -34,54 +32,35 @@ STEP_SECONDS = 0.008
 """Seconds of one value of the balance."""
 INDEPENDENT_SHARE = 0.25
 """The share of samples that tell something of their own: whitening leaves peaks."""
-EARLY_SECONDS = 0.012
-"""Seconds after the direct sound that count as its arrival."""
-WINDOWS_A_SECOND = 5
-"""Windows of a second in which a line is followed."""
-FOLLOWING = Following(usual_seconds=2 * INSIDE_SECONDS, min_usual=0.4, against_share=0.45)
-"""In deviations of chance. Chosen; see ablate."""
 MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
 
 
-def seconds_of(pair: Pair, starts: Doubles) -> Array:
-    """What arrives early in seconds of the dance, over chance: five windows of each."""
-    within = np.arange(WINDOWS_A_SECOND) / WINDOWS_A_SECOND - WINDOW_SECONDS / 2
-    times = (starts[:, None] + within).ravel().astype(np.float32)
-    curves = lag_curves(pair, times, length=WINDOW_SECONDS)
-    middle, reach = curves.shape[1] // 2, int(EARLY_SECONDS * pair.rate)
-    early = np.square(curves[:, middle - 3 : middle + reach]).mean(axis=1)
-    mean = early.reshape(-1, WINDOWS_A_SECOND).mean(axis=1)
-    return np.asarray(np.sqrt(np.maximum(mean - 1.0, 0.0)), np.float32)
+def limited(
+    pair: Pair, segment: Segment, free: tuple[float, float]
+) -> tuple[Segment, frozenset[float]]:
+    """A segment with its limits placed by what the reference predicts, and the sharp ones; see
+    ``find_limits``."""
+    return change_point.find_limits(learn, pair, segment, INSIDE_SECONDS, free)
 
 
-def limits(
-    pair: Pair,
-    span: tuple[float, float],
-    ends: tuple[float, float],
-    free: tuple[float, float] = change_point.EVERYWHERE,
-) -> tuple[Limit, Limit]:
-    """Exact limits near rough ones (``span``); see ``find_limits``."""
+def learn(pair: Pair, rough: float, into: float) -> Look:
+    """How much likelier the sound near a limit is with the music than without, after learning the
+    room inside of it."""
     rate = pair.rate
+    away = np.sign(into) * min(change_point.AGAIN_SECONDS, abs(into) / 2)
+    inside = sorted((rough + into, rough + away))
 
-    def learn(rough: float, into: float) -> Look:
-        inside = sorted(
-            (rough + into, rough + np.sign(into) * min(change_point.AGAIN_SECONDS, abs(into) / 2))
-        )
+    def look(low: float, high: float) -> Balance | None:
+        own, other = whitened(pair, low, high)
+        part = slice(*(max(round((t - low) * rate), 0) for t in inside))
+        expected = predicted(own, other, part, rate)
+        power = np.vdot(own[part], own[part])
+        if np.vdot(own[part], expected[part]) < MIN_PREDICTED_SHARE * power:
+            return None
+        return Balance(balance(own, expected, part, rate), STEP_SECONDS)
 
-        def look(low: float, high: float) -> Balance | None:
-            own, other = whitened(pair, low, high)
-            part = slice(*(max(round((t - low) * rate), 0) for t in inside))
-            expected = predicted(own, other, part, rate)
-            if np.vdot(own[part], expected[part]) < MIN_PREDICTED_SHARE * np.vdot(
-                own[part], own[part]
-            ):
-                return None
-            return Balance(balance(own, expected, part, rate), STEP_SECONDS)
-
-        return look
-
-    return change_point.find_limits(learn, span, INSIDE_SECONDS, ends, free)
+    return look
 
 
 def whitened(pair: Pair, low: float, high: float) -> tuple[Doubles, Doubles]:
@@ -89,29 +68,28 @@ def whitened(pair: Pair, low: float, high: float) -> tuple[Doubles, Doubles]:
     rate = pair.rate
     first, count = round(low * rate), round((high - low) * rate)
     own, other = pair.read(first, count)
-    size = fft.next_fast_len(count + int(0.1 * rate), real=True)
-    spectra = [fft.rfft(x.astype(np.float64), size) for x in (own, other)]
+    size = fast_size(count + int(0.1 * rate))
+    spectra = [rfft(x.astype(np.float64), size) for x in (own, other)]
     power = smoothed(np.square(np.abs(spectra[0])), int(60 * size / rate))
-    frequency = np.arange(len(power)) * rate / size
-    band = (frequency > LOW_HZ) & (frequency < min(HIGH_HZ, 0.45 * rate))
+    band = in_band(size, rate, BAND_HZ)
     floor = 1e-3 * float(power[band].mean()) + 1e-20
     gain = np.where(band, 1 / np.sqrt(power + floor), 0.0)
-    here, there = (fft.irfft(x * gain, size)[:count] for x in spectra)
+    here, there = (np.fft.irfft(x * gain, size)[:count] for x in spectra)
     return here, there
 
 
 def predicted(own: Doubles, other: Doubles, part: slice, rate: int) -> Doubles:
     """The dance predicted from the reference by a Wiener filter estimated on ``part`` of both."""
-    size = fft.next_fast_len(len(own) + int((BEFORE_SECONDS + AFTER_SECONDS) * rate), real=True)
-    here, there = (fft.rfft(x[part], size) for x in (own, other))
+    size = fast_size(len(own) + int((BEFORE_SECONDS + AFTER_SECONDS) * rate))
+    here, there = (rfft(x[part], size) for x in (own, other))
     power = smoothed(np.square(np.abs(there)), int(30 * size / rate))
-    whole = fft.irfft(here * np.conj(there) / (power + 0.02 * power.mean() + 1e-20), size)
+    whole = np.fft.irfft(here * np.conj(there) / (power + 0.02 * power.mean() + 1e-20), size)
     before, after = int(BEFORE_SECONDS * rate), int(AFTER_SECONDS * rate)
     # Values that noise alone makes would predict noise: they are those of all other lags.
     chance = 1.4826 * float(np.median(np.abs(whole[2 * after : size - 2 * after])))
     whole[np.abs(whole) < CHANCE_SIGMAS * chance] = 0
     whole[after : size - before] = 0
-    expected: Doubles = fft.irfft(fft.rfft(other, size) * fft.rfft(whole), size)[: len(own)]
+    expected: Doubles = np.fft.irfft(rfft(other, size) * rfft(whole), size)[: len(own)]
     return expected
 
 

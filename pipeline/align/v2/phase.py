@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import fft
 
 from pipeline.align.sounds import signal
+from pipeline.align.sounds.fourier import fast_size, rfft
 from pipeline.align.sounds.line_error import scatter_error
 from pipeline.align.sounds.pair import Pair
 from pipeline.align.sounds.signal import Array, Complex
@@ -69,14 +69,6 @@ def whiten(spectrum: Complex) -> Complex:
     return result
 
 
-def in_band(bins: int, size: int, rate: int) -> Array:
-    """1 for the bins inside ``BAND_HZ``."""
-    frequency = np.arange(bins) * rate / size
-    return ((frequency > BAND_HZ[0]) & (frequency < min(BAND_HZ[1], 0.42 * rate))).astype(
-        np.float32
-    )
-
-
 def lag_curves(pair: Pair, times: Array, *, length: float = WINDOW_SECONDS) -> Array:
     """Phase correlation of the windows that start at ``times`` (s), ``(windows, lags)``.
 
@@ -86,16 +78,16 @@ def lag_curves(pair: Pair, times: Array, *, length: float = WINDOW_SECONDS) -> A
     rate = pair.rate
     size = int(length * rate)
     half = min(int(REACH_SECONDS * rate), size // 2)
-    room = fft.next_fast_len(size + half, real=True)
+    room = fast_size(size + half)
     shape = signal.window(size)
     result = np.empty((len(times), 2 * half + 1), np.float32)
-    band = in_band(room // 2 + 1, room, rate)
+    band = signal.in_band(room, rate, BAND_HZ).astype(np.float32)
     scale = room / np.sqrt(2.0 * float(band.sum()) * room / size)
     for row, time in enumerate(times):
         first = round(float(time) * rate)
         own, other = (samples * shape for samples in pair.read(first, size))
-        cross = whiten(fft.rfft(own, room)) * np.conj(whiten(fft.rfft(other, room))) * band
-        curve = fft.irfft(cross, room)
+        cross = whiten(rfft(own, room)) * np.conj(whiten(rfft(other, room))) * band
+        curve = np.fft.irfft(cross, room)
         result[row] = np.concatenate([curve[-half:], curve[: half + 1]]) * scale
     return result
 
@@ -158,16 +150,14 @@ def whole_file(dance: Sound, reference: Sound, start: int) -> Array:
     for the chunk's first, at unit chance variance. Blockwise overlap-save.
     """
     rate = dance.rate
-    band = in_band(FFT_SIZE // 2 + 1, FFT_SIZE, rate)
-    own = np.conj(whiten(fft.rfft(dance.read(start, start + CHUNK_SAMPLES), FFT_SIZE))) * band
+    band = signal.in_band(FFT_SIZE, rate, BAND_HZ).astype(np.float32)
+    own = np.conj(whiten(rfft(dance.read(start, start + CHUNK_SAMPLES), FFT_SIZE))) * band
     step = FFT_SIZE - CHUNK_SAMPLES + 1
     total = reference.frames + CHUNK_SAMPLES
     result = np.empty(total, np.float32)
     for low, high in signal.spans(total, step):
-        block = whiten(
-            fft.rfft(reference.read(low - CHUNK_SAMPLES, low - CHUNK_SAMPLES + FFT_SIZE))
-        )
-        result[low:high] = fft.irfft(block * own, FFT_SIZE)[: high - low]
+        block = whiten(rfft(reference.read(low - CHUNK_SAMPLES, low - CHUNK_SAMPLES + FFT_SIZE)))
+        result[low:high] = np.fft.irfft(block * own, FFT_SIZE)[: high - low]
     return result / np.float32(result.std() + 1e-9)
 
 

@@ -19,8 +19,8 @@ FFT_SIZE = 8192
 """Frames of a block of the reference."""
 BATCH_CHUNKS = 8
 """Chunks that are compared at once."""
-APART_FRAMES = 12
-"""Frames: nearer peaks are one place."""
+MAX_PLACES, APART_FRAMES = 4, 12
+"""Places of a chunk that are returned; frames: nearer peaks are one place."""
 CHANCE_RATIO = 1.7
 """How much wider chance agreement is than that of independent bits."""
 
@@ -45,7 +45,7 @@ def agreement(chunks: Array, reference: FeatureFrames) -> Array:
     return np.asarray(curves / (CHANCE_RATIO * np.sqrt(used + 1.0)), np.float32)
 
 
-def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) -> list[Guess]:
+def guesses(dance: FeatureFrames, reference: FeatureFrames) -> list[Guess]:
     """Likely places of all chunks, best first."""
     found: list[Guess] = []
     for length in sorted({min(size, dance.count) for size in CHUNKS_FRAMES}, reverse=True):
@@ -54,7 +54,7 @@ def guesses(dance: FeatureFrames, reference: FeatureFrames, *, keep: int = 4) ->
         for low, high in spans(len(starts), BATCH_CHUNKS):
             chunks = np.stack([dance.part(s, s + length) for s in starts[low:high]])
             for start, curve in zip(starts[low:high], agreement(chunks, reference), strict=True):
-                for place, score, other in highest_beside_next(curve, keep, APART_FRAMES):
+                for place, score, other in highest_beside_next(curve, MAX_PLACES, APART_FRAMES):
                     lag = place - (length - 1) - start
                     found.append(Guess(lag, start, start + length, score, other))
     return sorted(found, key=lambda g: -g.score)
