@@ -26,8 +26,9 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
-from tests.pipeline.engine.conftest import Broker, children_of, until
-from tests.pipeline.running.test_runner import start_service
+from tests.pipeline.engine.conftest import Broker, children_of
+from tests.pipeline.running.services import start_service
+from tests.waiting import until
 
 LONGEST_SECONDS = 1800.0
 

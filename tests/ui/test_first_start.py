@@ -85,10 +85,10 @@ def test_make_app_opens_the_page_and_asks_nothing(tmp_path: Path, term: str | No
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGINT)  # a terminal's Ctrl-C
         try:
-            running.wait(30)
+            running.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
-            running.wait(30)
+            running.wait(120)
         os.close(ours)
     assert not (tmp_path / "home" / ".streamlit" / "credentials.toml").exists()
 

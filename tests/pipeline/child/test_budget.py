@@ -92,7 +92,7 @@ def family() -> Iterator[int]:
     process = subprocess.Popen([sys.executable, "-c", start], start_new_session=True)
     yield process.pid
     os.killpg(process.pid, 9)
-    process.wait(timeout=10)
+    process.wait(timeout=120)
 
 
 def test_usage_counts_all_that_a_child_has_started(family: int) -> None:

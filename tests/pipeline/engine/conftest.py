@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,7 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
-
-PATIENCE = 240.0
-"""Seconds: a task needs two of the processor's, of which a busy machine gives few."""
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for: {what}"
-        time.sleep(0.05)
+from tests.waiting import until
 
 
 def children_of(task_id: str) -> list[psutil.Process]:
@@ -59,7 +49,7 @@ class Broker:
     def start_redis(self) -> None:
         """An empty Redis at the same address as before."""
         self._redis = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(self._answers, "Redis", 60)
+        until(self._answers, "Redis")
 
     def kill_redis(self) -> None:
         """Ends Redis with all that it knew."""

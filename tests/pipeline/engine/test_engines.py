@@ -18,10 +18,11 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
-from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
-from tests.pipeline.running.test_runner import start_service
+from tests.pipeline.engine.conftest import Broker, children_of
+from tests.pipeline.running.services import start_service
+from tests.waiting import PATIENCE_SECONDS, until
 
-pytestmark = pytest.mark.timeout(3 * PATIENCE)
+pytestmark = pytest.mark.timeout(3 * PATIENCE_SECONDS)
 
 Start = Callable[[], Runner]
 HandIn = Callable[[Store], Task]
@@ -63,7 +64,7 @@ def running_service() -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=PATIENCE)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def hold(task_id: str) -> psutil.Process:
@@ -141,7 +142,7 @@ def test_a_stopped_worker_gives_its_task_back(
     worker = broker.worker_of(task.id)
     child.resume()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=PATIENCE) == 0
+    assert worker.wait(timeout=PATIENCE_SECONDS) == 0
     check_success(store, settings, task.id, attempts=1)
 
 
@@ -170,7 +171,7 @@ def test_work_goes_on_without_its_service_and_the_next_one_takes_it_over(
             owners.append(task_of(store, task.id).owner)
             held = held or [hold(task.id)]
             running.send_signal(end)
-            running.wait(timeout=PATIENCE)
+            running.wait(timeout=PATIENCE_SECONDS)
         assert task_of(store, task.id).status == "processing"
         assert children_of(task.id) == held
     with running_service():

@@ -19,8 +19,9 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
-from tests.pipeline.engine.conftest import PATIENCE, Broker, children_of, until
-from tests.pipeline.running.test_runner import start_service
+from tests.pipeline.engine.conftest import Broker, children_of
+from tests.pipeline.running.services import start_service
+from tests.waiting import PATIENCE_SECONDS, until
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Storm:
 
     def _restart_service(self, end: signal.Signals) -> None:
         self.service.send_signal(end)
-        self.service.wait(timeout=PATIENCE)
+        self.service.wait(timeout=PATIENCE_SECONDS)
         self.service = start_service()
 
     def empty_redis(self) -> None:
@@ -153,7 +154,7 @@ def test_each_task_has_one_right_end(
         storm.thaw_workers()
         with suppress(ProcessLookupError):
             storm.service.terminate()
-        storm.service.wait(timeout=PATIENCE)
+        storm.service.wait(timeout=PATIENCE_SECONDS)
 
 
 def _task(store: Store, task_id: str) -> Task:

@@ -31,7 +31,7 @@ from store import Store
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, write_sound
 from tests.media.work import SETTINGS
-from tests.pipeline.running.test_runner import until
+from tests.waiting import until
 from ui.words.catalogue import en, zh
 
 SECONDS = 20.0

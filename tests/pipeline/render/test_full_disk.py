@@ -30,7 +30,7 @@ from store import Store
 from tests.media.clips import RATE, write_sound
 from tests.media.work import SETTINGS, Pair, read_pair
 from tests.pipeline.pairs import OFFSET, WHOLE
-from tests.pipeline.running.test_runner import until
+from tests.waiting import until
 
 MEBI = 2**20
 DISK = 400
@@ -190,7 +190,7 @@ def test_a_task_on_a_full_disk_fails_in_words_and_leaves_nothing(
         # With room again, what happened is on the disk too.
         filler.unlink()
         saved = outputs / "task_status.json"
-        until(lambda: '"disk_full"' in saved.read_text(), "the failure on the disk", 20)
+        until(lambda: '"disk_full"' in saved.read_text(), "the failure on the disk")
     finally:
         runner.stop()
         store.close()

@@ -5,14 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from pipeline import reasons
@@ -25,37 +21,9 @@ from pipeline.running.attempt import run_task
 from pipeline.running.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from pipeline.tasks.submit import submit
 from store import ADJUST, Store, Task
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 120.0
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for: {what}"
-        time.sleep(0.05)
-
-
-def hand_in(store: Store, settings: Settings, pair: tuple[Path, Path]) -> Task:
-    return submit(store, settings, *pair, dance_name="class.mp4", reference_name="song.m4a")
-
-
-def workers_of(pid: int) -> list[psutil.Process]:
-    """The children that do media work for a service, and what they started.
-
-    A test process has other children too: the browser's driver, a resource tracker.
-    """
-    found: list[psutil.Process] = []
-    try:
-        for child in psutil.Process(pid).children():
-            if "pipeline.child" in child.cmdline():
-                found += [child, *child.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        pass
-    return found
+from tests.pipeline.running.services import hand_in, start_service, workers_of
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -151,29 +119,17 @@ def test_a_cancel_ends_the_child_and_leaves_nothing(
     until(lambda: service.health()["running"], "the task's start")
     until(lambda: workers_of(os.getpid()), "the child")
     store.cancel(task.id)
-    until(lambda: (t := store.get(task.id)) and t.finished, "the cancel", 10)
+    until(lambda: (t := store.get(task.id)) and t.finished, "the cancel")
     done = store.get(task.id)
     assert done is not None
     assert (done.status, done.reason, done.message) == ("failed", "cancelled", "已取消")
-    until(lambda: not workers_of(os.getpid()), "the child's end", 5)
+    until(lambda: not workers_of(os.getpid()), "the child's end")
     results = settings.outputs / "results" / task.id
-    until(lambda: not list(results.glob("attempt-*")), "the removal of what was begun", 5)
+    until(lambda: not list(results.glob("attempt-*")), "the removal of what was begun")
     again = store.retry(task.id)
     assert again.status == "pending"
     service.wake()
     until(lambda: (t := store.get(task.id)) and t.status == "success", "the retry")
-
-
-def start_service() -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.pipeline.running.service_process"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    return process
 
 
 def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
@@ -191,7 +147,6 @@ def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
     until(
         lambda: not any(p.is_running() and p.status() != "zombie" for p in children),
         "the children's own end",
-        10,
     )
     left = store.get(task.id)
     assert left is not None and left.status == "processing"
@@ -202,7 +157,7 @@ def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
         until(lambda: (t := store.get(task.id)) and t.finished, "the second attempt")
     finally:
         second.terminate()
-        assert second.wait(timeout=30) == 0
+        assert second.wait(timeout=120) == 0
     done = store.get(task.id)
     assert done is not None
     assert (done.status, done.attempts, done.created_at) == ("success", 2, created)
@@ -217,7 +172,7 @@ def test_an_orderly_stop_gives_the_task_back_uncounted(
     service = start_service()
     until(lambda: workers_of(service.pid), "the child")
     service.terminate()
-    assert service.wait(timeout=30) == 0
+    assert service.wait(timeout=120) == 0
     back = store.get(task.id)
     assert back is not None
     assert (back.status, back.attempts, back.owner) in {

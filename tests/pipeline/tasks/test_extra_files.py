@@ -14,7 +14,8 @@ from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice, read_file
 from pipeline.tasks.form import FORM
 from pipeline.tasks.record import TaskRecord, read
 from store import Store
-from tests.pipeline.running.test_runner import hand_in, start_service, until, workers_of
+from tests.pipeline.running.services import hand_in, start_service, workers_of
+from tests.waiting import until
 
 LIMIT_MB = 1.0
 
@@ -27,7 +28,7 @@ def record(store: Store, task_id: str) -> TaskRecord:
 
 def stop(service: subprocess.Popen[str]) -> None:
     service.terminate()
-    assert service.wait(timeout=30) == 0
+    assert service.wait(timeout=120) == 0
 
 
 def test_a_file_is_made_beside_the_result_whoever_is_killed(

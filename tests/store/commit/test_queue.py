@@ -21,6 +21,7 @@ from store import BadPatch, NotSaved, Store
 from store.file.lock import Lock
 from tests.store.conftest import Make, claimed, on_disk
 from tests.store.faults.build import HERE
+from tests.waiting import until
 
 
 class Disk:
@@ -40,7 +41,7 @@ class Disk:
             if self._passing < 0:
                 free = self.free
                 self.syncing.set()
-                assert free.wait(30)
+                assert free.wait(120)
         self._sync(descriptor)
 
     def hold(self, *, folders: bool = False, passing: int = 0) -> None:
@@ -65,13 +66,6 @@ def start(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("folders", [False, True])
 def test_nobody_is_answered_before_the_sync(make: Make, disk: Disk, folders: bool) -> None:
     store = make()
@@ -85,16 +79,16 @@ def test_nobody_is_answered_before_the_sync(make: Make, disk: Disk, folders: boo
 
     disk.hold()
     first = start(lambda: update(ids[0]))
-    assert disk.syncing.wait(20)
+    assert disk.syncing.wait(120)
     rest = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[1:]]  # type: ignore[misc]
-    until(lambda: len(store._commit._queue) == 19)
+    until(lambda: len(store._commit._queue) == 19, "all others to queue")
     disk.hold(folders=folders, passing=int(folders))  # the second group's
-    until(lambda: answered == [ids[0]] and disk.syncing.is_set())
+    until(lambda: answered == [ids[0]] and disk.syncing.is_set(), "the first's answer")
     time.sleep(0.2)  # the one that was woken to help has long gone back to sleep
     assert answered == [ids[0]]
     disk.free.set()
     for thread in (first, *rest):
-        thread.join(20)
+        thread.join(120)
     assert sorted(answered) == sorted(ids)
     assert {t: r["mark"] for t, r in on_disk(store).items()} == {t: t for t in ids}
 
@@ -116,14 +110,14 @@ def test_callers_that_gave_up_hold_up_nobody(
 
     disk.hold()
     first = start(lambda: update(ids[0]))
-    assert disk.syncing.wait(20)
+    assert disk.syncing.wait(120)
     early = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[1:20]]  # type: ignore[misc]
-    until(lambda: not any(thread.is_alive() for thread in early))
+    until(lambda: not any(thread.is_alive() for thread in early), "them to give up")
     monkeypatch.setattr("store.commit.group_commit.LONGEST_SAVE_SECONDS", 60.0)  # however busy
     late = [start(lambda task_id=task_id: update(task_id)) for task_id in ids[20:]]  # type: ignore[misc]
     disk.free.set()
     for thread in (first, *late):
-        thread.join(20)
+        thread.join(120)
     assert {outcomes[task_id] for task_id in ids[1:20]} == {"not saved"}
     assert {outcomes[task_id] for task_id in (ids[0], *ids[20:])} == {"saved"}
     marked = {task_id for task_id, record in on_disk(store).items() if "mark" in record}
@@ -136,23 +130,23 @@ def test_an_interrupted_caller_leaves_the_line(make: Make, disk: Disk, others: i
     ids = [store.create().id for _ in range(2 + others)]
     disk.hold()
     leader = start(lambda: store.update(ids[0], {"mark": 1}))
-    assert disk.syncing.wait(20)
+    assert disk.syncing.wait(120)
 
     def interrupt() -> None:
-        until(lambda: store._commit._queue)
+        until(lambda: store._commit._queue, "the call to queue")
         os.kill(os.getpid(), signal.SIGINT)
 
     interrupter = start(interrupt)
     with pytest.raises(KeyboardInterrupt):
         store.update(ids[1], {"mark": 1})  # as the first in the line it would lead next
-    interrupter.join(20)
+    interrupter.join(120)
     rest = [
         start(lambda task_id=task_id: store.update(task_id, {"mark": 1}))  # type: ignore[misc]
         for task_id in ids[2:]
     ]
     disk.free.set()
     for thread in (leader, *rest):
-        thread.join(20)
+        thread.join(120)
     store.update(ids[0], {"mark": 2})
     assert [on_disk(store)[task_id].get("mark") for task_id in ids] == [2, None, *[1] * others]
 

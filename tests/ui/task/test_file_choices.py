@@ -15,9 +15,9 @@ from pipeline.model import Segment
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.submit import submit
 from tests.pipeline.plan.test_plan import plan
-from tests.pipeline.running.test_runner import until
 from tests.ui.routes.routed import THEIRS, app_of, client, finished
 from tests.ui.test_page import DONE, RECORDS, ROOT, opened, outputs, words
+from tests.waiting import until
 from ui.routes import files
 from ui.service import Service, get_service
 
