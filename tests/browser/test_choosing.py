@@ -89,7 +89,7 @@ def test_several_places_are_asked_for_first(
     assert abs(made["alignment"]["offset"] - other) < 0.02
     assert not made["alignment"]["ambiguous"], "a person has decided"
     # The page shows it without being asked to: the verdict, then the new file in the player.
-    page.locator("text=a person chose this one").wait_for()
+    page.locator("text=this one was chosen by hand").wait_for()
     source = page.locator(".compare .active video[src*='/modular']")
     source.wait_for(state="attached")
     assert "v=1" in str(source.get_attribute("src"))

@@ -30,7 +30,7 @@ from ui.words.text import has, t
 
 _ADJUST = load("adjust")
 WORDS = (
-    "title", "nudge", "earlier", "later", "reset", "play", "pause", "help", "seek", "now_song",
+    "title", "nudge", "earlier", "later", "sooner", "after", "reset", "play", "pause", "help", "seek", "now_song",
     "now_original", "no_sound",
 )  # fmt: skip
 
@@ -79,14 +79,17 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             t("adjust.loudness"),
             made.loudness,
             key=key_of(task, "loud"),
-            help=t("adjust.loudness_help"),
         )
         st.toggle(
             t("adjust.keep_all"),
             made.keep_all,
             key=key_of(task, "whole"),
-            help=t("adjust.keep_all_help"),
         )
+    # In words below: a tap on a switch's "?" would turn the switch.
+    said = (
+        f"{t(f'adjust.{name}')}: {t(f'adjust.{name}_help')}" for name in ("loudness", "keep_all")
+    )
+    st.caption("  \n".join(said))
     if not (kind and _preview(service, viewer, task, kind)):
         st.slider(
             t("adjust.nudge"),

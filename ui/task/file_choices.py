@@ -66,9 +66,8 @@ def _download(service: Service, viewer: Viewer, task: TaskRecord, kind: str, lab
 
 
 def _choices(service: Service, viewer: Viewer, task: TaskRecord, plain: FileChoice) -> None:
-    portable = st.checkbox(
-        t("file.every_player"), key=f"file.portable-{task.id}", help=t("file.every_player_help")
-    )
+    portable = st.checkbox(t("file.every_player"), key=f"file.portable-{task.id}")
+    st.caption(t("file.every_player_help"))  # a tap on a box's "?" would tick the box
     st.segmented_control(
         t("file.limit"),
         (*LIMITS_MB, OWN),

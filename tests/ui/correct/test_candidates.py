@@ -73,8 +73,12 @@ def test_the_places_stand_first_where_one_has_to_be_chosen(
 @pytest.mark.parametrize(
     ("locale", "sentence", "back"),
     [
-        ("en-US", "fits in more than one place; a person chose this one", "Back to the automatic"),
-        ("zh-CN", "当前位置由人选定", "恢复自动结果"),
+        (
+            "en-US",
+            "fits in more than one place; this one was chosen by hand",
+            "Back to the automatic",
+        ),
+        ("zh-CN", "当前位置为手动选定", "恢复自动结果"),
     ],
 )
 def test_the_places_stay_after_a_choice_and_there_is_a_way_back(

@@ -189,6 +189,8 @@ function create(root) {
     slider.max = String(data.limit);
     find("reset").textContent = words.reset;
     find("help").textContent = words.help;
+    find("sooner").textContent = words.sooner;
+    find("after").textContent = words.after;
     for (const button of root.querySelectorAll("[data-by]")) {
       const by = Number(button.dataset.by);
       button.textContent = `${by > 0 ? "+" : "−"}${Math.abs(by)}`;
