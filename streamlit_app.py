@@ -27,10 +27,6 @@ from streamlit.web.server import server_util
 
 from pipeline.settings import Settings, get_settings
 from store import SettingsError
-from ui.http import look
-from ui.http.addresses import UNKNOWN, also_below
-from ui.http.security import SecurityHeaders
-from ui.http.visitor import VisitorCookie
 from ui.incoming import uploads
 from ui.incoming.tidy import start_tidying
 from ui.pages.shell import show
@@ -39,6 +35,10 @@ from ui.parts.login import providers
 from ui.routes import bundle, files, health, metrics, share
 from ui.routes.access import Access
 from ui.service import start_service, stop_service
+from ui.web import look
+from ui.web.addresses import UNKNOWN, also_below
+from ui.web.security import SecurityHeaders
+from ui.web.visitor import VisitorCookie
 
 PRIVATE_UMASK = 0o077
 

@@ -47,7 +47,7 @@ ORDER: Order = (
     ("ui",),
     ("ui/assets", "ui/components", "ui/words/catalogue"),
     ("ui/words",),
-    ("ui/http",),
+    ("ui/web",),
     ("ui/incoming",),
     ("ui/routes",),
     ("ui/parts",),
@@ -80,7 +80,7 @@ NEVER = {
     "pipeline/render": ("store",),
     "pipeline/job": ("store",),
     "pipeline/child": ("store",),
-    "ui/http": ("streamlit",),
+    "ui/web": ("streamlit",),
     "ui/incoming": ("streamlit",),
     "ui/routes": ("streamlit",),
 }

@@ -1,3 +1,3 @@
 """What a person sees. Calls ``store`` and ``pipeline``; holds no logic of theirs."""
 
-__all__ = ["http", "incoming", "pages", "parts", "routes", "service"]
+__all__ = ["incoming", "pages", "parts", "routes", "service", "web"]

@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from ui.http.visitor import COOKIE
+from ui.web.visitor import COOKIE
 
 
 class Viewer:

@@ -95,7 +95,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     errors: list[str] = []
 
     def note_refusal(line: str) -> None:
-        if "Content Security Policy" in line:  # ui/http/security.py
+        if "Content Security Policy" in line:  # ui/web/security.py
             errors.append(line)
 
     def open_page(

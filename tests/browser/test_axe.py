@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import correct, put_in, settled, unfold, wait_done, wait_status
-from ui.http.visitor import COOKIE, new_key, signed_key, visitor_name
+from ui.web.visitor import COOKIE, new_key, signed_key, visitor_name
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser

@@ -21,7 +21,7 @@ from tests.browser.steps import (
     wait_done,
     wait_rows,
 )
-from ui.http.visitor import visitor_name
+from ui.web.visitor import visitor_name
 from ui.words.text import say
 
 pytest.importorskip("authlib", reason="Authlib is not installed")

@@ -14,7 +14,7 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, records, until, wait_status
 from tests.browser.test_axe import KEY, known
-from ui.http.visitor import visitor_name
+from ui.web.visitor import visitor_name
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser

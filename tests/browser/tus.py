@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from tests.browser.serving import Server
-from ui.http.visitor import COOKIE, new_key, sign, signed_key, visitor_name
 from ui.incoming.uploads import TOKEN_HEADER, URL
+from ui.web.visitor import COOKIE, new_key, sign, signed_key, visitor_name
 
 
 @dataclass(frozen=True)

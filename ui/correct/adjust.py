@@ -30,8 +30,8 @@ from ui.words.text import has, t
 
 _ADJUST = load("adjust")
 WORDS = (
-    "title", "nudge", "earlier", "later", "sooner", "after", "reset", "play", "pause", "help", "seek", "now_song",
-    "now_original", "no_sound",
+    "title", "nudge", "earlier", "later", "sooner", "after", "reset", "play", "pause", "help",
+    "seek", "now_song", "now_original", "no_sound",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     made = task.made_with
     have = [kind for kind in compare.versions(task) if file_path(service, task, kind)]
     kind = have[0] if have else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="adjust-controls"):
         if len(have) > 1:
             kind = st.segmented_control(
                 t("adjust.preview"),
@@ -85,11 +85,6 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             made.keep_all,
             key=key_of(task, "whole"),
         )
-    # In words below: a tap on a switch's "?" would turn the switch.
-    said = (
-        f"{t(f'adjust.{name}')}: {t(f'adjust.{name}_help')}" for name in ("loudness", "keep_all")
-    )
-    st.caption("  \n".join(said))
     if not (kind and _preview(service, viewer, task, kind)):
         st.slider(
             t("adjust.nudge"),
@@ -110,6 +105,11 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         # What a click finds may be newer than what this run knows.
         on_click=lambda: request(service, viewer, task.id, wanted_of(task).to_json()),
     )
+    # Not as their help: a tap on a switch's "?" would turn the switch.
+    said = (
+        f"{t(f'adjust.{name}')}: {t(f'adjust.{name}_help')}" for name in ("loudness", "keep_all")
+    )
+    st.caption("  \n".join(said))
 
 
 def key_of(task: TaskRecord, name: str) -> str:

@@ -13,9 +13,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.http.memory import free_memory
 from ui.incoming import limits
 from ui.service import StockUploads
+from ui.web.memory import free_memory
 
 if TYPE_CHECKING:
     from ui.service import Service

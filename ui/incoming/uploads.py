@@ -32,11 +32,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
 from pipeline.tasks.submit import NOTE_SUFFIX
-from ui.http.origin import describe_refusal, same_origin
-from ui.http.visitor import cookie_key, sign, signed, visitor_name
 from ui.incoming import limits
 from ui.incoming.proxied import OVERRIDE, as_meant, named
 from ui.service import Service, get_service
+from ui.web.origin import describe_refusal, same_origin
+from ui.web.visitor import cookie_key, sign, signed, visitor_name
 
 log = logging.getLogger(__name__)
 

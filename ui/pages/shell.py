@@ -11,14 +11,15 @@ import streamlit as st
 from store import SettingsError
 from ui.assets import MARK
 from ui.components import load
-from ui.http.look import STYLE
 from ui.incoming.tidy import start_tidying
 from ui.pages import history, home, operator
 from ui.parts import login, toasts
 from ui.parts.guarded import part
 from ui.parts.viewer import current_viewer, from_this_machine
-from ui.service import start_service
+from ui.parts.without_routes import without_routes
+from ui.service import Service, start_service
 from ui.task import detail
+from ui.web.look import STYLE
 from ui.words.text import LANGUAGES, choose_language, current, set_language, t
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ log = logging.getLogger(__name__)
 
 _LOST = load("lost")
 _MENU = "language-menu"
+
+
+def _late_style(service: Service) -> None:
+    st.html(f"<style>{STYLE}</style>")
+
+
+@without_routes(_late_style)
+def _style(service: Service) -> None:
+    """It stands in the page's HTML (ui/web/look.py), so that nothing moves when it comes."""
 
 
 def show() -> None:
@@ -45,8 +55,7 @@ def show() -> None:
     if not from_this_machine():  # with routes the middleware has noted it
         service.expose(f"Host {st.context.headers.get('host', '')!r}")
     viewer = current_viewer(service)
-    if not service.routes:  # else it stands in the page's HTML: nothing moves when it comes
-        st.html(f"<style>{STYLE}</style>")
+    _style(service)
     _LOST(key="lost", data={"text": t("lost.text")})
 
     def tasks() -> None:

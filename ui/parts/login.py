@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.http.visitor import visitor_name
+from ui.web.visitor import visitor_name
 from ui.words.names import plain
 from ui.words.text import t
 

@@ -11,12 +11,12 @@ from starlette.datastructures import Headers
 
 from pipeline.tasks.record import TaskRecord
 from ui.components import load
-from ui.http.origin import is_local
-from ui.http.visitor import checked_key, cookie_key, new_key, signed_key, visitor_name
 from ui.parts.login import login_of, providers
 from ui.routes.bundle import bundle_url
 from ui.routes.files import file_url, may_see
 from ui.service import Service
+from ui.web.origin import is_local
+from ui.web.visitor import checked_key, cookie_key, new_key, signed_key, visitor_name
 
 _KEEP = load("visitor")
 _KEY, _KEEPER, _FRESH = "key", "visitor", "viewer.fresh"

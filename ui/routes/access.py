@@ -17,9 +17,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.http.origin import describe_refusal, host_name, is_local, same_origin
 from ui.incoming import stock
 from ui.service import Service, get_service
+from ui.web.origin import describe_refusal, host_name, is_local, same_origin
 
 log = logging.getLogger(__name__)
 

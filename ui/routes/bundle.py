@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.model import BEST_FIRST
-from ui.http.visitor import sign, signed
 from ui.routes.files import HEADERS, allowed, file_path
 from ui.service import Service, get_service
+from ui.web.visitor import sign, signed
 from ui.words.names import download_name
 
 MAX_TASKS = 200

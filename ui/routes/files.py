@@ -16,9 +16,9 @@ from pipeline.model import BEST_FIRST
 from pipeline.tasks.extra_files import KIND
 from pipeline.tasks.record import TaskRecord
 from store import is_task_id
-from ui.http.visitor import cookie_key, sign, signed, visitor_name
 from ui.routes.thumbnail import wait_thumbnail
 from ui.service import Service, get_service
+from ui.web.visitor import cookie_key, sign, signed, visitor_name
 from ui.words.names import download_name
 
 KINDS = ("original", "reference", *BEST_FIRST)

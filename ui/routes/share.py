@@ -27,10 +27,10 @@ from starlette.routing import Route
 
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.shares import Share, live
-from ui.http.visitor import sign, signed
 from ui.routes.files import HEADERS, MEDIA_TYPES, file_path
 from ui.routes.thumbnail import thumbnail_path, wait_thumbnail
 from ui.service import Service, get_service
+from ui.web.visitor import sign, signed
 from ui.words.catalogue import en, zh
 from ui.words.names import download_name, shown_name
 

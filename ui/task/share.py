@@ -13,13 +13,13 @@ import streamlit as st
 from pipeline.tasks import shares
 from pipeline.tasks.record import TaskRecord
 from ui.components import load
-from ui.http.origin import is_loopback
 from ui.parts import toasts
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import no_share, without_routes
 from ui.routes.share import share_of, share_url
 from ui.service import Service
 from ui.table import actions
+from ui.web.origin import is_loopback
 from ui.words.names import shown_name
 from ui.words.text import current, t
 

@@ -27,9 +27,9 @@ from tests.ui.routes.routed import (
     patch,
     uid_of,
 )
-from ui.http.visitor import COOKIE, signed_key, visitor_name
 from ui.incoming import limits, uploads
 from ui.service import Service
+from ui.web.visitor import COOKIE, signed_key, visitor_name
 
 ODD_IDS = (
     *(".locks", "a", "0" * 31, "0" * 33, "0" * 32, "G" * 32, "x.info", "%00", "%0a"),

@@ -17,12 +17,12 @@ from starlette.testclient import TestClient
 from pipeline.settings import Settings
 from pipeline.tasks.record import TaskRecord, read
 from store import Store, process
-from ui.http.addresses import UNKNOWN, also_below
-from ui.http.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
 from ui.incoming import uploads
 from ui.routes import bundle, files, share
 from ui.routes.access import Access
 from ui.service import Service
+from ui.web.addresses import UNKNOWN, also_below
+from ui.web.visitor import COOKIE, VisitorCookie, new_key, signed_key, visitor_name
 
 MINE, THEIRS = new_key(), new_key()
 SECRET = b"s" * 32

@@ -24,7 +24,7 @@ from tests.browser.serving import ROOT, Server
 OPEN = {
     "/files/bundle",
     "/files/{task}/{kind}",
-    "/look/{name}",  # what everybody may have: tests/ui/http/test_look.py
+    "/look/{name}",  # what everybody may have: tests/ui/web/test_look.py
     "/share/{token}",
     "/share/{token}/{task}/{part}",
     "/share/{rest:path}",

@@ -25,10 +25,10 @@ from tests.ui.routes.routed import (
     headers,
     patch,
 )
-from ui.http.visitor import sign, visitor_name
 from ui.incoming import limits, uploads
 from ui.routes import bundle, files
 from ui.service import Service
+from ui.web.visitor import sign, visitor_name
 
 
 def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:

@@ -17,10 +17,10 @@ from pipeline.media import facts_note
 from pipeline.tasks import shares
 from pipeline.tasks.record import TaskRecord
 from tests.ui.routes.routed import MINE, SECRET, client, finished
-from ui.http.visitor import sign
 from ui.routes import share
 from ui.routes.files import file_url
 from ui.service import Service
+from ui.web.visitor import sign
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 BYTES = bytes(range(256)) * 400

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from pipeline.settings import Settings
 from store import process
 from tests.ui.routes.routed import finished, service_of
-from ui.http.origin import is_loopback
 from ui.routes import files
 from ui.routes.access import Access
 from ui.service import Service, start_service, stop_service
+from ui.web.origin import is_loopback
 
 HERE = {"base_url": "http://localhost:8501", "client": ("127.0.0.1", 50000)}
 ELSEWHERE: dict[str, tuple[dict[str, Any], dict[str, str]]] = {

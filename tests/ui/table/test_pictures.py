@@ -13,11 +13,11 @@ from starlette.applications import Starlette
 from pipeline.media import facts_note
 from pipeline.tasks.record import TaskRecord
 from tests.ui.routes.routed import THEIRS, client, finished
-from ui.http.visitor import visitor_name
 from ui.parts.viewer import Viewer
 from ui.routes import files
 from ui.service import Service
 from ui.table.pictures import picture_url
+from ui.web.visitor import visitor_name
 
 ME = Viewer(None, "cookie")
 JPEG = b"\xff\xd8\xff picture"

@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
 from tests.ui.routes.routed import app_of, client, finished, headers, service_of
-from ui.http.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
 from ui.incoming import uploads
 from ui.parts.login import login_of
 from ui.service import Service, owners_before
+from ui.web.visitor import COOKIE, checked_key, new_key, signed_key, visitor_name
 
 
 def test_a_key_is_one_that_this_server_made(service: Service, app: Starlette) -> None:

@@ -21,11 +21,11 @@ from tests.ui.routes.routed import (
     patch,
     uid_of,
 )
-from ui.http.addresses import also_below
-from ui.http.memory import free_memory
-from ui.http.visitor import COOKIE, new_key, signed_key, visitor_name
 from ui.incoming import uploads
 from ui.service import Service
+from ui.web.addresses import also_below
+from ui.web.memory import free_memory
+from ui.web.visitor import COOKIE, new_key, signed_key, visitor_name
 
 PIECE = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
 

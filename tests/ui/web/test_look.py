@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from streamlit import file_util
 
 from ui.assets import FOLDER
-from ui.http import look
+from ui.web import look
 
 PAGE = (Path(file_util.get_static_dir()) / "index.html").read_text("utf-8")
 """What Streamlit serves."""
