@@ -148,12 +148,12 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     until_heard(page, lambda x: near(x["sound"], x["time"] + 0.6 - low, 0.12), 8.0)
 
     # Without even loudness the song has the level of its file.
-    page.get_by_text("Even loudness").click()
+    page.get_by_text("Even loudness", exact=True).click()
     level = 10 ** (-gain / 20)
     until_heard(page, lambda x: near(x["song"], level, 0.01 * level + 0.01), 8.0)
 
     # The whole video: its own sound before and after, and it can be gone to.
-    page.get_by_text("Keep the whole video").click()
+    page.get_by_text("Keep the whole video", exact=True).click()
     state = until_heard(
         page, lambda x: near(x["range"][0], 0, 0.1) and near(x["range"][1], 22, 0.1)
     )
