@@ -43,7 +43,8 @@ def _thumbnail(arguments: Mapping[str, Any], settings: Limits, report: Report) -
 
 def _preview(arguments: Mapping[str, Any], settings: Limits, report: Report) -> dict[str, Any]:
     """``path``, ``out``, ``role`` → a small H.264 copy at ``out`` that browsers play, with the
-    sound track ``track`` (from 1; without it the one that players take)."""
+    sound track ``track`` (from 1; without it the one that players take); with ``sound_only``
+    that track alone."""
     from pipeline.job.declared import declared
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
@@ -57,7 +58,13 @@ def _preview(arguments: Mapping[str, Any], settings: Limits, report: Report) -> 
         stream = info.video.index if info.video is not None else None
         sound = info.played if number is None else info.sounds[number - 1]
         make_preview(
-            path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+            path,
+            out,
+            duration=info.duration,
+            settings=settings,
+            stream=stream,
+            sound=sound,
+            sound_only=arguments.get("sound_only") is True,
         )
     return {"out": str(out)}
 

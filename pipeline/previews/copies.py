@@ -62,23 +62,28 @@ def make_preview(
     settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
+    sound_only: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
-    sound without a picture, the AAC alone. ``sound`` is the track to take (None: the first).
+    sound without a picture and with ``sound_only``, the AAC alone, which is copied where there is
+    one. ``sound`` is the track to take (None: the first).
 
     ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
     ``make_thumbnail``. Raises ``RenderError``.
     """
     scale = f"scale='if(gt(iw,ih),-2,{PREVIEW_PIXELS})':'if(gt(iw,ih),{PREVIEW_PIXELS},-2)'"
+    picture = (
+        *("-map", f"{_picture(stream)}?", "-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
+    )
+    copied = sound_only and sound is not None and sound.codec == "aac"
     arguments = [
         *("-nostdin", "-t", f"{duration + 5:.3f}"),
         *ffmpeg.input_arguments(source, settings),
-        *("-map", f"{_picture(stream)}?"),
+        *(("-vn",) if sound_only else picture),
         *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
-        *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
-        *("-c:a", "aac", "-b:a", "96k", "-ac", "2"),
+        *(("-c:a", "copy") if copied else ("-c:a", "aac", "-b:a", "96k", "-ac", "2")),
         *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1"),
     ]
     with (

@@ -34,6 +34,7 @@ from pipeline.running.attempt import (
     published,
 )
 from pipeline.settings import Settings
+from pipeline.tasks.answer import CONFIRMED
 from pipeline.tasks.details import MAX_DETAIL_LETTERS, Details, unusual_options
 from pipeline.tasks.extra_files import (
     REQUEST,
@@ -280,11 +281,12 @@ def _variant_changes(
 def _alignment_changes(
     task: Task, outcome: Outcome, results: Path, *, going_back: bool
 ) -> dict[str, Any]:
-    """The new alignment, its curves beside the results; nothing where it stays as it is."""
+    """The new alignment, its curves beside the results, of which nobody has said yet that it is
+    right; nothing where it stays as it is."""
     if going_back:
         alignment = automatic.saved_alignment(task)
         automatic.put_evidence_back(results)
-        return {"alignment": alignment}
+        return {"alignment": alignment, CONFIRMED: None}
     if not outcome.alignment:
         return {}
     alignment = automatic.with_saved_answer(task, outcome.alignment)
@@ -294,4 +296,4 @@ def _alignment_changes(
     evidence = Path(made).parent / automatic.EVIDENCE
     if evidence.is_file():
         evidence.replace(results / automatic.EVIDENCE)
-    return {"alignment": alignment}
+    return {"alignment": alignment, CONFIRMED: None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.model import BEST_FIRST, Candidate, Segment
-from pipeline.tasks.values import mapping, number, objects
+from pipeline.tasks.values import mapping, number, objects, text
 
 if TYPE_CHECKING:
     from pipeline.job.warnings import Notice
@@ -16,6 +16,8 @@ Take = Sequence[Segment]
 JUMP_SECONDS = 0.25
 """By how much the song jumps, forwards or back, where another take begins."""
 MAX_CANDIDATES = 8
+CONFIRMED = "place_confirmed"
+"""The key of a record by which a person said that the place of its results is the right one."""
 INAUDIBLE_MS = 2.0
 """Two places nearer than this cannot be distinguished."""
 
@@ -32,6 +34,8 @@ class Answer:
     """Whether a person gave the place of the song, whether or not it could be refined."""
     ambiguous: bool = False
     """Whether the music fits at more than one place, and nobody has chosen yet."""
+    confirmed: bool = False
+    """Whether a person chose the place that the results have already."""
     confidence: float | None = None
     """0 to 1; None for a person's place, of which it would say nothing."""
     agreement_ms: float | None = None
@@ -54,18 +58,22 @@ class Answer:
     methods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Each method's own confidence, and its estimated error (milliseconds)."""
 
-    def rank(self, method: str) -> tuple[float, int, int]:
+    best: str | None = None
+    """The method that comes first, in a row of the list, where it is not the more careful one."""
+
+    def rank(self, method: str) -> tuple[bool, float, int, int]:
         """Sorts methods by the judge's measure (``pipeline.align.judge.by_confidence``): the surer
         first, and of equally sure ones the one that is off by less. An error that nobody hears
-        decides nothing: there the more careful method comes first."""
+        decides nothing: there the more careful method comes first. Where a record has no figures,
+        it says which one is first (:attr:`best`)."""
         confidence, error_ms = self.methods.get(method, (0.0, 0.0))
         place = BEST_FIRST.index(method) if method in BEST_FIRST else len(BEST_FIRST)
-        return -round(confidence, 2), round(error_ms / INAUDIBLE_MS), place
+        return method != self.best, -round(confidence, 2), round(error_ms / INAUDIBLE_MS), place
 
     @property
     def placed_by_choice(self) -> bool:
-        """Whether a person gave the place of music that fits at more than one."""
-        return self.automatic is not None and self.automatic.ambiguous
+        """Whether a person chose among the places of music that fits at more than one."""
+        return self.confirmed or (self.automatic is not None and self.automatic.ambiguous)
 
     @property
     def takes(self) -> tuple[Take, ...]:
@@ -79,11 +87,13 @@ class Answer:
         return tuple(takes)
 
 
-def read_answer(alignment: object, options: Mapping[str, Any] | None = None) -> Answer:
+def read_answer(
+    alignment: object, options: Mapping[str, Any] | None = None, *, confirmed: bool = False
+) -> Answer:
     """The answer in a record's ``alignment``; one that does not exist for what is none.
 
     ``options`` are the task's: a record from before the alignment kept it has a person's place
-    there.
+    there. ``confirmed`` is what the record has under :data:`CONFIRMED`.
     """
     found = mapping(alignment)
     if not found:
@@ -99,7 +109,8 @@ def read_answer(alignment: object, options: Mapping[str, Any] | None = None) -> 
         exists=True,
         by_hand=by_hand,
         placed=placed,
-        ambiguous=found.get("ambiguous") is True,
+        ambiguous=found.get("ambiguous") is True and not confirmed,
+        confirmed=confirmed,
         confidence=None if placed else number(found.get("confidence")),
         agreement_ms=None if placed else distance_ms,
         distance_ms=distance_ms,
@@ -111,6 +122,7 @@ def read_answer(alignment: object, options: Mapping[str, Any] | None = None) -> 
         notices=tuple(track_notices(found)),
         automatic=automatic if automatic.exists else None,
         methods=_methods(found.get("variants")),
+        best=text(found.get("best")),
     )
 
 

@@ -13,7 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.model import BEST_FIRST
 from pipeline.plan.options import RenderOptions
+from pipeline.tasks.answer import read_answer
 from pipeline.tasks.record import VARIANT_KEYS, value_of
 from pipeline.tasks.values import mapping, objects
 from store import details
@@ -106,6 +108,9 @@ def _verdict(alignment: Mapping[str, Any]) -> dict[str, Any]:
     else:
         figures = ("matched", "confidence", "agreement_ms")
         row = {key: alignment[key] for key in figures if alignment.get(key) is not None}
+    # The list takes the same result for the better one as the task's own page.
+    if (best := min(BEST_FIRST, key=read_answer(alignment).rank)) != BEST_FIRST[0]:
+        row["best"] = best
     row |= {key: True for key in ("ambiguous", "by_hand") if alignment.get(key) is True}
     if isinstance(kept, Mapping) and kept.get("ambiguous") is True:
         row["automatic"] = {"ambiguous": True}

@@ -16,7 +16,7 @@ from pipeline.media.info import AudioInfo, MediaInfo, Role
 from pipeline.model import BEST_FIRST, VARIANTS, VariantName
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
-from pipeline.tasks.answer import Answer, read_answer
+from pipeline.tasks.answer import CONFIRMED, Answer, read_answer
 from pipeline.tasks.extra_files import REQUEST, ExtraFile, FileChoice, read_choice, read_files
 from pipeline.tasks.shares import KEY as SHARES
 from pipeline.tasks.shares import Share, read_shares
@@ -214,7 +214,11 @@ def read(task: Task) -> TaskRecord:
             )
             for name in VARIANTS
         },
-        answer=read_answer(get("alignment"), options) if shown else Answer(),
+        answer=(
+            read_answer(get("alignment"), options, confirmed=get(CONFIRMED) is True)
+            if shown
+            else Answer()
+        ),
         warnings=tuple(_warnings(get("warnings"))),
         timings={stage: value for stage, value in timings.items() if value is not None},
         adjust=_adjustment(get("adjust")),

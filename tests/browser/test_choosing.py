@@ -84,16 +84,26 @@ def test_several_places_are_asked_for_first(
 
     until(page, lambda: abs(off()) < 0.1, "the place to be heard", seconds=60)
     assert picture.evaluate("x => x.muted")
+    # The place that the result has is taken at once: there is nothing to make.
+    rows.filter(has_text="in the result").get_by_role("button", name="Use this one").click()
+    page.locator(
+        ".st-key-head", has_text="In sync, at the place that was chosen by hand"
+    ).wait_for()
+    page.locator(".compare").wait_for()
+    taken = records(server)[task_id]
+    assert taken["place_confirmed"] is True
+    assert "adjust" not in taken
+    correct(page, "Another place")
+    assert rows.filter(has_text="in the result").get_by_role("button").last.is_disabled()
     row.get_by_role("button", name="Use this one").click()
     made = new_result(server, page, task_id)
     assert abs(made["alignment"]["offset"] - other) < 0.02
     assert not made["alignment"]["ambiguous"], "a person has decided"
-    # The page shows it without being asked to: the verdict, then the new file in the player.
-    page.locator("text=this one was chosen by hand").wait_for()
+    assert "place_confirmed" not in made, "that was said of another place"
+    # The page shows it without being asked to: the new file in the player.
     source = page.locator(".compare .active video[src*='/modular']")
     source.wait_for(state="attached")
     assert "v=1" in str(source.get_attribute("src"))
-    correct(page, "Another place")
     rows.filter(has_text=at).filter(has_text="in the result").wait_for()
     shot(page, "candidate-chosen", full=True)
 
@@ -135,7 +145,7 @@ def test_two_takes_are_not_lost_to_one_click(
     page.get_by_role("button", name=re.compile("Use this place")).click()
     made = new_result(server, page, task_id)
     assert len(made["alignment"]["segments"]) == 1
-    page.locator(".st-key-head", has_text="Placed by hand; the best match").wait_for()
+    page.locator(".st-key-head", has_text="at the place that was chosen by hand").wait_for()
     shot(page, "takes-by-hand", full=True)
 
     page.get_by_role("button", name="Back to the automatic answer").click()

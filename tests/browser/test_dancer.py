@@ -122,7 +122,7 @@ def test_upload_to_download(
         page.get_by_role("link", name="Save video").click()
     path = Path(download.value.path())
     assert path.stat().st_size > 100_000
-    assert download.value.suggested_filename.endswith("_modular.mp4")
+    assert download.value.suggested_filename.endswith("_retrack.mp4")
 
 
 def test_a_whole_class_in_one_go(

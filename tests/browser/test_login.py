@@ -100,7 +100,7 @@ def test_a_login_keeps_its_tasks_and_others_do_not_see_them(
     with page.expect_download() as download:
         page.locator(".st-key-bulk").get_by_role("link", name="Download").click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert sorted(archive.namelist()) == ["sample_dance_modular.mp4", "sample_dance_v2.mp4"]
+        assert sorted(archive.namelist()) == ["sample_dance_retrack.mp4"]
 
     # The same person at another browser, another person, and nobody.
     again, other, nobody = (visit(f"{members.url}/?task={task_id}") for _ in range(3))

@@ -17,7 +17,7 @@ from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 
-NAME = "saved_modular.mp4"
+NAME = "saved_retrack.mp4"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 Chrome/120.0.0.0 Mobile"
 PHONE = {
     "viewport": {"width": 390, "height": 844},

@@ -66,7 +66,7 @@ def test_a_film_is_shown_by_a_link_until_it_is_ended(
     assert video.evaluate("video => video.videoWidth") > 0
     with friend.expect_download() as saved:
         friend.get_by_role("link", name=say("zh", "save.video")).click()
-    assert saved.value.suggested_filename == "shown_modular.mp4"
+    assert saved.value.suggested_filename == "shown_retrack.mp4"
     output = private.outputs.parent / records(private)[task_id]["modular_output"]
     assert Path(saved.value.path()).read_bytes() == output.read_bytes()
     assert friend.get_by_role("link").count() + friend.get_by_role("button").count() == 1

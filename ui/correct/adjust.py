@@ -153,7 +153,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
             "words": {name: t(f"adjust.{name}") for name in WORDS},
             "picture": playable.url(service, viewer, task, picture),
             "aspect": shape.dance_shape(service, task),
-            "sound": playable.url(service, viewer, task, song_file),
+            "sound": playable.sound_url(service, viewer, task, song_file),
             "song": song,
             "pieces": list(preview.pieces),
             "start": preview.estimate.start,
@@ -170,8 +170,8 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     )
     for left in preview.leaves_out:
         st.caption(t(f"adjust.{left}"))
-    small = [kind for kind in (picture, song_file) if "-" in kind]
-    playable.make_playable(service, task, result.failed, small)
+    small = [picture] if "-" in picture else []
+    playable.make_playable(service, task, result.failed, small, [song_file])
     return True
 
 

@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from pipeline.model import Candidate
+from pipeline.tasks.answer import CONFIRMED
 from pipeline.tasks.record import TaskRecord
+from store import StoreError
 from ui.components import load
 from ui.correct import adjust, tracks
+from ui.parts import toasts
+from ui.parts.live import redraw_page
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import without_routes
 from ui.player import playable, shape
+from ui.player.compare import SAME_PLACE_SECONDS
 from ui.service import Service
 from ui.words.format import clock
 from ui.words.text import t
@@ -21,8 +26,6 @@ Place = Mapping[str, float]
 """``offset`` (seconds) and ``speed``: reference_time = speed * dance_time + offset."""
 
 _CHOOSE = load("choose")
-SAME_PLACE_SECONDS = 0.3
-"""How far from a candidate the song was looked for when it was chosen."""
 
 
 def version(task: TaskRecord) -> str:
@@ -59,7 +62,7 @@ def _stock_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> Non
             st.button(
                 t("place.use"),
                 key=f"candidate-{task.id}-{index + 1}",
-                disabled=task.adjusting,
+                disabled=task.adjusting or (index == used and not task.answer.ambiguous),
                 on_click=use,
                 args=(service, viewer, task.id, index),
             )
@@ -85,9 +88,10 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
                     "no_sound": t("compare.no_sound"),
                 },
                 "dance": playable.url(service, viewer, task, kinds["dance"]),
-                "song": playable.url(service, viewer, task, kinds["reference"]),
+                "song": playable.sound_url(service, viewer, task, kinds["reference"]),
                 "aspect": aspect,
                 "start": min((one.dance_start for one in task.answer.segments), default=0.0),
+                "asked": task.answer.ambiguous,
                 "locked": task.adjusting,
                 "places": [
                     {
@@ -102,18 +106,31 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
             on_failed_change=lambda: None,
         )
-    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.make_playable(service, task, result.failed, small)
+    small = [kinds["dance"]] if kinds["dance"] not in tracks.ROLES.values() else []
+    playable.make_playable(service, task, result.failed, small, [kinds["reference"]])
 
 
 def use(service: Service, viewer: Viewer, task_id: str, index: object) -> None:
-    """Make the result with one of the places; a callback."""
+    """Take one of the places: make the result with it, unless it has that place already; a
+    callback."""
     task = viewer.task(service, task_id)
     candidates = task.answer.candidates if task is not None else ()
     if isinstance(index, int | float) and 0 <= index < len(candidates):
         chosen = candidates[int(index)]
+        if task is not None and int(index) == present(task, candidates):
+            confirm(service, task)
+            return
         place = {"offset": chosen.offset, "speed": chosen.speed}
         adjust.save_hint(service, viewer, task_id, place)
+
+
+def confirm(service: Service, task: TaskRecord) -> None:
+    """Note that the place of the present result is the right one: there is nothing to make."""
+    try:
+        service.store.update(task.id, {CONFIRMED: True})
+    except StoreError:
+        toasts.toast(t("adjust.not_saved"), icon=":material/warning:")
+    redraw_page()
 
 
 def show_way_back(service: Service, viewer: Viewer, task: TaskRecord) -> None:

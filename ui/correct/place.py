@@ -92,6 +92,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
             "words": {name: t(f"place.{name}") for name in WORDS},
             "dance": playable.url(service, viewer, task, kinds["dance"]),
             "reference": playable.url(service, viewer, task, kinds["reference"]),
+            "song": playable.sound_url(service, viewer, task, kinds["reference"]),
             "aspect": shape.dance_shape(service, task),
             "song_aspect": shape.song_shape(service, task),
             "waves": viewer.url(service, task, waves) if drawn else None,
@@ -112,7 +113,7 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
     small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.make_playable(service, task, result.failed, small)
+    playable.make_playable(service, task, result.failed, small, [kinds["reference"]])
 
 
 def _answer(task: TaskRecord) -> Place | None:

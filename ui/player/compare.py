@@ -25,6 +25,10 @@ _COMPARE = load("compare")
 MAX_SECONDS = 1e6
 """A place in the address beyond this is none."""
 DANCE = "original"
+UNNOTICED_SECONDS = 0.5
+"""Of the dance's start or end nobody misses less: a cut falls on a frame."""
+SAME_PLACE_SECONDS = 0.3
+"""Nearer than this two answers have the song at one place, of which one is a correction."""
 EVERYWHERE = {("h264", "yuv420p"), ("h264", "yuvj420p")}
 """What every browser decodes: a codec and a format of its pixels."""
 WORDS = (
@@ -140,19 +144,33 @@ def versions(task: TaskRecord) -> list[VariantName]:
     best = task.best
     if best is None:
         return []
-    others = [kind for kind in task.results if kind != best and not alike(task, best, kind)]
+    others = [
+        kind
+        for kind in task.results
+        if kind != best and not alike(task, best, kind) and not rejected(task, kind)
+    ]
     return [best, *others]
 
 
 def alike(task: TaskRecord, one: str, other: str) -> bool:
-    """Whether it is no matter which of two results is taken: the same pictures, with the same
-    sound or with one that cannot be distinguished from it."""
+    """Whether it is no matter which of two results is taken: the same part of the dance, with the
+    same sound or with one that cannot be distinguished from it."""
     mine, theirs = task.variant(one).plan, task.variant(other).plan
     if mine is None or theirs is None:
         return False
     distance_ms = task.answer.distance_ms
-    near = distance_ms is not None and distance_ms < INAUDIBLE_MS
-    return mine.picture == theirs.picture and (near or mine.sound == theirs.sound)
+    if mine.picture == theirs.picture and mine.sound == theirs.sound:
+        return True
+    spans = zip(kept_span(mine), kept_span(theirs), strict=True)
+    same_part = all(abs(one - other) < UNNOTICED_SECONDS for one, other in spans)
+    return same_part and distance_ms is not None and distance_ms < INAUDIBLE_MS
+
+
+def rejected(task: TaskRecord, kind: str) -> bool:
+    """Whether a result has the song elsewhere than where a person said that it belongs."""
+    apart = task.answer.distance_ms
+    elsewhere = apart is None or apart > 1000 * SAME_PLACE_SECONDS
+    return task.answer.confirmed and kind != task.best and elsewhere
 
 
 def _seconds(text: str | None) -> float:

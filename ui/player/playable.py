@@ -11,7 +11,8 @@ from pipeline.child import cached_calls
 from pipeline.tasks.record import TaskRecord
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
-from ui.routes.files import KINDS, PREVIEW, file_path, preview_path
+from ui.player import shape
+from ui.routes.files import KINDS, PREVIEW, SOUND, base_of, copy_path, file_path
 from ui.service import Service
 from ui.words.sentences import variant_name
 from ui.words.text import t
@@ -30,41 +31,67 @@ def undecodable(task: TaskRecord) -> set[str]:
     return set(st.session_state.get(f"undecodable-{task.id}", ()))
 
 
+def sound_url(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> str:
+    """The address of a file for a player that shows no picture: of its sound alone, once that is
+    there; a phone need not load a film to hear it."""
+    alone = SOUND + kind
+    if file_path(service, task, alone):
+        return viewer.url(service, task, alone)
+    return url(service, viewer, task, kind)
+
+
 def make_playable(
-    service: Service, task: TaskRecord, failed: Sequence[str] | None, wanted: Collection[str] = ()
+    service: Service,
+    task: TaskRecord,
+    failed: Sequence[str] | None,
+    wanted: Collection[str] = (),
+    sounds: Collection[str] = (),
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
-    those that are ``wanted`` in any case."""
+    those that are ``wanted`` in any case; and of ``sounds``, the kinds of which only the sound is
+    played, the sound alone."""
     known = undecodable(task)
     fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
         st.session_state[f"undecodable-{task.id}"] = sorted(known | fresh)
         st.rerun()
-    needed = known | set(wanted)
-    waiting = sorted(kind for kind in needed if not file_path(service, task, PREVIEW + kind))
+    needed = {PREVIEW + kind for kind in known | set(wanted)}
+    needed |= {SOUND + kind for kind in sounds if _has_more(service, task, kind)}
+    waiting = sorted(kind for kind in needed if not file_path(service, task, kind))
     if waiting:
         live(2.0, _make, service, task, waiting)
 
 
-def _make(service: Service, task: TaskRecord, kinds: list[str]) -> None:
+def _has_more(service: Service, task: TaskRecord, kind: str) -> bool:
+    """Whether there is more in a file than the sound that is meant."""
+    return kind != "reference" or shape.song_shape(service, task) is not None
+
+
+def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
     """Ask for the copies, and draw the page again when they are there."""
-    for kind in kinds:
+    for copy in copies:
+        prefix, _, kind = copy.partition("-")
         path = file_path(service, task, kind)
         if path is None:
             continue
-        target = preview_path(service, task.id, kind)
-        base, _, track = kind.partition("-")
+        target = copy_path(service, task.id, copy)
+        base = base_of(kind)
         role = "reference" if base == "reference" else "dance"
         arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
-        if track:
+        if track := kind.removeprefix(base).removeprefix("-"):
             arguments["track"] = int(track)
+        alone = f"{prefix}-" == SOUND
+        if alone:
+            arguments["sound_only"] = True
         done = cached_calls.fetch(
             "preview", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor
         )
+        if target.is_file():
+            st.rerun()
+        if alone:  # until then, and without it, the file itself is played
+            continue
         name = variant_name(base)
         if done is None:
             st.info(t("compare.making", name=name), icon=":material/hourglass:")
         elif done.reason is not None:
             st.warning(t("compare.no_preview", name=name), icon=":material/warning:")
-        elif target.is_file():
-            st.rerun()

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pipeline.model import BEST_FIRST
 from ui.routes.files import HEADERS, allowed, file_path
 from ui.service import Service, get_service
 from ui.web.visitor import sign, signed
@@ -66,7 +65,7 @@ def bundle_url(service: Service, ids: Sequence[str], *, link: bool = False) -> s
 
 
 async def serve_bundle(request: Request) -> Response:
-    """``GET /files/bundle?ids=a,b``: all results of each task that the visitor may see."""
+    """``GET /files/bundle?ids=a,b``: the result of each task that the visitor may see."""
     service = get_service()
     given = request.query_params.get("ids", "")
     ids = list(dict.fromkeys(given.split(",")))[:MAX_TASKS]
@@ -79,13 +78,12 @@ async def serve_bundle(request: Request) -> Response:
             task = service.task(task_id)
             if task is None or not (linked or allowed(service, task, request)):
                 continue
-            for kind in BEST_FIRST:
-                path = file_path(service, task, kind)
-                if path is not None:
-                    name = download_name(task, kind, path.suffix)
-                    name = name if name not in names else f"{task.id[:8]}_{name}"
-                    names.add(name)
-                    files.append((name, path))
+            path = file_path(service, task, task.best) if task.best else None
+            if task.best and path is not None:
+                name = download_name(task, task.best, path.suffix)
+                name = name if name not in names else f"{task.id[:8]}_{name}"
+                names.add(name)
+                files.append((name, path))
         return files
 
     files = await anyio.to_thread.run_sync(find)

@@ -22,7 +22,8 @@ from ui.web.visitor import cookie_key, sign, signed, visitor_name
 from ui.words.names import download_name
 
 KINDS = ("original", "reference", *BEST_FIRST)
-PREVIEW = "preview-"
+PREVIEW, SOUND = COPIES = ("preview-", "sound-")
+"""Before a kind: a small copy of that file for players, or its sound alone."""
 WAVEFORMS = "waveforms"
 """The kind of the envelopes that the page draws; nothing that a person downloads."""
 THUMBNAIL = "thumbnail"
@@ -76,11 +77,17 @@ def base_of(kind: str) -> str:
     return TRACKS.sub("", kind)
 
 
+def _of_file(kind: str) -> str:
+    """The kind of the file that a copy is of; any other kind itself."""
+    base = base_of(kind)
+    return base.partition("-")[2] if base.startswith(COPIES) else base
+
+
 def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
-    if kind.startswith(PREVIEW) and is_task_id(task.id):
-        small = preview_path(service, task.id, kind.removeprefix(PREVIEW))
-        whole = file_path(service, task, base_of(kind).removeprefix(PREVIEW))
+    if kind.startswith(COPIES) and is_task_id(task.id):
+        small = copy_path(service, task.id, kind)
+        whole = file_path(service, task, _of_file(kind))
         return small if _is_of(small, whole) else None
     if base_of(kind) == WAVEFORMS and is_task_id(task.id):
         drawn = waveforms_path(service, task.id, kind)
@@ -104,9 +111,9 @@ def _is_of(small: Path, whole: Path | None) -> bool:
         return False
 
 
-def preview_path(service: Service, task_id: str, kind: str) -> Path:
-    """Where the small H.264 copy for browsers stands that cannot decode the file itself."""
-    return service.settings.outputs / "results" / task_id / f"preview_{kind}.mp4"
+def copy_path(service: Service, task_id: str, kind: str) -> Path:
+    """Where the copy of a file for players stands: ``preview-…`` or ``sound-…``."""
+    return service.settings.outputs / "results" / task_id / f"{kind.replace('-', '_', 1)}.mp4"
 
 
 def waveforms_path(service: Service, task_id: str, kind: str = WAVEFORMS) -> Path:
@@ -142,10 +149,7 @@ async def serve_file(request: Request) -> Response:
         task = service.task(task_id)
         if (
             task is None
-            or (
-                base_of(kind).removeprefix(PREVIEW) not in {*KINDS, WAVEFORMS, THUMBNAIL}
-                and not kind.startswith(KIND)
-            )
+            or (_of_file(kind) not in {*KINDS, WAVEFORMS, THUMBNAIL} and not kind.startswith(KIND))
             or not allowed(service, task, request)
         ):
             return None

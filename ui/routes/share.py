@@ -38,7 +38,8 @@ MAX_SHARED_BYTES = 50 * 1024 * 1024
 """The largest file that a browser hands to the share sheet: Chromium refuses more
 (``kMaxSharedFileBytes`` in chrome/browser/webshare/share_service_impl.h)."""
 SAVE_WORDS = (
-    "share", "video", "save", "fetching", "ready", "where", "failed", "refused", "wechat",
+    "share", "video", "save", "fetching", "ready", "where", "saving", "shared", "clean", "failed",
+    "refused", "wechat",
 )  # fmt: skip
 """The texts of the button (``save.…`` in the catalogue)."""
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipeline.model import BEST_FIRST
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
 from ui.parts.viewer import Viewer
@@ -76,11 +75,11 @@ def _no_film_url(service: Service, viewer: Viewer, task: TaskRecord) -> str:
 @without_routes(_no_film_url)
 def _film_url(service: Service, viewer: Viewer, task: TaskRecord) -> str:
     """Where the finished film is downloaded; empty for none, or while a person has to choose."""
-    kind = next((kind for kind in BEST_FIRST if kind in task.results), None)
+    best = task.best
     settled = task.status == "success" and not task.adjusting and not task.answer.ambiguous
-    if not settled or kind is None or file_path(service, task, kind) is None:
+    if not settled or best is None or file_path(service, task, best) is None:
         return ""
-    return viewer.url(service, task, kind, download="1")
+    return viewer.url(service, task, best, download="1")
 
 
 def note(task: TaskRecord, look: Look) -> str:
@@ -117,10 +116,10 @@ def _confidence(service: Service, task: TaskRecord, look: Look) -> str:
 
 
 def _size(service: Service, task: TaskRecord, look: Look) -> str:
-    """Of the dance, and of its first result."""
-    paths = (file_path(service, task, kind) for kind in BEST_FIRST if kind in task.results)
-    results = [size(path.stat().st_size) for path in paths if path is not None]
-    return " → ".join(filter(None, [size(task.dance_size), *results[:1]]))
+    """Of the dance, and of its result."""
+    path = file_path(service, task, task.best) if task.best else None
+    result = size(path.stat().st_size) if path is not None else ""
+    return " → ".join(filter(None, [size(task.dance_size), result]))
 
 
 def _spent(service: Service, task: TaskRecord, look: Look) -> str:

@@ -135,10 +135,10 @@ def _other(task: TaskRecord, kind: str) -> str:
     if mine is None or theirs is None:
         return t("other.else")
     longer = theirs.duration - mine.duration
-    if longer > left_out.MIN_SECONDS:
+    if longer > compare.UNNOTICED_SECONDS:
         missing = any(left_out.left_out_of(task, kind))
         return t("other.longer" if missing else "other.whole")
-    if longer < -left_out.MIN_SECONDS:
+    if longer < -compare.UNNOTICED_SECONDS:
         return t("other.shorter")
     apart = task.answer.distance_ms
     return t("other.else") if apart is None else t("other.apart", ms=milliseconds(apart))

@@ -9,19 +9,17 @@ from pipeline.plan.render_plan import RenderPlan
 from pipeline.tasks.record import TaskRecord
 from ui.correct import adjust
 from ui.parts.viewer import Viewer
+from ui.player.compare import UNNOTICED_SECONDS
 from ui.service import Service
 from ui.words.format import duration
 from ui.words.text import t
-
-MIN_SECONDS = 0.5
-"""Below this nobody misses anything: a cut falls on a frame."""
 
 
 def left_out_of(task: TaskRecord, kind: str) -> tuple[float, float]:
     """Seconds at the dance's start and end that a result leaves out; 0 for what nobody misses."""
     plan = task.variant(kind).plan
     seconds = trimmed_seconds(plan, ends=task.cut_off_at("dance")) if plan else (0.0, 0.0)
-    start, end = (one if one > MIN_SECONDS else 0.0 for one in seconds)
+    start, end = (one if one > UNNOTICED_SECONDS else 0.0 for one in seconds)
     return start, end
 
 
@@ -47,7 +45,9 @@ def _song_spent(plan: RenderPlan) -> tuple[bool, bool]:
         return False, False
     last = song[-1]
     over = last.source_start + last.speed * (last.end - last.start)
-    return song[0].source_start < MIN_SECONDS, over > plan.reference.duration - MIN_SECONDS
+    return song[
+        0
+    ].source_start < UNNOTICED_SECONDS, over > plan.reference.duration - UNNOTICED_SECONDS
 
 
 def show_left_out(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:

@@ -26,7 +26,7 @@ def show_save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> 
     _SAVE(
         key=f"save-{task.id}-{kind}",
         data={
-            "words": _words(service),
+            "words": {**_words(service), "clean": t("save.clean") if kind == task.best else ""},
             # As the player asks for it: what the browser has of it is not fetched twice.
             "url": viewer.url(service, task, kind),
             "download": viewer.url(service, task, kind, download="1"),

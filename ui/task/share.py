@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _LINK = load("link")
 WORDS = ("address", "copy", "copied", "send", "code", "ends_day")
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _UNTIL = "share.until"
 _NAMED = 5
 """So many films are named; the others are counted."""
@@ -93,14 +93,15 @@ def _show(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord], kinds: 
     link = common_link(service.tasks(), kinds, now)
     known = any(shares.live(task.shares, now) for task in tasks)
     if link is None:
-        st.segmented_control(
-            t("share.until"),
-            ["task", "day"],
-            default=None if _UNTIL in st.session_state else "task",
-            format_func=lambda until: t(f"share.until_{until}"),
-            key=_UNTIL,
-            required=True,
-        )
+        if service.settings.keep_hours * HOUR > DAY:  # else the task goes before a day is over
+            st.segmented_control(
+                t("share.until"),
+                ["task", "day"],
+                default=None if _UNTIL in st.session_state else "task",
+                format_func=lambda until: t(f"share.until_{until}"),
+                key=_UNTIL,
+                required=True,
+            )
         st.button(
             t("share.make"),
             key="share.make",

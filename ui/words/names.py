@@ -45,5 +45,5 @@ def download_name(task: TaskRecord, kind: str, suffix: str) -> str:
         limit = f"_{made.at_most_mb:g}MB" if made.at_most_mb else ""
         return f"{stem}{'_every_player' if made.portable else ''}{limit}{suffix}"
     if kind in VARIANTS:
-        return f"{stem}_{kind}{suffix}"
+        return f"{stem}_retrack{'' if kind == task.best else '_other'}{suffix}"
     return f"{stem}{suffix}"

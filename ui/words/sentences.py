@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pipeline.tasks.answer import Answer
 from pipeline.tasks.queue import Queue
 from pipeline.tasks.record import TaskRecord
 from ui.words.format import LEAST_MS, clock, duration, milliseconds
@@ -122,7 +123,7 @@ def verdict(task: TaskRecord) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
     nudge, answer = task.made_with.nudge_ms, task.answer
     moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
-    if answer.placed:
+    if answer.placed or answer.confirmed:
         key = "verdict.by_hand" if answer.by_hand else "verdict.by_hand_refined"
         return then(t("verdict.chosen" if answer.placed_by_choice else key), moved)
     if task.same_file:  # that they agree is no merit
@@ -149,17 +150,23 @@ def headline(task: TaskRecord) -> str:
     answer = task.answer
     if answer.ambiguous:
         return t("verdict.ambiguous")
-    if answer.placed or task.same_file or answer.confidence is None:
+    known = answer.placed or answer.confirmed or answer.confidence is not None
+    if answer.by_hand or task.same_file or not known:
         return verdict(task)
     nudge = task.made_with.nudge_ms
-    moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
-    if answer.agreement_ms is not None and answer.agreement_ms > AGREE_MS:
-        return then(t("headline.differ", ms=milliseconds(answer.agreement_ms)), moved)
-    sure = answer.confidence >= HIGH_CONFIDENCE
-    likely = answer.confidence > MEDIUM_CONFIDENCE
-    return then(
-        t("headline.sure" if sure else f"headline.{'likely' if likely else 'unsure'}"), moved
-    )
+    return then(_in_sync(answer), t("verdict.nudged", ms=f"{nudge:+g}") if nudge else "")
+
+
+def _in_sync(answer: Answer) -> str:
+    apart, confidence = answer.distance_ms, answer.confidence or 0.0
+    if apart is not None and apart > AGREE_MS and not answer.confirmed:
+        return t("headline.differ", ms=milliseconds(apart))
+    if answer.confirmed or (answer.placed and apart is not None):
+        return t("headline.chosen")
+    if answer.placed:
+        return t("headline.likely")
+    sure, likely = confidence >= HIGH_CONFIDENCE, confidence > MEDIUM_CONFIDENCE
+    return t("headline.sure" if sure else f"headline.{'likely' if likely else 'unsure'}")
 
 
 def agreement_text(task: TaskRecord) -> str:

@@ -81,7 +81,7 @@ def same_row(store: Store, task_id: str) -> None:
         assert text(row) == text(task)
     for figure in ("confidence", "agreement_ms", "placed", "placed_by_choice"):
         assert getattr(row.answer, figure) == getattr(task.answer, figure), figure
-    assert (row.reason, row.same_file) == (task.reason, task.same_file)
+    assert (row.reason, row.same_file, row.best) == (task.reason, task.same_file, task.best)
 
 
 def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
@@ -124,6 +124,24 @@ def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
         and placed.extra.get("alignment")
         and placed.extra["alignment"]["automatic"]["segments"]
     )
+
+
+def test_a_row_takes_the_same_result_for_the_better_one(store: Store, settings: Settings) -> None:
+    said = {
+        "modular": {"matched": True, "confidence": 0.6, "error_ms": 3.0},
+        "v2": {"matched": True, "confidence": 0.9, "error_ms": 3.0},
+    }
+    outputs = {f"{name}_output": f"outputs/results/{name}.mp4" for name in said}
+    for surer in ("v2", "modular"):
+        said["v2"]["confidence"] = 0.9 if surer == "v2" else 0.5
+        task = store.create(outputs)
+        aside = details.Details(settings.outputs, task)
+        found = {"matched": True, "confidence": 0.9, "variants": said}
+        store.update(task.id, {"status": "success", **aside.put(alignment=found)})
+        aside.saved()
+        same_row(store, task.id)
+        done = store.get(task.id)
+        assert done and read(done).best == surer
 
 
 def test_one_recording_twice_keeps_its_warning_in_the_row(

@@ -13,6 +13,7 @@ from tests.tasks import task_of
 from tests.ui.test_page import DONE, RECORDS, opened, outputs, words
 from ui.correct import candidates
 from ui.correct.place import unmoved
+from ui.player.compare import versions
 from ui.words import sentences as words_of
 
 __all__ = ["outputs"]
@@ -70,15 +71,40 @@ def test_the_places_stand_first_where_one_has_to_be_chosen(
     assert record["adjust"]["options"]["hint"] == {"offset": 36.0, "speed": 1.0}
 
 
+def test_whoever_takes_the_place_that_the_result_has_waits_for_nothing(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(outputs, monkeypatch, FOUND)
+    page.button(key=f"candidate-{DONE}-1").click().run()
+    assert not page.exception
+    record = json.loads((outputs / "task_status.json").read_text())[DONE]
+    assert record["place_confirmed"] is True
+    assert "adjust" not in record, "there is nothing to make"
+    assert "In sync, at the place that was chosen by hand." in words(page)
+    assert "please listen and choose" not in words(page)
+
+
+def test_of_two_results_the_one_at_a_place_that_was_not_chosen_is_not_shown() -> None:
+    far = {**FOUND, "agreement_ms": 12_000.0}
+    results = {f"{name}_output": f"outputs/results/{name}.mp4" for name in ("v2", "modular")}
+    asked = task_of(DONE, "success", alignment=far, **results)
+    assert versions(asked) == ["modular", "v2"]
+    chosen = task_of(DONE, "success", alignment=far, place_confirmed=True, **results)
+    assert versions(chosen) == ["modular"]
+    near = {**FOUND, "agreement_ms": 60.0}
+    chosen = task_of(DONE, "success", alignment=near, place_confirmed=True, **results)
+    assert versions(chosen) == ["modular", "v2"], "at this place, but not alike"
+
+
 @pytest.mark.parametrize(
     ("locale", "sentence", "back"),
     [
         (
             "en-US",
-            "fits in more than one place; this one was chosen by hand",
+            "In sync, at the place that was chosen by hand",
             "Back to the automatic",
         ),
-        ("zh-CN", "当前位置为手动选定", "恢复自动结果"),
+        ("zh-CN", "已对齐，位置由人选定", "恢复自动结果"),
     ],
 )
 def test_the_places_stay_after_a_choice_and_there_is_a_way_back(

@@ -40,7 +40,7 @@ def test_ranges_come_from_the_disk(service: Service, app: Starlette) -> None:
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["x-content-type-options"] == "nosniff"
     whole = client(app).get(f"/files/{task.id}/modular?download=1")
-    assert "my%20dance_modular.mp4" in whole.headers["content-disposition"]
+    assert "my%20dance_retrack.mp4" in whole.headers["content-disposition"]
 
 
 def test_a_private_task_is_not_found_by_others(service: Service, app: Starlette) -> None:
@@ -83,14 +83,13 @@ def test_a_path_outside_outputs_is_never_served(
     assert client(app).get("/files/..%2f..%2f/modular").status_code == 404
 
 
-def test_a_bundle_holds_all_results_of_each(service: Service, app: Starlette) -> None:
+def test_a_bundle_holds_the_result_of_each(service: Service, app: Starlette) -> None:
     one, two = finished(service, kinds=("modular", "v2")), finished(service)
     answer = client(app).get(f"/files/bundle?ids={one.id},{two.id},nothing")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
-    again = f"{two.id[:8]}_my dance_modular.mp4"
-    assert names == ["my dance_modular.mp4", "my dance_v2.mp4", again]
+    assert names == ["my dance_retrack.mp4", f"{two.id[:8]}_my dance_retrack.mp4"]
 
 
 def test_a_login_opens_a_bundle_by_its_signed_link(service: Service, app: Starlette) -> None:
@@ -268,7 +267,7 @@ def test_a_small_copy_of_an_earlier_result_is_none(service: Service, app: Starle
     task = finished(service)
     result = files.file_path(service, task, "modular")
     assert result is not None
-    small = files.preview_path(service, task.id, "modular")
+    small = files.copy_path(service, task.id, "preview-modular")
     small.write_bytes(b"small")
     here = f"/files/{task.id}/preview-modular"
     assert client(app).get(here).content == b"small"

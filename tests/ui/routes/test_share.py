@@ -66,7 +66,7 @@ def test_whoever_has_the_link_gets_the_page_the_film_and_its_poster(
     }.items():
         assert answer.headers[name] == value
     [film] = films_of(answer.text)
-    assert film["name"] == "my dance_v2.mp4"
+    assert film["name"] == "my dance_retrack_other.mp4"
     assert film["size"] == len(BYTES)
     whole = stranger.get(f"/share/{film['url']}")
     assert whole.content == BYTES
@@ -75,7 +75,7 @@ def test_whoever_has_the_link_gets_the_page_the_film_and_its_poster(
     piece = stranger.get(f"/share/{film['url']}", headers={"range": "bytes=10-19"})
     assert (piece.status_code, piece.content) == (206, BYTES[10:20])
     saved = stranger.get(f"/share/{film['download']}")
-    assert "my%20dance_v2.mp4" in saved.headers["content-disposition"]
+    assert "my%20dance_retrack_other.mp4" in saved.headers["content-disposition"]
     poster = stranger.get(f"{path}/{task.id}/poster")
     assert (poster.content, poster.headers["content-type"]) == (JPEG, "image/jpeg")
     assert f"{task.id}/poster" in answer.text

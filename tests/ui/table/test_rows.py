@@ -102,5 +102,6 @@ def test_names_are_shown_without_tricks() -> None:
 def test_a_download_has_the_dances_name_and_no_path() -> None:
     odd = task(1, dance_name="../../etc/pa:ss\0wd.mov")
     name = download_name(odd, "modular", ".mp4")
-    assert name == "_.._etc_pa_sswd_modular.mp4"
-    assert download_name(task(1, dance_name="..."), "v2", ".mp4") == f"{task(1).id[:8]}_v2.mp4"
+    assert name == "_.._etc_pa_sswd_retrack_other.mp4"
+    unnamed = task(1, dance_name="...", v2_output="outputs/results/v2.mp4")
+    assert download_name(unnamed, "v2", ".mp4") == f"{task(1).id[:8]}_retrack.mp4"

@@ -132,6 +132,12 @@ function create(root) {
     sending = setTimeout(emit, 400);
   }
 
+  // A result and the song itself have other times: the steering finds its place again. Another copy of
+  // the same is no reason to break off what plays.
+  function takeSound(other) {
+    if (sound.getAttribute("src") !== data.sound && (other || picture.paused)) sound.src = data.sound;
+  }
+
   function within() {
     const at = picture.currentTime;
     if (at < data.start - 0.05 || at >= last() - 0.05) picture.currentTime = data.start;
@@ -140,6 +146,7 @@ function create(root) {
   async function setPlaying(on) {
     if (on) {
       if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
+      takeSound(false);
       wire();
       // Without a sound device some browsers never answer; the picture need not wait for it.
       context.resume().catch(() => {});
@@ -206,15 +213,12 @@ function create(root) {
       label(data.words);
       root.style.setProperty("--aspect", data.aspect);
       if (!before) nudge = data.nudge;
-      for (const [player, address, old] of [
-        [picture, data.picture, before?.picture], [sound, data.sound, before?.sound],
-      ]) {
-        if (address === old) continue;
-        // A result and the song itself have other times: the steering finds its place again.
-        const at = player.currentTime;
-        player.src = address;
-        if (player === picture && at) player.currentTime = at;
+      if (data.picture !== before?.picture) {
+        const at = picture.currentTime;
+        picture.src = data.picture;
+        if (at) picture.currentTime = at;
       }
+      takeSound(data.song !== before?.song);
       if (picture.readyState) within();
       parts();
       apply();

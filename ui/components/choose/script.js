@@ -1,6 +1,7 @@
 // The places at which the song fits: each is heard under the dance, and one is used.
 // reference_time = speed * dance_time + offset (seconds)
-// data: { words, dance, song, aspect, start, locked, places: [{ label, offset, speed, used }] }
+// data: { words, dance, song, aspect, start, asked, locked, places: [{ label, offset, speed, used }] }
+//   asked: whether nobody has chosen yet, so that the present place is a choice too
 //   dance, song: addresses; start: the dance's second at which listening begins
 //   locked: whether nothing can be chosen now; used: whether the result has this place
 // Trigger: "use", the number of the place (from 0). State sent back: "failed", as the other players'.
@@ -37,8 +38,14 @@ function create(root) {
     paint();
   }
 
+  // Another copy of the same song is no reason to break off what plays.
+  function takeSong() {
+    if (heard < 0 && song.getAttribute("src") !== data.song) song.src = data.song;
+  }
+
   function hear(index) {
     if (heard === index) { stop(); return; }
+    takeSong();
     if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
     if (heard < 0 && (picture.ended || picture.currentTime < data.start)) picture.currentTime = data.start;
     heard = index;
@@ -83,7 +90,7 @@ function create(root) {
         return button;
       });
       use.textContent = data.words.use;
-      use.disabled = data.locked;
+      use.disabled = data.locked || (place.used && !data.asked);
       play.onclick = () => hear(index);
       use.onclick = () => { stop(); choose(index); };
       row.append(what, play, use);
@@ -100,8 +107,8 @@ function create(root) {
       root.setAttribute("aria-label", data.words.choose);
       root.style.setProperty("--aspect", data.aspect);
       if (data.dance !== before?.dance) picture.src = `${data.dance}#t=${Math.max(0.001, data.start)}`;
-      if (data.song !== before?.song) song.src = data.song;
-      if (JSON.stringify([before?.places, before?.words, before?.locked]) !== JSON.stringify([data.places, data.words, data.locked])) build();
+      takeSong();
+      if (JSON.stringify([before?.places, before?.words, before?.locked, before?.asked]) !== JSON.stringify([data.places, data.words, data.locked, data.asked])) build();
       paint();
     },
     destroy() {

@@ -124,8 +124,13 @@ function create(root) {
     if (playing && active.video.paused) active.video.play().catch(() => {});
     if (announced && offered().length > 1) chosen = true;  // of one there is no choice
     if (announced) live.textContent = words.hearing.replace("{name}", track.label);
+    tell();
     steer();
     remember();
+  }
+
+  function tell() {
+    if (active) window.dispatchEvent(new CustomEvent("retrack-shown", { detail: active.url }));
   }
 
   function go(at) {
@@ -298,6 +303,7 @@ function create(root) {
   seek.oninput = () => { dragging = true; go(Number(seek.value)); };
   seek.onchange = () => { dragging = false; steer(); remember(); };
   document.addEventListener("keydown", onKey);
+  window.addEventListener("retrack-which", tell);
 
   return {
     update({ data, setStateValue }) {
@@ -342,6 +348,7 @@ function create(root) {
     destroy() {
       clearInterval(timer);
       document.removeEventListener("keydown", onKey);
+      window.removeEventListener("retrack-which", tell);
       for (const track of tracks) { track.video.pause(); track.video.removeAttribute("src"); track.video.load(); }
     },
   };

@@ -4,6 +4,7 @@
 // data: { words, dance, reference, aspect, song_aspect, waves, offset, speed, stretches, said }
 //   aspect, song_aspect: shapes of the pictures for CSS, null for sound alone
 //   dance, reference, waves: addresses (waves null while the waveforms are being made)
+//   song: the address of the reference's sound alone, once there is one
 //   stretches: where the song is played, each { start, end, offset, speed }, while the present
 //   answer has several takes; said: that in words. The first move puts one place in their stead.
 // State sent back: "placed" { offset, speed }, null where the two do not meet; "failed", the files this browser cannot play.
@@ -14,7 +15,7 @@ export default (component) => show(component, create);
 
 function create(root) {
   const find = (name) => root.querySelector(`.${name}`);
-  const dance = find("dance"), reference = find("reference"), song = find("song");
+  const dance = find("dance"), reference = find("reference"), sound = find("sound"), song = find("song");
   const audible = find("hear"), tempo = find("speed");
   let data = null, offset = 0, speed = 1, placed = false, given, shown = null, soundless = false;
   let stretches = [];
@@ -83,15 +84,18 @@ function create(root) {
   }
 
   function steer() {
-    // The dance leads; the song follows where it belongs.
+    // The dance leads; the song follows where it belongs, its picture mute: iPhones let only one
+    // player with a picture sound.
     const at = dance.currentTime, here = stretches.find((one) => at >= one.start && at < one.end);
     const { offset: by, speed: pace } = stretches.length ? here || { offset: NaN, speed } : { offset, speed };
-    const goal = pace * at + by, off = goal - reference.currentTime;
-    const inside = goal >= 0 && goal < (reference.duration || 0);
-    if (dance.paused || dance.ended || !inside) { if (!reference.paused) reference.pause(); }
-    else if (reference.paused) reference.play().catch(() => {});
-    if (inside && Math.abs(off) > 0.12) { if (!reference.seeking) reference.currentTime = goal; }
-    reference.playbackRate = Math.abs(off) > 0.005 ? pace * (1 + clamp(off * 0.5, -0.04, 0.04)) : pace;
+    const goal = pace * at + by;
+    for (const player of [sound, reference]) {
+      const inside = goal >= 0 && goal < (player.duration || 0), off = goal - player.currentTime;
+      if (dance.paused || dance.ended || !inside) { if (!player.paused) player.pause(); }
+      else if (player.paused) player.play().catch(() => {});
+      if (inside && Math.abs(off) > 0.12) { if (!player.seeking) player.currentTime = goal; }
+      player.playbackRate = Math.abs(off) > 0.005 ? pace * (1 + clamp(off * 0.5, -0.04, 0.04)) : pace;
+    }
     line.follow(dance.currentTime);
     line.draw();
     if (dance.ended) playTogether(false);
@@ -100,8 +104,14 @@ function create(root) {
   function balance() {
     const on = Boolean(timer);
     dance.muted = on && audible.value === "song";
-    reference.muted = on && audible.value === "video";
+    reference.muted = on;
+    sound.muted = audible.value === "video";
     dance.volume = on && audible.value === "both" ? 0.6 : 1;
+  }
+
+  // Another copy of the same song is no reason to break off what plays.
+  function takeSound() {
+    if (sound.paused && sound.getAttribute("src") !== data.song) sound.src = data.song;
   }
 
   function playTogether(on) {
@@ -110,13 +120,13 @@ function create(root) {
     if (on) {
       if (navigator.audioSession) navigator.audioSession.type = "playback";  // also where a phone is on silent
       timer = setInterval(steer, 60);
+      takeSound();
       balance();
-      // Both within the tap: later, some browsers no longer believe that a person asked for it.
-      for (const player of [dance, reference]) player.play().catch(() => {});
+      // All within the tap: later, some browsers no longer believe that a person asked for it.
+      for (const player of [dance, sound, reference]) player.play().catch(() => {});
       steer();
     } else {
-      dance.pause();
-      reference.pause();
+      for (const player of [dance, sound, reference]) player.pause();
       reference.playbackRate = 1;
       balance();
     }
@@ -217,6 +227,7 @@ function create(root) {
       for (const [player, address, old] of [
         [dance, data.dance, before?.dance], [reference, data.reference, before?.reference],
       ]) if (address !== old) player.src = address;
+      if (!timer) takeSound();
       find("waiting").textContent = data.waves ? "" : data.words.drawing;
       draw(data.waves);
       const key = JSON.stringify([data.offset, data.speed, data.stretches]);
@@ -234,8 +245,7 @@ function create(root) {
       clearInterval(timer);
       clearTimeout(sending);
       line.destroy();
-      dance.pause();
-      reference.pause();
+      for (const player of [dance, sound, reference]) player.pause();
     },
   };
 }

@@ -6,6 +6,7 @@
 // ready for the next one. Stands on the page, and on the page of a shared link.
 // data: { words, url, download, name, type, size, limit }
 //   url, download: where the file is, as itself and as an attachment; size, limit: bytes
+//   words.clean: what is saved although something else is heard at the moment
 
 const WECHAT = /MicroMessenger/i; // its browser neither shares nor downloads
 
@@ -13,7 +14,7 @@ function create(root) {
   const button = root.querySelector(".share"), link = root.querySelector(".link");
   const line = root.querySelector(".line");
   let data = null, key = "", file = null, fetching = null, control = null;
-  let asked = false, refused = false, percent = 0, said = "";
+  let asked = false, refused = false, another = false, percent = 0, said = "";
 
   const onPhone = () => window.matchMedia("(pointer: coarse)").matches;
   const shares = () => {
@@ -32,7 +33,8 @@ function create(root) {
     button.style.setProperty("--done", asked ? `${percent}%` : "0%");
     root.dataset.ready = String(file !== null);
     const where = !sharing && onPhone() ? words.where : "";
-    const text = wechat ? words.wechat : [said, where].filter(Boolean).join(" ");
+    const which = another && !wechat ? words.clean : "";
+    const text = wechat ? words.wechat : [said, which, where].filter(Boolean).join(" ");
     if (line.textContent !== text) line.textContent = text;
   }
 
@@ -69,7 +71,7 @@ function create(root) {
   async function send(tapped) {
     try {
       await navigator.share({ files: [file] });
-      said = "";
+      said = data.words.shared;
     } catch (error) {
       // AbortError: the person closed the sheet. InvalidStateError: it is open already.
       if (error.name === "AbortError" || error.name === "InvalidStateError") return;
@@ -97,6 +99,9 @@ function create(root) {
     else { said = data.words.ready; paint(); }
   };
 
+  // The browser takes it from here: how far it is, it does not say.
+  link.onclick = () => { said = data.words.saving; paint(); };
+
   function forget() {
     control?.abort();
     control = fetching = file = null;
@@ -109,6 +114,10 @@ function create(root) {
       data = given;
       const now = `${given.url} ${given.size}`;
       if (now !== key) { forget(); key = now; }
+      paint();
+    },
+    shown(url) {
+      another = url !== data.url;
       paint();
     },
     prefetch(url) {

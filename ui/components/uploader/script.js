@@ -166,6 +166,7 @@ function create(root, round) {
 
   function paint() {
     if (!data) return;
+    document.body.toggleAttribute("data-files", round.items.length > 0);  // ui/pages/style.css
     for (const [role, zone] of zones) {
       const list = zone.querySelector(".files");
       const items = round.items.filter((x) => x.role === role);
@@ -268,7 +269,7 @@ function create(root, round) {
       // Somebody may have been faster than the loading of this script.
       if (first) for (const zone of zones.values()) zone.querySelector("input").onchange();
     },
-    destroy() {},
+    destroy() { document.body.removeAttribute("data-files"); },
   };
 }
 
