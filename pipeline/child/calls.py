@@ -48,7 +48,7 @@ def _preview(arguments: Mapping[str, Any], settings: Limits, report: Report) -> 
     from pipeline.job.declared import declared
     from pipeline.media.probe import probe
     from pipeline.media.transport import one_clock
-    from pipeline.previews.copies import make_preview
+    from pipeline.previews.copies import make_preview, make_sound_copy
 
     out, number = Path(arguments["out"]), arguments.get("track")
     with scratch_folder() as folder:
@@ -57,15 +57,12 @@ def _preview(arguments: Mapping[str, Any], settings: Limits, report: Report) -> 
         report(declared(info))
         stream = info.video.index if info.video is not None else None
         sound = info.played if number is None else info.sounds[number - 1]
-        make_preview(
-            path,
-            out,
-            duration=info.duration,
-            settings=settings,
-            stream=stream,
-            sound=sound,
-            sound_only=arguments.get("sound_only") is True,
-        )
+        if arguments.get("sound_only") and sound is not None:
+            make_sound_copy(path, out, info=info, sound=sound, settings=settings)
+        else:
+            make_preview(
+                path, out, duration=info.duration, settings=settings, stream=stream, sound=sound
+            )
     return {"out": str(out)}
 
 

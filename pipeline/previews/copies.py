@@ -8,7 +8,7 @@ writes into our pipe, so that it ends with us, however we end.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from av.container import InputContainer
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg
-from pipeline.media.info import AudioInfo
+from pipeline.media.info import AudioInfo, MediaInfo
 from pipeline.model import Progress
 from pipeline.reasons import RenderError
 
@@ -27,6 +27,8 @@ PREVIEW_PIXELS = 360
 """The shorter side of the small copy."""
 THUMBNAIL_PIXELS = 320
 """The longer side of the thumbnail."""
+LATE_SECONDS = 0.002
+"""A track that begins so much after its file is given the silence before it: nobody hears less."""
 
 
 def make_thumbnail(
@@ -62,33 +64,65 @@ def make_preview(
     settings: Limits,
     stream: int | None = None,
     sound: AudioInfo | None = None,
-    sound_only: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """A small H.264 and AAC copy of ``source`` (MP4), at most 30 pictures a second; of a
-    sound without a picture and with ``sound_only``, the AAC alone, which is copied where there is
-    one. ``sound`` is the track to take (None: the first).
+    sound without a picture, the AAC alone. ``sound`` is the track to take (None: the first).
 
     ``duration`` (seconds) is the source's, for the progress and as a limit; ``stream`` as for
     ``make_thumbnail``. Raises ``RenderError``.
     """
     scale = f"scale='if(gt(iw,ih),-2,{PREVIEW_PIXELS})':'if(gt(iw,ih),{PREVIEW_PIXELS},-2)'"
-    picture = (
-        *("-map", f"{_picture(stream)}?", "-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
-    )
-    copied = sound_only and sound is not None and sound.codec == "aac"
     arguments = [
-        *("-nostdin", "-t", f"{duration + 5:.3f}"),
-        *ffmpeg.input_arguments(source, settings),
-        *(("-vn",) if sound_only else picture),
+        *("-map", f"{_picture(stream)}?"),
         *("-map", f"0:{sound.index}" if sound else "0:a:0?", "-sn", "-dn"),
-        *(("-c:a", "copy") if copied else ("-c:a", "aac", "-b:a", "96k", "-ac", "2")),
-        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1"),
+        *("-vf", f"{scale},format=yuv420p", "-fpsmax", "30"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-threads", "1"),
+        *_AAC,
+        *_TO_PIPE,
     ]
+    _write(source, out, arguments, duration, settings, progress)
+
+
+def make_sound_copy(
+    source: Path,
+    out: Path,
+    *,
+    info: MediaInfo,
+    sound: AudioInfo,
+    settings: Limits,
+    progress: Progress | None = None,
+) -> None:
+    """One sound track of ``source`` alone, as AAC in an MP4, heard at the times at which it is
+    heard in the file. Raises ``RenderError``.
+    """
+    # Browsers begin a file at its first sample: before a late one there has to be silence.
+    late = sound.start_time > LATE_SECONDS
+    silence = ("-af", "aresample=async=1:first_pts=0")
+    codec = ("-c:a", "copy") if sound.codec == "aac" and not late else (*silence, *_AAC)
+    # ffmpeg counts from the first of the streams that it reads: it reads the picture's as well.
+    film = info.video is not None or "video" in info.other
+    picture = ("-map", "0:v", "-c", "copy", "-f", "null", "-") if film else ()
+    arguments = ["-map", f"0:{sound.index}", *codec, *_TO_PIPE, *picture]
+    _write(source, out, arguments, info.duration, settings, progress)
+
+
+_AAC = ("-c:a", "aac", "-b:a", "96k", "-ac", "2")
+_TO_PIPE = ("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000", "-f", "mp4", "pipe:1")
+
+
+def _write(
+    source: Path,
+    out: Path,
+    arguments: Sequence[str],
+    duration: float,
+    settings: Limits,
+    progress: Progress | None,
+) -> None:
+    given = ["-nostdin", "-t", f"{duration + 5:.3f}", *ffmpeg.input_arguments(source, settings)]
     with (
         _appearing(out) as part,
-        ffmpeg.process(arguments) as pipe,
+        ffmpeg.process([*given, *arguments]) as pipe,
         ffmpeg.open_pipe(pipe, "mp4") as made,
     ):
         _with_index_in_front(made, part, duration, progress)

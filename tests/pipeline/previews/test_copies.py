@@ -17,7 +17,7 @@ import pytest
 from pipeline.media.ffmpeg import executable
 from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
-from pipeline.previews.copies import make_preview, make_thumbnail
+from pipeline.previews.copies import make_preview, make_sound_copy, make_thumbnail
 from pipeline.reasons import RenderError
 from pipeline.sample.pair import DANCE_SECONDS
 from tests.media import measure
@@ -73,6 +73,22 @@ def test_a_preview_is_in_sync_and_has_its_index_in_front(tmp_path: Path) -> None
         wanted = song.mean(axis=1)[RATE : 5 * RATE]
         assert abs(measure.lag(reported[RATE : 5 * RATE], wanted)) < 2e-3
         assert np.abs(reported).max() > 0.05
+
+
+@pytest.mark.parametrize("clip", [
+    Clip(seconds=6, extra="late_sound", start=5.0), Clip(seconds=6), Clip("mkv", "hevc", seconds=6),
+], ids=str)  # fmt: skip
+def test_the_sound_alone_is_heard_when_it_was(clip: Clip, tmp_path: Path) -> None:
+    source, alone = make_dance(clip, make_song(), tmp_path), tmp_path / "alone.mp4"
+    info = probe(source, role="reference", settings=SETTINGS)
+    assert info.played is not None
+    make_sound_copy(source, alone, info=info, sound=info.played, settings=SETTINGS)
+    made = probe(alone, role="reference", settings=SETTINGS)
+    assert made.video is None and [sound.codec for sound in made.sounds] == ["aac"]
+    wanted = measure.sound(source)[2 * RATE : 5 * RATE]
+    for heard in (measure.sound(alone), measure.sound_by_pyav(alone)):
+        assert abs(measure.lag(heard[2 * RATE : 5 * RATE], wanted)) < 2e-3
+    assert np.abs(wanted).max() > 0.05
 
 
 SERVICE = """
