@@ -41,7 +41,11 @@ def test_who_starts_a_task_on_a_phone_sees_it(
     inputs.nth(0).set_input_files(str(pair[0]))
     page.locator("text=还需要选择歌曲").wait_for()
     inputs.nth(1).set_input_files(str(pair[1]))
-    page.get_by_role("button", name="开始对齐", disabled=False).click()
+    ready = page.get_by_role("button", name="开始对齐", disabled=False)
+    ready.wait_for()
+    box = ready.bounding_box()
+    assert box["y"] + box["height"] <= 844, "nobody has to look for the button"
+    ready.click()
     page.locator(".st-key-detail .compare .play").wait_for(timeout=120_000)
     wait_done(page)
     assert 0 < top_of(page, ".st-key-detail") < 200, "the task is before one's eyes"

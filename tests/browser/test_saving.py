@@ -127,7 +127,7 @@ def test_a_phone_shares_the_film_and_says_what_stands_in_the_way(
     shot(page, "save-ready-phone")
     button.tap()
     assert until(page, lambda: shared(page), "the share sheet") == [film]
-    assert line(page) == ""
+    page.locator(".save .line", has_text=say("en", "save.shared")).wait_for()
 
     # Who closes the sheet has changed their mind; what the phone refuses is saved as a file.
     page.evaluate("window.refusal = 'AbortError'")
@@ -186,9 +186,14 @@ def test_what_is_not_shared_is_a_download(
     desktop = visit(address)
     desktop.locator(".save .link", has_text=re.compile("^Save video$")).wait_for()
     assert line(desktop) == ""
+    desktop.get_by_role("radio", name=say("en", "track.original")).click()
+    desktop.locator(".save .line", has_text=say("en", "save.clean")).wait_for()
+    desktop.get_by_role("radio", name=say("en", "track.result")).click()
+    desktop.locator(".save .line:empty").wait_for(state="attached")
     with desktop.expect_download() as file:
         desktop.locator(".save .link").press("Enter")
     assert file.value.suggested_filename == NAME
+    assert line(desktop) == say("en", "save.saving")
     shot(desktop, "save-desktop")
 
     # A file that no sheet takes is a download, with the place where it is found.

@@ -27,6 +27,7 @@ def show_save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> 
         key=f"save-{task.id}-{kind}",
         data={
             "words": {**_words(service), "clean": t("save.clean") if kind == task.best else ""},
+            "kind": kind,
             # As the player asks for it: what the browser has of it is not fetched twice.
             "url": viewer.url(service, task, kind),
             "download": viewer.url(service, task, kind, download="1"),

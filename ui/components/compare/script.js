@@ -130,7 +130,7 @@ function create(root) {
   }
 
   function tell() {
-    if (active) window.dispatchEvent(new CustomEvent("retrack-shown", { detail: active.url }));
+    if (active) window.dispatchEvent(new CustomEvent("retrack-shown", { detail: active.id }));
   }
 
   function go(at) {

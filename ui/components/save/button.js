@@ -4,7 +4,7 @@
 // A share needs the whole file in memory and a tap of the last seconds. So the file is fetched while it
 // plays ("prefetch") or by the first tap, and a fetch that outlasted its tap ends in a button that is
 // ready for the next one. Stands on the page, and on the page of a shared link.
-// data: { words, url, download, name, type, size, limit }
+// data: { words, kind, url, download, name, type, size, limit }
 //   url, download: where the file is, as itself and as an attachment; size, limit: bytes
 //   words.clean: what is saved although something else is heard at the moment
 
@@ -84,6 +84,7 @@ function create(root) {
   button.onclick = async () => {
     if (asked) return;
     said = "";
+    paint();
     if (file) { await send(true); return; }
     asked = true;
     paint();
@@ -116,8 +117,8 @@ function create(root) {
       if (now !== key) { forget(); key = now; }
       paint();
     },
-    shown(url) {
-      another = url !== data.url;
+    shown(kind) {
+      another = kind !== data.kind;
       paint();
     },
     prefetch(url) {

@@ -212,7 +212,7 @@ TEXT: dict[str, str] = {
     "save.fetching": "Fetching the video: {percent} %",
     "save.ready": "The video is here: tap once more.",
     "save.where": "Then look under Downloads: in the app Files on an iPhone, in Files or the gallery on Android. From there it goes to your album.",
-    "save.saving": "Your browser is saving it: look at its downloads.",
+    "save.saving": "Your browser is saving it.",
     "save.shared": "Done: it has gone where you chose.",
     "save.clean": "What is saved has the clean song, whatever you listen to here.",
     "save.failed": "The video did not arrive whole. Please tap again.",

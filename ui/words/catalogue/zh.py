@@ -212,7 +212,7 @@ TEXT: dict[str, str] = {
     "save.fetching": "正在获取视频：{percent} %",
     "save.ready": "视频已就绪，请再点一次。",
     "save.where": "保存后请在“下载”里找：iPhone 在“文件”应用中，安卓在“文件管理”或相册中，再从那里存入相册。",
-    "save.saving": "浏览器正在保存视频，请在它的下载列表中查看。",
+    "save.saving": "浏览器正在保存视频。",
     "save.shared": "完成：视频已送到你选择的地方。",
     "save.clean": "无论这里正在听哪种声音，保存的都是配好清晰歌曲的视频。",
     "save.failed": "视频没有完整到达，请再点一次。",
