@@ -30,8 +30,8 @@ from benchmarks import page_runs
 from pipeline.sample.pair import make_sample
 from tests.browser.serving import ROOT, Server
 from tests.browser.steps import SHIFT, records, settled, until
-from tests.browser.test_saving import PHONE, SHEET
-from tests.browser.test_task_page import CONTROLS
+from tests.browser.task.test_saving import PHONE, SHEET
+from tests.browser.task.test_task_page import CONTROLS
 
 MB = 1_000_000
 WINDOWS = ((390, 844), (1280, 800))

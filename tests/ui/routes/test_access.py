@@ -117,7 +117,7 @@ def pages_of(page: ClientConnection) -> set[str]:
 
 
 def test_the_health_page_is_for_this_machine(start: Callable[..., Server]) -> None:
-    """A named login sees it too: tests/browser/test_login.py."""
+    """A named login sees it too: tests/browser/journeys/test_login.py."""
     operators = {"", "history", "operator", "health"}
     for visibility, later in (("", operators), ("private", {"", "history"})):
         server = start(visibility=visibility)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.list.test_many import ended
 from tests.browser.serving import Server
 from tests.browser.steps import (
     HOLD,
@@ -24,7 +25,6 @@ from tests.browser.steps import (
     wait_rows,
     wait_status,
 )
-from tests.browser.test_many import ended
 
 pytestmark = pytest.mark.browser
 

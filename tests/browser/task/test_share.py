@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.browser.journeys.test_axe import KEY, known
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, records, until, wait_status
-from tests.browser.test_axe import KEY, known
 from ui.web.visitor import visitor_name
 from ui.words.text import say
 

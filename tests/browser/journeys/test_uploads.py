@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.browser.list.test_table import finished
 from tests.browser.serving import Server
 from tests.browser.steps import choose_files, choose_language, until, wait_done
-from tests.browser.test_table import finished
 from tests.browser.tus import Sender
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import correct, hand_in, unfold, until, wait_done
-from tests.browser.test_place import stranger
+from tests.browser.task.test_place import stranger
 
 __all__ = ["stranger"]
 pytestmark = pytest.mark.browser

@@ -1,0 +1,1 @@
+"""The players in a browser: what is seen and heard, and when."""

@@ -1,0 +1,1 @@
+"""A task's own page in a browser: saving, sharing, correcting."""
