@@ -74,10 +74,9 @@ def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
         path = file_path(service, task, kind)
         if path is None:
             continue
-        target = copy_path(service, task.id, copy)
-        base = base_of(kind)
+        base, out = base_of(kind), copy_path(service, task.id, copy)
         role = "reference" if base == "reference" else "dance"
-        arguments: dict[str, Any] = {"path": str(path), "out": str(target), "role": role}
+        arguments: dict[str, Any] = {"path": str(path), "out": str(out), "role": role}
         if track := kind.removeprefix(base).removeprefix("-"):
             arguments["track"] = int(track)
         alone = f"{prefix}-" == SOUND
@@ -86,7 +85,7 @@ def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
         done = cached_calls.fetch(
             "preview", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor
         )
-        if target.is_file():
+        if file_path(service, task, copy):
             st.rerun()
         if alone:  # until then, and without it, the file itself is played
             continue

@@ -64,7 +64,8 @@ def _state(task: TaskRecord | None) -> object:
     if task is None:
         return None
     change = (task.adjust.number, task.adjust.status) if task.adjust else None
-    return task.status, task.results, task.revision, task.cancel_requested, change
+    chosen = task.answer.confirmed
+    return task.status, task.results, task.revision, task.cancel_requested, change, chosen
 
 
 def _watch(service: Service, viewer: Viewer, task_id: str, drawn: object) -> None:
