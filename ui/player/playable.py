@@ -59,7 +59,8 @@ def make_playable(
     needed |= {SOUND + kind for kind in sounds if _has_more(service, task, kind)}
     waiting = sorted(kind for kind in needed if not file_path(service, task, kind))
     if waiting:
-        live(2.0, _make, service, task, waiting)
+        with st.container(key=f"copies-{task.id}-{waiting[0]}"):
+            live(2.0, _make, service, task, waiting)
 
 
 def _has_more(service: Service, task: TaskRecord, kind: str) -> bool:
