@@ -261,13 +261,10 @@ def test_bulk_actions(
         bulk.get_by_role("link", name="Download").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
-        kinds = ("modular", "v2")
-        names = [f"bulk {n}_{kind}.mp4" for n in (0, 2) for kind in kinds]
-        assert sorted(archive.namelist()) == names
+        assert sorted(archive.namelist()) == ["bulk 0_retrack.mp4", "bulk 2_retrack.mp4"]
         for name, task_id in (("bulk 0", ids[0]), ("bulk 2", ids[2])):
-            for kind in kinds:
-                result = server.outputs / "results" / task_id / f"{task_id}_{kind}.mp4"
-                assert archive.read(f"{name}_{kind}.mp4") == result.read_bytes()
+            result = server.outputs / "results" / task_id / f"{task_id}_modular.mp4"
+            assert archive.read(f"{name}_retrack.mp4") == result.read_bytes()
     bulk.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").locator("text=bulk 2.mp4").wait_for()
     page.get_by_role("dialog").get_by_role("button", name="Keep").click()

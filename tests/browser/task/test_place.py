@@ -178,15 +178,15 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     for _ in range(120):
         page.wait_for_timeout(250)
         state = page.locator(".place").evaluate(
-            "e => { const [d, r] = ['.dance', '.reference'].map(s => e.querySelector(s));"
-            " return {dance: d.currentTime, song: r.currentTime, muted: [d.muted, r.muted],"
-            " still: d.paused || r.paused}; }"
+            "e => { const [d, s, r] = ['.dance', '.sound', '.reference'].map(n => e.querySelector(n));"
+            " return {dance: d.currentTime, song: s.currentTime, muted: [d.muted, s.muted, r.muted],"
+            " still: d.paused || s.paused}; }"
         )
         off = state["song"] - (1.05 * state["dance"] + fast["offset"])
         if not state["still"] and abs(off) < 0.05:
             break
     assert not state["still"] and abs(off) < 0.05, state
-    assert state["muted"] == [True, False]
+    assert state["muted"] == [True, False, True], "one player sounds, without a picture"
     page.get_by_role("combobox", name="Hear").select_option(label="both")
     assert not page.locator(".place .dance").evaluate("v => v.muted")
     page.get_by_role("button", name="Stop").click()
