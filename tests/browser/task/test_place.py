@@ -178,9 +178,9 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     for _ in range(120):
         page.wait_for_timeout(250)
         state = page.locator(".place").evaluate(
-            "e => { const [d, s, r] = ['.dance', '.sound', '.reference'].map(n => e.querySelector(n));"
-            " return {dance: d.currentTime, song: s.currentTime, muted: [d.muted, s.muted, r.muted],"
-            " still: d.paused || s.paused}; }"
+            "e => { const all = ['.dance', '.sound', '.reference'].map(n => e.querySelector(n));"
+            " const [d, s] = all; return {dance: d.currentTime, song: s.currentTime,"
+            " muted: all.map(one => one.muted), still: d.paused || s.paused}; }"
         )
         off = state["song"] - (1.05 * state["dance"] + fast["offset"])
         if not state["still"] and abs(off) < 0.05:
