@@ -1,7 +1,8 @@
-"""How long the web server waits for a request, and how many connections an address may have.
+"""How long the web server waits for a request, how much a message may bring, and how many
+connections an address may have.
 
-uvicorn has no setting for either, and Streamlit none for what it gives to uvicorn: so the class of
-uvicorn's connections is told here to look after them.
+uvicorn has no setting for the most of it, and Streamlit none for what it gives to uvicorn: so the
+class of uvicorn's connections is told here to look after them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from ui.web.origin import is_loopback
 
 log = logging.getLogger(__name__)
 
+MESSAGE_BYTES = 2**20
+"""Of a websocket's message, which is held in memory as it comes. Streamlit has 200 MB for either
+direction; the page's own are what its controls hold, some 20 kB for two hundred files."""
 _NETWORK_BITS = 64
 """What one customer has of IPv6 at the least (RFC 6177)."""
 
@@ -46,7 +50,8 @@ def guard_connections(
     patience: Patience = _DEFAULT,
     protocol: type[asyncio.Protocol] = AutoHTTPProtocol,
 ) -> None:
-    """Ends connections of ``protocol`` that stand still, and those of an address beyond ``most``.
+    """Ends connections of ``protocol`` that stand still or send too much in a message, and those
+    of an address beyond ``most``.
 
     The proxies that uvicorn is told to trust (``FORWARDED_ALLOW_IPS``) and this machine have as
     many as they like: theirs are everybody's. Asked for again it changes nothing.
@@ -58,6 +63,7 @@ def guard_connections(
     def connection_made(self: Any, transport: asyncio.BaseTransport) -> None:
         made(self, transport)
         self.received_bytes = 0
+        self.config.ws_max_size = MESSAGE_BYTES
         if _too_many(self, most):
             self.transport.abort()
         else:

@@ -11,14 +11,16 @@ from contextlib import contextmanager, suppress
 import anyio
 import pytest
 import uvicorn
+import websockets.sync.client
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ui.web import connections
-from ui.web.connections import Patience, guard_connections
+from ui.web.connections import MESSAGE_BYTES, Patience, guard_connections
 
 SHORT = Patience(headers_seconds=0.4, body_seconds=0.4, body_bytes=20)
 STEADY = Patience(headers_seconds=0.4, body_seconds=1.5, body_bytes=20)
@@ -36,12 +38,20 @@ async def _count(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"{count} bytes")
 
 
+async def _talk(socket: WebSocket) -> None:
+    await socket.accept()
+    while True:
+        await socket.send_text(str(len(await socket.receive_bytes())))
+
+
 @contextmanager
 def served(patience: Patience) -> Iterator[int]:
     """The port of a server of guarded connections."""
     protocol = type("Guarded", (AutoHTTPProtocol,), {})
     guard_connections(MOST, patience, protocol)
-    app = Starlette(routes=[Route("/", _count, methods=["GET", "POST"])])
+    app = Starlette(
+        routes=[Route("/", _count, methods=["GET", "POST"]), WebSocketRoute("/", _talk)]
+    )
     config = uvicorn.Config(
         app, port=0, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1
     )
@@ -111,6 +121,16 @@ def test_who_sends_is_waited_for_and_the_server_takes_its_time() -> None:
             one.sendall(b"x" * 100)
             time.sleep(0.15)
         assert answer(one).endswith(b"1500 bytes")
+
+
+def test_a_message_of_a_websocket_brings_so_much_and_it_may_be_silent() -> None:
+    with served(SHORT) as port, websockets.sync.client.connect(f"ws://127.0.0.1:{port}") as one:
+        one.send(bytes(MESSAGE_BYTES))
+        assert one.recv(30) == str(MESSAGE_BYTES)
+        time.sleep(3 * SHORT.body_seconds)
+        one.send(bytes(MESSAGE_BYTES + 1))
+        with pytest.raises(websockets.ConnectionClosedError):
+            one.recv(30)
 
 
 def test_an_address_has_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
