@@ -25,6 +25,7 @@ from streamlit import cli_util, config
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.web.server import server_util
 
+from pipeline.child.sandbox import PRIVATE_UMASK
 from pipeline.settings import Settings, get_settings
 from store import SettingsError
 from ui.incoming import uploads
@@ -37,10 +38,9 @@ from ui.routes.access import Access
 from ui.service import start_service, stop_service
 from ui.web import look
 from ui.web.addresses import UNKNOWN, also_below
+from ui.web.connections import guard_connections
 from ui.web.security import SecurityHeaders
 from ui.web.visitor import VisitorCookie
-
-PRIVATE_UMASK = 0o077
 
 
 @asynccontextmanager
@@ -60,9 +60,10 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _prepare_process() -> None:
-    """What this process writes is its user's alone, and it may open as many files and connections
-    as the system lets it: each open page holds four."""
+    """What this process writes is its user's alone, it may open as many files and connections as
+    the system lets it (each open page holds four), and none of them keeps it waiting for long."""
     os.umask(PRIVATE_UMASK)
+    guard_connections(_settings().connections_per_address)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # macOS says "unlimited" and takes less
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -111,4 +112,5 @@ app = st.App(
 )
 
 if get_script_run_ctx(suppress_warning=True) is not None:  # the file is run as a script
+    _prepare_process()
     show()

@@ -52,6 +52,8 @@ class Settings(StoreSettings):
     for every task that is in it, for everybody."""
     tasks_in_all: int = Field(default=10_000, ge=1, le=1_000_000)
     """The same of everybody."""
+    connections_per_address: int = Field(default=500, ge=10, le=1_000_000)
+    """Open connections of one address; a class behind one has two hundred."""
     max_duration: Seconds = 3 * 3600.0
     """The longest file that is accepted (seconds)."""
     max_streams: int = Field(default=16, ge=1, le=10_000)

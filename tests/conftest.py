@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,15 @@ def pytest_configure() -> None:
     tests send that signal and are about a command that is not in the background.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """The process's own, behind each test: the page's script and the command line set theirs."""
+    given = os.umask(0o077)
+    os.umask(given)
+    yield
+    os.umask(given)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What harm costs: the worst files, damaged files, and visitors who take all they can.
 
-    python -m benchmarks.abuse [worst] [indexes] [tasks] [mutants] [described] [turns] [disk]
-        [storm]
+    python -m benchmarks.abuse [worst] [indexes] [tasks] [mutants] [yielding] [described]
+        [turns] [disk] [storm]
 
 Ends with 1 where something was not answered as it should be.
 """
@@ -17,8 +17,9 @@ from benchmarks.abuse.mutants import measure_mutants
 from benchmarks.abuse.service import measure_described, measure_disk, measure_turns
 from benchmarks.abuse.storm import measure_storm
 from benchmarks.abuse.worst import measure_tasks, measure_worst
+from benchmarks.abuse.yielding import measure_yielding
 
-PARTS = ("worst", "indexes", "tasks", "mutants", "described", "turns", "disk", "storm")
+PARTS = ("worst", "indexes", "tasks", "mutants", "yielding", "described", "turns", "disk", "storm")
 
 
 def main() -> int:
@@ -48,6 +49,8 @@ def main() -> int:
             fine &= measure_tasks()
         elif part == "mutants":
             fine &= measure_mutants(given.count, given.first, given.processes)
+        elif part == "yielding":
+            measure_yielding()
         elif part == "described":
             fine &= measure_described(given.files)
         elif part == "turns":

@@ -37,6 +37,8 @@ FULL_SECONDS = 20.0
 """For how long nothing is left on the disk."""
 LOOK_SECONDS = 3.0
 """Between two times that a viewer opens the page, and how long it stays."""
+STARTING_SECONDS = 15.0
+"""After a start, in which all viewers come at once; these looks are told by themselves too."""
 ENDING_SECONDS = 600.0
 """For what is still to be done when nobody is killed any more."""
 AWAY = (OSError, WebSocketException, httpx.HTTPError, KeyError, IndexError, TimeoutError)
@@ -60,8 +62,9 @@ class Storm:
     """From when to when there was no service, which was killed and started again."""
     refused: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
-    lives: list[tuple[float, int, float]] = field(default_factory=list)
-    """Of each life of the service at its end: memory (MB), descriptors, seconds."""
+    lives: list[tuple[float, int, float, float]] = field(default_factory=list)
+    """Of each life of the service at its end: memory (MB), descriptors, seconds, and its processor
+    time without its children's (seconds)."""
 
 
 def measure_storm(seconds: float, visitors: int, tasks: int, viewers: int) -> bool:
@@ -117,7 +120,8 @@ def _disturb(storm: Storm, seconds: float, disk: Path) -> None:
 def _note_life(storm: Storm, seconds: float) -> None:
     process = psutil.Process(storm.server.pid)
     memory = process.memory_info().rss / 2**20
-    storm.lives.append((memory, process.num_fds(), seconds))
+    times = process.cpu_times()
+    storm.lives.append((memory, process.num_fds(), seconds, times.user + times.system))
 
 
 def _fill(disk: Path) -> None:
@@ -202,7 +206,9 @@ def _report(storm: Storm, stuck: int, tasks: int) -> bool:
     waited = [page for page in storm.pages if any(a <= page[0] <= b for a, b in storm.away)]
     served = [page for page in storm.pages if page not in waited]
     gone = ", ".join(f"{b - a:.0f}" for a, b in storm.away)
-    lives = ", ".join(f"{seconds:.0f}" for *_, seconds in storm.lives)
+    settled = [p for p in served if not any(b < p[0] < b + STARTING_SECONDS for _, b in storm.away)]
+    lives = ", ".join(f"{seconds:.0f}" for *_, seconds, _ in storm.lives)
+    spent = ", ".join(f"{cpu / seconds:.2f}" for *_, seconds, cpu in storm.lives)
     refused = ", ".join(f"{why} {number}" for why, number in storm.refused.most_common())
     memory = ", ".join(f"{memory:.0f}" for memory, *_ in storm.lives)
     rows = [
@@ -214,9 +220,11 @@ def _report(storm: Storm, stuck: int, tasks: int) -> bool:
         ["stuck", f"{len(unended)} tasks, {stuck} visitors"],
         ["refused, and tried again", refused or "nothing"],
         ["memory at the end of each life, MB", memory],
-        ["descriptors then", ", ".join(str(number) for _, number, _ in storm.lives)],
+        ["descriptors then", ", ".join(str(number) for _, number, *_ in storm.lives)],
+        ["processors that the server used itself", spent],
         ["seconds without a service", gone or "none"],
         ["page drawn: times; median, 95 %", _drawn(served)],
+        [f"without the {STARTING_SECONDS:.0f} s after each start: the same", _drawn(settled)],
         ["page asked for meanwhile: the same", _drawn(waited)],
     ]
     print(table(rows))

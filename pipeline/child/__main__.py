@@ -21,15 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipeline.child.calls import FILES
+from pipeline.child.priority import step_back
 from pipeline.child.sandbox import confine
 from pipeline.limits import GivenLimits
 from pipeline.media import facts_note
 
 if TYPE_CHECKING:
     from pipeline.job.events import End, Event
-
-NICENESS = 10
-"""Media work yields to the page."""
 
 
 def _end_with_parent(source: BinaryIO) -> None:
@@ -53,6 +51,7 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
+    step_back()
     source = os.fdopen(os.dup(0), "rb", buffering=0)  # unbuffered, for the watcher
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nothing else reads the parent's pipe
     request = json.loads(_first_line(source))
@@ -78,7 +77,6 @@ def main() -> int:
             writing=writing,
         )
         _end_with_parent(source)  # a thread, which is confined as this one is
-        os.nice(NICENESS)
         report(_do(request, report, limits))
     except Exception as error:  # noqa: BLE001 - the process boundary: the parent gets it as data
         from pipeline.reasons import public_text, reason_of

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import interrupt, reasons
+from pipeline.child.sandbox import PRIVATE_UMASK
 from pipeline.model import BEST_FIRST, VARIANTS
 from pipeline.reasons import JobError
 from pipeline.tasks.answer import track_notices
@@ -301,6 +302,7 @@ def main(argv: list[str] | None = None) -> int:
     # More threads of BLAS would only spin: the matrices are small. Before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = _parser().parse_args(argv)
+    os.umask(PRIVATE_UMASK)  # as the server does
     from store import SettingsError
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="retrack: %(message)s")

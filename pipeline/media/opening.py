@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av.error
 from av.container import InputContainer
+from av.stream import Discard
 
-from pipeline import reasons
+from pipeline import memory, reasons
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg, unopened
 from pipeline.media.info import Role
+from pipeline.media.packets import packets
 from pipeline.reasons import InputError
 
 
@@ -41,3 +43,27 @@ def opened(
         yield container
     finally:
         container.close()
+
+
+def check_whole_index(path: Path, *, role: Role, settings: Limits) -> None:
+    """Reads an MP4's index to its end, and none of its packets.
+
+    Of a file in fragments that begins with a list of them, opening reads the first one only: its
+    index grows while it is read, and is held here to what any index may take. Raises
+    ``InputError``.
+    """
+    with ExitStack() as still_open:
+        try:
+            with memory.for_an_index():
+                container = still_open.enter_context(opened(path, role=role, settings=settings))
+                streams = container.streams if "mp4" in container.format.name else ()
+                for stream in streams:
+                    stream.discard = Discard.all
+                if streams:
+                    for _ in packets(container, *streams):
+                        pass
+        except MemoryError:
+            reason, text = unopened.LARGE_INDEX
+            raise refuse(reason, role, text) from None
+        except av.error.FFmpegError:
+            return  # damaged further on, which is found out by whoever reads it

@@ -23,7 +23,7 @@ from pipeline.limits import Limits
 from pipeline.media import ffmpeg, metadata
 from pipeline.media.edit_lists import edits_of
 from pipeline.media.info import AudioInfo, Edit, MediaInfo, Role
-from pipeline.media.opening import opened, refuse
+from pipeline.media.opening import check_whole_index, opened, refuse
 from pipeline.media.packets import packets
 from pipeline.media.picture import choose_film, describe_picture, to_seconds
 from pipeline.media.truncation import is_truncated
@@ -57,6 +57,7 @@ def probe(
     a reason of ``pipeline.reasons`` and one line that names the role.
     """
     size = _size(path, role, settings)
+    check_whole_index(path, role=role, settings=settings)
     with opened(path, role=role, settings=settings) as container:
         info = _describe(container, path, size, role, settings)
     if role == "dance" and need_picture and info.video is None:

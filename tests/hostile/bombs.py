@@ -122,14 +122,33 @@ def repeated_edits(path: Path, edits: int, seconds: int = 30) -> Path:
 
 def many_samples(path: Path, samples: int) -> Path:
     """A sound of one fragment, whose run of samples needs no bytes for each."""
+    path.write_bytes(_fragmented() + _fragment(1, samples))
+    return path
+
+
+def many_samples_later(path: Path, samples: int) -> Path:
+    """The same behind a fragment like any other, and before both a list of them: where there is
+    one, only the first fragment is read when the file is opened."""
+    fragments = [_fragment(1, RATE), _fragment(2, samples)]
+    head = struct.pack(">4xIIIIHH", 1, RATE, 0, 0, 0, len(fragments))
+    listed = (struct.pack(">III", len(one), RATE, 1 << 31) for one in fragments)
+    path.write_bytes(_fragmented() + box("sidx", head, *listed) + b"".join(fragments))
+    return path
+
+
+def _fragmented() -> bytes:
+    """The beginning of a sound in fragments."""
     none = Track(sound_entry(RATE), RATE, 1, 0, [], size=0)
     extends = box("mvex", box("trex", struct.pack(">4xIIIII", 1, 1, 1, 2, 0)))
-    header = box("tfhd", struct.pack(">III", 0x020000, 1, 0)[:8])
+    return FILE_TYPE + index(none, more=extends)
+
+
+def _fragment(number: int, samples: int) -> bytes:
+    """A second of sound, said to be of as many samples."""
+    header = box("tfhd", struct.pack(">II", 0x020000, 1))
     run = box("trun", struct.pack(">II", 0, samples))
-    fragment = box("moof", box("mfhd", struct.pack(">4xI", 1)), box("traf", header, run))
-    start = FILE_TYPE + index(none, more=extends)
-    path.write_bytes(start + fragment + box("mdat", _tone(1)))
-    return path
+    moof = box("moof", box("mfhd", struct.pack(">4xI", number)), box("traf", header, run))
+    return moof + box("mdat", _tone(1))
 
 
 def wide_flac(path: Path, seconds: int) -> Path:

@@ -16,6 +16,7 @@ SLOW: Mapping[str, Make] = {
     "chapters.mkv": lambda path: slow.repeated_chapters(path, 3_000),
     "edits.mov": lambda path: bombs.repeated_edits(path, 100_000),
     "samples.m4a": lambda path: bombs.many_samples(path, 30_000_000),
+    "later-samples.m4a": lambda path: bombs.many_samples_later(path, 30_000_000),
     "wide.flac": lambda path: bombs.wide_flac(path, 10_000),
 }
 """Opening or describing them takes seconds to hours, or gigabytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import Iterator
@@ -104,6 +105,13 @@ def test_an_empty_file_offers_the_sample(outputs: Path) -> None:
     assert "try it with a sample" in words(page)
     assert page.button(key="upload.sample").label == "Try it with a sample"
     assert page.button(key="upload.start").disabled
+
+
+def test_what_it_writes_is_its_users_alone(outputs: Path) -> None:
+    os.umask(0o022)
+    AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    made = [path for path in outputs.rglob("*") if path.stat().st_mode & 0o077]
+    assert (outputs / ".secret").exists() and made == []
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,15 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Scope, Send
 
+from ui.incoming.checksum import ALGORITHMS
+
 OVERRIDE = "x-http-method-override"
 _METHODS = frozenset({"PATCH", "DELETE", "OPTIONS"})
 """What a POST may stand for: whatever the page's uploader uses and proxies refuse."""
 _TUS_VERSION = "1.0.0"
 _CREATED = 201
+_EXTENSIONS = "creation,expiration,termination,checksum"
+"""What there is for whoever asks; tuspyserver names some that are refused here."""
 
 
 def as_meant(scope: Scope) -> Scope:
@@ -35,6 +39,9 @@ def named(scope: Scope, send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["tus-resumable"] = _TUS_VERSION
+            if "tus-extension" in headers:
+                headers["tus-extension"] = _EXTENSIONS
+                headers["tus-checksum-algorithm"] = ",".join(ALGORITHMS)
             if message["status"] == _CREATED:
                 uid = headers["location"].rpartition("/")[2]
                 headers["location"] = f"{folder}/{uid}" if folder else uid

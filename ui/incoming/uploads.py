@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
 from pipeline.tasks.submit import NOTE_SUFFIX
-from ui.incoming import limits
+from ui.incoming import checksum, limits
 from ui.incoming.proxied import OVERRIDE, as_meant, named
 from ui.service import Service, get_service
 from ui.web.origin import describe_refusal, same_origin
@@ -277,13 +277,16 @@ class Guard:
             await _refuse(404, "not found")(scope, receive, send)
         elif "upload-length" in headers:
             await _refuse(400, "the length was told already")(scope, receive, send)
+        elif not checksum.is_known(sums := headers.getlist(checksum.HEADER)):
+            await _refuse(400, "not a checksum that is known")(scope, receive, send)
         elif not await anyio.to_thread.run_sync(limits.has_space, service, int(length or 0)):
             await _refuse(507, limits.REFUSALS[507])(scope, receive, send)
         else:
             if length is None:  # chunked: tuspyserver wants the header, and reads to the end
                 scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"0")]}
+            body = checksum.checked(limits.counted(receive, service, size - offset), sums)
             try:
-                await self.app(scope, limits.counted(receive, service, size - offset), send)
+                await self.app(scope, body, send)
             finally:
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(_truncate_to_offset, path)

@@ -12,6 +12,7 @@ import pandas as pd
 import psutil
 import streamlit as st
 
+from pipeline.child import priority
 from pipeline.child.sandbox import has_file_lock, has_network_lock
 from pipeline.tasks.queue import queue_of
 from ui.parts.banners import free_space, show_banners, worker_trouble
@@ -70,6 +71,7 @@ def show_health(service: Service) -> None:
                 t("health.https" if _by_https(service) else "health.no_https"),
                 t("health.no_network" if has_network_lock() else "health.network"),
                 t("health.own_files" if has_file_lock() else "health.all_files"),
+                t("health.yields" if priority.yields() else "health.no_yield"),
                 t("health.keep", hours=f"{service.settings.keep_hours:g}"),
                 t("health.upload", mb=service.settings.max_upload_mb),
             )

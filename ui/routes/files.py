@@ -67,7 +67,7 @@ MEDIA_TYPES = {
 HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "private, no-cache",
-    "content-security-policy": "default-src 'none'; sandbox",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'self'; sandbox",
     "cross-origin-resource-policy": "same-origin",
 }
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -70,11 +71,21 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 given = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     given.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception:
+            if not started:  # Starlette would answer outside of all middleware
+                failed = PlainTextResponse("the server failed; its log says why", 500)
+                await failed(scope, receive, send_with_headers)
+            raise

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline import reasons
-from pipeline.child import landlock, sandbox
+from pipeline.child import landlock, priority, sandbox
 from pipeline.child.supervise import ROOT, call
 from pipeline.media.ffmpeg import executable
 
@@ -62,6 +62,8 @@ def look(arguments, limits, report):
         "files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "size": resource.getrlimit(resource.RLIMIT_FSIZE)[1],
         "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "group": group.read_text() if (group := Path("/proc/self/autogroup")).exists() else "",
     }
 
 calls.CALLS["look"] = look
@@ -139,6 +141,18 @@ def test_its_files_are_few_small_and_private(looked: dict[str, Any]) -> None:
     assert 0 < looked["size"] != resource.RLIM_INFINITY
     assert looked["core"] == 0
     assert stat.S_IMODE(looked["made"].stat().st_mode) == 0o600
+
+
+def test_it_yields_to_who_started_it(looked: dict[str, Any]) -> None:
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    assert looked["niceness"] == min(niceness + priority.NICENESS, priority.MAX_NICENESS)
+    group = Path("/proc/self/autogroup")
+    if not group.exists() or not priority.yields():
+        pytest.skip("no scheduling group for each session here")
+    own, _, given = group.read_text().split()
+    name, _, found = looked["group"].split()
+    assert name != own
+    assert int(found) == min(int(given) + priority.NICENESS, priority.MAX_NICENESS)
 
 
 def test_a_file_beyond_the_limit_has_its_reason(tmp_path: Path) -> None:

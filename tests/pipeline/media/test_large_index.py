@@ -39,7 +39,13 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bombs.many_samples(tmp_path_factory.mktemp("index") / "samples.m4a", 12_000_000)
 
 
-@pytest.mark.parametrize("name", ["edits", "samples"])
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose index grows while it is read."""
+    return bombs.many_samples_later(tmp_path_factory.mktemp("index") / "later.m4a", 12_000_000)
+
+
+@pytest.mark.parametrize("name", ["edits", "samples", "later"])
 def test_it_is_refused_in_plain_words(name: str, request: pytest.FixtureRequest) -> None:
     path, before = request.getfixturevalue(name), psutil.Process().memory_info().rss
     with pytest.raises(InputError) as caught:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import replace
 
@@ -42,6 +44,7 @@ ODD_HEADERS: dict[str, tuple[str | bytes, ...]] = {
     "Cookie": ("=", f"{COOKIE}", f'{COOKIE}="', b"\xff=\xff", f"{COOKIE}={'.' * 99}", ";;;"),
     uploads.TOKEN_HEADER: ("", "x", b"\xff" * 32, "0" * 5000),
     "Upload-Length": ("", "x", "1e3", " 4", "0x4", "9" * 5000, "-9", "\u0664".encode(), "4,4"),
+    "Upload-Checksum": ("", "sha1 ", "x y", b"\xff", "sha1 " + "A" * 5000),
     "Upload-Offset": ("", "x", "-1", "9" * 5000, b"\xff", "0,0"),
     "Upload-Metadata": ("", ",", " ", "filename", "filename !", "filename /w==", ",,a  b c"),
     "Tus-Resumable": ("", "2.0.0", "x" * 5000, b"\xff"),
@@ -98,6 +101,34 @@ def test_a_body_without_a_length_is_counted_as_it_comes(
     assert path.stat().st_size == 0
     assert send(20) == 204
     assert path.stat().st_size == 10_000
+
+
+def test_a_piece_that_is_not_what_it_says_is_not_kept(service: Service, app: Starlette) -> None:
+    uid = uid_of(announce(service, app, 8))
+    path = uploads.folder_of(service, visitor_name(MINE)) / uid
+    usual = {"Content-Type": "application/offset+octet-stream"}
+
+    def send(offset: int, *sums: str) -> int:
+        given = headers(service, **usual, **{"Upload-Offset": str(offset)})
+        more = [*given.items(), *(("Upload-Checksum", one) for one in sums)]
+        address = f"{uploads.URL}/{uid}"
+        return int(client(app).patch(address, content=b"data", headers=more).status_code)
+
+    right = {
+        name: f"{name} {b64encode(hashlib.new(name, b'data').digest()).decode()}"
+        for name in ("sha1", "sha256", "md5")
+    }
+    other = f"sha1 {b64encode(hashlib.sha1(b'date').digest()).decode()}"  # noqa: S324
+    malformed = ("", "sha1", "sha1 x", f"{right['sha1']} x", "sha1 ZGF0YQ==", right["md5"])
+    for sums in (*((one,) for one in malformed), (right["sha1"], right["sha1"])):
+        assert send(0, *sums) == 400, sums
+    assert send(0, other) == 460
+    assert path.stat().st_size == 0
+    assert send(0, right["sha1"]) == send(4, right["sha256"]) == 204
+    assert path.read_bytes() == b"datadata"
+    asked = client(app).options(f"{uploads.URL}/", headers=headers(service))
+    assert asked.headers["tus-extension"] == "creation,expiration,termination,checksum"
+    assert asked.headers["tus-checksum-algorithm"] == "sha1,sha256"
 
 
 def limited(service: Service, **changes: float) -> Service:

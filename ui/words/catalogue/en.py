@@ -440,6 +440,8 @@ TEXT: dict[str, str] = {
     "health.network": "What decodes uploads can reach the network: this machine has no filter of system calls for it (seccomp on x86-64 or ARM64).",
     "health.own_files": "What decodes uploads opens no files but its own.",
     "health.all_files": "What decodes uploads can read what the service's user can: this machine has no Landlock (Linux 5.19 or newer).",
+    "health.yields": "What decodes uploads yields the processor to this page.",
+    "health.no_yield": "What decodes uploads takes as much of the processor as this page, which may be slow meanwhile: this machine shares it out by sessions, and does not let them yield (/proc/self/autogroup).",
     "health.keep": "Finished tasks are kept for {hours} hours.",
     "health.upload": "Files up to {mb} MB are accepted.",
     "problem.damaged": "The task file is damaged. The tasks shown are those of its last good state; the damaged file is kept aside; whoever runs the server finds it on the operator's page.",

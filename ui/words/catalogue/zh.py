@@ -440,6 +440,8 @@ TEXT: dict[str, str] = {
     "health.network": "解码上传文件的进程可以访问网络：此计算机没有可用的系统调用过滤器（x86-64 或 ARM64 上的 seccomp）。",
     "health.own_files": "解码上传文件的进程只能打开自己的文件。",
     "health.all_files": "解码上传文件的进程可以读取服务所用账户能读取的文件：此计算机没有 Landlock（需要 Linux 5.19 或更新版本）。",
+    "health.yields": "解码上传文件的进程会把处理器让给本页面。",
+    "health.no_yield": "解码上传文件的进程与本页面平分处理器，此时页面可能变慢：本机按会话分配处理器，且不允许会话退让（/proc/self/autogroup）。",
     "health.keep": "完成的任务保留 {hours} 小时。",
     "health.upload": "接受最大 {mb} MB 的文件。",
     "problem.damaged": "任务文件已损坏。当前显示的是最后一次正常的内容，损坏的文件已另存，服务器的管理者可在“运维”页面找到它。",
