@@ -32,8 +32,8 @@ LOCALES = ("en-US", "zh-CN")
 LIGHTS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 30_000}
 """Bytes a second of a network on which an upload is seen under way."""
-Prepare = Callable[[Page], None]
-"""Brings an opened page into the state that is photographed."""
+Prepare = Callable[[Page], Callable[[], object] | None]
+"""Brings an opened page into the state that is photographed; what it returns is done afterwards."""
 
 
 def main() -> None:
@@ -129,7 +129,7 @@ def take(
         page.locator("h1").first.wait_for()
         if "/share/" not in url:
             settled(page)
-        prepare(page)
+        afterwards = prepare(page)
         page.wait_for_timeout(1500)  # pictures
         for (width, height), light in product(sizes.items(), LIGHTS):  # a page follows both
             page.set_viewport_size({"width": width, "height": height})
@@ -137,6 +137,8 @@ def take(
             page.wait_for_timeout(500)
             page.screenshot(path=str(folder / f"{state}-{width}-{light}-{locale}.png"))
         context.close()
+        if afterwards is not None:
+            afterwards()
 
 
 def uploading(pair: tuple[Path, Path]) -> Prepare:
@@ -162,11 +164,11 @@ def shared(page: Any, url: str) -> str:
     return str(field.input_value())
 
 
-def lose(server: Server, page: Page) -> None:
-    """End the server under the page, and start it for the next one."""
+def lose(server: Server, page: Page) -> Callable[[], object]:
+    """End the server under the page; it is started for the next one."""
     server.kill()
     page.locator(".lost .line:not(:empty)").wait_for(timeout=60_000)
-    server.start()
+    return server.start
 
 
 if __name__ == "__main__":

@@ -167,10 +167,12 @@ def alike(task: TaskRecord, one: str, other: str) -> bool:
 
 
 def rejected(task: TaskRecord, kind: str) -> bool:
-    """Whether a result has the song elsewhere than where a person said that it belongs."""
-    apart = task.answer.distance_ms
+    """Whether a result has the song elsewhere than where a person said that it belongs, or at one
+    of the places of which a person is asked."""
+    answer = task.answer
+    apart = answer.distance_ms
     elsewhere = apart is None or apart > 1000 * SAME_PLACE_SECONDS
-    return task.answer.confirmed and kind != task.best and elsewhere
+    return (answer.confirmed or answer.ambiguous) and kind != task.best and elsewhere
 
 
 def _seconds(text: str | None) -> float:

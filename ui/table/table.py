@@ -73,8 +73,8 @@ def _live(service: Service, viewer: Viewer, busy: bool) -> None:
     # One line that is always as high: what is below must not move away from under a click.
     with st.container(horizontal=True, vertical_alignment="center", key="queue"):
         st.caption(sentences.queue_text(queue))
-        st.button(t("table.refresh"), icon=":material/refresh:", key="table.refresh")
         notices.show_notices(visible)
+        st.button(t("table.refresh"), icon=":material/refresh:", key="table.refresh")
     view, extras = rows.View(page_size=PAGE_SIZE), list[str]()
     if len(visible) >= MIN_TASKS_TO_SEARCH:
         view, extras = _controls()

@@ -87,7 +87,7 @@ def _head(task: TaskRecord) -> None:
     """What it is called, whether it is in sync, and its song."""
     with st.container(key="head"):
         st.title(plain(shown_name(task.dance_name)) or task.id[:8], anchor=False)
-        song = f"♪ {plain(shown_name(task.reference_name))}"
+        song = f"♪\u00a0{plain(shown_name(task.reference_name))}"
         said = f"**{sentences.headline(task)}** " if task.status == "success" else ""
         st.caption(said + song)
 
@@ -169,7 +169,7 @@ def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
                 task,
             )
     if not task.active:
-        fold(t("detail.sure"), f"sure-{task.id}", certainty.show_certainty, service, task)
+        fold(t("detail.happened"), f"sure-{task.id}", certainty.show_certainty, service, task)
     _actions(service, viewer, task)
 
 

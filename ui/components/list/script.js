@@ -41,6 +41,13 @@ const create = (root) => {
     image.alt = "";
     image.loading = "lazy";
     image.src = row.picture;
+    // As while the server is away: a plain field, and another try after twice the time.
+    let seconds = 1;
+    image.onerror = () => {
+      image.removeAttribute("src");
+      seconds *= 2;
+      if (seconds < MAX_PICTURE_SECONDS) setTimeout(() => { if (image.isConnected) image.src = row.picture; }, seconds * 1000);
+    };
     return image;
   };
   const what = (row) => {
@@ -156,5 +163,7 @@ const create = (root) => {
     destroy() { document.removeEventListener("click", away); },
   };
 };
+
+const MAX_PICTURE_SECONDS = 300; // between two tries to load a picture
 
 export default (component) => show(component, create);

@@ -192,6 +192,7 @@ TEXT: dict[str, str] = {
     "detail.present": "或直接保存当前的结果",
     "detail.fix": "不对？",
     "detail.sure": "有多确定？",
+    "detail.happened": "发生了什么",
     "detail.place": "手动定位歌曲",
     "fix.ways": "更正什么",
     "fix.adjust": "移动音乐",
