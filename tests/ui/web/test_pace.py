@@ -68,8 +68,8 @@ def test_a_visitor_has_so_many_a_second(monkeypatch: pytest.MonkeyPatch) -> None
     async def receive() -> Message:
         return {"type": "websocket.receive"}
 
-    monkeypatch.setattr(pace.anyio, "current_time", lambda: now)
-    monkeypatch.setattr(pace.anyio, "sleep", sleep)
+    monkeypatch.setattr(anyio, "current_time", lambda: now)
+    monkeypatch.setattr(anyio, "sleep", sleep)
     kept = Pace()
     one, again, other = (kept.kept(receive, who) for who in (MINE, MINE, THEIRS))
 
