@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ui.incoming import stock
 from ui.service import Service, get_service
 from ui.web.origin import describe_refusal, host_name, is_local, same_origin
+from ui.web.pace import Pace
+from ui.web.visitor import cookie_key, visitor_name
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Access:
     def __init__(self, app: ASGIApp, login: Callable[[], bool]) -> None:
         self.app = app
         self.login = login
+        self.pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -56,6 +59,9 @@ class Access:
             await _refuse(status, scope, receive, send)
             return
         if scope["type"] == "websocket":
+            key, client = cookie_key(headers, service), scope.get("client") or ("", 0)
+            visitor = visitor_name(key) if key else str(client[0])
+            receive = self.pace.kept(receive, visitor)
             await self.app(_with_own_host(scope, headers), receive, send)
         elif upload := _UPLOAD.fullmatch(_streamlits(scope["path"])):
             await stock.pass_upload(service, upload[1], upload[2], self.app, scope, receive, send)

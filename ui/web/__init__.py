@@ -3,4 +3,4 @@
 Nothing here imports Streamlit, nor in the folders of routes that build on it.
 """
 
-__all__ = ["addresses", "connections", "look", "memory", "origin", "security", "visitor"]
+__all__ = ["addresses", "connections", "look", "memory", "origin", "pace", "security", "visitor"]
