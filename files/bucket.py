@@ -160,9 +160,12 @@ class Bucket:
         try:
             for entry in self._objects.list(self._key(folder)):
                 path = self._outputs / entry.key
+                name = path.relative_to(folder).parts[0]
+                if name in kept:
+                    continue
                 if path.parent != folder:
-                    self._objects.delete([entry.key])  # of an attempt, all of which have ended
-                elif _ADOPTED.search(path.name) and path.name not in kept:
+                    self._objects.delete([entry.key])  # of an attempt that has ended
+                elif _ADOPTED.search(name):
                     self.remove([path])
         except StorageError as error:
             log.warning("what attempts left in the bucket stays for now: %s", error)

@@ -215,7 +215,13 @@ class Mirror:
         self._named = data
         records = _records(data)
         self._uploads |= records.keys() - self._details.keys()
+        before = self._details
         self._details = {key: record.get("details") for key, record in records.items()}
+        self._removed |= {
+            f"results/{key}/details-{name}.json"
+            for key, name in before.items()
+            if name and self._details.get(key, name) != name
+        }
 
     def _send_named(self, data: bytes) -> None:
         """Sends what the task file names and is not in the bucket, but for uploads: they are large,

@@ -59,8 +59,8 @@ class Place(Protocol):
         file does not name them either; never raises."""
 
     def tidy(self, folder: Path, kept: Collection[str]) -> None:
-        """Remove what attempts left of a task's results: their folders, and results under names of
-        ``adopt`` that are not ``kept``; never raises."""
+        """Remove what ended attempts left in a task's folder of results, but for the names that are
+        ``kept``: their objects, and what got a name by ``adopt``; never raises."""
 
     def remove_folder(self, folder: Path) -> None:
         """Remove an attempt's objects, at once; never raises."""

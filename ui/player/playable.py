@@ -11,7 +11,7 @@ from pipeline.child import cached_calls
 from pipeline.tasks.record import TaskRecord
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
-from ui.routes.files import KINDS, PREVIEW, file_path, preview_path
+from ui.routes.files import KINDS, PREVIEW, file_path, local_path, preview_path
 from ui.service import Service
 from ui.words.sentences import variant_name
 from ui.words.text import t
@@ -49,7 +49,7 @@ def make_playable(
 def _make(service: Service, task: TaskRecord, kinds: list[str]) -> None:
     """Ask for the copies, and draw the page again when they are there."""
     for kind in kinds:
-        path = file_path(service, task, kind)
+        path = local_path(service, task, kind)
         if path is None:
             continue
         target = preview_path(service, task.id, kind)

@@ -119,7 +119,7 @@ def _confidence(service: Service, task: TaskRecord, look: Look) -> str:
 def _size(service: Service, task: TaskRecord, look: Look) -> str:
     """Of the dance, and of its first result."""
     paths = (file_path(service, task, kind) for kind in BEST_FIRST if kind in task.results)
-    results = [size(path.stat().st_size) for path in paths if path is not None]
+    results = [size(path.stat().st_size) for path in paths if path is not None and path.is_file()]
     return " → ".join(filter(None, [size(task.dance_size), *results[:1]]))
 
 

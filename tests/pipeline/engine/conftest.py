@@ -19,7 +19,10 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
+from tests.files.conftest import objects, s3, server, url
 from tests.waiting import until
+
+__all__ = ["objects", "s3", "server", "url"]
 
 
 def children_of(task_id: str) -> list[psutil.Process]:
@@ -87,10 +90,14 @@ class Broker:
         above = [parent.pid for child in children_of(task_id) for parent in child.parents()]
         return next(one for one in self.workers if one.pid in above)
 
-    def close(self) -> None:
+    def stop_workers(self) -> None:
+        """Kills all workers."""
         for one in self.workers:
             one.kill()
             one.wait()
+
+    def close(self) -> None:
+        self.stop_workers()
         self.kill_redis()
         self._log.close()
 

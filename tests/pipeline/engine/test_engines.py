@@ -79,7 +79,8 @@ def test_a_service_without_a_broker_or_a_bucket_imports_nothing_of_them(settings
     code = (
         "import sys, ui.service, pipeline.running.runner as runner\n"
         "runner.start_runner(); runner.stop_runner()\n"
-        "print(*{name.partition('.')[0] for name in sys.modules} & {'rq', 'redis', 'croniter', 'obstore'})"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(*loaded & {'rq', 'redis', 'croniter', 'obstore'})"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout.split() == []
