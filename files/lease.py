@@ -99,7 +99,8 @@ class Lease:
         except Refused:
             raise StorageError("the bucket refuses conditions that hold") from None
         finally:
-            self._objects.delete([key])
+            with suppress(StorageError):
+                self._objects.delete([key])
         return found.modified.timestamp() if found else time.time()
 
     def renew_when_due(self) -> None:

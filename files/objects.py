@@ -31,6 +31,10 @@ RETRY_SECONDS, QUICK_RETRY_SECONDS = 60, 8
 """So long a request is tried again: for a film, and for what is looked after every few seconds."""
 
 
+MAX_RETRIES = 1000
+"""The time is what ends them."""
+
+
 class Refused(Exception):
     """The bucket says that a condition does not hold."""
 
@@ -164,7 +168,7 @@ def _store(bucket: str, prefix: str, seconds: float) -> S3Store:
         bucket,
         prefix=prefix or None,
         client_options={"allow_http": plain, "timeout": timedelta(seconds=REQUEST_SECONDS)},
-        retry_config={"retry_timeout": timedelta(seconds=seconds)},
+        retry_config={"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=seconds)},
     )
 
 

@@ -98,7 +98,7 @@ class Remote:
         run.origin = self._queue.name
         if not job.scratch.exists():
             job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
-            missing = self._send(job, run.id, timeout, tag)
+            missing = self._send(job, run, timeout, tag)
             if missing is not None:
                 return missing
         heard, told = time.monotonic(), 0
@@ -146,7 +146,7 @@ class Remote:
                 return JobResult(reason=reason)
             time.sleep(LOOK_SECONDS)
 
-    def _send(self, job: Job, name: str, timeout: float, tag: str) -> JobResult | None:
+    def _send(self, job: Job, run: RqJob, timeout: float, tag: str) -> JobResult | None:
         """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
         when its inputs cannot be put where workers find them."""
         if self._files.remote:
@@ -155,6 +155,8 @@ class Remote:
                 return missing
             job = moved(job, lambda path: path.relative_to(self._settings.outputs))
         try:
+            if self._files.remote and self._redis.hexists(run.key, SENT):
+                return None  # the disk was lost meanwhile, and what says that it was sent
             self._queue.enqueue_call(
                 WORK,
                 args=(job.to_json(), limits_to_json(self._settings), timeout, tag),
@@ -162,7 +164,7 @@ class Remote:
                 result_ttl=KEPT_SECONDS,
                 failure_ttl=KEPT_SECONDS,
                 description=tag,
-                job_id=name,
+                job_id=run.id,
             )
         except RedisError as error:
             self._note(error)

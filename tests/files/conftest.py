@@ -27,6 +27,8 @@ class S3:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self, threaded=True)
+        self.received = self.sent = 0
+        """Bytes of bodies."""
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self.well()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -46,7 +48,15 @@ class S3:
         if self.ignores_conditions:
             for name in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"):
                 environ.pop(name, None)
-        return self._app(environ, start_response)
+        self.received += int(environ.get("CONTENT_LENGTH") or 0)
+
+        def begin(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            lengths = (value for name, value in headers if name.lower() == "content-length")
+            if environ["REQUEST_METHOD"] != "HEAD":
+                self.sent += int(next(lengths, 0))
+            return start_response(line, headers, *rest)
+
+        return self._app(environ, begin)
 
     def close(self) -> None:
         self._server.shutdown()

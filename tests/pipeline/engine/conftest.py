@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -115,10 +116,21 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def broker(redis: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Broker:
     """Two workers; services that are started now use them."""
-    import os
-
     monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
     redis.environment = dict(os.environ)
+    redis.need_workers(2)
+    return redis
+
+
+@pytest.fixture
+def apart(
+    redis: Broker, settings: Settings, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Broker:
+    """Two workers, and an outputs folder that they do not have."""
+    monkeypatch.setenv("RETRACK_STORAGE_URL", url)
+    monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
+    redis.environment = {**os.environ, "RETRACK_OUTPUTS": str(tmp_path / "nowhere")}
+    redis.stop_workers()
     redis.need_workers(2)
     return redis
 

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from files.objects import Objects
 from pipeline.running.runner import Runner
-from pipeline.settings import Settings
 from store import Store, Task
 from tests.files.conftest import S3, keys
 from tests.pipeline.engine.conftest import Broker, children_of
 from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.timeout(3 * PATIENCE_SECONDS)
-
-
-@pytest.fixture
-def apart(
-    redis: Broker, settings: Settings, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Broker:
-    """Two workers, and an outputs folder that they do not have."""
-    monkeypatch.setenv("RETRACK_STORAGE_URL", url)
-    monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
-    redis.environment = {**os.environ, "RETRACK_OUTPUTS": str(tmp_path / "nowhere")}
-    redis.stop_workers()
-    redis.need_workers(2)
-    return redis
 
 
 def settled(store: Store, task_id: str) -> Task:
