@@ -32,7 +32,7 @@ $(VENV)/.app: requirements.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements.lock requirements.txt requirements-workers.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.dev: requirements.lock requirements.txt requirements-workers.txt requirements-storage.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 

@@ -49,7 +49,12 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     _prepare_process()
     logging.getLogger("tuspyserver").setLevel(logging.WARNING)
     address = st.get_option("server.address")
-    await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    try:
+        await anyio.to_thread.run_sync(lambda: start_service(routes=True, address=address))
+    except SettingsError as error:
+        # Nothing has begun yet, and Starlette would hide the sentence in a page of its own frames.
+        print(f"retrack: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(1)
     start_tidying()
     threading.Thread(target=_open_browser, daemon=True).start()
     try:

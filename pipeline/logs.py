@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
-OURS = ("pipeline", "store", "ui")
+OURS = ("files", "pipeline", "store", "ui")
 _MARK = "retrack"
 _TASK = re.compile(r"\[([0-9a-f-]{36})\] ")
 """How a line begins that is of a task, whichever thread writes it."""

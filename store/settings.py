@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from files.errors import StorageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,6 +23,15 @@ Megabytes = Annotated[float, Field(gt=0, le=1e9)]
 
 class SettingsError(ValueError):
     """A setting that cannot be meant, in one plain sentence."""
+
+
+@contextmanager
+def about_storage() -> Iterator[None]:
+    """A bucket that cannot be used is a setting that cannot be meant."""
+    try:
+        yield
+    except StorageError as error:
+        raise SettingsError(f"RETRACK_STORAGE_URL: {error}") from error
 
 
 class StoreSettings(BaseSettings):
@@ -41,6 +54,9 @@ class StoreSettings(BaseSettings):
     outputs: Path = PROJECT_ROOT / "outputs"
     """Folder of the task file, the uploads and the results; paths in the file are relative
     to its parent. ``~`` is the user's home."""
+    storage_url: str = ""
+    """A bucket (``s3://bucket/prefix``) that has all tasks and their files as well, so that a
+    lost disk loses nothing (docs/storage.md); empty: they are on this disk alone."""
     keep_hours: Hours = 24.0
     """Finished tasks older than this leave the file and the disk (hours)."""
     lock_timeout: Seconds = 10.0

@@ -21,7 +21,7 @@ def test_the_lock_holds_what_the_app_asks_for() -> None:
 
 def test_what_draws_the_sample_is_no_part_of_the_running_app() -> None:
     """MoviePy holds Pillow at a release with known faults; only our own scripts use it."""
-    folders = ("pipeline", "store", "ui")
+    folders = ("files", "pipeline", "store", "ui")
     sources = [ROOT / "streamlit_app.py", *(p for f in folders for p in (ROOT / f).rglob("*.py"))]
     drawing = {
         path.relative_to(ROOT).as_posix()

@@ -23,7 +23,9 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text, now, utcparse
 from rq.worker import WorkerStatus
 
+from files.place import Place
 from pipeline.child.supervise import JobResult, ended
+from pipeline.engine.inputs import bring, moved, with_outputs
 from pipeline.engine.messages import (
     DEAD_SECONDS,
     KEPT_SECONDS,
@@ -56,8 +58,9 @@ class Remote:
 
     outlives = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, files: Place) -> None:
         self._settings = settings
+        self._files = files
         self._redis = redis_of(settings, socket_timeout=5, retry=Retry(NoBackoff(), 1))
         self._queue = Queue(queue_name(), connection=self._redis, serializer=JSONSerializer)
         self._away = False
@@ -95,7 +98,9 @@ class Remote:
         run.origin = self._queue.name
         if not job.scratch.exists():
             job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
-            self._send(job, run.id, timeout, tag)
+            missing = self._send(job, run, timeout, tag)
+            if missing is not None:
+                return missing
         heard, told = time.monotonic(), 0
         last: tuple[str, bytes | None] | None = None
         progress: dict[str, Any] | None = None
@@ -120,7 +125,9 @@ class Remote:
                 progress = state.progress
                 said.append(progress)
             try:
-                events = [from_json(data) for data in said]
+                # A worker that shares no folder names its results as the bucket does.
+                outputs = self._settings.outputs
+                events = [with_outputs(from_json(data), outputs.joinpath) for data in said]
             except (KeyError, TypeError) as error:  # a worker of the version before goes on
                 log.warning("[%s] its worker is of another version: %r", tag, error)
                 self._forget(run)
@@ -139,9 +146,17 @@ class Remote:
                 return JobResult(reason=reason)
             time.sleep(LOOK_SECONDS)
 
-    def _send(self, job: Job, name: str, timeout: float, tag: str) -> None:
-        """Once: whether that succeeded is seen from what Redis has afterwards."""
+    def _send(self, job: Job, run: RqJob, timeout: float, tag: str) -> JobResult | None:
+        """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
+        when its inputs cannot be put where workers find them."""
+        if self._files.remote:
+            missing = bring(job, self._files.publish)
+            if missing is not None:
+                return missing
+            job = moved(job, lambda path: path.relative_to(self._settings.outputs))
         try:
+            if self._files.remote and self._redis.hexists(run.key, SENT):
+                return None  # the disk was lost meanwhile, and what says that it was sent
             self._queue.enqueue_call(
                 WORK,
                 args=(job.to_json(), limits_to_json(self._settings), timeout, tag),
@@ -149,10 +164,11 @@ class Remote:
                 result_ttl=KEPT_SECONDS,
                 failure_ttl=KEPT_SECONDS,
                 description=tag,
-                job_id=name,
+                job_id=run.id,
             )
         except RedisError as error:
             self._note(error)
+        return None
 
     def _forget(self, run: RqJob) -> None:
         try:

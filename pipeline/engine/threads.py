@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from files.place import Place
 from pipeline.child.supervise import JobResult, run_child
-from pipeline.engine.model import Engine, Execute, Workers
+from pipeline.engine.inputs import bring
+from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
 from pipeline.settings import Settings
@@ -26,18 +28,31 @@ class Threads:
     """So many children at one time as there are ``workers`` in the settings."""
 
     slots: int
+    files: Place
     outlives: bool = False
-    execute: Execute = execute_in_child
+
+    def execute(
+        self,
+        job: Job,
+        report: Report,
+        *,
+        stop: Callable[[], str | None],
+        timeout: float,
+        tag: str,
+    ) -> JobResult:
+        """Brings the inputs to this disk, and runs the job in a child process; see ``Execute``."""
+        missing = bring(job, self.files.fetch)
+        return missing or execute_in_child(job, report, stop=stop, timeout=timeout, tag=tag)
 
     def look(self) -> Workers:
         """All slots; the runner knows which are taken."""
         return Workers(self.slots, self.slots)
 
 
-def engine_of(settings: Settings) -> Engine:
+def engine_of(settings: Settings, files: Place) -> Engine:
     """The engine that the settings choose; raises ``SettingsError`` for one that is not there."""
     if not settings.broker_url:
-        return Threads(settings.workers)
+        return Threads(settings.workers, files)
     from pipeline.engine.remote import Remote
 
-    return Remote(settings)
+    return Remote(settings, files)

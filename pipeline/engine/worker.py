@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from redis.backoff import ExponentialBackoff
@@ -23,14 +25,19 @@ from rq import Queue, Worker, get_current_job, worker_registration
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from pipeline.child.supervise import run_child
+from files.errors import StorageError
+from files.local import Local
+from files.place import Place, open_place
+from pipeline.child.supervise import ChildResult, JobResult, run_child
+from pipeline.engine.inputs import bring, moved, with_outputs
 from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, queue_name, redis_of
-from pipeline.engine.model import LOST, SHUTDOWN
-from pipeline.job.events import ErrorEvent, Event, ProgressEvent, to_json
+from pipeline.engine.model import INTERRUPTED, LOST, SHUTDOWN
+from pipeline.job.events import End, ErrorEvent, Event, ProgressEvent, to_json
 from pipeline.job.model import Job
 from pipeline.limits import GivenLimits
-from pipeline.scratch import sweep
+from pipeline.scratch import scratch_folder, sweep
 from pipeline.settings import Settings
+from store import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +52,43 @@ STOP_SECONDS = 8.0
 
 
 def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, tag: str) -> None:
-    """One job, in RQ's process for it."""
+    """One job, in RQ's process for it: in the service's outputs folder, or in one of its own where
+    the service's files are in a bucket."""
+    job = Job.from_json(message)
+    if job.out.is_absolute():
+        if not job.out.is_dir():
+            text = "the service's outputs folder is not on this machine"
+            raise FileNotFoundError(f"{text}: {job.out}")
+        _work(job, Local(), Path("/"), limits, timeout, tag)
+        return
+    url = Settings().storage_url
+    if not url:
+        raise SettingsError("the service's files are in a bucket: set RETRACK_STORAGE_URL here too")
+    with scratch_folder() as folder:
+        job = moved(job, folder.joinpath)
+        job.out.mkdir(parents=True)
+        _work(job, open_place(url, folder), folder, limits, timeout, tag)
+
+
+def _work(
+    job: Job, files: Place, root: Path, limits: Mapping[str, Any], timeout: float, tag: str
+) -> None:
+    """Runs the job below ``root``, and reports it with results that the service can find."""
     run, worker = get_current_job(), os.getppid()
     if run is None:
         raise RuntimeError("this runs in a worker only")
-    job = Job.from_json(message)
-    if not job.out.is_dir():
-        raise FileNotFoundError(f"the service's outputs folder is not on this machine: {job.out}")
     run.meta = {"events": [], "progress": None}
     asked = noted = 0.0
 
-    def report(event: Event) -> None:
+    def sent(path: Path) -> Path:
+        if not files.remote:
+            return path
+        files.publish(path)
+        return path.relative_to(root)
+
+    def report(event: Event | End) -> None:
         nonlocal noted
+        event = with_outputs(event, sent)
         if not isinstance(event, ProgressEvent):
             run.meta["events"].append(to_json(event))
         elif time.monotonic() - noted < PROGRESS_SECONDS:
@@ -80,21 +112,30 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
         run.connection.delete(run.key)  # what was reported, and what RQ noted, since
         return LOST
 
-    result = run_child(
-        {"kind": "job", "job": message},
-        report,
-        stop=stop,
-        timeout=timeout,
-        tag=tag,
-        opens=(job.dance, job.reference),
-        settings=GivenLimits(**limits),
-    )
-    if result.reason == LOST:
+    try:
+        result: JobResult = bring(job, files.fetch) or run_child(
+            {"kind": "job", "job": job.to_json()},
+            report,
+            stop=stop,
+            timeout=timeout,
+            tag=tag,
+            opens=(job.dance, job.reference),
+            settings=GivenLimits(**limits),
+        )
+        if files.remote and result.outcome is not None:
+            with suppress(FileNotFoundError):
+                files.publish(job.out / "evidence.json")
+    except StorageError as error:
+        result = ChildResult(reason=INTERRUPTED, text=str(error))
+    asked = 0.0
+    if result.reason == LOST or (files.remote and stop() == LOST):
         log.warning("[%s] nobody waits for this run any more", tag)
+        files.remove_folder(job.out)
+        if files.remote:
+            shutil.rmtree(root, ignore_errors=True)
         os._exit(0)  # past RQ, which would write the run anew
-    end = result.outcome or ErrorEvent(result.reason or "", result.role, result.text, result.detail)
-    run.meta["events"].append(to_json(end))
-    run.save_meta()
+    failed = ErrorEvent(result.reason or "", result.role, result.text, result.detail)
+    report(result.outcome or failed)
 
 
 class JobWorker(Worker):

@@ -32,6 +32,7 @@ from pipeline.running.attempt import (
     is_taken_over,
     job_of,
     published,
+    remove_older,
 )
 from pipeline.settings import Settings
 from pipeline.tasks.answer import CONFIRMED
@@ -50,6 +51,7 @@ from pipeline.tasks.values import count, mapping, objects
 from store import Fenced, NoSuchTask, NotSaved
 
 if TYPE_CHECKING:
+    from files.place import Place
     from store import Adjustment, Claim, Store, Task
 
 log = logging.getLogger(__name__)
@@ -119,7 +121,7 @@ def run_adjustment(
 
     log.info("[%s] adjustment %d begins", task.id, number)
     try:
-        begin(work)
+        begin(store, task, work)
         job = adjusted_job(store, task, work, options)
     except FileNotFoundError as error:
         result = JobResult(reason=reasons.MISSING_FILE, role=str(error))
@@ -146,6 +148,7 @@ def run_adjustment(
     finally:
         if result.reason != DETACHED:
             shutil.rmtree(work, ignore_errors=True)
+            store.files.remove_folder(work)
 
 
 def _failed(reason: str, detail: str | None) -> dict[str, Any]:
@@ -184,17 +187,16 @@ def _finish(
     kept = [w for w in objects(value_of(task, "warnings")) if w.get("code") != "picture_encoded"]
     changes = details.put(
         options=unusual_options(automatic.effective_options(task, options)),
-        **_variant_changes(task, outcome, gone, settings),
+        **_variant_changes(store, task, outcome, gone, settings),
         plans=plans | {name: outcome.variants[name].plan for name in done},
         warnings=[*kept, *(w for w in outcome.warnings if w not in kept)],
         files=None,  # they were made of the results before
-        **_alignment_changes(task, outcome, results, going_back=going_back),
+        **_alignment_changes(store.files, task, outcome, results, going_back=going_back),
     )
     store.finish(task.id, changes, claim)
     details.saved()
-    for name in gone:
-        (results / f"{task.id}_{name}.mp4").unlink(missing_ok=True)
-    _remove(results, files)
+    remove_older(store, task, changes)
+    _remove(store, files)
     log.info("[%s] its adjustment is in place", task.id)
 
 
@@ -229,8 +231,9 @@ def _finish_file(
         return
     results = settings.outputs / "results" / task.id
     number = (count(value_of(task, "files_made")) or 0) + 1
-    final = results / _file_name(task.id, number)
-    record = published(made, final, settings, again=is_taken_over(task.adjust))
+    final = results / f"{task.id}_file-{number}.mp4"
+    again = is_taken_over(task.adjust)
+    record = published(made, final, settings, store.files, again=again)
     before = read_files(value_of(task, "files"))
     new = ExtraFile(number, choice, record.output or "", record.size or 0)
     files = with_file(before, new)
@@ -238,18 +241,12 @@ def _finish_file(
     changes = details.put(files=[one.to_json() for one in files]) | {"files_made": number}
     store.finish(task.id, changes, claim)
     details.saved()
-    _remove(results, [one for one in before if one not in files])
+    _remove(store, [one for one in before if one not in files])
     log.info("[%s] its file is there", task.id)
 
 
-def _file_name(task_id: str, number: int) -> str:
-    return f"{task_id}_file-{number}.mp4"
-
-
-def _remove(results: Path, files: Iterable[ExtraFile]) -> None:
-    for one in files:
-        with suppress(OSError):
-            (results / _file_name(results.name, one.number)).unlink(missing_ok=True)
+def _remove(store: Store, files: Iterable[ExtraFile]) -> None:
+    store.files.remove(filter(None, (store.safe_path(one.output) for one in files)))
 
 
 def _why_failed(result: JobResult) -> tuple[str, str | None]:
@@ -262,7 +259,7 @@ def _why_failed(result: JobResult) -> tuple[str, str | None]:
 
 
 def _variant_changes(
-    task: Task, outcome: Outcome, gone: Sequence[VariantName], settings: Settings
+    store: Store, task: Task, outcome: Outcome, gone: Sequence[VariantName], settings: Settings
 ) -> dict[str, Any]:
     """Gives the new results their final names; the record's keys of these and of those ``gone``."""
     changes: dict[str, Any] = {}
@@ -273,16 +270,19 @@ def _variant_changes(
     for name, variant in outcome.variants.items():
         if variant.output:
             final = settings.outputs / "results" / task.id / f"{task.id}_{name}.mp4"
-            made = published(variant, final, settings, again=is_taken_over(task.adjust))
+            again = is_taken_over(task.adjust)
+            made = published(variant, final, settings, store.files, again=again)
             changes |= made.keys(name)
     return changes
 
 
 def _alignment_changes(
-    task: Task, outcome: Outcome, results: Path, *, going_back: bool
+    files: Place, task: Task, outcome: Outcome, results: Path, *, going_back: bool
 ) -> dict[str, Any]:
     """The new alignment, its curves beside the results, of which nobody has said yet that it is
     right; nothing where it stays as it is."""
+    for name in (automatic.EVIDENCE, automatic.SAVED_EVIDENCE):
+        files.fetch(results / name)
     if going_back:
         alignment = automatic.saved_alignment(task)
         automatic.put_evidence_back(results)
@@ -294,6 +294,6 @@ def _alignment_changes(
         automatic.keep_evidence(results)
     made = next(one.output for one in outcome.variants.values() if one.output)
     evidence = Path(made).parent / automatic.EVIDENCE
-    if evidence.is_file():
+    if files.fetch(evidence):
         evidence.replace(results / automatic.EVIDENCE)
     return {"alignment": alignment, CONFIRMED: None}

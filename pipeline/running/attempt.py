@@ -11,7 +11,6 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +27,13 @@ from pipeline.running.automatic import PLACE_OPTIONS
 from pipeline.running.measures import measures
 from pipeline.settings import Settings
 from pipeline.tasks.details import Details, unusual_options
+from pipeline.tasks.extra_files import read_files
 from pipeline.tasks.record import VariantRecord, read, value_of
 from pipeline.tasks.values import mapping
 from store import Fenced, NoSuchTask, NotSaved, make_task_folder
 
 if TYPE_CHECKING:
+    from files.place import Place
     from store import Adjustment, Claim, Store, Task
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,10 @@ class _Attempt:
         elif isinstance(event, AlignmentEvent):
             self.patch(self.details.put(alignment=event.alignment))
         elif isinstance(event, VariantEvent):
-            self.patch(self._publish(event.variant, event.outcome))
+            changes = self._publish(event.variant, event.outcome)
+            self.patch(changes)
+            if self.store.files.remote and not (self.lost or self.unsaved):
+                remove_older(self.store, self.task, changes)
 
     def _publish(self, variant: str, outcome: VariantOutcome) -> dict[str, Any]:
         """Gives a whole result its final name, and makes the patch that says so."""
@@ -117,9 +121,9 @@ class _Attempt:
         elif self.stop() is not None:
             return {}  # a late result of a cancelled or lost attempt is dropped
         final = self.results / f"{self.task.id}_{variant}.mp4"
-        made = published(outcome, final, self.settings, again=is_taken_over(self.task))
-        changes = made.keys(variant)
-        return self.details.put(**changes, **({"plans": plans} if plans else {}))
+        again = is_taken_over(self.task)
+        made = published(outcome, final, self.settings, self.store.files, again=again)
+        return self.details.put(**made.keys(variant), **({"plans": plans} if plans else {}))
 
 
 def is_taken_over(run: Task | Adjustment | None) -> bool:
@@ -128,20 +132,22 @@ def is_taken_over(run: Task | Adjustment | None) -> bool:
 
 
 def published(
-    outcome: VariantOutcome, final: Path, settings: Settings, *, again: bool
+    outcome: VariantOutcome, final: Path, settings: Settings, files: Place, *, again: bool
 ) -> VariantRecord:
     """Gives a whole result its final name; what the record says of it, or why there is none.
 
-    ``again`` says that it may have got its name already, before a takeover.
+    ``again`` says that it may have got its name already, before a takeover. Raises OSError.
     """
     if outcome.output is None:
         return VariantRecord(status=outcome.status, reason=outcome.reason, notes=outcome.notes)
-    with suppress(*(FileNotFoundError,) if again else ()):
-        Path(outcome.output).replace(final)
+    final = files.adopt(Path(outcome.output), final, again=again)
+    about = files.stat(final)
+    if about is None:
+        raise FileNotFoundError(final)
     return VariantRecord(
         status=outcome.status,
         output=final.relative_to(settings.outputs.parent).as_posix(),
-        size=final.stat().st_size,
+        size=about.st_size,
         notes=outcome.notes,
     )
 
@@ -151,7 +157,7 @@ def job_of(store: Store, task: Task, work: Path, options: Mapping[str, Any]) -> 
     paths = {}
     for role in ("dance", "reference"):
         path = store.safe_path(value_of(task, f"{role}_file"))
-        if path is None or not path.is_file():
+        if path is None or not store.files.has(path):
             raise FileNotFoundError(role)
         paths[role] = path
     hint = options.get("hint")
@@ -229,11 +235,11 @@ def _completed(changes: dict[str, Any]) -> dict[str, Any]:
 
 def _keep_evidence(attempt: _Attempt) -> None:
     source = attempt.work / "evidence.json"
-    if source.is_file():
-        try:
+    try:
+        if attempt.store.files.fetch(source):
             source.replace(attempt.results / "evidence.json")
-        except OSError as error:  # plots alone: no reason to lose the end of a task
-            log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
+    except OSError as error:  # plots alone: no reason to lose the end of a task
+        log.warning("[%s] no evidence for the plots: %s", attempt.task.id, error)
 
 
 def attempt_folder(results: Path, run: Task | Adjustment, name: str) -> Path:
@@ -243,11 +249,22 @@ def attempt_folder(results: Path, run: Task | Adjustment, name: str) -> Path:
     return results / f"attempt-{name}-{owner}"
 
 
-def begin(work: Path) -> None:
+def begin(store: Store, task: Task, work: Path) -> None:
     """Makes an attempt's folder in the place of earlier ones; after a takeover it is there."""
     if not work.is_dir():
         remove_attempts(work.parent)
         work.mkdir(parents=True)
+        named = (value_of(task, f"{name}_output") for name in VARIANTS)
+        outputs = [*named, *(one.output for one in read_files(value_of(task, "files")))]
+        store.files.tidy(work.parent, [work.name, *(Path(one).name for one in outputs if one)])
+
+
+def remove_older(store: Store, task: Task, changes: Mapping[str, Any]) -> None:
+    """Removes the results of before that changes of the record, saved by now, name no more."""
+    keys = [f"{name}_output" for name in VARIANTS]
+    older = {str(value_of(task, key)) for key in keys if key in changes}
+    older -= {changes.get(key) for key in keys}
+    store.files.remove(filter(None, map(store.safe_path, older)))
 
 
 def remove_attempts(results: Path) -> None:
@@ -299,7 +316,7 @@ def run_task(
     log.info("[%s] attempt %d begins", task.id, task.attempts)
     try:
         make_task_folder(settings.outputs, "results", task.id)
-        begin(work)
+        begin(store, task, work)
         job = job_of(store, task, work, mapping(value_of(task, "options")))
     except FileNotFoundError as error:
         role = str(error)
@@ -327,6 +344,7 @@ def run_task(
     # Before the end is saved, since on a full disk this may make the space for it; and before the
     # task is given back, since whoever claims it next begins the attempt of the same number.
     shutil.rmtree(work, ignore_errors=True)
+    store.files.remove_folder(work)
     if not broken_off(store, task.id, task.claim, result.reason, stopping):
         _finish(attempt, result)
     log.info("[%s] attempt %d ended", task.id, task.attempts)

@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, store: Store, settings: Settings, engine: Engine | None = None) -> None:
         self.store = store
         self.settings = settings
-        self._engine = engine or engine_of(settings)
+        self._engine = engine or engine_of(settings, store.files)
         self._workers = Workers(0, 0)
         self._stopping = threading.Event()
         self._wake = threading.Condition()
@@ -173,8 +173,8 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
         if runner is None:
             settings = settings or Settings()
             set_up(settings.log_level, settings.log_format)
-            engine = engine_of(settings)
             store = store or default_store(settings, FORM)
+            engine = engine_of(settings, store.files)
             store.start(restore=not engine.outlives)
             for left in sweep():
                 log.info("removed what a process that was killed left: %s", left)

@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,15 @@ _NAME = re.compile(r"[0-9a-f]{8}")
 _FIELDS = frozenset(field.name for field in fields(Task)) - {"id", "status", "extra"}
 
 
-def whole(outputs: Path, task: Task) -> Task:
-    """The task with its details; without those that cannot be read, which the log says."""
+def whole(outputs: Path, task: Task, fetch: Callable[[Path], bool] = Path.is_file) -> Task:
+    """The task with its details; without those that cannot be read, which the log says. ``fetch``
+    brings a file to this disk."""
     if KEY not in task.extra:
         return task
     path = path_of(outputs, task.id, task.extra[KEY])
     try:
+        if path:
+            fetch(path)
         found = json.loads(path.read_bytes()) if path else {}
         read = to_task(task.id, {**found, "status": task.status})
     except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -12,9 +12,8 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any
 
 from store.file.disk import TASK_FILE, sync
 from store.file.owners import NAME as OWNER
@@ -110,16 +109,13 @@ def _remove(path: Path) -> None:
         log.warning("%s could not be removed, it is tried again: %s", path, error)
 
 
-def sweep(
-    outputs: Path, records: Mapping[str, Any], gone: Iterable[str], hours: float
-) -> list[Path]:
-    """Removes what is ours in ``outputs`` and no task names: at once when it belongs to a task
-    that has left (``gone``), else when nothing in it is younger than ``hours``.
+def sweep(outputs: Path, kept: Set[str], departed: Set[str], hours: float) -> list[Path]:
+    """Removes what is ours in ``outputs`` and is not ``kept``: at once when it belongs to a task
+    that has left (``departed``), else when nothing in it is younger than ``hours``.
 
     Ours is a folder with our mark, and what has one of our names for what is only needed
-    meanwhile. What another copy of the task file names stays. Returns what was to go.
+    meanwhile. Returns what was to go.
     """
-    departed, kept = set(gone) - records.keys(), records.keys() | _named(outputs)
     limit = time.time() - hours * 3600
     removed = []
     for path in _candidates(Path(os.path.abspath(outputs))):  # noqa: PTH100 - as in safe_path
@@ -132,7 +128,7 @@ def sweep(
     return removed
 
 
-def _named(outputs: Path) -> set[str]:
+def named(outputs: Path) -> set[str]:
     """Ids anywhere in the task file and in other copies of it (kept aside, made by hand, left by a
     sync program): someone may still want to bring those tasks back.
     """

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable
 
+from files.place import Place
 from store.clock import Clock
 from store.commit.group_commit import GroupCommit
 from store.errors import StoreError
@@ -24,7 +25,12 @@ class Cleanup:
     """Removes what is old; each step whatever became of the others."""
 
     def __init__(
-        self, commit: GroupCommit, reader: Reader, settings: StoreSettings, clock: Clock
+        self,
+        commit: GroupCommit,
+        reader: Reader,
+        settings: StoreSettings,
+        clock: Clock,
+        files: Place,
     ) -> None:
         self._commit = commit
         self._view = commit.view
@@ -32,6 +38,7 @@ class Cleanup:
         self._reader = reader
         self._settings = settings
         self._clock = clock
+        self._files = files
         self._clocks = (clock().timestamp(), _since_boot())
         self.next = 0.0
         """When it is due, by ``time.monotonic()``."""
@@ -53,8 +60,10 @@ class Cleanup:
 
     def remove_files(self, task_ids: Iterable[str]) -> None:
         """Removes the files of tasks that have left and were not brought back meanwhile."""
-        for task_id in set(task_ids) - self._reader.records().keys():
+        gone = set(task_ids) - self._reader.records().keys()
+        for task_id in gone:
             task_files.remove_folders(self._outputs, task_id)
+        self._files.discard(gone)
 
     def _clock_leapt(self) -> bool:
         """Whether the wall clock leapt ahead since the last time, so that one wrong moment expires
@@ -79,7 +88,10 @@ class Cleanup:
         known = state.signature and not state.damage and "unreadable" not in self._view.problems
         if known:  # else the truth about the tasks cannot be read just now
             gone, hours = history.ids(self._outputs), self._settings.orphan_hours
-            removed = task_files.sweep(self._outputs, self._reader.records(), gone, hours)
+            kept = task_files.named(self._outputs) | self._reader.records().keys()
+            departed = gone - self._reader.records().keys()
+            removed = task_files.sweep(self._outputs, kept, departed, hours)
+            self._files.sweep(kept, departed, hours)
             if removed:
                 log.info("cleanup: %d files that no task names removed", len(removed))
         return 0

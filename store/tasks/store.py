@@ -8,9 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from files.place import open_place
 from store.clock import Clock, utc_now
 from store.commit.group_commit import GroupCommit, Saves
 from store.errors import BadPatch, NoSuchTask, NotSaved, StoreError
@@ -24,7 +26,7 @@ from store.records import draft, transitions
 from store.records.draft import Outdated, Patch
 from store.records.transitions import Transition, check_claim, checked, in_run
 from store.retention import copies, details, history, task_files
-from store.settings import StoreSettings
+from store.settings import StoreSettings, about_storage
 from store.tasks.cleanup import Cleanup
 from store.tasks.reader import Reader
 from store.tasks.threads import UpkeepThreads
@@ -57,12 +59,16 @@ class Store:
         form = form or Form()
         self.path = self.settings.outputs.absolute() / TASK_FILE
         self._outputs = self.path.parent
+        with about_storage():
+            self.files = open_place(self.settings.storage_url, self._outputs)
+            """Where the tasks' files are."""
+        self._whole = partial(details.whole, self._outputs, fetch=self.files.fetch)
         self._clock = clock
         self._view = View(self.path)
         self._commit = GroupCommit(self.settings, form, self._view, clock)
         self._reader = Reader(self._commit)
         self._owners = Owners(self._outputs / ".owners")
-        self._cleanup = Cleanup(self._commit, self._reader, self.settings, clock)
+        self._cleanup = Cleanup(self._commit, self._reader, self.settings, clock, self.files)
         self._upkeep: UpkeepThreads | None = None
         self._starting = threading.Lock()
 
@@ -71,12 +77,14 @@ class Store:
     def start(self, *, restore: bool = True) -> Self:
         """Load, clean up, restore, and start the upkeep threads; once started, does nothing.
 
-        Never raises for the disk. Without ``restore`` the tasks of dead processes stay as they are,
-        for ``take_over``.
+        Never raises for the disk, but ``SettingsError`` for a bucket that cannot be used or is
+        another's. Without ``restore`` the tasks of dead processes stay, for ``take_over``.
         """
         with self._starting:
             if self._upkeep:
                 return self
+            with about_storage():
+                self.files.start(partial(self._view.report, "storage"))
             seconds = self.settings.tick_seconds
             self._upkeep = UpkeepThreads(self, seconds, Store._keep_up, Store._clean_up_when_due)
         self.load_task_status()
@@ -95,6 +103,7 @@ class Store:
             self._upkeep = None
         self.save_task_status()
         self.back_up(anyway=True)
+        self.files.stop()
         self._owners.drop()
 
     @property
@@ -145,7 +154,7 @@ class Store:
     def get(self, task_id: str) -> Task | None:
         """One task with its details, None when there is no such."""
         try:
-            return details.whole(self._outputs, self._reader.task(task_id))
+            return self._whole(self._reader.task(task_id))
         except NoSuchTask:
             return None
 
@@ -241,7 +250,7 @@ class Store:
 
     def _claim(self, patch: Patch) -> Task | None:
         claimed = self._commit.submit(patch)
-        return details.whole(self._outputs, self._reader.task(*claimed)) if claimed else None
+        return self._whole(self._reader.task(*claimed)) if claimed else None
 
     def request(self, task_id: str, fields: Changes) -> Task:
         """Asks for a success to be made once more (a run of the kind ``ADJUST``, which has

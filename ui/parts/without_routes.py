@@ -20,7 +20,7 @@ from pipeline.tasks.values import number
 from ui.incoming import stock, uploads
 from ui.incoming.uploads import Upload
 from ui.parts.viewer import Viewer
-from ui.routes.files import file_path
+from ui.routes.files import local_path
 from ui.service import Service, StockUploads
 from ui.words.names import download_name, plain
 from ui.words.sentences import variant_name
@@ -112,7 +112,7 @@ def player(service: Service, viewer: Viewer, task: TaskRecord, labels: Mapping[s
         key=f"stock-{task.id}",
         required=True,
     )
-    path = file_path(service, task, kind) if kind else None
+    path = local_path(service, task, kind) if kind else None
     if path is not None:
         st.video(path)
 
@@ -144,7 +144,7 @@ def moments(
     offset, speed = begin["offset"], begin["speed"]
     at = {"original": max(0.0, -offset / speed), "reference": max(0.0, offset)}
     for column, (kind, value) in zip(st.columns(2), at.items(), strict=True):
-        path = file_path(service, task, kind)
+        path = local_path(service, task, kind)
         with column:
             if path is not None:
                 (st.video if kind == "original" else st.audio)(path)
@@ -182,7 +182,7 @@ def _button(
     importance: Literal["primary", "secondary"],
 ) -> None:
     """Streamlit holds the file in memory, but only once it is asked for."""
-    path = file_path(service, task, kind)
+    path = local_path(service, task, kind)
     if path is not None:
         st.download_button(
             label,

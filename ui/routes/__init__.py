@@ -10,6 +10,7 @@ __all__ = [
     "files",
     "health",
     "metrics",
+    "placed",
     "share",
     "thumbnail",
 ]

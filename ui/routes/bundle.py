@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from files.place import Place
 from ui.routes.files import HEADERS, allowed, file_path
 from ui.service import Service, get_service
 from ui.web.visitor import sign, signed
@@ -43,13 +45,17 @@ class _Outlet(io.RawIOBase):
         return data
 
 
-def stream_zip(files: list[tuple[str, Path]]) -> Iterator[bytes]:
+def stream_zip(place: Place, files: list[tuple[str, Path]]) -> Iterator[bytes]:
     """The bytes of a ZIP with these (name, path), uncompressed, a chunk at a time."""
     outlet = _Outlet()
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, path in files:
-            info = zipfile.ZipInfo.from_file(path, name)
-            with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+            about = place.stat(path)
+            if about is None:
+                continue
+            info = zipfile.ZipInfo(name, time.localtime(about.st_mtime)[:6])
+            info.external_attr = (0o100644 & 0xFFFF) << 16
+            with place.open(path) as source, archive.open(info, "w", force_zip64=True) as target:
                 while chunk := source.read(_CHUNK_BYTES):
                     target.write(chunk)
                     yield outlet.take()
@@ -90,7 +96,8 @@ async def serve_bundle(request: Request) -> Response:
     if not files:
         return PlainTextResponse("not found", status_code=404, headers=HEADERS)
     headers = {**HEADERS, "content-disposition": 'attachment; filename="retrack.zip"'}
-    return StreamingResponse(stream_zip(files), media_type="application/zip", headers=headers)
+    stream = stream_zip(service.store.files, files)
+    return StreamingResponse(stream, media_type="application/zip", headers=headers)
 
 
 ROUTES = [Route("/files/bundle", serve_bundle, methods=["GET"])]

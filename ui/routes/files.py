@@ -1,25 +1,29 @@
-"""Serves originals, results and small copies from disk: to players with range requests, and as
+"""Serves originals, results and small copies: to players with range requests, and as
 downloads under the dance's name; only to viewers who may see the task."""
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.model import BEST_FIRST
 from pipeline.tasks.extra_files import KIND
 from pipeline.tasks.record import TaskRecord
 from store import is_task_id
+from ui.routes.placed import placed
 from ui.routes.thumbnail import wait_thumbnail
 from ui.service import Service, get_service
 from ui.web.visitor import cookie_key, sign, signed, visitor_name
 from ui.words.names import download_name
+
+log = logging.getLogger(__name__)
 
 KINDS = ("original", "reference", *BEST_FIRST)
 PREVIEW, SOUND = COPIES = ("preview-", "sound-")
@@ -84,7 +88,9 @@ def _of_file(kind: str) -> str:
 
 
 def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
-    """The file of a task on disk, or None when it is missing or outside ``outputs/``."""
+    """The file of a task, on this disk or in the bucket; None when it is missing or outside
+    ``outputs/``."""
+    has = service.store.files.has
     if kind.startswith(COPIES) and is_task_id(task.id):
         small = copy_path(service, task.id, kind)
         whole = file_path(service, task, _of_file(kind))
@@ -95,18 +101,37 @@ def file_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
     if kind.startswith(KIND):
         made = next((one.output for one in task.files if one.kind == kind), None)
         path = service.store.safe_path(made)
-        return path if path is not None and path.is_file() else None
+        return path if path is not None and has(path) else None
     uploads = {"original": task.dance_file, "reference": task.reference_file}
     base = base_of(kind)
     path = service.store.safe_path(uploads[base] if base in uploads else task.variant(base).output)
-    return path if path is not None and path.is_file() else None
+    return path if path is not None and has(path) else None
+
+
+def local_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
+    """The same on this disk, for who reads it here: it is fetched when it is elsewhere."""
+    path = file_path(service, task, kind)
+    try:
+        return path if path is not None and service.store.files.fetch(path) else None
+    except OSError as error:
+        log.warning("[%s] %s cannot be fetched: %s", task.id, kind, error)
+        return None
+
+
+def file_size(service: Service, path: Path) -> int:
+    """Bytes of a file that ``file_path`` gave; 0 while that is not known."""
+    try:
+        about = service.store.files.stat(path)
+    except OSError:
+        return 0
+    return about.st_size if about else 0
 
 
 def _is_of(small: Path, whole: Path | None) -> bool:
     """Whether a small copy is there and not older than its file, which an adjustment replaces."""
     try:
         made = small.stat().st_mtime_ns
-        return whole is None or made >= whole.stat().st_mtime_ns
+        return whole is None or not whole.is_file() or made >= whole.stat().st_mtime_ns
     except OSError:
         return False
 
@@ -162,11 +187,9 @@ async def serve_file(request: Request) -> Response:
         return PlainTextResponse("not found", status_code=404, headers=HEADERS)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     download = "download" in request.query_params or media_type is None
-    return FileResponse(
-        path,
-        media_type=media_type or "application/octet-stream",
-        filename=download_name(task, kind, path.suffix) if download else None,
-        headers=HEADERS,
+    name = download_name(task, kind, path.suffix) if download else None
+    return await placed(
+        service.store.files, path, HEADERS, media_type or "application/octet-stream", name
     )
 
 

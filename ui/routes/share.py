@@ -27,7 +27,8 @@ from starlette.routing import Route
 
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.shares import Share, live
-from ui.routes.files import HEADERS, MEDIA_TYPES, file_path
+from ui.routes.files import HEADERS, MEDIA_TYPES, file_path, file_size
+from ui.routes.placed import placed
 from ui.routes.thumbnail import thumbnail_path, wait_thumbnail
 from ui.service import Service, get_service
 from ui.web.visitor import sign, signed
@@ -151,7 +152,7 @@ def _film(service: Service, words: dict[str, str], token: str, film: Shared) -> 
         "download": f"{url}&download=1",
         "name": name,
         "type": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
-        "size": path.stat().st_size,
+        "size": file_size(service, path),
         "limit": MAX_SHARED_BYTES,
     }
     poster = f' poster="{folder}/poster"' if thumbnail_path(service, task) else ""
@@ -185,11 +186,12 @@ async def serve_file(request: Request) -> Response:
     if film is None or given["part"] != "film":
         return await _refuse(request)
     name = download_name(film.task, film.kind, film.path.suffix)
-    return FileResponse(
+    return await placed(
+        service.store.files,
         film.path,
-        media_type=MEDIA_TYPES.get(film.path.suffix.lower(), "application/octet-stream"),
-        filename=name if "download" in request.query_params else None,
-        headers=_FILE_HEADERS,
+        _FILE_HEADERS,
+        MEDIA_TYPES.get(film.path.suffix.lower(), "application/octet-stream"),
+        name if "download" in request.query_params else None,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from files.errors import StorageError
 from pipeline.child import cached_calls
 from pipeline.tasks.noted import write_noted
 from pipeline.tasks.record import TaskRecord
@@ -27,7 +28,7 @@ def thumbnail_path(service: Service, task: TaskRecord) -> Path | None:
     """Where the dance's small picture stands once it is made; None for a dance that is not in the
     task's own folder, where nothing is written."""
     dance = service.store.safe_path(task.dance_file)
-    if dance is None or dance.parent.name != task.id or not dance.is_file():
+    if dance is None or dance.parent.name != task.id or not service.store.files.has(dance):
         return None
     return dance.with_name("thumbnail.jpg")
 
@@ -39,6 +40,10 @@ def find_thumbnail(service: Service, task: TaskRecord) -> tuple[Path | None, boo
         return None, False
     if target.is_file():
         return target, False
+    if not dance.is_file():  # it is in the bucket, and so is its picture, if somebody has seen it
+        with suppress(StorageError):
+            return (target if service.store.files.fetch(target) else None), False
+        return None, False
     with suppress(OSError):  # removed at this moment, or no room for a picture
         if write_noted(dance, target, service.settings):
             return target, False

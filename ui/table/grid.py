@@ -118,7 +118,7 @@ def _confidence(service: Service, task: TaskRecord, look: Look) -> str:
 def _size(service: Service, task: TaskRecord, look: Look) -> str:
     """Of the dance, and of its result."""
     path = file_path(service, task, task.best) if task.best else None
-    result = size(path.stat().st_size) if path is not None else ""
+    result = size(path.stat().st_size) if path is not None and path.is_file() else ""
     return " → ".join(filter(None, [size(task.dance_size), result]))
 
 

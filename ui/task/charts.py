@@ -84,6 +84,7 @@ def _figures(task: TaskRecord, played: Sequence[Take]) -> None:
 def _evidence(service: Service, task: TaskRecord) -> Mapping[str, Any]:
     path = service.settings.outputs / "results" / task.id / "evidence.json"
     try:
+        service.store.files.fetch(path)
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}

@@ -8,7 +8,7 @@ from pipeline.tasks.record import TaskRecord
 from ui.components import load
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import save, without_routes
-from ui.routes.files import MEDIA_TYPES, file_path
+from ui.routes.files import MEDIA_TYPES, file_path, file_size
 from ui.routes.share import MAX_SHARED_BYTES, SAVE_WORDS
 from ui.service import Service
 from ui.words.names import download_name
@@ -33,7 +33,7 @@ def show_save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> 
             "download": viewer.url(service, task, kind, download="1"),
             "name": download_name(task, kind, path.suffix),
             "type": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
-            "size": path.stat().st_size,
+            "size": file_size(service, path),
             "limit": MAX_SHARED_BYTES,
         },
     )

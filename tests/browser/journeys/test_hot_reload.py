@@ -34,6 +34,7 @@ except StoreError as error:
 
 
 def test_an_error_is_caught_after_an_edit(browser: Any, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "files", tmp_path / "files")
     shutil.copytree(ROOT / "store", tmp_path / "store")
     script = tmp_path / "app.py"
     script.write_text(APP)

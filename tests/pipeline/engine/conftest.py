@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,10 @@ from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
+from tests.files.conftest import objects, s3, server, url
 from tests.waiting import until
+
+__all__ = ["objects", "s3", "server", "url"]
 
 
 def children_of(task_id: str) -> list[psutil.Process]:
@@ -87,10 +91,14 @@ class Broker:
         above = [parent.pid for child in children_of(task_id) for parent in child.parents()]
         return next(one for one in self.workers if one.pid in above)
 
-    def close(self) -> None:
+    def stop_workers(self) -> None:
+        """Kills all workers."""
         for one in self.workers:
             one.kill()
             one.wait()
+
+    def close(self) -> None:
+        self.stop_workers()
         self.kill_redis()
         self._log.close()
 
@@ -108,10 +116,21 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def broker(redis: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Broker:
     """Two workers; services that are started now use them."""
-    import os
-
     monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
     redis.environment = dict(os.environ)
+    redis.need_workers(2)
+    return redis
+
+
+@pytest.fixture
+def apart(
+    redis: Broker, settings: Settings, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Broker:
+    """Two workers, and an outputs folder that they do not have."""
+    monkeypatch.setenv("RETRACK_STORAGE_URL", url)
+    monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
+    redis.environment = {**os.environ, "RETRACK_OUTPUTS": str(tmp_path / "nowhere")}
+    redis.stop_workers()
     redis.need_workers(2)
     return redis
 

@@ -75,11 +75,12 @@ def hold(task_id: str) -> psutil.Process:
     return child
 
 
-def test_a_service_without_a_broker_imports_nothing_of_one(settings: Settings) -> None:
+def test_a_service_without_a_broker_or_a_bucket_imports_nothing_of_them(settings: Settings) -> None:
     code = (
         "import sys, ui.service, pipeline.running.runner as runner\n"
         "runner.start_runner(); runner.stop_runner()\n"
-        "print(*{name.partition('.')[0] for name in sys.modules} & {'rq', 'redis', 'croniter'})"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(*loaded & {'rq', 'redis', 'croniter', 'obstore'})"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout.split() == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -14,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from files.objects import Objects
 from pipeline.media import ffmpeg
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
+from tests.files.conftest import S3, keys
 from tests.pipeline.engine.conftest import Broker, children_of
 from tests.pipeline.running.services import start_service
 from tests.waiting import PATIENCE_SECONDS, until
@@ -50,8 +54,9 @@ def small_pair(sample_pair: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Pa
 class Storm:
     """The parts that faults befall, and how often each did."""
 
-    def __init__(self, broker: Broker, seed: int) -> None:
+    def __init__(self, broker: Broker, seed: int, bucket: S3 | None = None) -> None:
         self.broker = broker
+        self.bucket = bucket
         self.chance = random.Random(seed)
         self.service = start_service()
         self.frozen: list[subprocess.Popen[bytes]] = []
@@ -68,6 +73,7 @@ class Storm:
             self.stop_service,
             self.empty_redis,
             self.restart_redis,
+            *((self.break_bucket, self.lose_disk) if self.bucket else ()),
         )
         fault = self.chance.choice(faults)
         log.info("fault: %s", fault.__name__)
@@ -114,6 +120,26 @@ class Storm:
         time.sleep(self.chance.uniform(0, 3))
         self.broker.start_redis()
 
+    def break_bucket(self) -> None:
+        """Answers 500 or 412 to every second request for some seconds."""
+        assert self.bucket is not None
+        status, answers = self.chance.choice([500, 412]), itertools.count()
+        self.bucket.fault = lambda environ: status * (next(answers) % 2)
+        time.sleep(self.chance.uniform(0, 5))
+        self.bucket.well()
+
+    def lose_disk(self) -> None:
+        """The service stops, and starts again on an empty disk."""
+        settings = Settings()
+        objects = Objects(settings.storage_url)
+        sent = (path for path in settings.outputs.glob("uploads/*/[dr]*.m*"))
+        names = {path.relative_to(settings.outputs).as_posix() for path in sent}
+        until(lambda: names <= {one.key for one in objects.list("uploads")}, "the uploads")
+        self.service.terminate()
+        self.service.wait(timeout=PATIENCE_SECONDS)
+        shutil.rmtree(settings.outputs)
+        self.service = start_service()
+
 
 @pytest.fixture(params=[SHORT, pytest.param(LONG, marks=pytest.mark.faults)])
 def faults(request: pytest.FixtureRequest) -> int:
@@ -123,10 +149,37 @@ def faults(request: pytest.FixtureRequest) -> int:
 def test_each_task_has_one_right_end(
     broker: Broker, settings: Settings, small_pair: tuple[Path, Path], faults: int
 ) -> None:
+    weather(broker, settings, small_pair, faults)
+
+
+@pytest.mark.faults
+def test_each_task_has_one_right_end_with_a_bucket_and_no_shared_folder(
+    apart: Broker, s3: S3, small_pair: tuple[Path, Path]
+) -> None:
+    settings = Settings()
+    store = weather(apart, settings, small_pair, LONG, s3)
+    named = {
+        Path(task.extra[key]).name
+        for task in store.snapshot().tasks
+        for key in ("v2_output", "modular_output")
+        if task.extra.get(key)
+    }
+    films = {key.rpartition("/")[2] for key in keys(Objects(settings.storage_url))}
+    assert {name for name in films if "_v2." in name or "_modular." in name} == named
+
+
+def weather(
+    broker: Broker,
+    settings: Settings,
+    small_pair: tuple[Path, Path],
+    faults: int,
+    bucket: S3 | None = None,
+) -> Store:
+    """Faults while tasks run; in the end each task has one right end."""
     store = Store(settings, FORM)
     seed = random.randrange(10**6)
     log.info("seed %d", seed)
-    storm = Storm(broker, seed)
+    storm = Storm(broker, seed, bucket)
     tasks: list[str] = []
     try:
         for _ in range(faults):
@@ -150,6 +203,7 @@ def test_each_task_has_one_right_end(
             _check_end(store, settings, task_id)
         ends = Counter(_task(store, task_id).status for task_id in tasks)
         log.info("faults %s; ends %s", dict(storm.counts), dict(ends))
+        return store
     finally:
         storm.thaw_workers()
         with suppress(ProcessLookupError):
@@ -170,12 +224,14 @@ def _check_end(store: Store, settings: Settings, task_id: str) -> None:
     if task.status == "success":
         for key in ("v2_output", "modular_output"):
             path = store.safe_path(task.extra[key])
-            assert path is not None and path.stat().st_size == task.extra[f"{key[:-7]}_size"]
+            assert path is not None and store.files.fetch(path)
+            assert path.stat().st_size == task.extra[f"{key[:-7]}_size"]
             ffmpeg.run(["-v", "error", "-xerror", "-i", ffmpeg.file_url(path), "-f", "null", "-"])
     else:
         assert (task.reason, task.attempts) == ("interrupted", 3)
     until(lambda: not children_of(task_id), "the children's end")
     results = settings.outputs / "results" / task_id
     made = {path.name for path in results.glob("*.mp4")}
-    assert made == {f"{task_id}_v2.mp4", f"{task_id}_modular.mp4"} or task.status == "failed"
+    named = {Path(task.extra[f"{kind}_output"]).name for kind in ("v2", "modular")}
+    assert made == named or task.status == "failed"
     until(lambda: not list(results.glob("attempt-*")), "the removal of the work's folder")

@@ -452,6 +452,7 @@ TEXT: dict[str, str] = {
     "problem.history": "The history file, task_history.jsonl, cannot be written. Tasks that were deleted or are too old stay until it can be; everything else goes on. Please check who owns it.",
     "problem.unknown_records": "The task file holds entries that are not tasks. They are left as they are.",
     "problem.folder": "The outputs folder lies on a file system that cannot do all that the task file needs. The log says what; please choose another folder (RETRACK_OUTPUTS).",
+    "problem.storage": "The bucket that has copies of all tasks and files is not up to date; the log says why. Tasks go on, on this disk. If another dashboard writes to the bucket now, please stop this one.",
     "problem.cleanup": "Old tasks could not be cleaned up; it is tried again.",
     "problem.unsaved": "Tasks with changes that are not saved yet: {n}. It is tried again.",
     "problem.disk": "Only {free} are free on the disk. Please delete old tasks.",

@@ -452,6 +452,7 @@ TEXT: dict[str, str] = {
     "problem.history": "无法写入历史文件 task_history.jsonl。已删除或过期的任务会保留到能写入为止，其他一切照常。请检查该文件的所有者。",
     "problem.unknown_records": "任务文件中有一些不是任务的内容，已原样保留。",
     "problem.folder": "outputs 文件夹所在的文件系统不支持任务文件所需的全部功能，详情见日志；请换一个文件夹（RETRACK_OUTPUTS）。",
+    "problem.storage": "保存所有任务和文件副本的存储桶未能同步，原因见日志。任务会在本机磁盘上继续。如果现在由另一个服务写入该存储桶，请停止本服务。",
     "problem.cleanup": "旧任务清理失败，会再次尝试。",
     "problem.unsaved": "有 {n} 个任务的更改尚未保存，正在重试。",
     "problem.disk": "磁盘仅剩 {free}，请删除旧任务。",

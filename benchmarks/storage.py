@@ -1,0 +1,89 @@
+"""What a bucket costs: the age of its copies, the start of an empty disk, the bytes of a worker.
+
+    python -m benchmarks.storage [--tasks 10000] [--megabytes 200]
+
+Against moto's S3 server on this machine, so that the network costs nothing. Needs
+requirements-dev.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import orjson
+
+from benchmarks.store.__main__ import records
+from files.bucket import Bucket
+from files.objects import Objects
+from store import Store, StoreSettings
+from tests.files.conftest import S3
+from tests.waiting import until
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=re.sub(r"\s+", " ", __doc__ or ""))
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--megabytes", type=int, default=200, help="of a film")
+    given = parser.parse_args()
+    server = S3()
+    os.environ |= {"AWS_ENDPOINT_URL": server.address, "AWS_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    request = urllib.request.Request(f"{server.address}/films", method="PUT")
+    urllib.request.urlopen(request, timeout=60).close()
+    with tempfile.TemporaryDirectory() as folder:
+        copies(server, Path(folder), given.tasks)
+        film(server, Path(folder), given.megabytes)
+    server.close()
+
+
+def copies(server: S3, folder: Path, tasks: int) -> None:
+    """Ages of the task file's copy while one task changes again and again; then a new disk."""
+    url = "s3://films/copies"
+    outputs = folder / "first/outputs"
+    outputs.mkdir(parents=True)
+    (outputs / "task_status.json").write_bytes(orjson.dumps(records(tasks)))
+    store, objects = Store(StoreSettings(outputs=outputs, storage_url=url)).start(), Objects(url)
+    task, ages = store.create().id, []
+    for turn in range(10):
+        store.update(task, {"note": f"turn {turn}"})
+        begun = time.monotonic()
+        wanted = f"turn {turn}".encode()
+        until(lambda: (found := objects.get("task_status.json")) and wanted in found[0], "it")  # noqa: B023
+        ages.append(time.monotonic() - begun)
+    size = (outputs / "task_status.json").stat().st_size
+    print(f"{tasks} tasks, {size / 1e6:.1f} MB: the copy is {max(ages):.1f} s old at most, of 10")
+    store.close()
+    begun, spent = time.monotonic(), time.process_time()
+    new = Store(StoreSettings(outputs=folder / "second/outputs", storage_url=url)).start()
+    count = len(new.snapshot().tasks)
+    wall, spent = time.monotonic() - begun, time.process_time() - spent
+    print(f"an empty disk has {count} tasks after {wall:.1f} s ({spent:.1f} CPU s with the server)")
+    new.close()
+
+
+def film(server: S3, folder: Path, megabytes: int) -> None:
+    """A film to the bucket and back, and what went over the wire."""
+    place = Bucket("s3://films/film", folder / "outputs")
+    path = folder / "outputs/uploads/task/dance.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(os.urandom(megabytes * 1_000_000))
+    for what in (place.publish, place.fetch):
+        sent, received = server.received, server.sent
+        begun = time.monotonic()
+        what(path)
+        moved = server.received - sent + server.sent - received
+        ratio = moved / (megabytes * 1e6)
+        seconds = time.monotonic() - begun
+        print(f"{what.__name__} of {megabytes} MB: {seconds:.1f} s, {ratio:.4f} of its bytes moved")
+        path.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""What goes wrong with a bucket."""
+
+from __future__ import annotations
+
+
+class StorageError(OSError):
+    """The bucket cannot be used, or did not do what was asked; in a plain sentence."""
+
+
+class Lost(StorageError):
+    """Another writer has changed what only this one should change."""
