@@ -135,8 +135,8 @@ def test_the_verdict_and_the_reason_are_in_the_viewers_language(
 @pytest.mark.parametrize(
     ("locale", "place"),
     [
-        ("en-US", "Placed by hand. You moved the music by +100 ms."),
-        ("zh-CN", "手动定位。你把音乐移动了 +100 毫秒。"),
+        ("en-US", "Placed by hand. You moved the music 100 ms later."),
+        ("zh-CN", "手动定位。你把音乐推后了 100 毫秒。"),
     ],
 )
 def test_a_place_by_hand_claims_no_agreement(

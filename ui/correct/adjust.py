@@ -199,6 +199,8 @@ def request(service: Service, viewer: Viewer, task_id: str, options: Mapping[str
 def _saving(service: Service, task_id: str) -> None:
     task = service.task(task_id)
     if task is None or task.adjust is None or not task.adjusting:
+        if task is not None and (task.adjust is None or task.adjust.status == "success"):
+            toasts.toast(t("adjust.done"), icon=":material/check:")
         st.rerun()
         return
     st.progress(task.adjust.progress or 0.0, text=t("adjust.saving"))

@@ -84,6 +84,8 @@ def _kind(task: TaskRecord, asked: str | None) -> str:
 
 def _show(service: Service, viewer: Viewer, tasks: Sequence[TaskRecord], kinds: Kinds) -> None:
     many = len(tasks) > 1
+    if is_loopback(urlsplit(st.context.url or "").hostname):
+        st.info(t("share.here_only"), icon=":material/info:")
     st.write(t("share.what_many", n=len(tasks)) if many else t("share.what"))
     for task in tasks[:_NAMED]:
         st.text(f"• {shown_name(task.dance_name)}")
@@ -153,8 +155,6 @@ def _address(service: Service, task: TaskRecord, link: str, now: datetime) -> No
             "language": current(),
         },
     )
-    if is_loopback(urlsplit(address).hostname):
-        st.info(t("share.here_only"), icon=":material/info:")
 
 
 def _make(service: Service, viewer: Viewer, kinds: Kinds) -> None:

@@ -121,8 +121,7 @@ def then(first: str, *more: str) -> str:
 
 def verdict(task: TaskRecord) -> str:
     """What a dancer understands: "Both methods agree to 3 ms. Confidence: high."."""
-    nudge, answer = task.made_with.nudge_ms, task.answer
-    moved = t("verdict.nudged", ms=f"{nudge:+g}") if nudge else ""
+    answer, moved = task.answer, _moved(task)
     if answer.placed or answer.confirmed:
         key = "verdict.by_hand" if answer.by_hand else "verdict.by_hand_refined"
         return then(t("verdict.chosen" if answer.placed_by_choice else key), moved)
@@ -145,6 +144,12 @@ def verdict(task: TaskRecord) -> str:
     return then(first, t("verdict.confidence", word=confidence_word(answer.confidence)), moved)
 
 
+def _moved(task: TaskRecord) -> str:
+    nudge = task.made_with.nudge_ms
+    said = t("verdict.later" if nudge > 0 else "verdict.earlier", ms=f"{abs(nudge):g}")
+    return said if nudge else ""
+
+
 def headline(task: TaskRecord) -> str:
     """What a dancer is told of a result, in one line: whether it is in sync."""
     answer = task.answer
@@ -153,8 +158,7 @@ def headline(task: TaskRecord) -> str:
     known = answer.placed or answer.confirmed or answer.confidence is not None
     if answer.by_hand or task.same_file or not known:
         return verdict(task)
-    nudge = task.made_with.nudge_ms
-    return then(_in_sync(answer), t("verdict.nudged", ms=f"{nudge:+g}") if nudge else "")
+    return then(_in_sync(answer), _moved(task))
 
 
 def _in_sync(answer: Answer) -> str:

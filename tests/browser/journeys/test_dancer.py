@@ -104,7 +104,7 @@ def test_upload_to_download(
 
     until(page, delayed, "the sound, 600 ms and the nudge late", seconds=10)
     shot(page, "adjust", full=True)
-    page.get_by_role("button", name="Save", exact=True).click()  # when it is enabled
+    page.get_by_role("button", name="Apply", exact=True).click()  # when it is enabled
     page.locator("text=the new result is being made").wait_for()
     task_id = task_of(page)
     until(page, lambda: records(server)[task_id].get("revision") == 1, "the new result")

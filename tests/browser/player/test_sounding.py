@@ -84,7 +84,7 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
     correct(page, "Move the music")
     wait_sound(page)
     room = page.get_by_role("slider", name="Phone sound under the song")
-    save = page.get_by_role("button", name="Save")
+    save = page.get_by_role("button", name="Apply")
     made = room.input_value()
 
     def saved_is_shown() -> bool:
@@ -118,7 +118,7 @@ def test_a_call_that_is_overtaken_takes_nothing_down(
     correct(page, "Move the music")
     wait_sound(page)
     page.locator(".adjust [data-by='50']").click()
-    page.get_by_role("button", name="Save", disabled=False).wait_for()
+    page.get_by_role("button", name="Apply", disabled=False).wait_for()
     wait_sound(page)
     assert page.evaluate("ears.length") == 2, "one graph: the song and the room"
 

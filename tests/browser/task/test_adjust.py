@@ -105,7 +105,7 @@ def down_to_save(page: Any) -> float:
     """Pixels from the fold's top to the end of Save; 0 before the picture is there."""
     drawn = page.locator(".adjust .picture").evaluate("video => video.videoWidth > 0")
     card = page.locator("details", has_text="Not right?").bounding_box()
-    save = page.get_by_role("button", name="Save", exact=False).last.bounding_box()
+    save = page.get_by_role("button", name="Apply", exact=True).bounding_box()
     return float(save["y"] + save["height"] - card["y"]) if drawn and card and save else 0.0
 
 
@@ -131,7 +131,7 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     assert abs(gain) > 1, "else nothing could be heard of the switch"
     correct(page, "Move the music")
     page.locator(".adjust .play").wait_for()
-    save = page.get_by_role("button", name="Save")
+    save = page.get_by_role("button", name="Apply")
     assert save.is_disabled(), "nothing has been changed"
     low, _ = until_heard(
         # It may begin up to a second before the song, at a picture that needs no other.
@@ -192,7 +192,7 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
         page, lambda x: x["time"] > 8.5 and near(x["sound"], x["time"] + 0.6 - FIRST, 0.12), 8.0
     )
     assert near(state["song"], 10 ** (made[1]["gain_db"] / 20))
-    assert page.get_by_role("button", name="Save").is_disabled()
+    assert page.get_by_role("button", name="Apply").is_disabled()
 
 
 def test_the_last_step_before_saving_is_saved(
@@ -209,7 +209,7 @@ def test_the_last_step_before_saving_is_saved(
     assert undo.is_disabled(), "there is nothing to undo"
     page.locator(".adjust [data-by='50']").click()
     assert undo.is_enabled()
-    save = page.get_by_role("button", name="Save")
+    save = page.get_by_role("button", name="Apply")
     page.wait_for_function(
         "() => ![...document.querySelectorAll('button')]"
         ".find(b => b.innerText.includes('Save')).disabled"

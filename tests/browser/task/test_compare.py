@@ -106,7 +106,7 @@ def test_the_evidence_of_a_failure_shows_what_was_heard(
     page = visit(server.url)
     hand_in(page, [pair[0]], stranger)
     page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
-    unfold(page, "How sure is it?")
+    unfold(page, "What happened")
     page.locator("text=no common part was found").wait_for()
     page.locator("[data-testid=stVegaLiteChart]").wait_for()
     shot(page, "evidence-unmatched", full=True)

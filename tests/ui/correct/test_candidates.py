@@ -134,7 +134,7 @@ def test_a_refined_place_claims_no_agreement_either() -> None:
     task = task_of(DONE, "success", alignment=placed, options={"nudge_ms": 20.0})
     assert words_of.verdict(task) == (
         "Placed by hand; the best match of the sound within 0.3 s of it was taken."
-        " You moved the music by +20 ms."
+        " You moved the music 20 ms later."
     )
     assert words_of.agreement_text(task) == "By hand"
     assert task.answer.confidence is None

@@ -317,6 +317,7 @@ function create(root) {
       seek.setAttribute("aria-label", words.seek);
       find("help").textContent = words.help;
       find("mode").textContent = words.compare;
+      root.dataset.tracks = String(data.tracks.length);
       find("mode").classList.toggle("hidden", data.tracks.length < 2);
       find("tracks").classList.toggle("hidden", data.tracks.length < 2);
       paintTakes(data.takes);
