@@ -171,7 +171,7 @@ def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> b
     for left in preview.leaves_out:
         st.caption(t(f"adjust.{left}"))
     small = [picture] if "-" in picture else []
-    playable.make_playable(service, task, result.failed, small, [song_file])
+    playable.make_playable(service, task, result.failed, small, [song_file], player="adjust")
     return True
 
 

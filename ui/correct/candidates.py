@@ -107,7 +107,9 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             on_failed_change=lambda: None,
         )
     small = [kinds["dance"]] if kinds["dance"] not in tracks.ROLES.values() else []
-    playable.make_playable(service, task, result.failed, small, [kinds["reference"]])
+    playable.make_playable(
+        service, task, result.failed, small, [kinds["reference"]], player="choose"
+    )
 
 
 def use(service: Service, viewer: Viewer, task_id: str, index: object) -> None:

@@ -113,7 +113,9 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
     small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.make_playable(service, task, result.failed, small, [kinds["reference"]])
+    playable.make_playable(
+        service, task, result.failed, small, [kinds["reference"]], player="place"
+    )
 
 
 def _answer(task: TaskRecord) -> Place | None:

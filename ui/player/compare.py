@@ -136,7 +136,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
             },
             on_failed_change=lambda: None,
         )
-    playable.make_playable(service, task, result.failed)
+    playable.make_playable(service, task, result.failed, player="compare")
 
 
 def versions(task: TaskRecord) -> list[VariantName]:

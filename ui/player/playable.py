@@ -46,10 +46,12 @@ def make_playable(
     failed: Sequence[str] | None,
     wanted: Collection[str] = (),
     sounds: Collection[str] = (),
+    *,
+    player: str,
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
     those that are ``wanted`` in any case; and of ``sounds``, the kinds of which only the sound is
-    played, the sound alone."""
+    played, the sound alone. ``player`` names who asks."""
     known = undecodable(task)
     fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
@@ -59,7 +61,7 @@ def make_playable(
     needed |= {SOUND + kind for kind in sounds if _has_more(service, task, kind)}
     waiting = sorted(kind for kind in needed if not file_path(service, task, kind))
     if waiting:
-        with st.container(key=f"copies-{task.id}-{waiting[0]}"):
+        with st.container(key=f"copies-{player}-{task.id}"):
             live(2.0, _make, service, task, waiting)
 
 

@@ -192,7 +192,7 @@ def test_a_bad_file_fails_with_the_reason_alone(
     page = visit(f"{server.url}/?task={task_id}")
     detail = page.locator(".st-key-detail", has_text=said)
     detail.wait_for(timeout=60_000)
-    detail.locator("[data-testid=stExpander]", has_text="How sure").wait_for()
+    detail.locator("[data-testid=stExpander]", has_text="What happened").wait_for()
     assert page.locator(".compare").count() == 0, "there is nothing to play"
     assert "Traceback" not in page.content()
     shot(page, "failed")

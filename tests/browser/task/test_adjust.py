@@ -212,7 +212,7 @@ def test_the_last_step_before_saving_is_saved(
     save = page.get_by_role("button", name="Apply")
     page.wait_for_function(
         "() => ![...document.querySelectorAll('button')]"
-        ".find(b => b.innerText.includes('Save')).disabled"
+        ".find(b => b.innerText.includes('Apply')).disabled"
     )
     # One more step right before the click.
     assert page.locator(".adjust").get_attribute("data-nudge") == "50"
