@@ -171,8 +171,9 @@ class Mirror:
             except OSError as error:
                 text = f"the bucket is not up to date: {error}"
             except Exception as error:
-                log.exception("the bucket could not be brought up to date; it goes on")
                 text = f"the bucket is not up to date: {error!r}"
+                if text != said:
+                    log.exception("the bucket could not be brought up to date; it is tried again")
             if text != said:
                 self._report(text)
             said = text
@@ -264,15 +265,15 @@ class Mirror:
 
     def _send_uploads(self) -> None:
         """Sends uploads, and at the start whatever else of a task's files the bucket lacks."""
-        there: set[str] | None = None
+        begun = False
         while not self._stopping.wait(TICK_SECONDS / 2):
             try:
-                if there is None:
+                if not begun:
                     there = {entry.key for entry in self._objects.list("")}
                     for name in ("results", "uploads"):
                         for folder in (self._outputs / name).glob("*"):
                             self._send_folder(folder, there)
-                    there = set()
+                    begun = True
                 for task_id in list(self._uploads):
                     self._send_folder(self._outputs / "uploads" / task_id, set())
                     self._uploads.discard(task_id)

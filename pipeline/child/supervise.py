@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
+from files.errors import StorageError
 from pipeline import reasons
 from pipeline.child.budget import LOOK_SECONDS, Budget, usage_of
 from pipeline.child.calls import FILES
@@ -274,5 +275,7 @@ def _noted(
 
 
 def broken(error: Exception) -> ChildResult[Any]:
-    """The result of work that could not be begun, or whose supervision broke."""
-    return ChildResult(reason=reason_of(error), text=public_text(error))
+    """The result of work that could not be begun, or whose supervision broke. A bucket that could
+    not be reached may be at the next attempt."""
+    reason = reasons.INTERRUPTED if isinstance(error, StorageError) else reason_of(error)
+    return ChildResult(reason=reason, text=public_text(error))

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from files.errors import StorageError
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken
-from pipeline.engine.model import INTERRUPTED
 from pipeline.job.events import End, Event, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 
@@ -23,9 +21,7 @@ def bring(job: Job, to: Callable[[Path], bool | None]) -> JobResult | None:
                 raise FileNotFoundError(path)
         except FileNotFoundError:
             return JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
-        except StorageError as error:
-            return JobResult(reason=INTERRUPTED, text=str(error))
-        except OSError as error:  # of this disk, which may be full
+        except OSError as error:  # of the bucket, or of this disk, which may be full
             return broken(error)
     return None
 

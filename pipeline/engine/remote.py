@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -136,7 +137,8 @@ class Remote:
                 if isinstance(event, Outcome | ValueEvent | ErrorEvent):
                     self._forget(run)
                     return ended(event)
-                report(event)
+                with self._wanted(run):
+                    report(event)
             if state.sign != last:
                 heard, last = time.monotonic(), state.sign
             reason = state.end(time.monotonic() - heard)
@@ -145,6 +147,15 @@ class Remote:
                 self._forget(run)
                 return JobResult(reason=reason)
             time.sleep(LOOK_SECONDS)
+
+    @contextmanager
+    def _wanted(self, run: RqJob) -> Iterator[None]:
+        """Nobody waits for a run any more whose report was not taken."""
+        try:
+            yield
+        except BaseException:
+            self._forget(run)
+            raise
 
     def _send(self, job: Job, run: RqJob, timeout: float, tag: str) -> JobResult | None:
         """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends

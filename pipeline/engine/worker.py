@@ -28,10 +28,10 @@ from rq.serializers import JSONSerializer
 from files.errors import StorageError
 from files.local import Local
 from files.place import Place, open_place
-from pipeline.child.supervise import ChildResult, JobResult, run_child
+from pipeline.child.supervise import JobResult, broken, run_child
 from pipeline.engine.inputs import bring, moved, with_outputs
 from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, queue_name, redis_of
-from pipeline.engine.model import INTERRUPTED, LOST, SHUTDOWN
+from pipeline.engine.model import LOST, SHUTDOWN
 from pipeline.job.events import End, ErrorEvent, Event, ProgressEvent, to_json
 from pipeline.job.model import Job
 from pipeline.limits import GivenLimits
@@ -126,7 +126,8 @@ def _work(
             with suppress(FileNotFoundError):
                 files.publish(job.out / "evidence.json")
     except StorageError as error:
-        result = ChildResult(reason=INTERRUPTED, text=str(error))
+        log.warning("[%s] %s", tag, error)
+        result = broken(error)
     asked = 0.0
     if result.reason == LOST or (files.remote and stop() == LOST):
         log.warning("[%s] nobody waits for this run any more", tag)

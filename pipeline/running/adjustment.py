@@ -144,7 +144,8 @@ def run_adjustment(
     except OSError as error:  # the new result could not be put in the old one's place
         log.warning("[%s] the new result did not get its place: %r", task.id, error)
         with suppress(Fenced, NoSuchTask, NotSaved):
-            store.fail(task.id, _failed(reason_of(error), public_text(error)), claim)
+            if not broken_off(store, task.id, claim, broken(error).reason, stopping):
+                store.fail(task.id, _failed(reason_of(error), public_text(error)), claim)
     finally:
         if result.reason != DETACHED:
             shutil.rmtree(work, ignore_errors=True)
