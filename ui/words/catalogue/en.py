@@ -311,7 +311,7 @@ TEXT: dict[str, str] = {
     "file.download": "{name} · {size}",
     "file.title": "For an editor, or smaller",
     "file.every_player": "For every player and editor",
-    "file.every_player_help": "H.264 that begins with its first picture. Some editors and players show up to a second too much at the start of other files, or cannot read them.",
+    "file.every_player_help": "H.264 that begins with its first picture. At the start of other files some editors and players show what was left out, mostly a second, more where a camera sets few key frames, or cannot read them.",
     "file.limit": "At most",
     "file.limit_help": "What is larger is encoded again, with a smaller picture where that looks better. Choose the same size again to take it back.",
     "file.own": "Own",
