@@ -164,7 +164,9 @@ def test_each_task_has_one_right_end_with_a_bucket_and_no_shared_folder(
         for key in ("v2_output", "modular_output")
         if task.extra.get(key)
     }
-    films = {key.rpartition("/")[2] for key in keys(Objects(settings.storage_url))}
+    # What an attempt left while the bucket failed as well goes with its task.
+    there = (key for key in keys(Objects(settings.storage_url)) if "/attempt-" not in key)
+    films = {key.rpartition("/")[2] for key in there}
     assert {name for name in films if "_v2." in name or "_modular." in name} == named
 
 
