@@ -47,7 +47,7 @@ def test_what_the_disk_lost_is_served_from_the_bucket(
         beyond = client(app).get(address, headers={"range": f"bytes={len(FILM)}-"})
         assert beyond.status_code == 416
         saved = client(app).get(f"{address}?download=1")
-        assert "my%20dance_modular.mp4" in saved.headers["content-disposition"]
+        assert "my%20dance_retrack.mp4" in saved.headers["content-disposition"]
         bundle = client(app).get(f"/files/bundle?ids={task.id}")
         with zipfile.ZipFile(io.BytesIO(bundle.content)) as archive:
             assert archive.read(archive.namelist()[0]) == FILM

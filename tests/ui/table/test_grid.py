@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from files.local import Local
 from pipeline.tasks.queue import queue_of
 from pipeline.tasks.record import TaskRecord
 from tests.tasks import task_of
@@ -36,7 +37,7 @@ def look(*tasks: TaskRecord, unsaved: Sequence[str] = (), extras: Sequence[str] 
 
 def row(one: TaskRecord, *, file: Path | None = None, **more: Sequence[str]) -> dict[str, Any]:
     """The row on a host that has this file, if one, for every path of a record."""
-    store = SimpleNamespace(safe_path=lambda path: file if path else None)
+    store = SimpleNamespace(safe_path=lambda path: file if path else None, files=Local())
     service = cast(Service, SimpleNamespace(store=store, routes=True, private=False))
     return grid.row_of(service, HERE, one, look(one, **more))
 
