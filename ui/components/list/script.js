@@ -44,7 +44,7 @@ const create = (root) => {
     // As while the server is away: a plain field, and another try after twice the time.
     let seconds = 1;
     image.onerror = () => {
-      image.removeAttribute("src");
+      image.src = BLANK;
       seconds *= 2;
       if (seconds < MAX_PICTURE_SECONDS) setTimeout(() => { if (image.isConnected) image.src = row.picture; }, seconds * 1000);
     };
@@ -164,6 +164,7 @@ const create = (root) => {
   };
 };
 
+const BLANK = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";  // nothing to see
 const MAX_PICTURE_SECONDS = 300; // between two tries to load a picture
 
 export default (component) => show(component, create);
