@@ -99,7 +99,7 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     st.button(
         t("adjust.save"),
         type="primary",
-        icon=":material/save:",
+        icon=":material/check:",
         disabled=task.adjusting or wanted_of(task) == made,
         key="adjust.save",
         # What a click finds may be newer than what this run knows.
