@@ -22,7 +22,8 @@ MAX_NICENESS = 19
 _TRIES = 20
 _BETWEEN_SECONDS = 0.1
 """The kernel lets all users together change one group's in each tenth of a second."""
-_SWITCH = Path("/proc/sys/kernel/sched_autogroup_enabled")
+_PROCESSES = Path("/proc")
+_SWITCH = _PROCESSES / "sys/kernel/sched_autogroup_enabled"
 
 
 def step_back() -> None:
@@ -45,24 +46,28 @@ def yields() -> bool:
     """Whether children of this machine yield to their parent."""
     with suppress(OSError):
         if _SWITCH.read_text("ascii").strip() != "0":
-            return os.access("/proc/self/autogroup", os.W_OK)
+            return os.access(_PROCESSES / "self/autogroup", os.W_OK)
     return True
 
 
 def _group(process: str) -> tuple[str, int] | None:
-    """The name of a process's group, and the group's niceness; None where there are none."""
+    """The name of a process's group, and the group's niceness; None where there are none. What no
+    session was made for, as on a machine without a login, is in the nameless group of the start."""
     try:
-        name, _, niceness = Path(f"/proc/{process}/autogroup").read_text("ascii").split()
-        return name, int(niceness)
-    except (OSError, ValueError):
+        text = (_PROCESSES / process / "autogroup").read_text("ascii")
+    except OSError:
         return None
+    if not text:
+        return "", 0
+    name, _, niceness = text.split()
+    return name, int(niceness)
 
 
 def _set_group(niceness: int) -> None:
     """Raises ``OSError``."""
     for last in (*[False] * _TRIES, True):
         try:
-            Path("/proc/self/autogroup").write_text(str(niceness), "ascii")
+            (_PROCESSES / "self/autogroup").write_text(str(niceness), "ascii")
         except BlockingIOError:
             if last:
                 raise

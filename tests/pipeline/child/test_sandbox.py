@@ -149,10 +149,29 @@ def test_it_yields_to_who_started_it(looked: dict[str, Any]) -> None:
     group = Path("/proc/self/autogroup")
     if not group.exists() or not priority.yields():
         pytest.skip("no scheduling group for each session here")
-    own, _, given = group.read_text().split()
+    own, _, given = group.read_text().split() or ("", "", "0")  # nothing where no session was made
     name, _, found = looked["group"].split()
     assert name != own
     assert int(found) == min(int(given) + priority.NICENESS, priority.MAX_NICENESS)
+
+
+@pytest.mark.parametrize(
+    ("parents", "given"),
+    [("", "10"), ("/autogroup-1 nice 4\n", "14"), ("/autogroup-2 nice 0\n", "")],
+)
+def test_it_yields_from_a_group_of_its_own(tmp_path: Path, parents: str, given: str) -> None:
+    """Also where the server is in no session's group, as a container starts it."""
+    own = "/autogroup-2 nice 0\n"
+    for process, text in (("self", own), (str(os.getpid()), parents)):
+        (tmp_path / process).mkdir()
+        (tmp_path / process / "autogroup").write_text(text)
+    script = (
+        "import sys; from pathlib import Path; from pipeline.child import priority\n"
+        "priority._PROCESSES = Path(sys.argv[1])\n"
+        "priority.step_back()\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, timeout=60, check=True)
+    assert (tmp_path / "self" / "autogroup").read_text() == (given or own)
 
 
 def test_a_file_beyond_the_limit_has_its_reason(tmp_path: Path) -> None:
