@@ -33,6 +33,7 @@ from ui.incoming.tidy import start_tidying
 from ui.pages.shell import show
 from ui.parts.guarded import script_error
 from ui.parts.login import providers
+from ui.parts.messages import is_used
 from ui.routes import bundle, files, health, metrics, share
 from ui.routes.access import Access
 from ui.service import start_service, stop_service
@@ -109,7 +110,7 @@ app = st.App(
     middleware=[
         Middleware(SecurityHeaders, framed_by=_settings().framed_by),
         Middleware(metrics.Traffic),
-        Middleware(Access, login=lambda: bool(providers())),
+        Middleware(Access, login=lambda: bool(providers()), used=is_used),
         Middleware(VisitorCookie),
         Middleware(look.Head),
     ],

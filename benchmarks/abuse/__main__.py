@@ -1,7 +1,7 @@
 """What harm costs: the worst files, damaged files, and visitors who take all they can.
 
     python -m benchmarks.abuse [worst] [indexes] [tasks] [mutants] [yielding] [described]
-        [turns] [disk] [storm]
+        [turns] [flood] [disk] [storm]
 
 Ends with 1 where something was not answered as it should be.
 """
@@ -12,6 +12,7 @@ import argparse
 import re
 import sys
 
+from benchmarks.abuse.flood import measure_flood
 from benchmarks.abuse.indexes import measure_indexes
 from benchmarks.abuse.mutants import measure_mutants
 from benchmarks.abuse.service import measure_described, measure_disk, measure_turns
@@ -19,7 +20,10 @@ from benchmarks.abuse.storm import measure_storm
 from benchmarks.abuse.worst import measure_tasks, measure_worst
 from benchmarks.abuse.yielding import measure_yielding
 
-PARTS = ("worst", "indexes", "tasks", "mutants", "yielding", "described", "turns", "disk", "storm")
+PARTS = (
+    *("worst", "indexes", "tasks", "mutants", "yielding"),
+    *("described", "turns", "flood", "disk", "storm"),
+)
 
 
 def main() -> int:
@@ -55,6 +59,8 @@ def main() -> int:
             fine &= measure_described(given.files)
         elif part == "turns":
             fine &= measure_turns(given.files)
+        elif part == "flood":
+            fine &= measure_flood()
         elif part == "disk":
             fine &= measure_disk()
         elif part == "storm":

@@ -9,18 +9,22 @@ from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.hostile.forked import fork_children
 from tests.hostile.measured import table
 from tests.hostile.mutants import FORMATS, Verdict, make_bases, try_mutant
 
 
 def measure_mutants(count: int, first: int, processes: int) -> bool:
-    """Tries mutants ``first`` to ``first + count``; prints a line for each format and each file
-    that is not answered as it should be. Gives whether there is none."""
+    """Tries mutants ``first`` to ``first + count``, in children that are forked, since thousands of
+    them start; prints a line for each format and each file that is not answered as it should be.
+    Gives whether there is none."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bases = make_bases(folder)
         seeds = range(first, first + count)
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            processes, mp_context=get_context("spawn"), initializer=fork_children
+        ) as pool:
             verdicts = []
             for verdict in pool.map(try_mutant, seeds, repeat(bases), repeat(folder)):
                 verdicts.append(verdict)

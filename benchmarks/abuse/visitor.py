@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,7 @@ from tests.browser.tus import Sender
 PIECE_BYTES = 8 * 1024 * 1024
 """How much is sent in a request, half of what the page's uploader sends."""
 PATIENCE_SECONDS = 300.0
+FLOOD_SECONDS = 0.001
 
 
 class Visitor:
@@ -95,17 +98,34 @@ class Visitor:
 
     def run(self, *pressed: WidgetState) -> None:
         """Have the page drawn, and take all that comes until it is."""
+        socket = self._open_socket()
+        socket.send(self._asking(*pressed))
+        while not self._take(socket.recv(PATIENCE_SECONDS)):
+            pass
+
+    def flood(self, until: float) -> None:
+        """Ask for the page a thousand times a second, and throw away what comes, until the clock
+        (``time.monotonic``) says so."""
+        socket, message = self._open_socket(), self._asking()
+        threading.Thread(target=lambda: deque(socket, maxlen=0), daemon=True).start()
+        while time.monotonic() < until:
+            socket.send(message)
+            time.sleep(FLOOD_SECONDS)
+
+    def _open_socket(self) -> ClientConnection:
         if self._socket is None:
             raise RuntimeError("the page is not open")
+        return self._socket
+
+    def _asking(self, *pressed: WidgetState) -> bytes:
         message = BackMsg()
         state = message.rerun_script
         state.page_script_hash = self._page
         state.context_info.timezone = "Asia/Shanghai"
         state.context_info.locale = "en-US"
         state.widget_states.widgets.extend([*([self._chosen] if self._chosen else []), *pressed])
-        self._socket.send(message.SerializeToString())
-        while not self._take(self._socket.recv(PATIENCE_SECONDS)):
-            pass
+        data: bytes = message.SerializeToString()
+        return data
 
     def _take(self, data: str | bytes) -> bool:
         """Read one message; whether it ends the run."""

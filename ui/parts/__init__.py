@@ -6,6 +6,7 @@ __all__ = [
     "guarded",
     "live",
     "login",
+    "messages",
     "selectbox",
     "toasts",
     "viewer",

@@ -1,7 +1,8 @@
 """Who gets in at all: the middleware in front of the page's and Streamlit's own routes.
 
 It notes the first request that is not of this machine (the tasks are private from then on),
-answers 404 for what Streamlit offers and the page does not use, and judges the origin of a
+answers 404 for what Streamlit offers and the page does not use, leaves out what its websocket would
+answer besides, and judges the origin of a
 websocket before Streamlit does: Streamlit would look up its own address on the internet inside
 the event loop, and takes every page of ``localhost`` for its own.
 """
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.incoming import stock
 from ui.service import Service, get_service
@@ -39,12 +40,16 @@ _UPLOAD = re.compile(r"_stcore/upload_file/([^/]+)/([^/]+)")
 class Access:
     """ASGI middleware, the outermost; see the module's docstring.
 
-    ``login`` says whether people can log in, which opens Streamlit's routes for it.
+    ``login`` says whether people can log in, which opens Streamlit's routes for it; ``used``
+    whether a page of ours sends such a message.
     """
 
-    def __init__(self, app: ASGIApp, login: Callable[[], bool]) -> None:
+    def __init__(
+        self, app: ASGIApp, login: Callable[[], bool], used: Callable[[bytes], bool]
+    ) -> None:
         self.app = app
         self.login = login
+        self.used = used
         self.pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,13 +65,23 @@ class Access:
             return
         if scope["type"] == "websocket":
             key, client = cookie_key(headers, service), scope.get("client") or ("", 0)
-            visitor = visitor_name(key) if key else str(client[0])
-            receive = self.pace.kept(receive, visitor)
+            visitor = visitor_name(key) if key else ""
+            paced = self.pace.kept(receive, f"address {client[0]}", f"visitor {visitor}")
+            receive = self._used_only(paced)
             await self.app(_with_own_host(scope, headers), receive, send)
         elif upload := _UPLOAD.fullmatch(_streamlits(scope["path"])):
             await stock.pass_upload(service, upload[1], upload[2], self.app, scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _used_only(self, receive: Receive) -> Receive:
+        async def next_message() -> Message:
+            while True:
+                message = await receive()
+                if message["type"] != "websocket.receive" or self.used(message.get("bytes") or b""):
+                    return message
+
+        return next_message
 
     def _status(self, service: Service, scope: Scope, headers: Headers) -> int:
         """0, or the status by which a request is refused."""

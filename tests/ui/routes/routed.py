@@ -73,7 +73,7 @@ def app_of(base: str = "") -> Starlette:
     ]
     app = Starlette(
         routes=list(also_below(base, routes)),
-        middleware=[Middleware(Access, login=lambda: False), Middleware(VisitorCookie)],
+        middleware=[Middleware(Access, login=lambda: False, used=bool), Middleware(VisitorCookie)],
     )
     return app
 

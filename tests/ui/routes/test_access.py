@@ -255,3 +255,14 @@ def test_a_malformed_host_is_a_bad_request(server: Server) -> None:
     for headers in ({"Host": "["}, {"Host": "a:b"}, {"Host": "[::1"}):
         for path in ("/", "/uploads/files", "/_stcore/health"):
             assert httpx.get(server.url + path, headers=headers).status_code == 400
+
+
+def test_what_no_page_asks_is_not_answered(server: Server) -> None:
+    """Streamlit would say that it refuses this one here; where it does not, it writes files."""
+    with open_socket(server, f"http://127.0.0.1:{server.port}") as page:
+        ask = BackMsg()
+        ask.backend_operation_request.session_id = session_of(page)
+        ask.backend_operation_request.install_skills.SetInParent()
+        page.send(ask.SerializeToString())
+        kinds = {one.WhichOneof("type") for one in run(page)}
+    assert "new_session" in kinds and "backend_operation_response" not in kinds

@@ -43,7 +43,9 @@ ELSEWHERE: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 def app(service: Service) -> Starlette:
-    return Starlette(routes=files.ROUTES, middleware=[Middleware(Access, login=lambda: False)])
+    return Starlette(
+        routes=files.ROUTES, middleware=[Middleware(Access, login=lambda: False, used=bool)]
+    )
 
 
 def status(app: Starlette, address: str, where: dict[str, Any], headers: dict[str, str]) -> int:
