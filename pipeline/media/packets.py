@@ -37,8 +37,11 @@ def packets(container: InputContainer, *streams: AnyStream) -> Iterator[Packet[A
     """
     found = _all_packets(container, streams)
     first = streams[0]
-    if isinstance(first, VideoStream) and first.codec_context.codec.canonical_name == "vp9":
-        return _whole_pictures(found, first)
+    if isinstance(first, VideoStream):
+        context = first.codec_context
+        # A damaged film's stream has none, which PyAV's types do not say.
+        if context is not None and context.codec.canonical_name == "vp9":
+            return _whole_pictures(found, first)
     return found
 
 

@@ -32,8 +32,9 @@ def test_no_mutant_breaks_the_child(number: int, bases: dict[str, Path], tmp_pat
         assert not verdict.beyond, (verdict.name, verdict.answer)
 
 
-def test_a_film_whose_streams_are_all_gone_is_refused(
-    bases: dict[str, Path], tmp_path: Path
+@pytest.mark.parametrize("seed", [56, 100_128], ids=["none", "without a codec"])
+def test_a_film_whose_streams_are_gone_is_refused(
+    seed: int, bases: dict[str, Path], tmp_path: Path
 ) -> None:
-    verdict = try_mutant(56, bases, tmp_path)
+    verdict = try_mutant(seed, bases, tmp_path)
     assert not verdict.crashed, verdict.answer.detail

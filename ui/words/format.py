@@ -28,7 +28,7 @@ def viewers_zone() -> ZoneInfo:
     """The time zone of the viewer's browser; UTC where it names none that is known."""
     try:
         return ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name that is no file's
         return ZoneInfo("UTC")
 
 
