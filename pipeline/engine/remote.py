@@ -163,12 +163,14 @@ class Remote:
     ) -> CallResult:
         """Asks once. What a worker made becomes the call's file here."""
         run = self._run_of(uuid.uuid4().hex, queue)
-        given = named(arguments, self._settings.outputs)
+        outputs = self._settings.outputs
+        given = named(arguments, outputs)
+        folder = None if self._files.remote else str(outputs)
         seconds = math.ceil(timeout) + LATE_SECONDS
         try:
             queue.enqueue_call(
                 ANSWER,
-                args=(name, given, limits_to_json(settings), timeout, self._files.remote),
+                args=(name, given, limits_to_json(settings), timeout, folder),
                 timeout=seconds,
                 ttl=seconds,
                 result_ttl=CALL_KEPT_SECONDS,

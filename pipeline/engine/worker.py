@@ -66,20 +66,20 @@ def answer(
     arguments: Mapping[str, Any],
     limits: Mapping[str, Any],
     timeout: float,
-    apart: bool,
+    outputs: str | None,
 ) -> None:
     """One call for the page, in RQ's process for it. Its files are named from the service's outputs
-    folder; ``apart``: they are in a bucket."""
+    folder, which is to be this machine's as well; None: they are in a bucket."""
     if name not in CALLS:
         raise ValueError(f"no such call: {name!r}")
-    if apart:
+    if outputs is None:
         with _own_folder() as (files, folder):
             _answer(name, arguments, files, folder, limits, timeout)
         return
-    outputs = Settings().outputs
-    if not outputs.is_dir():
-        raise FileNotFoundError(f"{_NOT_HERE}: {outputs}")
-    _answer(name, arguments, Local(), outputs, limits, timeout)
+    own = Settings().outputs
+    if outputs != str(own) or not own.is_dir():
+        raise FileNotFoundError(f"{_NOT_HERE}: {outputs} (RETRACK_OUTPUTS is {own})")
+    _answer(name, arguments, Local(), own, limits, timeout)
 
 
 _NOT_HERE = "the service's outputs folder is not on this machine"
