@@ -55,7 +55,7 @@ AWAY_SECONDS = 1.0
 """Between two attempts to reach a Redis that is away."""
 CALL_LOOK_SECONDS = 0.1
 """The same at a call, for which somebody waits."""
-CALL_KEPT_SECONDS = 600
+CALL_KEPT_SECONDS = 60
 """How long Redis keeps a call's answer that no service has taken."""
 WORK = "pipeline.engine.worker.work"
 ANSWER = "pipeline.engine.worker.answer"

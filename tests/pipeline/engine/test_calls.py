@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -31,20 +31,22 @@ from tests.waiting import PATIENCE_SECONDS, until
 pytestmark = pytest.mark.timeout(3 * PATIENCE_SECONDS)
 
 
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("project") / "outputs"
+
+
 @pytest.fixture
-def shared(redis: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Broker:
-    """Two workers in the outputs folder of this test."""
-    monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
-    redis.environment = dict(os.environ)
-    redis.stop_workers()
-    redis.need_workers(2)
-    return redis
+def settings(settings: Settings, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """One folder for all tests, so that workers need not start anew for each."""
+    monkeypatch.setenv("RETRACK_OUTPUTS", str(outputs))
+    return Settings()
 
 
 @pytest.fixture
 def films(settings: Settings, sample_pair: tuple[Path, Path]) -> tuple[Path, Path]:
     """The pair as a task has it."""
-    folder = settings.outputs / "uploads" / "x"
+    folder = settings.outputs / "uploads" / uuid.uuid4().hex
     dance, song = (write(folder / path.name, path.read_bytes()) for path in sample_pair)
     return dance, song
 
@@ -56,25 +58,27 @@ def engine_now() -> Engine:
 
 
 @pytest.fixture(params=["threads", "workers", "workers apart"])
-def engine(request: pytest.FixtureRequest, films: tuple[Path, Path]) -> Engine:
-    fixture = {"workers": "shared", "workers apart": "apart"}.get(request.param)
+def engine(request: pytest.FixtureRequest, films: tuple[Path, Path]) -> Iterator[Engine]:
+    fixture = {"workers": "broker", "workers apart": "apart"}.get(request.param)
     if fixture:
         request.getfixturevalue(fixture)
-    made = engine_now()
     if request.param == "workers apart":  # the films are in the bucket, and nowhere else
+        place = open_place(Settings().storage_url, Settings().outputs)
         for path in films:
-            made._files.publish(path)  # type: ignore[attr-defined]
+            place.publish(path)
             path.unlink()
-    return made
+    yield engine_now()
+    if request.param == "workers apart":
+        request.getfixturevalue("redis").stop_workers()  # they have another folder
 
 
 @pytest.fixture
-def asking(shared: Broker) -> Iterator[Callable[..., Future[CallResult]]]:
-    """Asks workers for the facts of a dance, and does not wait."""
+def asking(broker: Broker) -> Iterator[Callable[..., Future[CallResult]]]:
+    """Asks workers for the facts of a file, and does not wait."""
     engine, pool = engine_now(), ThreadPoolExecutor(4)
 
     def ask(path: Path, timeout: float = 120.0) -> Future[CallResult]:
-        given, now = {"path": str(path), "role": "dance"}, Settings()
+        given, now = {"path": str(path), "role": "reference"}, Settings()
         return pool.submit(engine.call, "facts", given, quick=True, timeout=timeout, settings=now)
 
     yield ask
@@ -102,7 +106,7 @@ def test_every_call_gives_the_same_wherever_it_is_made(
     engine: Engine, films: tuple[Path, Path], settings: Settings, objects: Objects
 ) -> None:
     dance, song = films
-    results = settings.outputs / "results" / "x"
+    results = settings.outputs / "results" / dance.parent.name
 
     def ask(name: str, **given: Any) -> CallResult:
         texts = {
@@ -140,7 +144,7 @@ def test_every_call_gives_the_same_wherever_it_is_made(
 
 
 def test_a_call_waits_for_no_task(
-    shared: Broker,
+    broker: Broker,
     service: Callable[[], Runner],
     hand_in: Callable[[Store], Task],
     films: tuple[Path, Path],
@@ -157,7 +161,7 @@ def test_a_call_waits_for_no_task(
 
 
 def test_a_slow_file_of_one_visitor_does_not_delay_another(
-    shared: Broker, films: tuple[Path, Path], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, films: tuple[Path, Path], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "_retrack_background", ModuleType("background"))
     cached_calls.go_through(engine_now().call, Path.stat)
@@ -195,17 +199,17 @@ def test_a_call_of_a_killed_worker_is_made_once_more(
 
 
 def test_a_redis_that_was_emptied_or_away_costs_no_answer(
-    shared: Broker, films: tuple[Path, Path], asking: Callable[..., Future[CallResult]]
+    broker: Broker, films: tuple[Path, Path], asking: Callable[..., Future[CallResult]]
 ) -> None:
     dance, song = films
     asked = asking(dance)
     child = held("facts")
-    shared.client.flushall()
+    broker.client.flushall()
     assert asked.result(PATIENCE_SECONDS).outcome
     until(lambda: not child.is_running(), "the end of the forgotten call")
-    shared.kill_redis()
+    broker.kill_redis()
     asked = asking(song)
-    shared.start_redis()
+    broker.start_redis()
     assert asked.result(PATIENCE_SECONDS).outcome
 
 
