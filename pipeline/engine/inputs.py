@@ -1,26 +1,36 @@
-"""Where a job's files are for whoever runs it: brought there, and named from there."""
+"""Where files are for whoever works on them: brought there, and named from there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pipeline import reasons
-from pipeline.child.supervise import JobResult, broken
+from pipeline.child.calls import FILES, OUT
+from pipeline.child.supervise import ChildResult, broken
 from pipeline.job.events import End, Event, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 
+CALL_FOLDER = "call-"
+"""How the name of the folder begins in which a call's file is made; its run's name follows."""
 
-def bring(job: Job, to: Callable[[Path], bool | None]) -> JobResult | None:
-    """Has ``to`` (``Place.fetch``, ``Place.publish``) see to both inputs; None when they are there,
-    else how the job ends for want of one."""
-    for role, path in (("dance", job.dance), ("reference", job.reference)):
+
+def read_by(job: Job) -> dict[str, Path]:
+    """The files that a job reads, by role."""
+    return {"dance": job.dance, "reference": job.reference}
+
+
+def bring(files: Mapping[str, Path], to: Callable[[Path], bool | None]) -> ChildResult[Any] | None:
+    """Has ``to`` (``Place.fetch``, ``Place.publish``) see to each file; None when they are there,
+    else how the work ends for want of one."""
+    for role, path in files.items():
         try:
             if to(path) is False:
                 raise FileNotFoundError(path)
         except FileNotFoundError:
-            return JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
+            return ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
         except OSError as error:  # of the bucket, or of this disk, which may be full
             return broken(error)
     return None
@@ -35,6 +45,35 @@ def moved(job: Job, change: Callable[[Path], Path]) -> Job:
         out=change(job.out),
         scratch=change(job.scratch),
     )
+
+
+def made_path(out: Path, run: str) -> Path:
+    """Where a call makes the file that becomes ``out``: nobody else writes there, not even the
+    same call when it is asked for again."""
+    return out.parent / f"{CALL_FOLDER}{run}" / out.name
+
+
+def named(arguments: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The arguments of a call with its files named from ``root``, in which they are; raises
+    ValueError for one that is not."""
+    return {
+        key: Path(value).relative_to(root).as_posix() if key in (*FILES, OUT) else value
+        for key, value in arguments.items()
+    }
+
+
+def found(arguments: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The inverse of ``named``; raises ValueError for a path that would lead out of ``root``."""
+
+    def below(value: str) -> str:
+        path = PurePosixPath(value)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"not below the outputs folder: {value!r}")
+        return str(root / path)
+
+    return {
+        key: below(value) if key in (*FILES, OUT) else value for key, value in arguments.items()
+    }
 
 
 def with_outputs(event: Event | End, change: Callable[[Path], Path]) -> Event | End:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from files.place import Place
-from pipeline.child.supervise import JobResult, run_child
-from pipeline.engine.inputs import bring
+from pipeline.child.calls import files_of
+from pipeline.child.supervise import CallResult, JobResult, call, run_child
+from pipeline.engine.inputs import bring, read_by
 from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
@@ -41,8 +43,21 @@ class Threads:
         tag: str,
     ) -> JobResult:
         """Brings the inputs to this disk, and runs the job in a child process; see ``Execute``."""
-        missing = bring(job, self.files.fetch)
+        missing = bring(read_by(job), self.files.fetch)
         return missing or execute_in_child(job, report, stop=stop, timeout=timeout, tag=tag)
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        quick: bool,
+        timeout: float,
+        settings: Settings,
+    ) -> CallResult:
+        """Brings the files to this disk, and makes the call in a child process; see ``Engine``."""
+        missing = bring(files_of(arguments), self.files.fetch)
+        return missing or call(name, arguments, timeout=timeout, settings=settings)
 
     def look(self) -> Workers:
         """All slots; the runner knows which are taken."""
