@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from files.arriving import Arriving
 from files.errors import StorageError
 from files.mirror import Mirror
 from files.objects import Objects
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 ABSENT_SECONDS = 60.0
 """So long nobody asks again for what was not there."""
+LINK_SECONDS = 900
+"""So long an address into the bucket leads to a file; each request to ours makes a new one."""
 _MAX_ABSENT = 10_000
 _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 """How the names end that ``adopt`` gives."""
@@ -37,12 +40,18 @@ class Bucket:
         self._mirror: Mirror | None = None
         self._absent: dict[str, float] = {}
         self._locks = tuple(threading.Lock() for _ in range(64))
+        self.arriving = Arriving(self._objects, outputs)
 
     def start(self, report: Callable[[str], None]) -> None:
         """See ``Place``."""
         mirror = Mirror(self._objects, self._outputs, self.publish, report)
         mirror.start()
         self._mirror = mirror
+        try:
+            self.arriving.restore()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """See ``Place``."""
@@ -131,13 +140,22 @@ class Bucket:
                 self._mirror.owe(final)
             return final
         source, target = self._key(made), self._key(final)
-        there = self._objects.head(source)
-        if there is not None:
-            self._objects.copy(source, target)
-            self._objects.check(target, there.size)
-        elif not again or self._objects.head(target) is None:
+        if not self._objects.copy(source, target) and (
+            not again or self._objects.head(target) is None
+        ):
             raise FileNotFoundError(made)
         return final
+
+    def copy(self, source: Path, target: Path) -> bool:
+        """See ``Place``."""
+        return self._objects.copy(self._key(source), self._key(target))
+
+    def link(self, path: Path, media_type: str, disposition: str | None) -> str | None:
+        """See ``Place``."""
+        found = self._objects.head(self._key(path)) if self.has(path) else None
+        if found is None or (path.is_file() and path.stat().st_size != found.size):
+            return None
+        return self._objects.client.link(self._key(path), LINK_SECONDS, media_type, disposition)
 
     def remove(self, paths: Iterable[Path]) -> None:
         """See ``Place``."""

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from ui.service import Service
 
 REFUSALS = {
+    404: "not found",
     411: "a length is needed",
     413: "too large",
     429: "too much of yours waits",
+    503: "the bucket cannot be reached just now",
     507: "disk full",
 }
 """Why an upload is not taken, by the status that the page's uploader turns into words."""
@@ -125,7 +127,7 @@ def stored_bytes(service: Service) -> int:
     waiting = 0
     for path in incoming(service).glob("*/*"):
         with suppress(OSError):  # handed in or removed at this moment
-            waiting += path.stat().st_size
+            waiting += _arrived(path) if service.store.files.arriving else path.stat().st_size
     return waiting + handed_in(service.tasks())
 
 
@@ -186,6 +188,13 @@ def _size(path: Path) -> int:
         return size if isinstance(size, int) else path.stat().st_size
     except OSError:  # handed in or removed at this moment
         return 0
+
+
+def _arrived(path: Path) -> int:
+    """Bytes that have arrived of an upload, by its note: most of them are not on this disk."""
+    note = note_of(path) if path.suffix == "" else None
+    offset = (note or {}).get("offset")
+    return offset if isinstance(offset, int) else path.stat().st_size
 
 
 def _number(folder: Path) -> int:
