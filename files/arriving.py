@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Mapping
@@ -68,6 +69,15 @@ class Arriving:
     def is_whole(self, rest: Path) -> bool:
         """Whether the bucket has all of an upload; asks nobody."""
         return _read(rest).whole
+
+    def stat(self, path: Path) -> os.stat_result | None:
+        """Size and time of a whole upload, the same whether it is on this disk or not; None for
+        another file. Asks nobody."""
+        taken = _read(path) if path.suffix == WHOLE else _Taken()
+        if not taken.whole:
+            return None
+        changed = int(path.with_suffix(PARTS).stat().st_mtime)
+        return regular_file(taken.sent, changed)
 
     def take(self, rest: Path, note: Mapping[str, Any]) -> int:
         """Take what has arrived, as far as it makes parts, and all of it in the end; returns how
@@ -186,6 +196,11 @@ class Arriving:
         _write(rest, taken)
         rest.with_suffix(NOTE).write_text(json.dumps(note | {"offset": taken.sent}), "utf-8")
         return True
+
+
+def regular_file(size: int, changed: int) -> os.stat_result:
+    """What is known of a file: bytes, and seconds since 1970."""
+    return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, *3 * (changed,)))
 
 
 def _read(rest: Path) -> _Taken:

@@ -6,14 +6,13 @@ import hashlib
 import logging
 import os
 import re
-import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from files.arriving import Arriving
+from files.arriving import Arriving, regular_file
 from files.errors import StorageError
 from files.mirror import Mirror
 from files.objects import Objects
@@ -94,14 +93,15 @@ class Bucket:
 
     def stat(self, path: Path) -> os.stat_result | None:
         """See ``Place``."""
+        if arrived := self.arriving.stat(path):
+            return arrived
         if path.is_file():
             return path.stat()
         found = self._objects.head(self._key(path)) if self.has(path) else None
         if found is None:
             self._note_absent(self._key(path))
             return None
-        changed = int(found.modified.timestamp())
-        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, found.size, *3 * (changed,)))
+        return regular_file(found.size, int(found.modified.timestamp()))
 
     def open(self, path: Path) -> IO[bytes]:
         """See ``Place``."""

@@ -37,8 +37,7 @@ class S3:
         """Behaves from now on."""
         self.ignores_conditions = False
         self.fault: Callable[[WSGIEnvironment], int] = lambda environ: 0
-        """A status in the place of an answer, 404 as for an upload in parts that is not known; 0 for
-        none."""
+        """A status in the place of an answer, 0 for none; 404 is that of an unknown multipart."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         status = self.fault(environ)

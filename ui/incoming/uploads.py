@@ -64,6 +64,12 @@ class Upload:
     role: str
     """dance or reference, as it was chosen; empty when the client did not say."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has been neither handed in nor removed meanwhile."""
+        # With its bytes in the bucket, what is here is the file that they came to.
+        return self.path.is_file() or self.path.with_suffix("").is_file()
+
 
 def upload_token(service: Service, visitor: str) -> str:
     """What the page hands to its uploader and the guard wants to see."""

@@ -42,7 +42,7 @@ def ask(name: str, file: Upload, arguments: Mapping[str, str]) -> CallResult | N
 
 def unfinished(files: Iterable[Upload]) -> bool:
     """Whether a file is still being looked at."""
-    return any(file.path.is_file() and look(file) is None for file in files)
+    return any(file.waits and look(file) is None for file in files)
 
 
 def refusal(file: Upload) -> str | None:
