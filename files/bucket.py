@@ -9,8 +9,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from files.arriving import Arriving, regular_file
 from files.errors import StorageError
@@ -156,6 +158,12 @@ class Bucket:
         if found is None or (path.is_file() and path.stat().st_size != found.size):
             return None
         return self._objects.client.link(self._key(path), LINK_SECONDS, media_type, disposition)
+
+    @cached_property
+    def link_origin(self) -> str:
+        """See ``Place``."""
+        parts = urlsplit(self._objects.client.link("any", LINK_SECONDS, "video/mp4", None))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def remove(self, paths: Iterable[Path]) -> None:
         """See ``Place``."""

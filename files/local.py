@@ -14,6 +14,7 @@ class Local:
 
     remote = False
     arriving = None
+    link_origin = ""
 
     def start(self, report: Callable[[str], None]) -> None:
         """Nothing is kept anywhere else."""

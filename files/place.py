@@ -71,6 +71,11 @@ class Place(Protocol):
         this Content-Disposition; None where the bucket has not this very file. Raises
         ``StorageError``."""
 
+    @property
+    def link_origin(self) -> str:
+        """Where such links lead, as a Content-Security-Policy names it; empty without a bucket.
+        Raises ``StorageError``."""
+
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files that no record names any more: here at once, in the bucket once its task
         file does not name them either; never raises."""
