@@ -109,9 +109,12 @@ class Arriving:
             taken = replace(taken, upload=self._objects.client.begin(key))
             self._keep_note(rest, note, taken.upload)
             _write(rest, taken)
+        number, begin = len(taken.etags) + 1, taken.sent - taken.begins
         with rest.open("rb") as file:
-            data = os.pread(file.fileno(), length, taken.sent - taken.begins)
-        etag = self._objects.client.send(key, taken.upload, len(taken.etags) + 1, data)
+            # Mostly the file is the part, and need not be in memory.
+            alone = not begin and os.fstat(file.fileno()).st_size == length
+            data = file if alone else os.pread(file.fileno(), length, begin)
+            etag = self._objects.client.send(key, taken.upload, number, data)
         taken = replace(taken, etags=(*taken.etags, etag), sent=taken.sent + length)
         _write(rest, taken)
         return _shortened(rest, taken)

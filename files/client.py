@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 
 from files.errors import Gone, StorageError
 
@@ -71,7 +71,7 @@ class Client:
         with _errors("an upload could not be begun"):
             return str(self._client.create_multipart_upload(**self._named(key))["UploadId"])
 
-    def send(self, key: str, upload: str, number: int, data: bytes) -> str:
+    def send(self, key: str, upload: str, number: int, data: bytes | IO[bytes]) -> str:
         """Sends a part, counted from 1; returns its ETag. Raises ``Gone`` for an upload that the
         bucket does not know any more."""
         with _errors("a part of an upload could not be sent"):
