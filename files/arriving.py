@@ -131,7 +131,7 @@ class Arriving:
 
     def _close(self, rest: Path, taken: _Taken, size: int) -> None:
         self._objects.check(self._key(rest, WHOLE), size)
-        _write(rest, replace(taken, whole=True))
+        _write(rest, replace(taken, etags=(), whole=True))
         os.truncate(rest, 0)
 
     def _keep_note(self, rest: Path, note: Mapping[str, Any], upload: str) -> None:

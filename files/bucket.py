@@ -154,10 +154,15 @@ class Bucket:
 
     def link(self, path: Path, media_type: str, disposition: str | None) -> str | None:
         """See ``Place``."""
-        found = self._objects.head(self._key(path)) if self.has(path) else None
+        key = self._key(path)
+        if self._absent.get(key, 0.0) > time.monotonic():
+            return None
+        found = self._objects.head(key)
+        if found is None:
+            self._note_absent(key)
         if found is None or (path.is_file() and path.stat().st_size != found.size):
             return None
-        return self._objects.client.link(self._key(path), LINK_SECONDS, media_type, disposition)
+        return self._objects.client.link(key, LINK_SECONDS, media_type, disposition)
 
     @cached_property
     def link_origin(self) -> str:

@@ -13,6 +13,7 @@ import anyio.to_thread
 from fastapi import HTTPException
 from starlette.types import Message, Receive
 
+from files.names import WHOLE
 from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.tasks.submit import SPARE_BYTES, request
@@ -191,9 +192,11 @@ def _size(path: Path) -> int:
 
 
 def _arrived(path: Path) -> int:
-    """Bytes that have arrived of an upload, by its note: most of them are not on this disk."""
-    note = note_of(path) if path.suffix == "" else None
-    offset = (note or {}).get("offset")
+    """Bytes that have arrived of an upload, by its note, and what else is in its folder: most of
+    them are not on this disk, or may have been fetched."""
+    if path.suffix == WHOLE:
+        return 0
+    offset = (note_of(path) or {}).get("offset") if path.suffix == "" else None
     return offset if isinstance(offset, int) else path.stat().st_size
 
 
