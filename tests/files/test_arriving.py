@@ -8,8 +8,9 @@ import shutil
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -270,3 +271,47 @@ def test_what_is_handed_in_is_copied_within_the_bucket(
     address = f"/files/{task.id}/original"
     assert client(app).get(address).content == data
     assert client(app, THEIRS).get(address).status_code == 404
+
+
+@pytest.mark.parametrize("last", [2, 3, 5])
+def test_each_step_may_be_the_last_one_before_a_crash(
+    tmp_path: Path, objects: Objects, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    rest = tmp_path / arriving.FOLDER / ME / ("0" * 32)
+    rest.parent.mkdir(parents=True)
+    data, write, steps = bytes_of(2 * PART + 1000), arriving._write, iter(range(1, 100))
+
+    def crash(*given: Any) -> None:
+        if next(steps) == last:
+            raise KeyboardInterrupt
+        write(*given)
+
+    monkeypatch.setattr(arriving, "_write", crash)
+    offset = 0
+    for length in (PART + 10, PART - 500, 1490):
+        with rest.open("ab") as file:
+            file.write(data[offset : offset + length])
+        offset += length
+        note = {"size": len(data), "offset": offset}
+        for _ in range(2):  # and by the next process
+            with suppress(KeyboardInterrupt):
+                assert arriving.Arriving(objects, tmp_path).take(rest, note) == offset
+        assert rest.stat().st_size < PART
+    there = arriving.Arriving(objects, tmp_path)
+    assert there.is_whole(rest) and objects.download(f"{rest.relative_to(tmp_path)}.whole", rest)
+    assert rest.read_bytes() == data
+
+
+def test_what_a_power_cut_took_from_the_disk_is_asked_for_again(
+    here: tuple[Service, Starlette],
+) -> None:
+    service, app = here
+    data = bytes_of(2 * PART)
+    uid = uid_of(announce(service, app, len(data)))
+    send(service, app, uid, data, 0, PART + 1000)
+    os.truncate(uploads.folder_of(service, ME) / uid, 999)
+    assert offset_of(service, app, uid) == PART
+    send(service, app, uid, data, PART, len(data))
+    found = uploads.find_upload(service, ME, uid)
+    assert found is not None and service.store.files.fetch(found.path)
+    assert found.path.read_bytes() == data
