@@ -20,8 +20,11 @@ from ui.service import Service
 from ui.web.security import page_policy
 
 FILM = bytes(range(256)) * 400
-PLAYER, DOWNLOAD = {"sec-fetch-mode": "no-cors"}, {"sec-fetch-mode": "navigate"}
-SCRIPT = {"sec-fetch-mode": "cors"}
+PLAYER = {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "video"}
+DOWNLOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "empty"}
+SCRIPT = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+MIXED = {"sec-fetch-mode": "cors", "sec-fetch-dest": "audio"}
+PICTURE = {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
 Case = tuple[Service, Starlette, TaskRecord, Path]
 
 
@@ -74,7 +77,12 @@ def test_what_no_link_fits_comes_through_the_server(case: Case, s3: S3) -> None:
     service, app, task, path = case
     address = f"/files/{task.id}/modular"
     assert client(app).head(address, headers=PLAYER).headers["content-length"] == str(len(FILM))
-    for headers in (SCRIPT, {}):  # a script would need CORS; an old browser does not say what asks
+    for headers in (
+        SCRIPT,
+        MIXED,
+        PICTURE,
+        {},
+    ):  # a script would need CORS; an old browser does not say what asks
         assert client(app).get(address, headers=headers).content == FILM
     path.write_bytes(FILM[:-1])  # not what the bucket has
     assert client(app).get(address, headers=PLAYER).content == FILM[:-1]

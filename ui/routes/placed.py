@@ -22,9 +22,12 @@ from files.errors import StorageError
 from files.place import Place
 from ui.service import Service
 
-_FOLLOWS = frozenset({"no-cors", "navigate"})
-"""``Sec-Fetch-Mode`` of players and downloads. A script's own request would need the bucket to
-allow it (CORS), and so would a player whose sound Web Audio mixes, which asks as a script does."""
+_FOLLOW = frozenset(
+    {("no-cors", "video"), ("no-cors", "audio"), ("navigate", "empty"), ("navigate", "document")}
+)
+"""``Sec-Fetch-Mode`` and ``-Dest`` of players and downloads. A script's own request would need the
+bucket to allow it (CORS), and so would a player whose sound Web Audio mixes, which asks as a script
+does; the page's policy lets no pictures in from elsewhere."""
 
 
 def link_origin(service: Service) -> str:
@@ -34,8 +37,8 @@ def link_origin(service: Service) -> str:
 
 def _follows(service: Service, request: Request) -> bool:
     """Whether who asks is to be sent to the bucket: the link is good for GET only."""
-    mode = request.headers.get("sec-fetch-mode")
-    return service.settings.storage_public and request.method == "GET" and mode in _FOLLOWS
+    asks = (request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest"))
+    return service.settings.storage_public and request.method == "GET" and asks in _FOLLOW
 
 
 async def placed(
