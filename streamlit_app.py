@@ -25,6 +25,8 @@ from streamlit import cli_util, config
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.web.server import server_util
 
+from files.errors import StorageError
+from files.place import open_place
 from pipeline.child.sandbox import PRIVATE_UMASK
 from pipeline.settings import Settings, get_settings
 from store import SettingsError
@@ -93,6 +95,15 @@ def _settings() -> Settings:
         sys.exit(f"retrack: {error}")
 
 
+def _links() -> str:
+    """Where links into a bucket lead; the start itself says what is wrong with one."""
+    settings = _settings()
+    with suppress(StorageError):
+        if settings.storage_public:
+            return open_place(settings.storage_url, settings.outputs).link_origin
+    return ""
+
+
 ROUTES = [
     *bundle.ROUTES,
     *files.ROUTES,
@@ -108,7 +119,7 @@ app = st.App(
     lifespan=lifespan,
     routes=list(also_below(st.get_option("server.baseUrlPath"), ROUTES)),
     middleware=[
-        Middleware(SecurityHeaders, framed_by=_settings().framed_by),
+        Middleware(SecurityHeaders, framed_by=_settings().framed_by, media_from=_links()),
         Middleware(metrics.Traffic),
         Middleware(Access, login=lambda: bool(providers()), used=is_used),
         Middleware(VisitorCookie),

@@ -6,13 +6,15 @@ import hashlib
 import logging
 import os
 import re
-import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
+from files.arriving import Arriving, regular_file
 from files.errors import StorageError
 from files.mirror import Mirror
 from files.objects import Objects
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 ABSENT_SECONDS = 60.0
 """So long nobody asks again for what was not there."""
+LINK_SECONDS = 900
+"""So long an address into the bucket leads to a file; each request to ours makes a new one."""
 _MAX_ABSENT = 10_000
 _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 """How the names end that ``adopt`` gives."""
@@ -37,12 +41,18 @@ class Bucket:
         self._mirror: Mirror | None = None
         self._absent: dict[str, float] = {}
         self._locks = tuple(threading.Lock() for _ in range(64))
+        self.arriving = Arriving(self._objects, outputs)
 
     def start(self, report: Callable[[str], None]) -> None:
         """See ``Place``."""
         mirror = Mirror(self._objects, self._outputs, self.publish, report)
         mirror.start()
         self._mirror = mirror
+        try:
+            self.arriving.restore()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """See ``Place``."""
@@ -85,14 +95,15 @@ class Bucket:
 
     def stat(self, path: Path) -> os.stat_result | None:
         """See ``Place``."""
+        if arrived := self.arriving.stat(path):
+            return arrived
         if path.is_file():
             return path.stat()
         found = self._objects.head(self._key(path)) if self.has(path) else None
         if found is None:
             self._note_absent(self._key(path))
             return None
-        changed = int(found.modified.timestamp())
-        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, found.size, *3 * (changed,)))
+        return regular_file(found.size, int(found.modified.timestamp()))
 
     def open(self, path: Path) -> IO[bytes]:
         """See ``Place``."""
@@ -131,13 +142,33 @@ class Bucket:
                 self._mirror.owe(final)
             return final
         source, target = self._key(made), self._key(final)
-        there = self._objects.head(source)
-        if there is not None:
-            self._objects.copy(source, target)
-            self._objects.check(target, there.size)
-        elif not again or self._objects.head(target) is None:
+        if not self._objects.copy(source, target) and (
+            not again or self._objects.head(target) is None
+        ):
             raise FileNotFoundError(made)
         return final
+
+    def copy(self, source: Path, target: Path) -> bool:
+        """See ``Place``."""
+        return self._objects.copy(self._key(source), self._key(target))
+
+    def link(self, path: Path, media_type: str, disposition: str | None) -> str | None:
+        """See ``Place``."""
+        key = self._key(path)
+        if self._absent.get(key, 0.0) > time.monotonic():
+            return None
+        found = self._objects.head(key)
+        if found is None:
+            self._note_absent(key)
+        if found is None or (path.is_file() and path.stat().st_size != found.size):
+            return None
+        return self._objects.client.link(key, LINK_SECONDS, media_type, disposition)
+
+    @cached_property
+    def link_origin(self) -> str:
+        """See ``Place``."""
+        parts = urlsplit(self._objects.client.link("any", LINK_SECONDS, "video/mp4", None))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def remove(self, paths: Iterable[Path]) -> None:
         """See ``Place``."""

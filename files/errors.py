@@ -9,3 +9,7 @@ class StorageError(OSError):
 
 class Lost(StorageError):
     """Another writer has changed what only this one should change."""
+
+
+class Gone(StorageError):
+    """The bucket does not know an upload in parts any more: completed, given up, or by its rule."""

@@ -13,6 +13,8 @@ class Local:
     """The disk as it is; see ``files.place.Place``."""
 
     remote = False
+    arriving = None
+    link_origin = ""
 
     def start(self, report: Callable[[str], None]) -> None:
         """Nothing is kept anywhere else."""
@@ -45,6 +47,13 @@ class Local:
         with suppress(*(FileNotFoundError,) if again else ()):
             made.replace(final)
         return final
+
+    def copy(self, source: Path, target: Path) -> bool:
+        """There are no objects."""
+        return False
+
+    def link(self, path: Path, media_type: str, disposition: str | None) -> None:
+        """There are no objects."""
 
     def remove(self, paths: Iterable[Path]) -> None:
         """From the disk."""

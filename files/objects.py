@@ -20,6 +20,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
+from files.client import Client
 from files.errors import StorageError
 
 PART_BYTES = 8 * 1024 * 1024
@@ -29,8 +30,8 @@ REQUEST_SECONDS = 60
 """For one request: a part at 1.1 Mbit/s."""
 RETRY_SECONDS, QUICK_RETRY_SECONDS = 60, 8
 """So long a request is tried again: for a film, and for what is looked after every few seconds."""
-
-
+COPY_AT_ONCE_BYTES = 256 * 1024 * 1024
+"""More is copied in parts, side by side: one request copies at most 5 GB, and takes its time."""
 MAX_RETRIES = 1000
 """The time is what ends them."""
 
@@ -58,8 +59,11 @@ class Objects:
         if parts.scheme != "s3" or not parts.netloc or parts.query or "@" in parts.netloc:
             raise StorageError(f"{url!r} is no address such as s3://bucket/prefix")
         self.url = url
-        self._store = _store(parts.netloc, parts.path.strip("/"), RETRY_SECONDS)
-        self._quick = _store(parts.netloc, parts.path.strip("/"), QUICK_RETRY_SECONDS)
+        bucket, prefix = parts.netloc, parts.path.strip("/")
+        self._store = _store(bucket, prefix, RETRY_SECONDS)
+        self._quick = _store(bucket, prefix, QUICK_RETRY_SECONDS)
+        self.client = Client(bucket, prefix)
+        """For what obstore cannot do."""
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """A small object's bytes and ETag; None for none."""
@@ -92,6 +96,11 @@ class Objects:
                     raise Refused from error
                 raise StorageError(f"there is no bucket for {self.url}") from error
 
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Writes a small object, whatever there is."""
+        with _errors(f"{key} could not be written"):
+            obstore.put(self._quick, key, data)
+
     def upload(self, path: Path, key: str) -> None:
         """Puts a file, in parts where it is large: the object appears when it is whole."""
         size = path.stat().st_size
@@ -101,10 +110,18 @@ class Objects:
             )
         self.check(key, size)
 
-    def copy(self, source: str, target: str) -> None:
-        """Copies an object within the bucket; raises FileNotFoundError."""
-        with _errors(f"{source} could not be copied"):
-            obstore.copy(self._store, source, target)
+    def copy(self, source: str, target: str) -> bool:
+        """Copies an object within the bucket, of any size; whether there is one."""
+        there = self.head(source)
+        if there is None:
+            return False
+        if there.size > COPY_AT_ONCE_BYTES:
+            self.client.copy(source, target)
+        else:
+            with _errors(f"{source} could not be copied"):
+                obstore.copy(self._store, source, target)
+        self.check(target, there.size)
+        return True
 
     def check(self, key: str, size: int) -> None:
         """Raises ``StorageError`` unless there is an object of this size."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from files.errors import StorageError
 from files.local import Local
+
+if TYPE_CHECKING:
+    from files.arriving import Arriving
 
 Report = Callable[[str], None]
 """Takes what keeps the bucket from being up to date; an empty text when nothing does."""
@@ -24,6 +28,10 @@ class Place(Protocol):
     @property
     def remote(self) -> bool:
         """Whether there is more than this disk."""
+
+    @property
+    def arriving(self) -> Arriving | None:
+        """Takes uploads as they arrive; None where they arrive on this disk."""
 
     def start(self, report: Report) -> None:
         """Become the one writer: bring back what an empty disk lacks, and keep the bucket's copies
@@ -54,6 +62,20 @@ class Place(Protocol):
         one beside it that no other attempt gives. ``again``: perhaps it has that name already.
         Raises OSError."""
 
+    def copy(self, source: Path, target: Path) -> bool:
+        """Give a file another name in the bucket, beside the one that it has there; whether it is
+        there. Raises ``StorageError``."""
+
+    def link(self, path: Path, media_type: str, disposition: str | None) -> str | None:
+        """An address into the bucket at which whoever has it reads the file for some minutes, with
+        this Content-Disposition; None where the bucket has not this very file. Raises
+        ``StorageError``."""
+
+    @property
+    def link_origin(self) -> str:
+        """Where such links lead, as a Content-Security-Policy names it; empty without a bucket.
+        Raises ``StorageError``."""
+
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files that no record names any more: here at once, in the bucket once its task
         file does not name them either; never raises."""
@@ -80,11 +102,9 @@ def open_place(url: str, outputs: Path) -> Place:
     """
     if not url:
         return Local()
-    try:
-        from files.bucket import Bucket
-    except ModuleNotFoundError as error:
-        if error.name != "obstore":
-            raise
-        text = "it needs one more package: pip install -r requirements-storage.txt"
-        raise StorageError(text) from None
+    if not (find_spec("obstore") and find_spec("boto3")):
+        text = "it needs more packages: pip install -r requirements-storage.txt"
+        raise StorageError(text)
+    from files.bucket import Bucket
+
     return Bucket(url, outputs)

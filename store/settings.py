@@ -57,6 +57,8 @@ class StoreSettings(BaseSettings):
     storage_url: str = ""
     """A bucket (``s3://bucket/prefix``) that has all tasks and their files as well, so that a
     lost disk loses nothing (docs/storage.md); empty: they are on this disk alone."""
+    storage_public: bool = False
+    """Whether browsers reach the bucket: then players and downloads get links into it."""
     keep_hours: Hours = 24.0
     """Finished tasks older than this leave the file and the disk (hours)."""
     lock_timeout: Seconds = 10.0

@@ -143,9 +143,11 @@ def submit(
     _check_waiting(store, settings, visitor)
     sizes: dict[str, int] = {}
     for role, path in (("dance", dance), ("reference", reference)):
-        if not path.is_file():
+        # What is ours may be in the bucket alone.
+        about = store.files.stat(path) if move else path.stat() if path.is_file() else None
+        if about is None:
             raise InputError(reasons.MISSING_FILE, f"there is no {role} file at {path}", role=role)
-        sizes[role] = path.stat().st_size
+        sizes[role] = about.st_size
         if sizes[role] > settings.max_upload_mb * 1024 * 1024:
             text = (
                 f"the {role} file is larger than {settings.max_upload_mb} MiB; "
@@ -163,8 +165,10 @@ def submit(
             _check_space(folder, sum(sizes.values()))
         # What somebody else may still write to is copied; what is ours is moved or shared.
         shared: Transfer = "link" if keep_reference else "move"
-        _transfer(reference, targets["reference"], shared if move else "copy")
-        _transfer(dance, targets["dance"], "move" if move else "copy")
+        for source, role, how in ((reference, "reference", shared), (dance, "dance", "move")):
+            copied = move and store.files.copy(source, targets[role])
+            if source.is_file() or not copied:
+                _transfer(source, targets[role], how if move else "copy")
         if move:  # a copy has another time of change, so no note would hold for it
             for source, target in ((dance, targets["dance"]), (reference, targets["reference"])):
                 with suppress(OSError):  # not looked at yet: the task will
@@ -188,6 +192,7 @@ def submit(
             raise  # then its files must be there
         if move:
             _give_back(((dance, targets["dance"]), (reference, targets["reference"])))
+            store.files.remove_folder(folder)
         shutil.rmtree(folder, ignore_errors=True)
         raise
 

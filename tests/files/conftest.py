@@ -37,14 +37,15 @@ class S3:
         """Behaves from now on."""
         self.ignores_conditions = False
         self.fault: Callable[[WSGIEnvironment], int] = lambda environ: 0
-        """A status in the place of an answer; 0 for none."""
+        """A status in the place of an answer, 0 for none; 404 is that of an unknown multipart."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         status = self.fault(environ)
         if status:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start_response(f"{status} as it was told", [("content-length", "0")])
-            return [b""]
+            text = b"<Error><Code>NoSuchUpload</Code></Error>" if status == 404 else b""
+            start_response(f"{status} as it was told", [("content-length", str(len(text)))])
+            return [text]
         if self.ignores_conditions:
             for name in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"):
                 environ.pop(name, None)

@@ -1,9 +1,9 @@
 """Small components for what Streamlit has no widget for: plain JavaScript, no build step.
 
 Each is a folder of three files (``index.html``, ``style.css``, ``script.js``); a long script
-has a part in a file of its own (``place/line.js``), without exports. All share ``shared.css``
-and ``view.js``. They get their words from the catalogue through ``data`` and hold none of
-their own.
+has a part in a file of its own (``place/line.js``), without exports. All share ``shared.css``,
+``renew.js`` and ``view.js``. They get their words from the catalogue through ``data`` and hold none
+of their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def load(name: str, *parts: str) -> ComponentRenderer:
     """Register the component ``name`` with Streamlit; call once, when its module is imported.
 
     ``parts`` are scripts that stand before the component's own in the same module, after the
-    shared ``view.js``.
+    shared ones.
     """
     shared = (_FOLDER / "shared.css").read_text(encoding="utf-8")
     return st.components.v2.component(
@@ -34,6 +34,6 @@ def load(name: str, *parts: str) -> ComponentRenderer:
         css=shared + (_FOLDER / name / "style.css").read_text(encoding="utf-8"),
         js="\n".join(
             (_FOLDER / f"{part}.js").read_text(encoding="utf-8")
-            for part in ("view", *parts, f"{name}/script")
+            for part in ("renew", "view", *parts, f"{name}/script")
         ),
     )

@@ -8,7 +8,10 @@ const views = new WeakMap();
 // create(root): { update(component), destroy() }
 function show(component, create) {
   const root = component.parentElement.querySelector(".root");
-  if (!views.has(root)) views.set(root, create(root));
+  if (!views.has(root)) {
+    root.addEventListener("error", renew, true);
+    views.set(root, create(root));
+  }
   views.get(root).update(component);
   return () => {
     if (root.isConnected) return;

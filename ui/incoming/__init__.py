@@ -1,3 +1,3 @@
 """Files on their way in: resumable uploads, Streamlit's own route, their limits and their end."""
 
-__all__ = ["limits", "stock", "tidy", "uploads"]
+__all__ = ["limits", "stock", "taking", "tidy", "uploads"]

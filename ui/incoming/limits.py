@@ -13,6 +13,7 @@ import anyio.to_thread
 from fastapi import HTTPException
 from starlette.types import Message, Receive
 
+from files.names import WHOLE
 from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.tasks.submit import SPARE_BYTES, request
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from ui.service import Service
 
 REFUSALS = {
+    404: "not found",
     411: "a length is needed",
     413: "too large",
     429: "too much of yours waits",
+    503: "the bucket cannot be reached just now",
     507: "disk full",
 }
 """Why an upload is not taken, by the status that the page's uploader turns into words."""
@@ -125,7 +128,7 @@ def stored_bytes(service: Service) -> int:
     waiting = 0
     for path in incoming(service).glob("*/*"):
         with suppress(OSError):  # handed in or removed at this moment
-            waiting += path.stat().st_size
+            waiting += _arrived(path) if service.store.files.arriving else path.stat().st_size
     return waiting + handed_in(service.tasks())
 
 
@@ -186,6 +189,15 @@ def _size(path: Path) -> int:
         return size if isinstance(size, int) else path.stat().st_size
     except OSError:  # handed in or removed at this moment
         return 0
+
+
+def _arrived(path: Path) -> int:
+    """Bytes that have arrived of an upload, by its note, and what else is in its folder: most of
+    them are not on this disk, or may have been fetched."""
+    if path.suffix == WHOLE:
+        return 0
+    offset = (note_of(path) or {}).get("offset") if path.suffix == "" else None
+    return offset if isinstance(offset, int) else path.stat().st_size
 
 
 def _number(folder: Path) -> int:

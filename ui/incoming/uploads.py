@@ -11,11 +11,8 @@ Each visitor has a folder of their own, so an id of somebody else's is simply no
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +25,12 @@ from fastapi.exception_handlers import http_exception_handler
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tuspyserver import create_tus_router
 
-from pipeline.tasks.submit import NOTE_SUFFIX
 from ui.incoming import checksum, limits
 from ui.incoming.proxied import OVERRIDE, as_meant, named
+from ui.incoming.taking import FULL, is_whole, remove_upload, take, whole_path
 from ui.service import Service, get_service
 from ui.web.origin import describe_refusal, same_origin
 from ui.web.visitor import cookie_key, sign, signed, visitor_name
@@ -44,16 +41,14 @@ PREFIX, _FOLDER = "/uploads", "files"
 URL = f"{PREFIX}/{_FOLDER}"
 """Where the page's uploader sends to."""
 TOKEN_HEADER = "x-retrack-token"  # noqa: S105 - the header's name, no secret
-KEPT_SECONDS = 24 * 3600.0
-"""An upload that nobody has touched for so long is removed."""
 ROLES = frozenset({"dance", "reference"})
 _MAX_METADATA_BYTES = 8 * 1024
 """Bytes of an announcement's metadata: a file's name, and two words."""
 _MAX_NAME_LETTERS = 1000
 _UID = re.compile(r"[0-9a-f]{32}")
-_PARTS = ("", ".info", ".info.tmp", NOTE_SUFFIX, f"{NOTE_SUFFIX}.tmp")
-"""What an upload's files have behind its id."""
 _LENGTH = re.compile(r"-?[0-9]{1,18}")
+TAKEN_AT_ONCE = 4
+"""Uploads of which a bucket is sent a part at one time: each has its part in memory."""
 _NOT_TAKEN = (OVERRIDE, "upload-concat", "upload-defer-length")
 
 
@@ -63,10 +58,17 @@ class Upload:
 
     uid: str
     path: Path
+    """Where it is, perhaps in the bucket alone (``Place.fetch``)."""
     name: str
     size: int
     role: str
     """dance or reference, as it was chosen; empty when the client did not say."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has been neither handed in nor removed meanwhile."""
+        # With its bytes in the bucket, what is here is the file that they came to.
+        return self.path.is_file() or self.path.with_suffix("").is_file()
 
 
 def upload_token(service: Service, visitor: str) -> str:
@@ -85,17 +87,13 @@ def find_upload(service: Service, visitor: str, uid: str) -> Upload | None:
         return None
     path = folder_of(service, visitor) / uid
     info = limits.note_of(path)
-    if info is None or not path.is_file():
-        return None
-    size = path.stat().st_size
-    if info.get("size") != size or info.get("offset") != size:
+    if info is None or not is_whole(service, path, info):
         return None
     given = info.get("metadata")
     metadata = given if isinstance(given, dict) else {}
-    role = metadata.get("role")
-    return Upload(
-        uid, path, str(metadata.get("filename") or uid), size, role if role in ROLES else ""
-    )
+    role, name = metadata.get("role"), str(metadata.get("filename") or uid)
+    whole = whole_path(service, path)
+    return Upload(uid, whole, name, info["size"], role if role in ROLES else "")
 
 
 def waiting_uploads(service: Service, visitor: str) -> list[Upload]:
@@ -107,7 +105,7 @@ def waiting_uploads(service: Service, visitor: str) -> list[Upload]:
     found = [find_upload(service, visitor, path.stem) for path in folder.glob("*.info")]
     whole = [one for one in found if one is not None and one.role]
     try:
-        whole.sort(key=lambda one: one.path.stat().st_mtime_ns)
+        whole.sort(key=lambda one: (folder / one.uid).stat().st_mtime_ns)
     except OSError:  # one was handed in from another page at this moment
         return []
     references = [one for one in whole if one.role == "reference"]
@@ -139,50 +137,6 @@ def unfinished_uploads(service: Service, visitor: str) -> list[Unfinished]:
     return found
 
 
-def remove_upload(path: Path) -> None:
-    """Take an upload and its notes from the disk."""
-    for part in _PARTS:
-        path.with_name(f"{path.name}{part}").unlink(missing_ok=True)
-
-
-def remove_stale(service: Service) -> int:
-    """Remove uploads that nobody has touched for a day; gives how many. What has no name of
-    ours is not ours."""
-    removed = 0
-    for path in limits.incoming(service).glob("*/*"):
-        if not _is_ours(path):
-            continue
-        try:
-            if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                path.unlink()
-                removed += path.suffix == ""
-        except OSError as error:
-            log.warning("cannot remove the old upload %s: %s", path, error)
-    _remove_stale_locks(limits.incoming(service))
-    return removed
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file has the name of an upload's, in a visitor's own folder."""
-    visitor = path.parent
-    named = _UID.fullmatch(path.name[:32]) and path.name[32:] in _PARTS
-    known = _UID.fullmatch(visitor.name) or visitor.name == "everyone"
-    return bool(named and known) and not visitor.is_symlink()
-
-
-def _remove_stale_locks(folder: Path) -> None:
-    """Remove what tuspyserver leaves of uploads that are gone, and visitors' empty folders."""
-    for visitor in folder.glob("*"):
-        if not _UID.fullmatch(visitor.name) or visitor.is_symlink():
-            continue
-        locks = visitor / ".locks"
-        old = [path for path in locks.glob("*") if _UID.fullmatch(path.name[:32])]
-        with contextlib.suppress(OSError):  # gone already, or a folder that is not empty
-            for path in [*old, locks, visitor]:
-                if time.time() - path.lstat().st_mtime > KEPT_SECONDS:
-                    path.unlink() if path in old else path.rmdir()
-
-
 class Guard:
     """ASGI middleware around the tus routes; see the module's docstring."""
 
@@ -190,6 +144,7 @@ class Guard:
         self.app = app
         self._writing: set[str] = set()
         self._announcing = anyio.Lock()
+        self._taking = anyio.CapacityLimiter(TAKEN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with a status that the client understands, or pass the request on."""
@@ -248,29 +203,41 @@ class Guard:
     async def _pass(
         self, path: Path, service: Service, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        if scope["method"] not in {"PATCH", "DELETE"}:
+        method, bucket = scope["method"], service.store.files.arriving is not None
+        looks = method not in {"PATCH", "DELETE"}
+        if looks and (not bucket or str(path) in self._writing):
             await self.app(scope, receive, send)
         elif str(path) in self._writing:
             await _refuse(423, "another request writes this file")(scope, receive, send)
         else:
             self._writing.add(str(path))
             try:
-                if scope["method"] == "PATCH":
+                if method == "PATCH":
                     await self._write(path, service, scope, receive, send)
+                elif looks:
+                    _, status = await self._take(service, path)
+                    answer = _refuse(status, limits.REFUSALS[status]) if status else self.app
+                    await answer(scope, receive, send)
                 else:
                     await self.app(scope, receive, send)
-                    path.with_suffix(NOTE_SUFFIX).unlink(missing_ok=True)
+                    if not path.exists():
+                        await anyio.to_thread.run_sync(remove_upload, service, path)
             finally:
                 self._writing.discard(str(path))
+
+    async def _take(self, service: Service, path: Path) -> tuple[dict[str, Any] | None, int]:
+        return await anyio.to_thread.run_sync(take, service, path, limiter=self._taking)
 
     async def _write(
         self, path: Path, service: Service, scope: Scope, receive: Receive, send: Send
     ) -> None:
         headers = Headers(scope=scope)
-        note = await anyio.to_thread.run_sync(_truncate_to_offset, path)
+        note, status = await self._take(service, path)
         size, offset = (note.get("size"), note.get("offset")) if note else (None, None)
         length = headers.get("content-length")
-        if length is not None and not _LENGTH.fullmatch(length):
+        if status:
+            await _refuse(status, limits.REFUSALS[status])(scope, receive, send)
+        elif length is not None and not _LENGTH.fullmatch(length):
             await _refuse(400, "Content-Length is no number")(scope, receive, send)
         elif not isinstance(size, int) or not isinstance(offset, int):
             # One whose length was to follow is of an earlier release; its page announces anew.
@@ -285,25 +252,25 @@ class Guard:
             if length is None:  # chunked: tuspyserver wants the header, and reads to the end
                 scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"0")]}
             body = checksum.checked(limits.counted(receive, service, size - offset), sums)
+            answer: list[Message] = []  # what a bucket has not taken has not arrived
+
+            async def hold(message: Message) -> None:
+                answer.append(message)
+
             try:
-                await self.app(scope, body, send)
+                await self.app(scope, body, hold)
             finally:
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(_truncate_to_offset, path)
+                    _, status = await self._take(service, path)
+            if status:
+                await _refuse(status, limits.REFUSALS[status])(scope, receive, send)
+                return
+            for message in answer:
+                await send(message)
 
 
 def _refuse(status: int, text: str) -> PlainTextResponse:
     return PlainTextResponse(text, status_code=status)
-
-
-def _truncate_to_offset(path: Path) -> dict[str, Any] | None:
-    """Cut off bytes beyond the noted offset, whose request died or was refused; gives the note."""
-    info = limits.note_of(path)
-    offset = info.get("offset") if info else None
-    if isinstance(offset, int) and path.is_file() and path.stat().st_size > offset:
-        with path.open("r+b") as file:
-            file.truncate(offset)
-    return info
 
 
 def _visitor_folder(request: Request) -> Callable[[dict[str, Any]], Any]:
@@ -323,7 +290,7 @@ async def _not_stored(request: Request, error: Exception) -> Response:
     """Others may have filled the disk since there was space, which tuspyserver calls an error of
     the server."""
     failure = error.__context__ if isinstance(error, HTTPException) else error
-    if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(failure, OSError) and failure.errno in FULL:
         return _refuse(507, limits.REFUSALS[507])
     if isinstance(error, HTTPException):
         return await http_exception_handler(request, error)

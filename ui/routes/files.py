@@ -188,9 +188,8 @@ async def serve_file(request: Request) -> Response:
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     download = "download" in request.query_params or media_type is None
     name = download_name(task, kind, path.suffix) if download else None
-    return await placed(
-        service.store.files, path, HEADERS, media_type or "application/octet-stream", name
-    )
+    kind_of = media_type or "application/octet-stream"
+    return await placed(service, request, path, HEADERS, kind_of, name)
 
 
 def allowed(service: Service, task: TaskRecord, request: Request) -> bool:

@@ -1,3 +1,4 @@
+document.addEventListener("error", renew, true);
 for (const film of document.querySelectorAll("article")) {
   const video = film.querySelector("video"), root = film.querySelector(".save");
   const data = JSON.parse(root.dataset.save), save = create(root);

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from pipeline.tasks.record import TaskRecord
 from pipeline.tasks.shares import Share, live
 from ui.routes.files import HEADERS, MEDIA_TYPES, file_path, file_size
-from ui.routes.placed import placed
+from ui.routes.placed import link_origin, placed
 from ui.routes.thumbnail import thumbnail_path, wait_thumbnail
 from ui.service import Service, get_service
 from ui.web.visitor import sign, signed
@@ -56,7 +56,7 @@ def _read(*paths: Path) -> str:
 
 _PAGE = Template(_read(_FOLDER / "share.html"))
 _STYLE = _read(_COMPONENTS / "shared.css", _COMPONENTS / "save/style.css", _FOLDER / "share.css")
-_SCRIPT = _read(_COMPONENTS / "save/button.js", _FOLDER / "share.js")
+_SCRIPT = _read(_COMPONENTS / "renew.js", _COMPONENTS / "save/button.js", _FOLDER / "share.js")
 
 
 def _hash(text: str) -> str:
@@ -111,6 +111,13 @@ def share_of(task: TaskRecord, link: str, now: datetime) -> Share | None:
     return next((share for share in live(task.shares, now) if share.link == link), None)
 
 
+def _page_headers(links: str) -> dict[str, str]:
+    """With films from where links lead as well."""
+    policy = PAGE_HEADERS["content-security-policy"]
+    allowed = policy.replace("media-src 'self'", f"media-src 'self' {links}".rstrip())
+    return {**PAGE_HEADERS, "content-security-policy": allowed}
+
+
 async def serve_page(request: Request) -> Response:
     """``GET /share/{token}``: the page of a link, in the language that the browser prefers."""
     service, token = get_service(), request.path_params["token"]
@@ -126,7 +133,7 @@ async def serve_page(request: Request) -> Response:
         return _page(words, shown_name(films[0].task.dance_name), main, script), 200
 
     page, status = await anyio.to_thread.run_sync(draw)
-    return HTMLResponse(page, status, headers=PAGE_HEADERS)
+    return HTMLResponse(page, status, headers=_page_headers(link_origin(service)))
 
 
 def _page(words: dict[str, str], title: str, main: str, script: str) -> str:
@@ -187,7 +194,8 @@ async def serve_file(request: Request) -> Response:
         return await _refuse(request)
     name = download_name(film.task, film.kind, film.path.suffix)
     return await placed(
-        service.store.files,
+        service,
+        request,
         film.path,
         _FILE_HEADERS,
         MEDIA_TYPES.get(film.path.suffix.lower(), "application/octet-stream"),

@@ -28,7 +28,7 @@ def unfinished(dances: Sequence[Upload], reference: Upload | None) -> bool:
 
 
 def _comparable(dance: Upload, reference: Upload) -> bool:
-    return dance.size == reference.size and dance.path.is_file() and reference.path.is_file()
+    return dance.size == reference.size and dance.waits and reference.waits
 
 
 def _compared(dance: Upload, reference: Upload) -> CallResult | None:

@@ -42,7 +42,7 @@ def ask(name: str, file: Upload, arguments: Mapping[str, str]) -> CallResult | N
 
 def unfinished(files: Iterable[Upload]) -> bool:
     """Whether a file is still being looked at, or will be once more."""
-    return any(file.path.is_file() and _looking(look(file)) for file in files)
+    return any(file.waits and _looking(look(file)) for file in files)
 
 
 def _looking(found: CallResult | None) -> bool:

@@ -17,6 +17,7 @@ from ui.assets import SAMPLE
 from ui.components import load
 from ui.incoming import uploads
 from ui.incoming.limits import has_room
+from ui.incoming.taking import remove_upload
 from ui.incoming.uploads import Upload
 from ui.parts import toasts
 from ui.parts.live import live
@@ -276,7 +277,7 @@ def _start(service: Service, viewer: Viewer, picked: Picked) -> None:
             st.error(t("text.says", who=name, what=why), icon=":material/warning:")
             return
     for one in picked.files:
-        uploads.remove_upload(one.path)
+        remove_upload(service, one.path)
     _handed_in(service, last, len(picked.dances))
 
 

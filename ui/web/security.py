@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-def page_policy(framed_by: str) -> str:
+def page_policy(framed_by: str, media_from: str) -> str:
     """The Content-Security-Policy of Streamlit's page, which the sites in ``framed_by`` (separated
-    by spaces) may show in a frame.
+    by spaces) may show in a frame, and which plays films from ``media_from`` as well.
 
     Vega compiles its charts (``unsafe-eval``), Streamlit loads our components' scripts from
     ``blob:``, and writes styles into elements; an inline script or handler that is not in
@@ -32,7 +32,7 @@ def page_policy(framed_by: str) -> str:
             f"script-src 'self' blob: 'unsafe-eval' {scripts}",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
-            "media-src 'self' data: blob:",
+            f"media-src 'self' data: blob: {media_from}".rstrip(),
             "font-src 'self' data:",
             "worker-src 'self' blob:",
             "object-src 'none'",
@@ -56,12 +56,12 @@ def _inline_scripts() -> list[str]:
 class SecurityHeaders:
     """ASGI middleware, outside of all others; see the module's docstring."""
 
-    def __init__(self, app: ASGIApp, framed_by: str = "") -> None:
+    def __init__(self, app: ASGIApp, framed_by: str = "", media_from: str = "") -> None:
         self.app = app
         self.headers = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
-            "content-security-policy": page_policy(framed_by),
+            "content-security-policy": page_policy(framed_by, media_from),
             "cache-control": "private, no-cache",
         }
 

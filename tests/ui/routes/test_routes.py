@@ -25,7 +25,7 @@ from tests.ui.routes.routed import (
     headers,
     patch,
 )
-from ui.incoming import limits, uploads
+from ui.incoming import limits, tidy, uploads
 from ui.routes import bundle, files
 from ui.service import Service
 from ui.web.visitor import sign, visitor_name
@@ -214,11 +214,11 @@ def test_abandoned_uploads_are_removed(service: Service, app: Starlette) -> None
     uid = announce(service, app, 4).headers["location"].rpartition("/")[2]
     folder = uploads.folder_of(service, visitor_name(MINE))
     patch(service, app, uid, 0, b"da")
-    assert uploads.remove_stale(service) == 0
-    old = time.time() - uploads.KEPT_SECONDS - 60
+    assert tidy.remove_stale(service) == 0
+    old = time.time() - tidy.KEPT_SECONDS - 60
     for path in folder.rglob("*"):
         os.utime(path, (old, old))
-    assert uploads.remove_stale(service) == 1
+    assert tidy.remove_stale(service) == 1
     assert not (folder / uid).exists()
     assert not list((folder / ".locks").glob("*"))
 
@@ -229,7 +229,7 @@ def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
     incoming = service.settings.outputs / "incoming"
     visitor, uid = visitor_name(MINE), "0" * 32
     theirs = [f"holiday/{uid}", f"{visitor}/1.mp4", f"{visitor}/{uid}.mp4", "everyone/notes.txt"]
-    old = time.time() - uploads.KEPT_SECONDS - 60
+    old = time.time() - tidy.KEPT_SECONDS - 60
     parts = [f"{visitor}/{uid}{part}" for part in ("", ".info", ".facts", ".facts.tmp")]
     for name in [*theirs, *parts, f"everyone/{uid}"]:
         path = incoming / name
@@ -239,10 +239,10 @@ def test_what_is_no_upload_of_ours_stays(service: Service) -> None:
     elsewhere = service.settings.outputs / "elsewhere"
     (incoming / visitor).rename(elsewhere)
     (incoming / visitor).symlink_to(elsewhere)
-    assert uploads.remove_stale(service) == 1, "through no link"
+    assert tidy.remove_stale(service) == 1, "through no link"
     (incoming / visitor).unlink()
     elsewhere.rename(incoming / visitor)
-    assert uploads.remove_stale(service) == 1
+    assert tidy.remove_stale(service) == 1
     left = {path.relative_to(incoming).as_posix() for path in incoming.glob("*/*")}
     assert left == set(theirs)
 
