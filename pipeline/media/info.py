@@ -117,6 +117,11 @@ class MediaInfo:
     """Where, as in ISO 6709; read only with the setting ``keep_place``."""
 
     @property
+    def is_mp4(self) -> bool:
+        """Whether each packet's stamps and what each track is stand in the file's index."""
+        return "mp4" in self.container
+
+    @property
     def played(self) -> AudioInfo | None:
         """The track that a player takes by itself: the first one that the file marks, else the
         first one."""

@@ -25,7 +25,7 @@ import numpy as np
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.opening import opened, refuse
+from pipeline.media.opening import refuse, reopened
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
@@ -222,7 +222,7 @@ def _decode(
     try:
         stored = bool(track.edits)
         with (
-            opened(path, role=info.role, settings=settings, as_stored=stored) as container,
+            reopened(path, info, settings=settings, as_stored=stored) as container,
             target.open("wb") as out,
         ):
             if stored:  # by the media's own clock, which begins at 0
