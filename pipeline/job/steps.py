@@ -152,13 +152,11 @@ def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
     """The tracks that are not silent; raises ``InputError`` without any."""
     from pipeline import align
 
-    reports = [align.describe_sound(sound) for sound in dances]
-    useless = (reasons.SILENT, reasons.TOO_SHORT)
-    kept = [s for s, r in zip(dances, reports, strict=True) if r.reason not in useless]
-    if not kept:
-        reason = reports[0].reason or reasons.SILENT
-        text = f"the dance file does not serve: {reports[0].detail}"
-        raise InputError(reason, text, role="dance")
+    faults = [align.fault_of(sound) for sound in dances]
+    kept = [sound for sound, fault in zip(dances, faults, strict=True) if fault is None]
+    if not kept and faults[0] is not None:
+        text = f"the dance file does not serve: {faults[0].detail}"
+        raise InputError(faults[0].reason, text, role="dance")
     return kept
 
 
