@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.takes import segment_of
+from pipeline.align.shared.segments import in_key
+from pipeline.align.shared.takes import free_span, segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
 from pipeline.align.sounds.correlation import stacked
 from pipeline.align.sounds.feature_frames import FramedPair, Line
@@ -133,12 +134,6 @@ def error_of(pair: FramedPair, take: BitTake, exact: PhaseFit) -> float:
     return min(SMEARED_MS + 1000 * frames / FRAMES_PER_SECOND, UNKNOWN_MS)
 
 
-def free_span(pair: FramedPair, takes: list[BitTake], index: int) -> tuple[float, float]:
-    """The dance times that the neighbours of a take leave free."""
-    before = pair.seconds(takes[index - 1].stop) if index else 0.0
-    return before, pair.seconds(takes[index + 1].start) if index + 1 < len(takes) else np.inf
-
-
 def surely_present(score: float, missing: float | None) -> bool:
     """Whether the music is surely there, wherever else it fits: bits agree as they hardly do by
     chance or by the same drums, and nothing of the reference is missing."""
@@ -197,7 +192,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         matched=True,
         ambiguous=ambiguous,
         confidence=confidence,
-        segments=tuple(segments),
+        segments=in_key(segments, pair.dance_frames),
         candidates=candidates if ambiguous else candidates[1:],
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
