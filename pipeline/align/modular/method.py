@@ -29,8 +29,6 @@ from pipeline.align.sounds.signal import Array
 from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
-LIMITS_MS = 50.0
-"""Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 
 
 def at_speed(pair: FramedPair, tones: Array) -> MethodAlignment:
@@ -105,7 +103,6 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         confidence_cap=cap,
         present=whole and main.tonal_rho >= SAME_NOTES_RHO,
         line_ms=max(line for line, _ in errors),
-        limits_ms=LIMITS_MS,
     )
 
 

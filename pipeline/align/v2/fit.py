@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.align.sounds.feature_frames import FramedPair, Line
-from pipeline.align.sounds.line_error import frames_off
+from pipeline.align.sounds.line_error import FITTED_SIGMAS, MIN_WINDOWS
 from pipeline.align.sounds.signal import Array, vertex
 from pipeline.align.v2.onset_bits import FRAMES_PER_SECOND
 
@@ -45,10 +45,18 @@ def lateness(pair: FramedPair, line: Line, start: int, stop: int) -> tuple[Array
 
 
 def half_width(pair: FramedPair, line: Line, start: int, stop: int) -> float:
-    """Frames by which a line may be off at its end, from how its windows scatter about it; they
-    lie over each other by half, so that each of two tells the same."""
+    """Frames by which a line may be off at its ends, from how its windows scatter about it.
+
+    ``FITTED_SIGMAS`` standard errors of a median line's ends, the deviation taken from the inner
+    half of the windows, which lie over each other by half.
+    """
     middles, late = lateness(pair, line, start, stop)
-    return float(np.sqrt(2)) * frames_off(middles, late, stop, UNKNOWN_FRAMES)
+    if len(late) < MIN_WINDOWS:
+        return UNKNOWN_FRAMES
+    low, high = np.quantile(late, [0.25, 0.75])
+    away = middles - middles.mean()
+    ends = (stop - start) ** 2 / 4 / float(np.square(away).sum() / 2 + 1e-9)
+    return FITTED_SIGMAS * float(high - low) / 1.35 * float(np.sqrt(2 / len(late) + ends))
 
 
 def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:

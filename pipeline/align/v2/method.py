@@ -99,9 +99,9 @@ def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     placings = [
         answer.placed(pair, take, free_span(pair, takes, index)) for index, take in enumerate(takes)
     ]
-    segments = in_key(separated([segment for segment, *_ in placings]), pair.dance_frames)
+    segments = in_key(separated([segment for segment, _ in placings]), pair.dance_frames)
     error = max(
-        answer.error_of(pair, t, exact) for t, (*_, exact) in zip(takes, placings, strict=True)
+        answer.error_of(pair, take, exact) for take, (_, exact) in zip(takes, placings, strict=True)
     )
     return MethodAlignment(
         method=answer.NAME, matched=True, confidence=0.9, segments=segments, error_ms=error
