@@ -125,6 +125,7 @@ def describe_picture(
         color_range=int(context.color_range),
         has_b_frames=bool(context.has_b_frames),
         field_pictures=field_pictures,
+        sample_aspect_ratio=Fraction(context.sample_aspect_ratio or 0),
     )
 
 
