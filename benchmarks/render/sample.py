@@ -48,13 +48,13 @@ def once(outputs: Path) -> float:
         reference_name="sample_reference.m4a",
     )
     runner.wake()
-    while not store.get(task.id).finished:
+    while not task.finished:
         time.sleep(POLL_SECONDS)
+        task = store.get(task.id) or task
     runner.stop()  # the child has been awaited then
-    status = store.get(task.id).status
     store.close()
-    if status != "success":
-        raise SystemExit(f"the task ended as {status}")
+    if task.status != "success":
+        raise SystemExit(f"the task ended as {task.status}")
     return children_seconds() - before
 
 
