@@ -1,11 +1,13 @@
 """The settings that media work goes by, and how a child process is given them.
 
 Reading them from the environment takes pydantic and the store, whose imports take longer than a
-look at a small file. The service has read them already: its children are given the values.
+look at a small file. The service has read them already: its children are given the values, and the
+command line takes the defaults where the environment has none.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -49,16 +51,21 @@ class Limits(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class GivenLimits:
-    """``Limits`` as plain values."""
+    """``Limits`` as plain values; by themselves the defaults of the settings."""
 
-    task_timeout: float
-    task_memory_mb: int
-    max_upload_mb: int
-    max_duration: float
-    max_streams: int
-    max_pixels: int
-    max_frame_rate: float
-    keep_place: bool
+    task_timeout: float = 4 * 3600.0
+    task_memory_mb: int = 3000
+    max_upload_mb: int = 4096
+    max_duration: float = 3 * 3600.0
+    max_streams: int = 16
+    max_pixels: int = 8192 * 4320
+    max_frame_rate: float = 250.0
+    keep_place: bool = False
+
+
+def for_own_files(limits: Limits) -> GivenLimits:
+    """The same without the limit of size, for files that are on this machine already."""
+    return GivenLimits(**limits_to_json(limits) | {"max_upload_mb": sys.maxsize // 2**20})
 
 
 def limits_to_json(limits: Limits) -> dict[str, Any]:

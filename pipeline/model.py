@@ -180,8 +180,6 @@ class MethodAlignment:
     """Whether the music is surely there, wherever else it fits."""
     line_ms: float | None = None
     """Milliseconds by which the lines may be off if the arrival that was found is the right one."""
-    limits_ms: float | None = None
-    """Milliseconds within which the limits usually are."""
     refined: bool | None = None
     """Whether a place given by a person was refined by the sound; None without such a place."""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from pipeline.limits import GivenLimits
 from store import Seconds, StoreSettings
 
+_MEDIA = GivenLimits()
+"""The defaults of what media work goes by, which are needed without pydantic too."""
 _SOURCE = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -26,13 +28,13 @@ class Settings(StoreSettings):
     broker_url: str = ""
     """Redis, through which workers on this and other machines take the tasks
     (``redis://:password@host:6379/0``); empty: they run on this machine (docs/workers.md)."""
-    task_timeout: Seconds = 4 * 3600.0
+    task_timeout: Seconds = _MEDIA.task_timeout
     """The longest time one task may take (seconds)."""
-    task_memory_mb: int = Field(default=3000, ge=512, le=2**30)
+    task_memory_mb: int = Field(default=_MEDIA.task_memory_mb, ge=512, le=2**30)
     """Address space of a task's child process (MiB); with less, not even the sample pair's task can
     load what it needs."""
-    max_upload_mb: int = Field(default=4096, ge=1, le=2**40)
-    """The largest file that is accepted (MiB); see ``for_own_files``."""
+    max_upload_mb: int = Field(default=_MEDIA.max_upload_mb, ge=1, le=2**40)
+    """The largest file that is accepted (MiB); not of the command line (``for_own_files``)."""
     uploads_gb_per_visitor: float = Field(default=20.0, gt=0, le=1e9)
     """What one visitor's uploads may come to (GiB): those that are not handed in yet, and those of
     tasks that wait or run."""
@@ -54,15 +56,15 @@ class Settings(StoreSettings):
     """The same of everybody."""
     connections_per_address: int = Field(default=500, ge=10, le=1_000_000)
     """Open connections of one address; a class behind one has two hundred."""
-    max_duration: Seconds = 3 * 3600.0
+    max_duration: Seconds = _MEDIA.max_duration
     """The longest file that is accepted (seconds)."""
-    max_streams: int = Field(default=16, ge=1, le=10_000)
+    max_streams: int = Field(default=_MEDIA.max_streams, ge=1, le=10_000)
     """The most streams that a file may have."""
-    max_pixels: int = Field(default=8192 * 4320, ge=1, le=2**31)
+    max_pixels: int = Field(default=_MEDIA.max_pixels, ge=1, le=2**31)
     """The largest picture (width × height)."""
-    max_frame_rate: float = Field(default=250.0, gt=0, le=1e6)
+    max_frame_rate: float = Field(default=_MEDIA.max_frame_rate, gt=0, le=1e6)
     """The highest frame rate (hertz)."""
-    keep_place: bool = False
+    keep_place: bool = _MEDIA.keep_place
     """Whether a result says where the dance was filmed, as the dance does."""
     visibility: Literal["", "shared", "private"] = ""
     """shared: everyone sees all tasks; private: only their own; empty: shared
@@ -111,10 +113,6 @@ class Settings(StoreSettings):
         if port is None or not parts.hostname or "@" in parts.netloc:
             raise ValueError("give the page's whole address, such as https://retrack.example")
         return f"{parts.scheme}://{parts.netloc.removesuffix(f':{port}')}"
-
-    def for_own_files(self) -> Self:
-        """The same without the limit of size, for files that are on this machine already."""
-        return self.model_copy(update={"max_upload_mb": sys.maxsize // 2**20})
 
 
 @lru_cache(maxsize=1)

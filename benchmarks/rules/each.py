@@ -23,6 +23,7 @@ import numpy as np
 import pipeline.align
 from benchmarks.alignment.scoring import SURE_CONFIDENCE
 from pipeline.align import METHODS
+from pipeline.align.judge import completed
 from pipeline.align.modular import takes
 from pipeline.align.modular.arrival import first_arrival, refine
 from pipeline.align.modular.coverage import confidence_cap as modular_cap
@@ -117,8 +118,8 @@ def _error_without_height(pair: Any, take: Any, exact: Any) -> float:
 RULES: tuple[Rule, ...] = (
     # the judge: from both answers to one
     Rule("judge", "completed", lambda mine, *_: tuple(mine)),
-    Rule("judge", "bounded", lambda segments, *_: tuple(segments)),
-    Rule("judge", "sharp_limits_on_same_line", lambda *_: frozenset()),
+    Rule("judge", "completed",
+         lambda mine, other, _, within: completed(mine, other, frozenset(), within), "sharp"),
     Rule("judge", "takes_only_other_found", lambda *_: []),
     Rule("judge", "found_by_one", lambda *_: False),
     Rule("judge", "is_loop_match", lambda *_: False),

@@ -23,10 +23,10 @@ from importlib import import_module
 
 from pipeline.align.judge import judge
 from pipeline.align.shared.joints import with_joints
-from pipeline.align.shared.usable import SoundReport, describe_sound
+from pipeline.align.shared.usable import Fault, fault_of
 from pipeline.model import VARIANTS, MethodAlignment
 
-__all__ = ["METHODS", "Method", "SoundReport", "describe_sound", "judge", "with_joints"]
+__all__ = ["METHODS", "Fault", "Method", "fault_of", "judge", "with_joints"]
 
 Method = Callable[..., MethodAlignment]
 """``method(dance, reference, *, hint=None, progress=None)``."""

@@ -36,69 +36,26 @@ def completed(
     mine: Sequence[Segment],
     other: Sequence[Segment],
     sharp: frozenset[float] = frozenset(),
-    theirs: frozenset[float] = frozenset(),
     within: float = lines.VISIBLE_MS,
 ) -> tuple[Segment, ...]:
     """Segments carried on to where the other method found the same line go on.
 
     A quiet start or end is more easily missed than found where there is none; small differences are
-    left alone, and so is a limit that the sound shows (one of ``sharp``) against one that is only
-    likely (none of ``theirs``). Lines are the same ``within`` so many milliseconds.
+    left alone, and so is a limit that the sound shows (one of ``sharp``). Lines are the same
+    ``within`` so many milliseconds.
     """
     result: list[Segment] = []
     for index, segment in enumerate(mine):
         start, stop = segment.dance_start, segment.dance_end
         for two in lines.paired(segment, other, within):
-            if start - two.dance_start > SAME_LIMIT_SECONDS and not (
-                start in sharp and two.dance_start not in theirs
-            ):
+            if start - two.dance_start > SAME_LIMIT_SECONDS and start not in sharp:
                 start = max(two.dance_start, result[-1].dance_end if result else 0.0)
-            if two.dance_end - stop > SAME_LIMIT_SECONDS and not (
-                stop in sharp and two.dance_end not in theirs
-            ):
+            if two.dance_end - stop > SAME_LIMIT_SECONDS and stop not in sharp:
                 stop = two.dance_end
                 if index + 1 < len(mine):
                     stop = max(min(stop, mine[index + 1].dance_start), segment.dance_end)
         result.append(replace(segment, dance_start=min(start, segment.dance_start), dance_end=stop))
     return tuple(result)
-
-
-def bounded(
-    segments: Sequence[Segment],
-    careful: Sequence[Segment],
-    sharp: frozenset[float] = frozenset(),
-    theirs: frozenset[float] = frozenset(),
-) -> tuple[Segment, ...]:
-    """Segments with the limits of the method that is best at limits, where it found the same ones.
-
-    Limits that are farther apart than ``SAME_LIMIT_SECONDS`` are not the same: there one method
-    found less, unless the sound shows theirs and not ours. Only where one segment of each is meant:
-    a segment that the other method cut in two, or two that it took for one, keep their own.
-    """
-    result: list[Segment] = []
-    for segment in segments:
-        same = lines.counterpart(segment, segments, careful)
-        start, stop = segment.dance_start, segment.dance_end
-        if same is not None:
-            first, last = same.dance_start, same.dance_end
-            if abs(first - start) <= SAME_LIMIT_SECONDS or (first in theirs and start not in sharp):
-                start = first
-            if abs(last - stop) <= SAME_LIMIT_SECONDS or (last in theirs and stop not in sharp):
-                stop = last
-        result.append(replace(segment, dance_start=start, dance_end=stop))
-    apart = all(one.dance_end <= two.dance_start for one, two in pairwise(result))
-    return tuple(result) if apart else tuple(segments)
-
-
-def sharp_limits_on_same_line(first: MethodAlignment, second: MethodAlignment) -> frozenset[float]:
-    """The second method's sharp limits on lines that the first one follows too."""
-    same = {
-        time
-        for two in second.segments
-        if lines.paired(two, first.segments, lines.SAME_LINE_MS)
-        for time in (two.dance_start, two.dance_end)
-    }
-    return second.sharp_limits & same
 
 
 def takes_only_other_found(mine: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
@@ -135,11 +92,6 @@ def all_candidates(
         if all(abs(place - c.line.reference_time(middle)) > SAME_PLACE_SECONDS for c in chosen):
             chosen.append(candidate)
     return tuple(chosen[:8])
-
-
-def limits_ms(answer: MethodAlignment) -> float:
-    """Milliseconds within which a method's limits usually are."""
-    return float("inf") if answer.limits_ms is None else answer.limits_ms
 
 
 def by_confidence(answer: MethodAlignment) -> tuple[float, float]:
@@ -186,21 +138,11 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
             matched=False, confidence=confidence, reason=reason, variants=dict(answers)
         )
     first = matched[0]
-    segments, sharp = first.segments, first.sharp_limits
+    segments = first.segments
     for second in matched[1:]:
-        theirs = sharp_limits_on_same_line(first, second)
-        finer = limits_ms(first) < limits_ms(second)
         # A line that is off by less than it says may be the same; an exact one is not.
         within = min(max(lines.SAME_LINE_MS, first.error_ms or lines.VISIBLE_MS), lines.VISIBLE_MS)
-        segments = completed(
-            segments, second.segments, sharp if finer else frozenset(), theirs, within
-        )
-        sharp |= theirs
-    careful = min(matched, key=limits_ms)
-    if careful is not first and limits_ms(careful) < limits_ms(first):
-        segments = bounded(
-            segments, careful.segments, sharp, sharp_limits_on_same_line(first, careful)
-        )
+        segments = completed(segments, second.segments, first.sharp_limits, within)
     main = max(first.segments, key=lambda s: s.length)
     agreement = lines.distance(first.segments, matched[1].segments) if len(matched) > 1 else None
     exact = lines.most_exact(matched, agreement)

@@ -18,9 +18,10 @@ from typing import Any
 from pipeline.job import warnings as warning
 from pipeline.job.answer_json import alignment_to_json
 from pipeline.job.events import OPENING, AlignmentEvent, Report, VariantEvent
+from pipeline.job.inputs import inspect
 from pipeline.job.model import Job, Outcome, VariantOutcome
 from pipeline.job.progress import StageClock
-from pipeline.job.steps import find_alignment, inspect, plan_again, plan_answers, render_variant
+from pipeline.job.steps import find_alignment, plan_again, plan_answers, render_variant
 from pipeline.limits import Limits
 from pipeline.media.transport import one_clock
 from pipeline.model import VARIANTS

@@ -56,7 +56,7 @@ def edits_of(container: InputContainer, path: Path) -> dict[int, tuple[Edit, ...
 
 
 def _on_a_picture(path: Path, index: int, edit: Edit) -> bool:
-    with ffmpeg.open_input(path, as_stored=True) as container:
+    with ffmpeg.open_input(path, as_stored=True, skip_pictures=True) as container:
         stream = container.streams[index]
         assert isinstance(stream, VideoStream) and stream.time_base is not None  # noqa: S101
         container.seek(round(edit.media / stream.time_base), stream=stream)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media.info import Edit, MediaInfo
-from pipeline.media.opening import opened, refuse
+from pipeline.media.opening import refuse, reopened
 from pipeline.media.packets import packets
 
 REORDERING = frozenset({"h264", "hevc"})
@@ -109,9 +109,8 @@ def frame_times(path: Path, info: MediaInfo, *, settings: Limits) -> FrameTimes:
     stamps = Stamps()
     limit = int((settings.max_duration + 60) * settings.max_frame_rate)
     try:
-        with opened(
-            path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
-        ) as container:
+        stored = bool(info.video.edits)
+        with reopened(path, info, settings=settings, as_stored=stored) as container:
             stream = container.streams[info.video.index]
             assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
             for packet in packets(container, stream):
@@ -153,9 +152,8 @@ def shown_order(path: Path, info: MediaInfo, *, settings: Limits) -> NDArray[np.
     """
     assert info.video is not None  # noqa: S101
     numbers = array("q")
-    with opened(
-        path, role=info.role, settings=settings, as_stored=bool(info.video.edits)
-    ) as container:
+    stored = bool(info.video.edits)
+    with reopened(path, info, settings=settings, as_stored=stored) as container:
         stream = container.streams[info.video.index]
         assert isinstance(stream, VideoStream)  # noqa: S101 # probe saw it
         if info.video.codec not in REORDERING:

@@ -65,6 +65,9 @@ class VideoInfo:
     """Whether the two fields of an interlaced frame are pictures, and packets, of their own."""
     edits: tuple[Edit, ...] = ()
     """To be applied to the media's own stamps; none where the container's stamps serve."""
+    sample_aspect_ratio: Fraction | None = None
+    """Width of a pixel by its height, 0 where the film does not say; None in a description that an
+    earlier version made."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,11 @@ class MediaInfo:
     """Where, as in ISO 6709; read only with the setting ``keep_place``."""
 
     @property
+    def is_mp4(self) -> bool:
+        """Whether each packet's stamps and what each track is stand in the file's index."""
+        return "mp4" in self.container
+
+    @property
     def played(self) -> AudioInfo | None:
         """The track that a player takes by itself: the first one that the file marks, else the
         first one."""
@@ -132,8 +140,9 @@ class MediaInfo:
         """As plain JSON values; fractions become strings such as ``"30000/1001"``."""
         record = asdict(self)
         if self.video is not None:
-            for name in ("frame_rate", "average_rate", "time_base"):
-                record["video"][name] = str(getattr(self.video, name))
+            for name in _FRACTIONS:
+                value = record["video"][name]
+                record["video"][name] = None if value is None else str(value)
         record["sounds"] = [asdict(sound) for sound in self.sounds]
         record["other"] = list(self.other)
         return record
@@ -144,8 +153,8 @@ class MediaInfo:
         video = None
         if record["video"] is not None:
             fields = dict(record["video"])
-            for name in ("frame_rate", "average_rate", "time_base"):
-                fields[name] = Fraction(fields[name])
+            for name in _FRACTIONS:
+                fields[name] = None if fields.get(name) is None else Fraction(fields[name])
             video = VideoInfo(**_with_edits(fields))
         return cls(
             **{
@@ -155,6 +164,9 @@ class MediaInfo:
                 "other": tuple(record["other"]),
             }
         )
+
+
+_FRACTIONS = ("frame_rate", "average_rate", "time_base", "sample_aspect_ratio")
 
 
 def _with_edits(fields: dict[str, Any]) -> dict[str, Any]:

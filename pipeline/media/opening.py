@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import av.error
@@ -13,7 +13,7 @@ from av.stream import Discard
 from pipeline import memory, reasons
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg, unopened
-from pipeline.media.info import Role
+from pipeline.media.info import MediaInfo, Role
 from pipeline.media.packets import packets
 from pipeline.reasons import InputError
 
@@ -25,12 +25,24 @@ def refuse(reason: str, role: Role, text: str, detail: str = "") -> InputError:
 
 @contextmanager
 def opened(
-    path: Path, *, role: Role, settings: Limits, as_stored: bool = False
+    path: Path,
+    *,
+    role: Role,
+    settings: Limits,
+    as_stored: bool = False,
+    skip_pictures: bool = False,
 ) -> Iterator[InputContainer]:
-    """The file opened for demuxing, an MP4 ``as_stored`` without its edit lists; what libavformat
-    says becomes an ``InputError``."""
+    """The file opened for demuxing; what libavformat says becomes an ``InputError``.
+
+    ``as_stored`` and ``skip_pictures`` are those of ``ffmpeg.open_input``.
+    """
     try:
-        container = ffmpeg.open_input(path, max_streams=settings.max_streams, as_stored=as_stored)
+        container = ffmpeg.open_input(
+            path,
+            max_streams=settings.max_streams,
+            as_stored=as_stored,
+            skip_pictures=skip_pictures,
+        )
     except MemoryError:
         reason, text = unopened.lacking_memory(path, settings.max_streams)
         raise refuse(reason, role, text) from None
@@ -45,6 +57,20 @@ def opened(
         container.close()
 
 
+def reopened(
+    path: Path, info: MediaInfo, *, settings: Limits, as_stored: bool = False
+) -> AbstractContextManager[InputContainer]:
+    """A file that was described, opened again for its sound or for its packets' stamps. What a
+    picture is like (colours, shape) may be unknown there."""
+    return opened(
+        path,
+        role=info.role,
+        settings=settings,
+        as_stored=as_stored,
+        skip_pictures=info.is_mp4,
+    )
+
+
 def check_whole_index(path: Path, *, role: Role, settings: Limits) -> None:
     """Reads an MP4's index to its end, and none of its packets.
 
@@ -55,7 +81,9 @@ def check_whole_index(path: Path, *, role: Role, settings: Limits) -> None:
     with ExitStack() as still_open:
         try:
             with memory.for_an_index():
-                container = still_open.enter_context(opened(path, role=role, settings=settings))
+                container = still_open.enter_context(
+                    opened(path, role=role, settings=settings, skip_pictures=True)
+                )
                 streams = container.streams if "mp4" in container.format.name else ()
                 for stream in streams:
                     stream.discard = Discard.all

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 
 import av.error
 from av.container import InputContainer
@@ -124,6 +125,7 @@ def describe_picture(
         color_range=int(context.color_range),
         has_b_frames=bool(context.has_b_frames),
         field_pictures=field_pictures,
+        sample_aspect_ratio=Fraction(context.sample_aspect_ratio or 0),
     )
 
 
@@ -133,16 +135,24 @@ def _rotation_and_fields(
     """Degrees by which the picture is turned, and whether fields are pictures of their own; also
     the proof that it can be decoded."""
     stream.thread_count = 1
+    context = stream.codec_context
     frames: list[VideoFrame] = []
     fed = 0
     try:
-        for packet in _first_packets(container, stream):
-            fed += bool(packet.size) and (fed > 0 or packet.is_keyframe)
-            frames += packet.decode()
-            if frames and (fed >= MAX_FIELD_PACKETS or not frames[0].interlaced_frame):
-                break
-        if frames and frames[0].interlaced_frame and fed >= MAX_FIELD_PACKETS:
-            frames += stream.codec_context.decode(None)
+        source = _first_packets(container, stream)
+        head = list(_until_key(source))
+        for given in (*head, None):  # alone: a decoder holds pictures back until others follow
+            frames += context.decode(given)
+        if not frames or frames[0].interlaced_frame:
+            context.flush_buffers()
+            frames.clear()
+            for packet in chain(head, source):
+                fed += bool(packet.size) and (fed > 0 or packet.is_keyframe)
+                frames += packet.decode()
+                if frames and (fed >= MAX_FIELD_PACKETS or not frames[0].interlaced_frame):
+                    break
+            if frames and frames[0].interlaced_frame and fed >= MAX_FIELD_PACKETS:
+                frames += context.decode(None)
     except MemoryError as error:
         if not frames:
             raise refuse(
@@ -159,6 +169,14 @@ def _rotation_and_fields(
     if not frames:
         raise refuse(reasons.UNREADABLE, role, "has a picture without a single whole frame")
     return int(frames[0].rotation), frames[0].interlaced_frame and 3 * len(frames) < 2 * fed
+
+
+def _until_key(source: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    """The packets up to the first one with which decoding can start."""
+    for packet in source:
+        yield packet
+        if packet.size and packet.is_keyframe:
+            return
 
 
 def _first_packets(

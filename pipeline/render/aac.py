@@ -18,10 +18,8 @@ from typing import Self
 
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg
-from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
-from pipeline.plan.options import RenderOptions
-from pipeline.plan.pieces import is_reference_only, sound_action, static_gain
+from pipeline.plan.pieces import is_reference_only
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.plan.size_limit import FULL_SOUND_BPS
 from pipeline.render.mix import (
@@ -35,7 +33,6 @@ from pipeline.render.mix import (
     decode_arguments,
 )
 from pipeline.scratch import check_free
-from pipeline.sound.decode import PcmSound
 
 MID_SIDE_BELOW_BPS = 256_000
 """Below this rate the encoder looks for mid/side stereo."""
@@ -141,48 +138,6 @@ def sound_file(
             _encode_piece(plain, place, settings, target, total, progress, bit_rate=rate)
     target.with_suffix(".json").write_text(_recipe(wide, dance, reference).to_json())
     return SoundFile(target, 0, zero, shared=False)
-
-
-def encode_early(
-    reference: Path,
-    info: MediaInfo,
-    sound: PcmSound,
-    options: RenderOptions,
-    scratch: Path,
-    *,
-    settings: Limits,
-    progress: Progress | None = None,
-) -> bool:
-    """Encodes the whole reference into ``scratch`` while its place is still being looked for.
-
-    Whatever the alignment says, music at its own speed is a cut from this encoding; on two
-    cores it is there when the answer is. Nothing is done (False) when a plan could not use
-    it: for a mix, a portable result, one of a limited size or packets that are copied. What
-    ``progress`` raises ends the encoding. Raises ``FfmpegError``, ``InputError`` (``disk_full``).
-    """
-    gain = static_gain(sound.loudness, options, 0.0)
-    piece = Piece("reference", 0.0, sound.duration, 0.0, gain_db=gain)
-    track = next(track for track in info.sounds if track.index == sound.stream)
-    copied = sound_action((piece,), track, options, sound.duration)[0] == "copy"
-    own = options.room_sound > 0 or options.portable or options.keep_all or options.at_most_mb > 0
-    if copied or track.edits or own:
-        return False
-    check_free(scratch, round(sound.duration * FULL_SOUND_BPS / 8))
-    target = scratch / "sound-early.m4a"
-    place = (reference, info, sound.stream)
-    with _removed_on_failure(target):
-        total = round(sound.duration * RATE_HZ)
-        _encode_piece(piece, place, settings, target, total, progress, bit_rate=FULL_SOUND_BPS)
-    recipe = Recipe(
-        reference=str(reference.absolute()),
-        stream=sound.stream,
-        pieces=(piece,),
-        room_gain=0.0,
-        duration=sound.duration,
-        bit_rate=FULL_SOUND_BPS,
-    )
-    target.with_suffix(".json").write_text(recipe.to_json())
-    return True
 
 
 @contextmanager

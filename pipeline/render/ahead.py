@@ -1,8 +1,8 @@
-"""Encodes the reference in the background during alignment, so that rendering finds it ready.
+"""Makes a result's sound before it is certain what the result is.
 
-Only where that is worth it: when the reference is not much longer than the dance, so that little
-of it is in vain, and when both are short enough for the encoder's memory to go on top of the
-alignment's.
+While the other methods still look for the music, the sound of the first one's answer is made: the
+results mostly share it, so that rendering finds it ready. Where the answer becomes another one, it
+is made anew.
 """
 
 from __future__ import annotations
@@ -13,55 +13,37 @@ from pathlib import Path
 
 from pipeline.limits import Limits
 from pipeline.media.ffmpeg import FfmpegError
-from pipeline.media.info import MediaInfo
 from pipeline.model import Progress
-from pipeline.plan.options import RenderOptions
+from pipeline.plan.render_plan import RenderPlan
 from pipeline.reasons import JobError
-from pipeline.render.aac import encode_early
-from pipeline.sound.decode import PcmSound
+from pipeline.render.aac import sound_file
 
 log = logging.getLogger(__name__)
 
 MAX_SECONDS = 3600.0
-"""Seconds of either file beyond which nothing is encoded early: the alignment takes about 100 MB
+"""Seconds of either file beyond which nothing is made ahead: the alignment takes about 100 MB
 for each hour, the encoder 80 MB besides, and of such a job's time little would be gained."""
-MAX_LENGTH_RATIO = 1.5
-SLACK_SECONDS = 30.0
-"""The reference may be so many times as long as the dance, and so many seconds more."""
 
 
 def pays_off(dance: float, reference: float) -> bool:
-    """Whether to encode early, by the lengths of the two files (seconds)."""
-    most = min(MAX_SECONDS, MAX_LENGTH_RATIO * dance + SLACK_SECONDS)
-    return dance <= MAX_SECONDS and reference <= most
+    """Whether to work ahead, by the lengths of the two files (seconds)."""
+    return max(dance, reference) <= MAX_SECONDS
 
 
-def encode_ahead(
-    path: Path,
-    reference: MediaInfo,
-    sound: PcmSound,
-    options: RenderOptions,
+def make_sound(
+    make: Callable[[], RenderPlan],
+    dance: Path,
+    reference: Path,
     scratch: Path,
     *,
     settings: Limits,
-) -> Callable[[Progress], None]:
-    """The work of encoding the whole reference (at ``path``) into ``scratch``, for ``beside``.
+    progress: Progress,
+) -> None:
+    """Encodes the sound of the plan that ``make`` gives into ``scratch``, unless it is copied.
 
     Whatever goes wrong here, the rendering does without it or says what is wrong.
     """
-
-    def work(progress: Progress) -> None:
-        try:
-            encode_early(
-                path,
-                reference,
-                sound,
-                options,
-                scratch,
-                settings=settings,
-                progress=progress,
-            )
-        except (FfmpegError, JobError, OSError) as error:
-            log.info("the sound was not encoded in advance: %s", error)
-
-    return work
+    try:
+        sound_file(make(), dance, reference, scratch, settings=settings, progress=progress)
+    except (FfmpegError, JobError, OSError, ValueError) as error:
+        log.info("the sound was not made ahead: %s", error)

@@ -19,9 +19,11 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from pipeline.media.frame_times import FrameTimes
+from pipeline.media.info import VideoInfo
 from pipeline.media.packets import packets
 from pipeline.plan.render_plan import Picture
 
@@ -54,13 +56,15 @@ def write_mp4(
     count: int,
     duration: float,
     tags: Mapping[str, str],
+    described: VideoInfo | None,
     on_packet: Callable[[float], None],
 ) -> None:
     """Writes both streams in the order of decoding; ``on_packet`` gets the position (seconds).
 
     ``packets`` and ``sound_packets`` carry result stamps already. ``size`` is about that of the
     file (bytes), ``count`` the number of ``packets``, ``duration`` theirs (seconds) and ``tags``
-    the file's metadata. Raises ``OSError`` when the disk is full.
+    the file's metadata. ``described`` says what the picture is like where ``video`` does not.
+    Raises ``OSError`` when the disk is full.
     """
     options = muxer_options(portable=portable, size=size, count=count, duration=duration)
     with av.open(str(out), "w", format="mp4", options=options) as container:
@@ -69,6 +73,8 @@ def write_mp4(
         picture = container.add_stream_from_template(video, opaque=True)
         if video.codec_context.codec.canonical_name == "hevc":
             picture.codec_context.codec_tag = "hvc1"  # Apple's players take no other
+        if described is not None:
+            _describe(picture.codec_context, described)
         track = container.add_stream_from_template(sound, opaque=True)
         both: Iterator[tuple[float, int, Packet[Any]]] = heapq.merge(
             _timed(packets, 0),
@@ -80,6 +86,14 @@ def write_mp4(
             container.mux(packet)
             if not kind:
                 on_packet(seconds)
+
+
+def _describe(picture: VideoCodecContext, video: VideoInfo) -> None:
+    picture.sample_aspect_ratio = video.sample_aspect_ratio
+    picture.color_primaries = video.color_primaries
+    picture.color_trc = video.color_transfer
+    picture.colorspace = video.color_matrix
+    picture.color_range = video.color_range
 
 
 def _timed(packets: Iterator[Packet[Any]], kind: int) -> Iterator[tuple[float, int, Packet[Any]]]:

@@ -58,8 +58,13 @@ def pictures(
     if plan.picture.action == "copy":
         frames = frame_times(dance, plan.dance, settings=settings) if plan.picture.rebuilt else None
         assert plan.dance.video is not None  # noqa: S101
-        stored = bool(plan.dance.video.edits)
-        with opened(dance, role="dance", settings=settings, as_stored=stored) as container:
+        with opened(
+            dance,
+            role="dance",
+            settings=settings,
+            as_stored=bool(plan.dance.video.edits),
+            skip_pictures=described(plan) is not None,
+        ) as container:
             stream = container.streams[plan.picture.stream]
             assert isinstance(stream, VideoStream)  # noqa: S101
             yield stream, copied_packets(container, plan.picture, frames)
@@ -90,6 +95,15 @@ def encoded_pictures(
         yield stream, _encoded(encoded, stream, plan.picture)
         while pipe.read(1 << 16):  # the muxer's trailer
             pass
+
+
+def described(plan: RenderPlan) -> VideoInfo | None:
+    """What a copied picture is like, where that need not be found out by decoding again: an H.264
+    film says its shape and colours within its pictures."""
+    video = plan.dance.video
+    if plan.picture.action != "copy" or video is None or video.sample_aspect_ratio is None:
+        return None
+    return video if plan.dance.is_mp4 and video.codec == "h264" else None
 
 
 def two_pass(number: int, bits_per_second: float) -> list[str]:

@@ -30,7 +30,7 @@ from pipeline.plan.size_limit import FULL_SOUND_BPS, MEGABYTE
 from pipeline.reasons import JobError, RenderError
 from pipeline.render.aac import SoundFile, sound_file
 from pipeline.render.mp4 import sound_packets, write_mp4
-from pipeline.render.pictures import GOOD, pictures
+from pipeline.render.pictures import GOOD, described, pictures
 from pipeline.render.verify import failed, verify
 from pipeline.render.within_limit import limited, write_within_limit
 from pipeline.scratch import check_free, scratch_folder
@@ -182,6 +182,7 @@ def _write(
             count=max(plan.picture.packets, plan.picture.frames),
             duration=plan.duration,
             tags=tags(plan.dance),
+            described=described(plan),
             on_packet=position,
         )
 

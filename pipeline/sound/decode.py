@@ -14,6 +14,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import FileIO
@@ -25,11 +26,11 @@ import numpy as np
 from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media.info import NO_TRACK, AudioInfo, Bounds, Edit, Loudness, MediaInfo
-from pipeline.media.opening import opened, refuse
+from pipeline.media.opening import refuse, reopened
 from pipeline.model import Progress, Samples
 from pipeline.reasons import InputError
 from pipeline.scratch import check_free
-from pipeline.sound.loudness import LoudnessMeter
+from pipeline.sound.loudness import LoudnessMeter, measured_beside
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
 
 log = logging.getLogger(__name__)
@@ -222,12 +223,12 @@ def _decode(
     try:
         stored = bool(track.edits)
         with (
-            opened(path, role=info.role, settings=settings, as_stored=stored) as container,
+            reopened(path, info, settings=settings, as_stored=stored) as container,
             target.open("wb") as out,
+            measured_beside(meter.measure) if meter else nullcontext() as on_frame,
         ):
             if stored:  # by the media's own clock, which begins at 0
                 info = replace(info, start_time=0.0)
-            on_frame = meter.measure if meter is not None else None
             for block in mono_blocks(
                 container, info, track, rate, max_seconds, on_frame, left=left
             ):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.limits import Limits
 from pipeline.media.info import AudioInfo, MediaInfo
-from pipeline.media.opening import opened
+from pipeline.media.opening import reopened
 from pipeline.reasons import InputError
 from pipeline.sound.decode import RATE_HZ, SILENT_PEAK, decode_tracks
 from pipeline.sound.pcm import FormChanged, NotASound, TooLate, mono_blocks
@@ -69,7 +69,7 @@ def _windows(path: Path, info: MediaInfo, track: AudioInfo, settings: Limits) ->
     wanted = round(WINDOW_SECONDS * RATE_HZ)
     found = [np.zeros(0, dtype=np.int16)]
     try:
-        with opened(path, role=info.role, settings=settings) as container:
+        with reopened(path, info, settings=settings) as container:
             for place in np.linspace(0.0, max(0.0, info.duration - WINDOW_SECONDS), WINDOW_COUNT):
                 begin = info.start_time + float(place)
                 container.seek(round(begin * av.time_base))

@@ -9,6 +9,9 @@ or up in the same way.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from av.audio.frame import AudioFrame
 from av.filter import Graph
@@ -19,6 +22,26 @@ from pipeline.sound.timestamps import STEREO, converted
 
 GATE_LUFS = -69.5
 """At the measure's own floor of -70 LUFS nothing passed its gate; below this it was not louder."""
+
+
+@contextmanager
+def measured_beside(
+    measure: Callable[[AudioFrame], None],
+) -> Iterator[Callable[[AudioFrame], None]]:
+    """``measure`` in a thread of its own, since it takes longer than decoding; never more than one
+    frame behind. What it raises is raised by the next call, or at the end."""
+    with ThreadPoolExecutor(1, "loudness") as pool:
+        last: Future[None] | None = None
+
+        def call(frame: AudioFrame) -> None:
+            nonlocal last
+            if last is not None:
+                last.result()
+            last = pool.submit(measure, frame)
+
+        yield call
+        if last is not None:
+            last.result()
 
 
 class LoudnessMeter:

@@ -22,15 +22,13 @@ from pipeline.align.modular.takes import evidence_where, find_takes, track, trac
 from pipeline.align.modular.verdict import SAME_NOTES_RHO, Verdict, judge_take
 from pipeline.align.shared import whole_dance
 from pipeline.align.shared.segments import in_key, separated
-from pipeline.align.shared.takes import Take, genuine, segment_of
+from pipeline.align.shared.takes import Take, free_span, genuine, segment_of
 from pipeline.align.shared.whole_dance import Estimator, unmatched
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.signal import Array
 from pipeline.model import Candidate, LineMap, MethodAlignment, Progress, Segment, Sound
 
 NAME = "modular"
-LIMITS_MS = 50.0
-"""Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 
 
 def at_speed(pair: FramedPair, tones: Array) -> MethodAlignment:
@@ -69,11 +67,8 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         if exact is None:
             segments.append(pair.on(segment.line).clipped(segment))
         else:
-            before = segments[-1].dance_end if segments else 0.0
-            after = kept[index + 1].start if index + 1 < len(kept) else np.inf
-            between = before, after / FRAMES_PER_SECOND / pair.speed
             on = pair.on(exact.line)
-            segment, sharp = limited(on, segment.on(exact.line), between)
+            segment, sharp = limited(on, segment.on(exact.line), free_span(pair, kept, index))
             segments.append(segment)
             said = missing_share(on, segment)
             missing.append(said)
@@ -108,7 +103,6 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         confidence_cap=cap,
         present=whole and main.tonal_rho >= SAME_NOTES_RHO,
         line_ms=max(line for line, _ in errors),
-        limits_ms=LIMITS_MS,
     )
 
 

@@ -15,7 +15,9 @@ import numpy as np
 from pipeline.align.modular import features
 from pipeline.align.shared.takes import Take
 from pipeline.align.sounds import signal
-from pipeline.align.sounds.fourier import fast_size, rfft
+from pipeline.align.sounds.correlation import block_spectra, correlated
+from pipeline.align.sounds.feature_frames import FeatureFrames
+from pipeline.align.sounds.fourier import fast_size
 from pipeline.align.sounds.signal import Array
 from pipeline.model import Sound
 
@@ -90,12 +92,8 @@ def match(dance: Array, reference: Array, take: Take) -> TonalMatch:
     middle = (first + last) / 2
     low = round(middle - length / 2)
     own = dance[low : low + length]
-    size = fast_size(len(reference) + length)
-    total = np.zeros(size // 2 + 1, np.complex64)
-    for band in range(SEMITONES):
-        total += rfft(reference[:, band], size) * np.conj(rfft(own[:, band], size))
-    curve = np.fft.irfft(total, size)
-    curve = np.concatenate([curve[size - length + 1 :], curve[: len(reference)]])
+    lags = block_spectra(FeatureFrames(reference), length, fast_size(2 * length))
+    curve = correlated(own[None], lags)[0]
     norm = np.sqrt(np.square(own).sum() * np.square(reference).mean() * own.size) + 1e-6
     curve /= norm
     place = round(middle * take.line.drift + lag) + low + length - 1

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.align.sounds.correlation import block_spectra, correlated
 from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair, Line
-from pipeline.align.sounds.signal import Array, covering, highest_beside_next, slant_stack, spans
+from pipeline.align.sounds.signal import Array, covering, highest_beside_next, highest_slants, spans
 
 WINDOW_FRAMES = 800
 """Frames of one window (8 s)."""
@@ -130,14 +130,10 @@ def search(pair: FramedPair) -> list[Peak]:
                 # The ends of the stack move by two frames at a time.
                 steps = int(np.ceil(MAX_DRIFT * (starts[-1] - starts[0]) / 4))
                 tries = np.arange(-steps, steps + 1) * MAX_DRIFT / max(steps, 1)
-                curves, away = lined[low:high], starts - middle
-                highs = np.stack([slant_stack(curves, away * drift) for drift in tries])
-                highs /= np.float32(np.sqrt(high - low))
-                curve = highs.max(axis=0)
+                curve, steepest = highest_slants(lined[low:high], starts - middle, tries)
                 for place, score, other in highest_beside_next(curve, MAX_PLACES, APART_FRAMES):
-                    drift = float(tries[int(highs[:, place].argmax())])
+                    drift = float(tries[steepest[place]])
                     at = middle + length / 2
                     found.append(Peak(place - zero, at, drift, score, other, high - low))
-                del highs, curve
         del lined  # else these curves are still there while the next ones are made
     return sorted(found, key=lambda peak: -peak.score)

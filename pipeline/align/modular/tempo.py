@@ -119,14 +119,7 @@ def best_place(values: Array, reference: BlockSpectra) -> tuple[float, float, fl
     limit = SPEED_STEP * 0.6
     tries = int(np.ceil(limit * float(np.abs(away).max()))) if len(starts) > 1 else 0
     slopes = np.arange(-tries, tries + 1) * limit / max(tries, 1)
-    total = lined.shape[1]
-    highest = np.full(total, -np.inf, np.float32)
-    steepest = np.zeros(total, np.int8)
-    for row, slope in enumerate(slopes):
-        line = signal.slant_stack(lined, away * slope)
-        steepest[line > highest] = row  # of a hundred slopes at most: the stretch is short
-        np.maximum(highest, line, out=highest)
-    highest /= np.float32(np.sqrt(len(starts)))
+    highest, steepest = signal.highest_slants(lined, away, slopes)
     top, score, other = next(signal.highest_beside_next(highest, 1, NEAR_FRAMES), (0, 0.0, 0.0))
     lag = top - (WINDOW_FRAMES - 1) - int(starts[-1])
     return float(slopes[steepest[top]]), float(lag), score, other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -62,6 +62,12 @@ def segment_of(pair: FramedPair, take: Take) -> Segment:
     start, stop = pair.seconds(take.start), min(pair.seconds(take.stop), duration(pair.dance))
     line, moved = pair.map(take.line), pair.dance_frames.pitch != 1.0
     return Segment(start, stop, line.offset, line.speed, pitch_moved=moved)
+
+
+def free_span(pair: FramedPair, takes: Sequence[Take], index: int) -> tuple[float, float]:
+    """The dance times (seconds) that the neighbours of a take leave free."""
+    before = pair.seconds(takes[index - 1].stop) if index else 0.0
+    return before, pair.seconds(takes[index + 1].start) if index + 1 < len(takes) else np.inf
 
 
 def genuine(

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline import reasons
 from pipeline.align.shared.pauses import gaps, is_own_take, levels, without_fillings
-from pipeline.align.shared.segments import in_key, incomplete, part_of, separated
+from pipeline.align.shared.segments import incomplete, part_of, separated
 from pipeline.align.sounds.feature_frames import SAME_PITCH_RATIO, FeatureFrames, FramedPair, Line
 from pipeline.align.sounds.signal import Array, duration
 from pipeline.align.sounds.speeds import KEYS, SpeedPeak, Trial, moved_and_kept
@@ -60,7 +60,7 @@ class Estimator:
     at_place: Callable[[FramedPair, float, float], MethodAlignment]
     """The answer at such an offset, which stands so many sigmas above chance."""
     finer_speed: Callable[[FramedPair, SpeedPeak], float] = lambda _, peak: peak.speed
-    """The speed of a peak, fitted more closely in a pair at that speed."""
+    """The speed of a peak, fitted more closely."""
     in_noise: Callable[[FramedPair], MethodAlignment] | None = None
     """The answer where no speed gave one: music deep in noise."""
     faint_takes: Callable[[Sound, Sound, Array, Segments], Segments] = lambda *_: ()
@@ -127,24 +127,23 @@ class Estimator:
         trials = moved_and_kept(self.speeds)
         for peak in self.search(pair.dance, pair.reference, trials)[:MAX_SPEEDS]:
             if peak.stands_out(self.speed_sigmas):
-                speed = self.finer_speed(self.with_speed(pair, peak.speed, peak.moved), peak)
-                answer = self.at_speed(self.with_speed(pair, speed, peak.moved))
+                finer = replace(peak, speed=self.finer_speed(pair, peak))
+                answer = self.at_trial(pair, finer)
                 if answer.matched:
                     return answer
         return unmatched(self.name)
-
-    def with_speed(self, pair: FramedPair, speed: float, moved: bool) -> FramedPair:
-        """The pair at another speed, whose pitch moved with it or did not."""
-        return replace(pair, dance_frames=self.extract(pair.dance, speed, speed if moved else 1.0))
 
     def in_other_key(self, pair: FramedPair) -> MethodAlignment:
         """The answer at the same speed in the best other key, whose segments say which."""
         for peak in self.search(pair.dance, pair.reference, KEYS)[:1]:
             if peak.stands_out(self.speed_sigmas):
-                frames = self.extract(pair.dance, 1.0, peak.pitch)
-                answer = self.at_speed(replace(pair, dance_frames=frames))
-                return replace(answer, segments=in_key(answer.segments, frames))
+                return self.at_trial(pair, peak)
         return unmatched(self.name)
+
+    def at_trial(self, pair: FramedPair, trial: Trial) -> MethodAlignment:
+        """The answer at another speed and key."""
+        frames = self.extract(pair.dance, trial.speed, trial.pitch)
+        return self.at_speed(replace(pair, dance_frames=frames))
 
     def with_gaps_filled(
         self, answer: MethodAlignment, pair: FramedPair, level: Array

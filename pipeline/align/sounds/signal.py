@@ -232,6 +232,20 @@ def slant_stack(curves: Array, shifts: NDArray[Any]) -> Array:
     return result
 
 
+def highest_slants(
+    curves: Array, positions: NDArray[Any], slopes: NDArray[Any]
+) -> tuple[Array, NDArray[np.int8]]:
+    """The highest of the slant stacks over slopes (127 at most) at each column, divided by the root
+    of the number of curves, and the number of its slope."""
+    highest = np.full(curves.shape[1], -np.inf, np.float32)
+    steepest = np.zeros(curves.shape[1], np.int8)
+    for number, slope in enumerate(slopes):
+        stack = slant_stack(curves, positions * slope)
+        steepest[stack > highest] = number
+        np.maximum(highest, stack, out=highest)
+    return highest / np.float32(np.sqrt(len(curves))), steepest
+
+
 def best_slant(curves: Array, positions: NDArray[Any], slopes: NDArray[Any]) -> tuple[Array, float]:
     """The highest slant stack over slopes (columns a position), and its slope; of equal ones that
     of the least slope."""

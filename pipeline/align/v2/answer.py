@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.align.shared.confidence import MAX_CONFIDENCE, Logistic, Ramp
-from pipeline.align.shared.takes import segment_of
+from pipeline.align.shared.segments import in_key
+from pipeline.align.shared.takes import free_span, segment_of
 from pipeline.align.shared.whole_dance import UNLOCKED_CONFIDENCE, curve_evidence, unmatched
 from pipeline.align.sounds.correlation import stacked
 from pipeline.align.sounds.feature_frames import FramedPair, Line
@@ -22,8 +23,6 @@ from pipeline.align.v2.takes import BitTake, EvidenceLine, evidence_line, find_t
 from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
 
 NAME = "v2"
-LIMITS_MS = 60.0
-"""Milliseconds within which the limits of 19 takes of 20 were in the cases developed on."""
 LOCKED_SIGMAS = 7.5
 """Height of a phase peak from which waveforms are said to match."""
 CHANCE_SIGMAS = 5.2
@@ -58,8 +57,8 @@ Share = tuple[float, float]
 
 def placed(
     pair: FramedPair, take: BitTake, between: tuple[float, float]
-) -> tuple[Segment, frozenset[float], PhaseFit]:
-    """A take as a segment of the dance's clock, its sharp limits, and its fit over all of it.
+) -> tuple[Segment, PhaseFit]:
+    """A take as a segment of the dance's clock, and its fit over all of it.
 
     ``between``: the dance times that its neighbours leave free.
     """
@@ -70,9 +69,7 @@ def placed(
     locked = exact.height >= LOCKED_SIGMAS
     line = exact.line if locked else rough.line
     on, segment = pair.on(line), rough.on(line)
-    if locked:
-        return *limited(on, segment, between), exact
-    return on.clipped(segment), frozenset(), exact
+    return limited(on, segment, between) if locked else on.clipped(segment), exact
 
 
 def score_over_chance(pair: FramedPair, take: BitTake) -> tuple[float, list[Share], Evidence]:
@@ -133,12 +130,6 @@ def error_of(pair: FramedPair, take: BitTake, exact: PhaseFit) -> float:
     return min(SMEARED_MS + 1000 * frames / FRAMES_PER_SECOND, UNKNOWN_MS)
 
 
-def free_span(pair: FramedPair, takes: list[BitTake], index: int) -> tuple[float, float]:
-    """The dance times that the neighbours of a take leave free."""
-    before = pair.seconds(takes[index - 1].stop) if index else 0.0
-    return before, pair.seconds(takes[index + 1].start) if index + 1 < len(takes) else np.inf
-
-
 def surely_present(score: float, missing: float | None) -> bool:
     """Whether the music is surely there, wherever else it fits: bits agree as they hardly do by
     chance or by the same drums, and nothing of the reference is missing."""
@@ -155,9 +146,9 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     standing: list[tuple[float, float, float, list[Share], Evidence]] = []
     errors: list[float] = []
     missing: list[float | None] = []
-    total, sharp_limits = 0.0, frozenset[float]()
+    total = 0.0
     for index, take in enumerate(takes):
-        segment, sharp, exact = placed(pair, take, free_span(pair, takes, index))
+        segment, exact = placed(pair, take, free_span(pair, takes, index))
         locked = exact.height >= LOCKED_SIGMAS
         score, others, evidence = score_over_chance(pair, take)
         nearest = others[0][1] if others else 0.0
@@ -171,7 +162,6 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         if strength < CHANCE_SIGMAS + 0.6 or beaten or loop:
             continue
         segments.append(segment)
-        sharp_limits |= sharp
         missing += [lack] if locked else []
         total += take.strength * float(np.sqrt((take.stop - take.start) / FRAMES_PER_SECOND))
         errors.append(error_of(pair, take, exact))
@@ -197,17 +187,15 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         matched=True,
         ambiguous=ambiguous,
         confidence=confidence,
-        segments=tuple(segments),
+        segments=in_key(segments, pair.dance_frames),
         candidates=candidates if ambiguous else candidates[1:],
         error_ms=max(errors),
         evidence=replace(evidence, details=details),
-        sharp_limits=sharp_limits,
         score=score,
         weight=total,
         confidence_cap=cap,
         present=surely_present(score, lack),
         line_ms=max(errors),
-        limits_ms=LIMITS_MS,
     )
 
 

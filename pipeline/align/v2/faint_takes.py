@@ -89,7 +89,7 @@ def bounded(dance: Sound, reference: Sound, line: Segment) -> Segment:
     start, stop = best_run(values - np.quantile(values, 0.9) / 2)
     if stop - start < CERTAIN_SECONDS:
         return nothing
-    return limited(on, replace(line, dance_start=low + start, dance_end=low + stop), free)[0]
+    return limited(on, replace(line, dance_start=low + start, dance_end=low + stop), free)
 
 
 def seconds_of(pair: Pair, starts: Doubles) -> Array:

@@ -6,7 +6,10 @@ bits say nothing (deep noise), the waveform itself is searched through the whole
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.align.shared.segments import in_key, separated
+from pipeline.align.shared.takes import free_span
 from pipeline.align.shared.whole_dance import Estimator
 from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.signal import duration
@@ -79,6 +82,7 @@ def in_noise(pair: FramedPair) -> MethodAlignment:
 
 def finer_speed(pair: FramedPair, peak: SpeedPeak) -> float:
     """The speed of a peak after fitting its chunk, where enough of it lies in the reference."""
+    pair = replace(pair, dance_frames=extract(pair.dance, peak.speed, peak.pitch))
     line, per_second = Line(peak.offset * FRAMES_PER_SECOND), FRAMES_PER_SECOND * peak.speed
     low, high = pair.overlap(line)
     span = max(round(peak.start * per_second), low), min(round(peak.stop * per_second), high)
@@ -93,12 +97,11 @@ def at_place(pair: FramedPair, offset: float, score: float) -> MethodAlignment:
     line = followed(pair, Guess(lag, *pair.overlap(Line(lag)), score, 0.0))
     takes = peel_takes(pair, [line]) or [whole_take(pair, line, score)]
     placings = [
-        answer.placed(pair, take, answer.free_span(pair, takes, index))
-        for index, take in enumerate(takes)
+        answer.placed(pair, take, free_span(pair, takes, index)) for index, take in enumerate(takes)
     ]
-    segments = in_key(separated([segment for segment, *_ in placings]), pair.dance_frames)
+    segments = in_key(separated([segment for segment, _ in placings]), pair.dance_frames)
     error = max(
-        answer.error_of(pair, t, exact) for t, (*_, exact) in zip(takes, placings, strict=True)
+        answer.error_of(pair, take, exact) for take, (_, exact) in zip(takes, placings, strict=True)
     )
     return MethodAlignment(
         method=answer.NAME, matched=True, confidence=0.9, segments=segments, error_ms=error

@@ -49,12 +49,11 @@ def test_a_take_starts_where_the_recording_was_started_also_in_its_silence(name:
     assert starts == pytest.approx([4.0, 35.0], abs=0.05)
 
 
-@BOTH
 @pytest.mark.music
-def test_a_limit_that_is_only_likely_is_not_called_told(name: str) -> None:
+def test_a_limit_that_is_only_likely_is_not_called_sharp() -> None:
     reference = silent_first(cut(track(1), 0, 40), 1.5)
     dance = np.concatenate([silence(4), cut(reference, 0, 25), silence(6)])
-    assert list(run(name, dance + room(35), reference).sharp_limits) == pytest.approx(
+    assert list(run("modular", dance + room(35), reference).sharp_limits) == pytest.approx(
         [29.0], abs=0.05
     )
 

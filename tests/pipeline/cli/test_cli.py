@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.limits import for_own_files, limits_to_json
 from pipeline.media.ffmpeg import executable
 from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.settings import Settings
@@ -75,6 +76,34 @@ def test_own_files_may_be_larger_than_an_upload(
     assert refused.returncode == 2
     assert "larger than 1 MiB" in refused.stderr
     assert "RETRACK_MAX_UPLOAD_MB" in refused.stderr
+
+
+def test_without_settings_a_command_starts_without_pydantic_and_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their imports are a tenth of a short run; the limits are the same."""
+    for name in [name for name in os.environ if name.startswith("RETRACK_")]:
+        monkeypatch.delenv(name)
+    program = (
+        "import json, sys; from pipeline.cli.main import own_limits; import pipeline.job.run;"
+        "from pipeline.limits import limits_to_json;"
+        "loaded = [name for name in ('pydantic', 'store') if name in sys.modules];"
+        "print(json.dumps([loaded, limits_to_json(own_limits())]), 'pydantic' in sys.modules)"
+    )
+    for setting, reads in (({}, "False"), ({"RETRACK_MAX_STREAMS": "9"}, "True")):
+        with monkeypatch.context() as patch:
+            for name, value in setting.items():
+                patch.setenv(name, value)
+            said = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            ).stdout
+            expected = limits_to_json(for_own_files(Settings()))
+        assert said == f"{json.dumps([[], expected])} {reads}\n"
 
 
 def test_align_the_other_way_round_inverts_the_map(

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
+from pipeline.media.opening import opened, reopened
 from pipeline.media.probe import probe
 from pipeline.settings import Settings
 from tests.media.clips import HEIGHT, RATE, WIDTH, Clip, make_dance
@@ -83,6 +84,23 @@ def test_a_turned_hdr_clip_with_a_late_start_and_two_tracks(tmp_path: Path) -> N
     assert info.start_time == pytest.approx(2.5, abs=0.05)
     two = make_dance(Clip(extra="two_sounds", seconds=3), SOUND, tmp_path)
     assert len(probe(two, role="dance", settings=SETTINGS).sounds) == 2
+
+
+def test_a_described_film_is_opened_without_decoding_its_pictures(good: Path) -> None:
+    """That takes longer than all else of it, and the stamps of an MP4 need none of it."""
+    info = probe(good, role="dance", settings=SETTINGS)
+    with (
+        opened(good, role="dance", settings=SETTINGS) as whole,
+        reopened(good, info, settings=SETTINGS) as again,
+    ):
+        shapes = [each.streams.video[0].codec_context.pix_fmt for each in (whole, again)]
+        assert shapes == ["yuv420p", None]
+        stamps = [
+            [(packet.stream.index, packet.pts, packet.dts, packet.duration, packet.is_keyframe)
+             for packet in each.demux()]
+            for each in (whole, again)
+        ]  # fmt: skip
+    assert stamps[0] == stamps[1] and len(stamps[0]) > 10
 
 
 def test_a_data_track_is_counted_but_not_in_the_way(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.child import supervise
-from pipeline.job import steps
+from pipeline.job import inputs
 from pipeline.job.model import Job
 from pipeline.job.run import run
 from pipeline.limits import Limits
@@ -65,7 +65,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return probe(path, **given)
 
     monkeypatch.setattr(facts, "probe", noting)
-    monkeypatch.setattr(steps, "probe", noting)
+    monkeypatch.setattr(inputs, "probe", noting)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.media import ffmpeg
+from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
 from pipeline.render import mp4
 from pipeline.render.result import render
@@ -109,6 +112,33 @@ def test_colour_depth_and_rotation_survive(
         sides: Any = next(container.decode(video=0)).side_data  # PyAV's stub has keys here
         kinds = {data.type.name for data in sides}
     assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DISPLAYMATRIX"} <= kinds
+
+
+def test_an_h264_films_shape_and_colours_are_in_the_index_too(pair: Pair, tmp_path: Path) -> None:
+    """They stand within its pictures, which are not decoded to copy them."""
+    wide = tmp_path / "wide.mp4"
+    colours = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    ffmpeg.run(
+        [
+            *("-i", str(pair.dance), "-vf", f"{colours},setsar=4/3"),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "copy", str(wide)),
+        ]
+    )
+    ready = read_pair(wide, pair.reference, tmp_path / "s")
+    boxes = []
+    for known in (ready.dance_info, without_shape(ready.dance_info)):
+        result = make_result(replace(ready, dance_info=known), [WHOLE], tmp_path / "out.mp4")
+        assert result.plan.picture.action == "copy"
+        data = result.path.read_bytes()
+        boxes.append([data[(at := data.index(name)) : at + 12] for name in (b"pasp", b"colr")])
+    assert boxes[0] == boxes[1]
+    assert boxes[0][0] == b"pasp" + bytes([0, 0, 0, 4, 0, 0, 0, 3])
+
+
+def without_shape(info: MediaInfo) -> MediaInfo:
+    """As an earlier version described a film: its shape is found out by decoding."""
+    assert info.video is not None and info.video.sample_aspect_ratio == Fraction(4, 3)
+    return replace(info, video=replace(info.video, sample_aspect_ratio=None))
 
 
 def test_bare_aac_is_used_bit_by_bit_too(
