@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 ABSENT_SECONDS = 60.0
 """So long nobody asks again for what was not there."""
+CLOCKS_SECONDS = 10.0
+"""The bucket's clock and ours differ by less: what is younger may be of an attempt that has begun
+since the tasks were read."""
 _MAX_ABSENT = 10_000
 _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 """How the names end that ``adopt`` gives."""
@@ -182,16 +185,24 @@ class Bucket:
         if self._mirror is not None:
             self._mirror.discard(task_ids)
 
-    def sweep(self, kept: Collection[str], gone: Collection[str], hours: float) -> None:
+    def sweep(
+        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+    ) -> None:
         """See ``Place``."""
         if self._mirror is None:
             return
         newest: dict[str, float] = {}
+        left, before = [], time.time() - CLOCKS_SECONDS
         for entry in self._objects.list(""):
             top, _, rest = entry.key.partition("/")
             if top in {"uploads", "results"}:
                 task_id = rest.partition("/")[0]
-                newest[task_id] = max(newest.get(task_id, 0.0), entry.modified.timestamp())
+                changed = entry.modified.timestamp()
+                newest[task_id] = max(newest.get(task_id, 0.0), changed)
+                of_attempt = rest.startswith(f"{task_id}/attempt-")
+                if of_attempt and task_id not in busy and changed < before:
+                    left.append(entry.key)
+        self._objects.delete(left)
         limit = time.time() - 3600 * hours
         self._mirror.discard(
             task_id

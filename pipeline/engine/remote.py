@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -26,7 +27,7 @@ from rq.worker import WorkerStatus
 
 from files.place import Place
 from pipeline.child.supervise import JobResult, ended
-from pipeline.engine.inputs import bring, moved, with_outputs
+from pipeline.engine.inputs import Stop, Stopped, bring, moved, patiently, with_outputs
 from pipeline.engine.messages import (
     DEAD_SECONDS,
     KEPT_SECONDS,
@@ -97,9 +98,22 @@ class Remote:
         """Sends the job, or follows it where it was sent before; see ``Execute``."""
         run = RqJob(job.out.name, connection=self._redis, serializer=JSONSerializer)
         run.origin = self._queue.name
+        try:
+            return self._follow(job, run, report, stop, timeout, tag)
+        except Stopped as stopped:
+            reason = str(stopped)
+        if reason == SHUTDOWN:
+            return JobResult(reason=DETACHED)
+        self._forget(run)  # its worker sees that, and ends the child
+        return JobResult(reason=reason)
+
+    def _follow(
+        self, job: Job, run: RqJob, report: Report, stop: Stop, timeout: float, tag: str
+    ) -> JobResult:
+        """Body of :meth:`execute`; raises ``Stopped``."""
         if not job.scratch.exists():
             job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
-            missing = self._send(job, run, timeout, tag)
+            missing = self._send(job, run, stop, timeout, tag)
             if missing is not None:
                 return missing
         heard, told = time.monotonic(), 0
@@ -107,11 +121,8 @@ class Remote:
         progress: dict[str, Any] | None = None
         while True:
             reason = stop()
-            if reason == SHUTDOWN:
-                return JobResult(reason=DETACHED)
             if reason is not None:
-                self._forget(run)  # its worker sees that, and ends the child
-                return JobResult(reason=reason)
+                raise Stopped(reason)
             try:
                 state = _State(self._redis.hgetall(run.key))
                 self._note(None)
@@ -138,7 +149,7 @@ class Remote:
                     self._forget(run)
                     return ended(event)
                 with self._wanted(run):
-                    report(event)
+                    patiently(partial(report, event), stop, timeout)
             if state.sign != last:
                 heard, last = time.monotonic(), state.sign
             reason = state.end(time.monotonic() - heard)
@@ -153,15 +164,17 @@ class Remote:
         """Nobody waits for a run any more whose report was not taken."""
         try:
             yield
+        except Stopped:
+            raise
         except BaseException:
             self._forget(run)
             raise
 
-    def _send(self, job: Job, run: RqJob, timeout: float, tag: str) -> JobResult | None:
+    def _send(self, job: Job, run: RqJob, stop: Stop, timeout: float, tag: str) -> JobResult | None:
         """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
         when its inputs cannot be put where workers find them."""
         if self._files.remote:
-            missing = bring(job, self._files.publish)
+            missing = bring(job, self._files.publish, stop, timeout)
             if missing is not None:
                 return missing
             job = moved(job, lambda path: path.relative_to(self._settings.outputs))

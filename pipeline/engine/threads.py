@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from files.place import Place
 from pipeline.child.supervise import JobResult, run_child
-from pipeline.engine.inputs import bring
+from pipeline.engine.inputs import Stopped, bring
 from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
@@ -41,7 +41,10 @@ class Threads:
         tag: str,
     ) -> JobResult:
         """Brings the inputs to this disk, and runs the job in a child process; see ``Execute``."""
-        missing = bring(job, self.files.fetch)
+        try:
+            missing = bring(job, self.files.fetch, stop, timeout)
+        except Stopped as stopped:
+            return JobResult(reason=str(stopped))
         return missing or execute_in_child(job, report, stop=stop, timeout=timeout, tag=tag)
 
     def look(self) -> Workers:

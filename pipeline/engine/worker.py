@@ -12,8 +12,9 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from files.errors import StorageError
 from files.local import Local
 from files.place import Place, open_place
 from pipeline.child.supervise import JobResult, broken, run_child
-from pipeline.engine.inputs import bring, moved, with_outputs
+from pipeline.engine.inputs import Stopped, bring, moved, patiently, with_outputs
 from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, queue_name, redis_of
 from pipeline.engine.model import LOST, SHUTDOWN
 from pipeline.job.events import End, ErrorEvent, Event, ProgressEvent, to_json
@@ -47,6 +48,8 @@ ASK_SECONDS = 1.0
 """Between two looks at whether the run is still wanted."""
 IDLE_SECONDS = 5
 """Between two signs of life of a worker without a job."""
+GIVE_BACK_SECONDS = 5.0
+"""So long a job that was stopped may go on fetching or sending a file."""
 STOP_SECONDS = 8.0
 """A worker that was stopped is gone after so long, whether Redis answers or not."""
 
@@ -83,7 +86,7 @@ def _work(
     def sent(path: Path) -> Path:
         if not files.remote:
             return path
-        files.publish(path)
+        patiently(partial(files.publish, path), stop, timeout)
         return path.relative_to(root)
 
     def report(event: Event | End) -> None:
@@ -113,7 +116,7 @@ def _work(
         return LOST
 
     try:
-        result: JobResult = bring(job, files.fetch) or run_child(
+        result: JobResult = bring(job, files.fetch, stop, timeout) or run_child(
             {"kind": "job", "job": job.to_json()},
             report,
             stop=stop,
@@ -124,7 +127,9 @@ def _work(
         )
         if files.remote and result.outcome is not None:
             with suppress(FileNotFoundError):
-                files.publish(job.out / "evidence.json")
+                sent(job.out / "evidence.json")
+    except Stopped as stopped:
+        result = JobResult(reason=str(stopped))
     except StorageError as error:
         log.warning("[%s] %s", tag, error)
         result = broken(error)
@@ -158,9 +163,7 @@ class JobWorker(Worker):
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
         JobWorker.stopping = True
         self._stop_job()
-        end = threading.Timer(STOP_SECONDS, self._end)
-        end.daemon = True
-        end.start()
+        _later(STOP_SECONDS, self._end)
 
     def fork_work_horse(self, job: RqJob, queue: Queue) -> None:
         """Starts RQ's process for the job; a stop that came meanwhile reaches it too."""
@@ -174,8 +177,17 @@ class JobWorker(Worker):
 
         def note(*_: object) -> None:
             JobWorker.stopping = True
+            _later(GIVE_BACK_SECONDS, self._give_back)
 
         signal.signal(signal.SIGTERM, note)
+
+    def _give_back(self) -> None:
+        """Ends a job whose file takes too long; without what the service has sent it counts as
+        forgotten, so that the attempt is not counted."""
+        run = self.get_current_job_id()
+        if run is not None:
+            self.connection.hdel(RqJob.key_for(run), SENT)
+        os._exit(0)
 
     def _stop_job(self) -> None:
         if self.horse_pid:
@@ -186,6 +198,12 @@ class JobWorker(Worker):
         if self.horse_pid:
             self.kill_horse()
         os._exit(0)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 def run_worker(settings: Settings) -> None:
