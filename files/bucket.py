@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 ABSENT_SECONDS = 60.0
 """So long nobody asks again for what was not there."""
-CLOCKS_SECONDS = 10.0
-"""The bucket's clock and ours differ by less: what is younger may be of an attempt that has begun
-since the tasks were read."""
 _MAX_ABSENT = 10_000
 _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 """How the names end that ``adopt`` gives."""
+CLOCKS_SECONDS = 10.0
+"""The bucket's clock and ours differ by less: what is younger may be of an attempt that has begun
+since the tasks were read."""
 
 
 class Bucket:
