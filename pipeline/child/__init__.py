@@ -1,3 +1,3 @@
 """Work in a child process: its protocol and both of its ends."""
 
-__all__ = ["cached_calls", "priority", "sandbox", "supervise"]
+__all__ = ["cached_calls", "calls", "priority", "sandbox", "supervise"]

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pipeline.child.calls import FILES
+from pipeline.child.calls import files_of
 from pipeline.child.priority import step_back
 from pipeline.child.sandbox import confine
 from pipeline.limits import GivenLimits
@@ -95,7 +95,7 @@ def main() -> int:
 def _files(request: Mapping[str, Any]) -> tuple[list[Path], list[Path]]:
     """What the work reads, and the folders that it writes to, which are made where missing."""
     given = request.get("job") or request.get("arguments") or {}
-    reading = [Path(given[name]) for name in FILES if name in given]
+    reading = list(files_of(given).values())
     writing = [Path(given[name]) for name in ("out", "scratch") if name in given]
     if request["kind"] == "job":
         reading += [facts_note.note_path(path) for path in reading]

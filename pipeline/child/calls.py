@@ -19,6 +19,14 @@ from pipeline.scratch import scratch_folder
 
 FILES = ("path", "other", "dance", "reference")
 """Arguments that name a file to read."""
+OUT = "out"
+"""The argument that names the file to write."""
+
+
+def files_of(arguments: Mapping[str, Any]) -> dict[str, Path]:
+    """The files that a call reads, by argument."""
+    return {name: Path(arguments[name]) for name in FILES if name in arguments}
+
 
 Call = Callable[[Mapping[str, Any], Limits, Report], dict[str, Any]]
 

@@ -25,7 +25,7 @@ from typing import IO, Any, Generic, TypeVar
 from files.errors import StorageError
 from pipeline import reasons
 from pipeline.child.budget import LOOK_SECONDS, Budget, usage_of
-from pipeline.child.calls import FILES
+from pipeline.child.calls import files_of
 from pipeline.child.sandbox import environment
 from pipeline.job.events import (
     DescribedEvent,
@@ -237,29 +237,43 @@ def _judge_exit(code: int, tail: str) -> ChildResult[Any]:
 def call(
     name: str, arguments: Mapping[str, Any], *, timeout: float, settings: Settings | None = None
 ) -> CallResult:
-    """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child."""
-    request = {"kind": "call", "name": name, "arguments": dict(arguments)}
-    opens = [Path(arguments[key]) for key in FILES if key in arguments]
+    """Runs one small call (a probe, a thumbnail, a preview; ``calls.py``) in a child, unless its
+    answer was noted."""
+    limits = settings or Settings()
 
     def ask() -> CallResult:
-        return run_child(
-            request,
-            lambda event: None,
-            stop=lambda: None,
-            timeout=timeout,
-            tag=name,
-            opens=opens,
-            settings=settings,
-        )
+        return run_call(name, arguments, stop=lambda: None, timeout=timeout, limits=limits)
 
-    return _noted(arguments, ask, settings or Settings()) if name == "facts" else ask()
+    return noted(name, arguments, ask, limits)
 
 
-def _noted(
-    arguments: Mapping[str, Any], ask: Callable[[], CallResult], settings: Settings
+def run_call(
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    stop: Callable[[], str | None],
+    timeout: float,
+    limits: Limits,
 ) -> CallResult:
-    """The facts of a file: as they were noted beside it, else what ``ask`` gives, noted here, since
-    the child writes to no folder of uploads."""
+    """Runs one small call in a child, whatever was noted; see ``run_child``."""
+    return run_child(
+        {"kind": "call", "name": name, "arguments": dict(arguments)},
+        lambda event: None,
+        stop=stop,
+        timeout=timeout,
+        tag=name,
+        opens=tuple(files_of(arguments).values()),
+        settings=limits,
+    )
+
+
+def noted(
+    name: str, arguments: Mapping[str, Any], ask: Callable[[], CallResult], settings: Limits
+) -> CallResult:
+    """What ``ask`` gives; but the facts of a file as they were noted beside it, else noted here,
+    since who finds them out writes to no folder of uploads."""
+    if name != "facts":
+        return ask()
     path = Path(arguments["path"])
     try:
         bound = facts_note.binding(path, arguments["role"], settings)

@@ -1,4 +1,4 @@
-"""Where a job's files are for whoever runs it: brought there, and named from there.
+"""Where files are for whoever works on them: brought there, and named from there.
 
 A bucket that cannot be reached ends no attempt: whoever needs it waits, as for Redis.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from files.errors import StorageError
 from pipeline import reasons
-from pipeline.child.supervise import JobResult, broken
+from pipeline.child.calls import FILES, OUT
+from pipeline.child.supervise import ChildResult, broken
 from pipeline.job.events import End, Event, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 
@@ -23,46 +23,57 @@ log = logging.getLogger(__name__)
 
 AWAY_SECONDS = 1.0
 """Between two attempts to reach a bucket that is away."""
+CALL_FOLDER = "call-"
+"""How the name of the folder begins in which a call's file is made; its run's name follows."""
+
 Stop = Callable[[], str | None]
-T = TypeVar("T")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 class Stopped(Exception):
     """Work was stopped while it waited for the bucket; the text is the reason."""
 
 
-def patiently(act: Callable[[], T], stop: Stop, seconds: float) -> T:
-    """What ``act`` gives, tried again for so long while the bucket cannot be reached.
+def patient(act: Callable[[Given], Made], stop: Stop, seconds: float) -> Callable[[Given], Made]:
+    """``act``, tried again for so long while the bucket cannot be reached.
 
-    Raises ``Stopped`` when ``stop()`` names a reason meanwhile, and then ``StorageError``.
+    It raises ``Stopped`` when ``stop()`` names a reason meanwhile, and in the end ``StorageError``.
     """
-    end, said = time.monotonic() + seconds, ""
-    while True:
-        try:
-            return act()
-        except StorageError as error:
-            if time.monotonic() > end:
-                raise
-            if str(error) != said:
-                said = str(error)
-                log.warning("waiting for the bucket: %s", error)
-        reason = stop()
-        if reason is not None:
-            raise Stopped(reason)
-        time.sleep(AWAY_SECONDS)
+
+    def acting(given: Given) -> Made:
+        end, said = time.monotonic() + seconds, ""
+        while True:
+            try:
+                return act(given)
+            except StorageError as error:
+                if time.monotonic() > end:
+                    raise
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("waiting for the bucket: %s", error)
+            reason = stop()
+            if reason is not None:
+                raise Stopped(reason)
+            time.sleep(AWAY_SECONDS)
+
+    return acting
 
 
-def bring(
-    job: Job, to: Callable[[Path], bool | None], stop: Stop, seconds: float
-) -> JobResult | None:
-    """Has ``to`` (``Place.fetch``, ``Place.publish``) see to both inputs, for so long; None when
-    they are there, else how the job ends for want of one. Raises ``Stopped``."""
-    for role, path in (("dance", job.dance), ("reference", job.reference)):
+def read_by(job: Job) -> dict[str, Path]:
+    """The files that a job reads, by role."""
+    return {"dance": job.dance, "reference": job.reference}
+
+
+def bring(files: Mapping[str, Path], to: Callable[[Path], bool | None]) -> ChildResult[Any] | None:
+    """Has ``to`` (``Place.fetch``, ``Place.publish``) see to each file; None when they are there,
+    else how the work ends for want of one."""
+    for role, path in files.items():
         try:
-            if patiently(partial(to, path), stop, seconds) is False:
+            if to(path) is False:
                 raise FileNotFoundError(path)
         except FileNotFoundError:
-            return JobResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
+            return ChildResult(reason=reasons.MISSING_FILE, role=role, text=f"no {role} file")
         except OSError as error:  # of the bucket, or of this disk, which may be full
             return broken(error)
     return None
@@ -77,6 +88,35 @@ def moved(job: Job, change: Callable[[Path], Path]) -> Job:
         out=change(job.out),
         scratch=change(job.scratch),
     )
+
+
+def made_path(out: Path, run: str) -> Path:
+    """Where a call makes the file that becomes ``out``: nobody else writes there, not even the
+    same call when it is asked for again."""
+    return out.parent / f"{CALL_FOLDER}{run}" / out.name
+
+
+def named(arguments: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The arguments of a call with its files named from ``root``, in which they are; raises
+    ValueError for one that is not."""
+    return {
+        key: Path(value).relative_to(root).as_posix() if key in (*FILES, OUT) else value
+        for key, value in arguments.items()
+    }
+
+
+def found(arguments: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The inverse of ``named``; raises ValueError for a path that would lead out of ``root``."""
+
+    def below(value: str) -> str:
+        path = PurePosixPath(value)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"not below the outputs folder: {value!r}")
+        return str(root / path)
+
+    return {
+        key: below(value) if key in (*FILES, OUT) else value for key, value in arguments.items()
+    }
 
 
 def with_outputs(event: Event | End, change: Callable[[Path], Path]) -> Event | End:

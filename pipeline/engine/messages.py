@@ -44,6 +44,12 @@ def queue_name() -> str:
     return QUEUE_PREFIX + code_version()
 
 
+def call_queues() -> dict[bool, str]:
+    """The queues of the page's calls, of the quick ones and of others: each worker takes one of
+    both beside its job, so that a look at a file waits for neither a task nor a film's copy."""
+    return {True: f"looks-{queue_name()}", False: f"copies-{queue_name()}"}
+
+
 def redis_of(settings: Settings, **options: Any) -> Any:
     """A client of the broker; raises ``SettingsError`` without the packages or for a wrong URL."""
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline import reasons
-from pipeline.child.supervise import JobResult
+from pipeline.child.supervise import CallResult, JobResult
 from pipeline.job.events import Report
 from pipeline.job.model import Job
+from pipeline.settings import Settings
 
 SHUTDOWN = "shutdown"
 """The service or the worker was stopped in order: the attempt goes back and is not counted."""
@@ -53,7 +54,7 @@ class Workers:
 
 
 class Engine(Protocol):
-    """Where jobs run."""
+    """Where jobs run, and the page's calls."""
 
     @property
     def outlives(self) -> bool:
@@ -62,6 +63,17 @@ class Engine(Protocol):
     @property
     def execute(self) -> Execute:
         """Runs a job."""
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        quick: bool,
+        timeout: float,
+        settings: Settings,
+    ) -> CallResult:
+        """Makes one of ``pipeline.child.calls``; see ``cached_calls.Make``. Waits for no job."""
 
     def look(self) -> Workers:
         """Who is there now; may take as long as a network takes."""

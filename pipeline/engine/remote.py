@@ -1,4 +1,4 @@
-"""Jobs on workers that take them from Redis: the service's side.
+"""Jobs and calls on workers that take them from Redis: the service's side.
 
 The queue stays in the task file. Redis holds only what is in flight, and the service alone judges
 whether a worker is dead, so that a Redis that lost everything loses no task.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -20,23 +22,34 @@ from redis.retry import Retry
 from rq import Queue, Worker
 from rq.exceptions import InvalidJobOperation
 from rq.job import Job as RqJob
-from rq.job import JobStatus
 from rq.serializers import JSONSerializer
-from rq.utils import as_text, now, utcparse
+from rq.utils import as_text
 from rq.worker import WorkerStatus
 
 from files.place import Place
-from pipeline.child.supervise import JobResult, ended
-from pipeline.engine.inputs import Stop, Stopped, bring, moved, patiently, with_outputs
+from pipeline.child.calls import OUT, files_of
+from pipeline.child.supervise import CallResult, ChildResult, JobResult, broken, ended, noted
+from pipeline.engine.inputs import (
+    Stop,
+    Stopped,
+    bring,
+    made_path,
+    moved,
+    named,
+    patient,
+    read_by,
+    with_outputs,
+)
 from pipeline.engine.messages import (
-    DEAD_SECONDS,
     KEPT_SECONDS,
     QUEUE_PREFIX,
     SENT,
+    call_queues,
     queue_name,
     redis_of,
 )
 from pipeline.engine.model import DETACHED, INTERRUPTED, SHUTDOWN, Workers
+from pipeline.engine.seen import RunState, lately
 from pipeline.job.events import ErrorEvent, Report, ValueEvent, from_json
 from pipeline.job.model import Job, Outcome
 from pipeline.limits import limits_to_json
@@ -46,13 +59,16 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.4
 """Between two looks at a run."""
-UNTAKEN_SECONDS = 30.0
-"""A run that no worker has taken for so long goes back into the queue."""
 LATE_SECONDS = 60
 """The child ends at its own limit; RQ ends a process that did not see to that."""
 AWAY_SECONDS = 1.0
 """Between two attempts to reach a Redis that is away."""
+CALL_LOOK_SECONDS = 0.1
+"""The same at a call, for which somebody waits."""
+CALL_KEPT_SECONDS = 60
+"""How long Redis keeps a call's answer that no service has taken."""
 WORK = "pipeline.engine.worker.work"
+ANSWER = "pipeline.engine.worker.answer"
 
 
 class Remote:
@@ -64,8 +80,17 @@ class Remote:
         self._settings = settings
         self._files = files
         self._redis = redis_of(settings, socket_timeout=5, retry=Retry(NoBackoff(), 1))
-        self._queue = Queue(queue_name(), connection=self._redis, serializer=JSONSerializer)
+        self._queue = self._queue_of(queue_name())
+        self._calls = {quick: self._queue_of(name) for quick, name in call_queues().items()}
         self._away = False
+
+    def _queue_of(self, name: str) -> Queue:
+        return Queue(name, connection=self._redis, serializer=JSONSerializer)
+
+    def _run_of(self, name: str, queue: Queue) -> RqJob:
+        run = RqJob(name, connection=self._redis, serializer=JSONSerializer)
+        run.origin = queue.name
+        return run
 
     def look(self) -> Workers:
         """The workers that gave a sign of life of late."""
@@ -80,7 +105,7 @@ class Remote:
             self._note(error)
             return Workers(0, 0, trouble=True)
         self._note(None)
-        there = [(as_text(queue), state) for queue, state, sign in found if queue and _lately(sign)]
+        there = [(as_text(queue), state) for queue, state, sign in found if queue and lately(sign)]
         ours = [state for queue, state in there if queue == self._queue.name]
         others = sum(queue.startswith(QUEUE_PREFIX) for queue, _ in there) - len(ours)
         free = sum(state != WorkerStatus.BUSY.encode() for state in ours) - waiting
@@ -96,35 +121,118 @@ class Remote:
         tag: str,
     ) -> JobResult:
         """Sends the job, or follows it where it was sent before; see ``Execute``."""
-        run = RqJob(job.out.name, connection=self._redis, serializer=JSONSerializer)
-        run.origin = self._queue.name
+        run = self._run_of(job.out.name, self._queue)
+
+        def stop_here() -> str | None:
+            reason = stop()
+            return DETACHED if reason == SHUTDOWN else reason
+
         try:
-            return self._follow(job, run, report, stop, timeout, tag)
+            if not job.scratch.exists():
+                job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
+                missing = self._send(job, run, stop_here, timeout, tag)
+                if missing is not None:
+                    return missing
+            told = patient(report, stop_here, timeout)
+            return self._follow(run, told, stop_here, tag, LOOK_SECONDS)
         except Stopped as stopped:
-            reason = str(stopped)
-        if reason == SHUTDOWN:
-            return JobResult(reason=DETACHED)
-        self._forget(run)  # its worker sees that, and ends the child
-        return JobResult(reason=reason)
+            return self._stopped(run, str(stopped))
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        quick: bool,
+        timeout: float,
+        settings: Settings,
+    ) -> CallResult:
+        """Asks a worker, and once more when that one died; see ``Engine``."""
+
+        def ask() -> CallResult:
+            if self._files.remote:
+                missing = bring(files_of(arguments), self._files.publish)
+                if missing is not None:
+                    return missing
+            until, died = time.monotonic() + timeout + LATE_SECONDS, 0
+            while True:
+                result = self._ask(name, arguments, self._calls[quick], timeout, until, settings)
+                died += result.reason == INTERRUPTED
+                if result.reason not in (SHUTDOWN, INTERRUPTED):
+                    return result
+                if died > 1 or time.monotonic() > until:
+                    return CallResult(reason=INTERRUPTED, text="no worker has answered")
+                time.sleep(AWAY_SECONDS)  # given back, forgotten, or not taken
+
+        return noted(name, arguments, ask, settings)
+
+    def _ask(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        queue: Queue,
+        timeout: float,
+        until: float,
+        settings: Settings,
+    ) -> CallResult:
+        """Asks once. What a worker made becomes the call's file here."""
+        run = self._run_of(uuid.uuid4().hex, queue)
+        outputs = self._settings.outputs
+        given = named(arguments, outputs)
+        folder = None if self._files.remote else str(outputs)
+        seconds = math.ceil(timeout) + LATE_SECONDS
+        try:
+            queue.enqueue_call(
+                ANSWER,
+                args=(name, given, limits_to_json(settings), timeout, folder),
+                timeout=seconds,
+                ttl=seconds,
+                result_ttl=CALL_KEPT_SECONDS,
+                failure_ttl=CALL_KEPT_SECONDS,
+                description=name,
+                job_id=run.id,
+            )
+        except RedisError as error:
+            self._note(error)
+
+        def stop() -> str | None:
+            return INTERRUPTED if time.monotonic() > until else None
+
+        made = made_path(Path(arguments[OUT]), run.id) if OUT in arguments else None
+        try:
+            result = self._follow(run, lambda event: None, stop, name, CALL_LOOK_SECONDS)
+            if made is None or result.outcome is None:
+                return result
+            self._files.fetch(made)
+            made.replace(arguments[OUT])
+            return CallResult(outcome={OUT: arguments[OUT]})
+        except OSError as error:
+            log.warning("[%s] what a worker made cannot be had: %s", name, error)
+            return broken(error)
+        finally:
+            if made is not None:
+                shutil.rmtree(made.parent, ignore_errors=True)
+                self._files.remove_folder(made.parent)
 
     def _follow(
-        self, job: Job, run: RqJob, report: Report, stop: Stop, timeout: float, tag: str
-    ) -> JobResult:
-        """Body of :meth:`execute`; raises ``Stopped``."""
-        if not job.scratch.exists():
-            job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
-            missing = self._send(job, run, stop, timeout, tag)
-            if missing is not None:
-                return missing
+        self,
+        run: RqJob,
+        report: Report,
+        stop: Callable[[], str | None],
+        tag: str,
+        look_seconds: float,
+    ) -> ChildResult[Any]:
+        """Hands on what the run's worker reports until it ends, or ``stop()`` names a reason. Its
+        end is SHUTDOWN when it went back, and INTERRUPTED when its worker died."""
         heard, told = time.monotonic(), 0
         last: tuple[str, bytes | None] | None = None
         progress: dict[str, Any] | None = None
         while True:
             reason = stop()
             if reason is not None:
-                raise Stopped(reason)
+                return self._stopped(run, reason)
             try:
-                state = _State(self._redis.hgetall(run.key))
+                state = RunState(self._redis.hgetall(run.key))
                 self._note(None)
             except RedisError as error:
                 self._note(error)
@@ -143,21 +251,26 @@ class Remote:
             except (KeyError, TypeError) as error:  # a worker of the version before goes on
                 log.warning("[%s] its worker is of another version: %r", tag, error)
                 self._forget(run)
-                return JobResult(reason=SHUTDOWN)
+                return ChildResult(reason=SHUTDOWN)
             for event in events:
                 if isinstance(event, Outcome | ValueEvent | ErrorEvent):
                     self._forget(run)
                     return ended(event)
                 with self._wanted(run):
-                    patiently(partial(report, event), stop, timeout)
+                    report(event)
             if state.sign != last:
                 heard, last = time.monotonic(), state.sign
             reason = state.end(time.monotonic() - heard)
             if reason is not None:
                 log.warning("[%s] its worker is gone (%s)", tag, reason)
                 self._forget(run)
-                return JobResult(reason=reason)
-            time.sleep(LOOK_SECONDS)
+                return ChildResult(reason=reason)
+            time.sleep(look_seconds)
+
+    def _stopped(self, run: RqJob, reason: str) -> ChildResult[Any]:
+        if reason != DETACHED:
+            self._forget(run)  # its worker sees that, and ends the child
+        return ChildResult(reason=reason)
 
     @contextmanager
     def _wanted(self, run: RqJob) -> Iterator[None]:
@@ -174,7 +287,7 @@ class Remote:
         """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
         when its inputs cannot be put where workers find them."""
         if self._files.remote:
-            missing = bring(job, self._files.publish, stop, timeout)
+            missing = bring(read_by(job), patient(self._files.publish, stop, timeout))
             if missing is not None:
                 return missing
             job = moved(job, lambda path: path.relative_to(self._settings.outputs))
@@ -211,32 +324,3 @@ class Remote:
             log.warning("Redis cannot be reached, tried again: %s", error)
         else:
             log.info("Redis is back")
-
-
-def _lately(sign: bytes | None) -> bool:
-    """Whether a worker's last sign of life is a recent one."""
-    if sign is None:
-        return False
-    return abs((now() - utcparse(as_text(sign))).total_seconds()) < DEAD_SECONDS
-
-
-class _State:
-    """A run as Redis has it now."""
-
-    def __init__(self, fields: dict[bytes, Any]) -> None:
-        self._fields = fields
-        meta = JSONSerializer.loads(fields[b"meta"]) if b"meta" in fields else {}
-        self.events: list[dict[str, Any]] = meta.get("events", [])
-        self.progress: dict[str, Any] | None = meta.get("progress")
-        self.status = fields.get(b"status", b"").decode()
-        self.sign: tuple[str, bytes | None] = (self.status, fields.get(b"last_heartbeat"))
-        """Changes with each sign of life."""
-
-    def end(self, silent: float) -> str | None:
-        """Why nobody works on it, after so many seconds without a new sign of life."""
-        if SENT.encode() not in self._fields:
-            return SHUTDOWN  # Redis has forgotten it
-        if self.status == JobStatus.QUEUED:
-            return SHUTDOWN if silent > UNTAKEN_SECONDS else None
-        gone = self.status != JobStatus.STARTED or silent > DEAD_SECONDS
-        return INTERRUPTED if gone else None

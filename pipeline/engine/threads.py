@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from files.place import Place
-from pipeline.child.supervise import JobResult, run_child
-from pipeline.engine.inputs import Stopped, bring
+from pipeline.child.calls import files_of
+from pipeline.child.supervise import CallResult, JobResult, call, run_child
+from pipeline.engine.inputs import Stopped, bring, patient, read_by
 from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
@@ -42,10 +44,23 @@ class Threads:
     ) -> JobResult:
         """Brings the inputs to this disk, and runs the job in a child process; see ``Execute``."""
         try:
-            missing = bring(job, self.files.fetch, stop, timeout)
+            missing = bring(read_by(job), patient(self.files.fetch, stop, timeout))
         except Stopped as stopped:
             return JobResult(reason=str(stopped))
         return missing or execute_in_child(job, report, stop=stop, timeout=timeout, tag=tag)
+
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        quick: bool,
+        timeout: float,
+        settings: Settings,
+    ) -> CallResult:
+        """Brings the files to this disk, and makes the call in a child process; see ``Engine``."""
+        missing = bring(files_of(arguments), self.files.fetch)
+        return missing or call(name, arguments, timeout=timeout, settings=settings)
 
     def look(self) -> Workers:
         """All slots; the runner knows which are taken."""

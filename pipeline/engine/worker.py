@@ -1,41 +1,46 @@
 """A worker: takes jobs from Redis, one at a time, each in a child process of its own.
 
 RQ's worker forks a process for each job and renews the signs of life beside it; that process runs
-the same child as the service would, and keeps what the child reports in the job's ``meta``.
+the same child as the service would, and keeps what the child reports in the job's ``meta``. Beside
+it two more of RQ's workers, in processes of their own, take the page's calls.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
-from rq import Queue, Worker, get_current_job, worker_registration
-from rq.job import Job as RqJob
-from rq.serializers import JSONSerializer
+from rq import get_current_job
 
 from files.errors import StorageError
 from files.local import Local
 from files.place import Place, open_place
-from pipeline.child.supervise import JobResult, broken, run_child
-from pipeline.engine.inputs import Stopped, bring, moved, patiently, with_outputs
-from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, queue_name, redis_of
+from pipeline.child.calls import CALLS, OUT, files_of
+from pipeline.child.supervise import CallResult, JobResult, broken, run_call, run_child
+from pipeline.engine.inputs import (
+    Stopped,
+    bring,
+    found,
+    made_path,
+    moved,
+    patient,
+    read_by,
+    with_outputs,
+)
+from pipeline.engine.messages import SENT, queue_name
 from pipeline.engine.model import LOST, SHUTDOWN
-from pipeline.job.events import End, ErrorEvent, Event, ProgressEvent, to_json
+from pipeline.engine.processes import CallWorkers, JobWorker, worker_for
+from pipeline.job.events import End, ErrorEvent, Event, ProgressEvent, ValueEvent, to_json
 from pipeline.job.model import Job
 from pipeline.limits import GivenLimits
+from pipeline.reasons import CRASHED
 from pipeline.scratch import scratch_folder, sweep
 from pipeline.settings import Settings
 from store import SettingsError
@@ -46,12 +51,8 @@ PROGRESS_SECONDS = 0.5
 """Between two writes of the progress."""
 ASK_SECONDS = 1.0
 """Between two looks at whether the run is still wanted."""
-IDLE_SECONDS = 5
-"""Between two signs of life of a worker without a job."""
-GIVE_BACK_SECONDS = 5.0
-"""So long a job that was stopped may go on fetching or sending a file."""
-STOP_SECONDS = 8.0
-"""A worker that was stopped is gone after so long, whether Redis answers or not."""
+ANSWER_BYTES = 2**20
+"""The largest answer to a call: facts have some kilobytes, and their small picture 50 at most."""
 
 
 def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, tag: str) -> None:
@@ -60,66 +61,119 @@ def work(message: Mapping[str, Any], limits: Mapping[str, Any], timeout: float, 
     job = Job.from_json(message)
     if job.out.is_absolute():
         if not job.out.is_dir():
-            text = "the service's outputs folder is not on this machine"
-            raise FileNotFoundError(f"{text}: {job.out}")
+            raise FileNotFoundError(f"{_NOT_HERE}: {job.out}")
         _work(job, Local(), Path("/"), limits, timeout, tag)
         return
+    with _own_folder() as (files, folder):
+        job = moved(job, folder.joinpath)
+        job.out.mkdir(parents=True)
+        _work(job, files, folder, limits, timeout, tag)
+
+
+def answer(
+    name: str,
+    arguments: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    timeout: float,
+    outputs: str | None,
+) -> None:
+    """One call for the page, in RQ's process for it. Its files are named from the service's outputs
+    folder, which is to be this machine's as well; None: they are in a bucket."""
+    if name not in CALLS:
+        raise ValueError(f"no such call: {name!r}")
+    if outputs is None:
+        with _own_folder() as (files, folder):
+            _answer(name, arguments, files, folder, limits, timeout)
+        return
+    own = Settings().outputs
+    if outputs != str(own) or not own.is_dir():
+        raise FileNotFoundError(f"{_NOT_HERE}: {outputs} (RETRACK_OUTPUTS is {own})")
+    _answer(name, arguments, Local(), own, limits, timeout)
+
+
+_NOT_HERE = "the service's outputs folder is not on this machine"
+
+
+@contextmanager
+def _own_folder() -> Iterator[tuple[Place, Path]]:
+    """A folder for files of the bucket, in the place of the outputs folder."""
     url = Settings().storage_url
     if not url:
         raise SettingsError("the service's files are in a bucket: set RETRACK_STORAGE_URL here too")
     with scratch_folder() as folder:
-        job = moved(job, folder.joinpath)
-        job.out.mkdir(parents=True)
-        _work(job, open_place(url, folder), folder, limits, timeout, tag)
+        yield open_place(url, folder), folder
+
+
+class _Run:
+    """What this process works on, as Redis has it."""
+
+    def __init__(self) -> None:
+        run = get_current_job()
+        if run is None:
+            raise RuntimeError("this runs in a worker only")
+        self._run, self._worker = run, os.getppid()
+        self.name = run.id
+        self._asked = self._noted = 0.0
+        run.meta = {"events": [], "progress": None}
+
+    def report(self, event: Event | End) -> None:
+        """Keeps what the service is to know."""
+        if not isinstance(event, ProgressEvent):
+            self._run.meta["events"].append(to_json(event))
+        elif time.monotonic() - self._noted < PROGRESS_SECONDS:
+            return
+        else:
+            self._noted = time.monotonic()
+            self._run.meta["progress"] = to_json(event)
+        self._run.save_meta()
+
+    def stop(self) -> str | None:
+        """Why the work is to end."""
+        if JobWorker.stopping:
+            return SHUTDOWN
+        if os.getppid() != self._worker:
+            return LOST  # the worker was killed, so that nobody gives signs of life
+        if time.monotonic() - self._asked < ASK_SECONDS:
+            return None
+        self._asked = time.monotonic()
+        if self._run.connection.hexists(self._run.key, SENT):
+            return None
+        self._run.connection.delete(self._run.key)  # what was reported, and what RQ noted, since
+        return LOST
+
+    def lost(self) -> bool:
+        """Whether nobody waits for it any more."""
+        self._asked = 0.0
+        return self.stop() == LOST
+
+    def leave(self, tag: str) -> NoReturn:
+        """Ends this process past RQ, which would write the run anew."""
+        log.warning("[%s] nobody waits for this run any more", tag)
+        os._exit(0)
 
 
 def _work(
     job: Job, files: Place, root: Path, limits: Mapping[str, Any], timeout: float, tag: str
 ) -> None:
     """Runs the job below ``root``, and reports it with results that the service can find."""
-    run, worker = get_current_job(), os.getppid()
-    if run is None:
-        raise RuntimeError("this runs in a worker only")
-    run.meta = {"events": [], "progress": None}
-    asked = noted = 0.0
+    run = _Run()
+    put = patient(files.publish, run.stop, timeout)
 
     def sent(path: Path) -> Path:
         if not files.remote:
             return path
-        patiently(partial(files.publish, path), stop, timeout)
+        put(path)
         return path.relative_to(root)
 
     def report(event: Event | End) -> None:
-        nonlocal noted
-        event = with_outputs(event, sent)
-        if not isinstance(event, ProgressEvent):
-            run.meta["events"].append(to_json(event))
-        elif time.monotonic() - noted < PROGRESS_SECONDS:
-            return
-        else:
-            noted = time.monotonic()
-            run.meta["progress"] = to_json(event)
-        run.save_meta()
-
-    def stop() -> str | None:
-        nonlocal asked
-        if JobWorker.stopping:
-            return SHUTDOWN
-        if os.getppid() != worker:
-            return LOST  # the worker was killed, so that nobody gives signs of life
-        if time.monotonic() - asked < ASK_SECONDS:
-            return None
-        asked = time.monotonic()
-        if run.connection.hexists(run.key, SENT):
-            return None
-        run.connection.delete(run.key)  # what was reported, and what RQ noted, since
-        return LOST
+        run.report(with_outputs(event, sent))
 
     try:
-        result: JobResult = bring(job, files.fetch, stop, timeout) or run_child(
+        fetch = patient(files.fetch, run.stop, timeout)
+        result: JobResult = bring(read_by(job), fetch) or run_child(
             {"kind": "job", "job": job.to_json()},
             report,
-            stop=stop,
+            stop=run.stop,
             timeout=timeout,
             tag=tag,
             opens=(job.dance, job.reference),
@@ -127,98 +181,65 @@ def _work(
         )
         if files.remote and result.outcome is not None:
             with suppress(FileNotFoundError):
-                sent(job.out / "evidence.json")
+                put(job.out / "evidence.json")
     except Stopped as stopped:
         result = JobResult(reason=str(stopped))
     except StorageError as error:
         log.warning("[%s] %s", tag, error)
         result = broken(error)
-    asked = 0.0
-    if result.reason == LOST or (files.remote and stop() == LOST):
-        log.warning("[%s] nobody waits for this run any more", tag)
+    if result.reason == LOST or (files.remote and run.lost()):
         files.remove_folder(job.out)
         if files.remote:
             shutil.rmtree(root, ignore_errors=True)
-        os._exit(0)  # past RQ, which would write the run anew
+        run.leave(tag)
     failed = ErrorEvent(result.reason or "", result.role, result.text, result.detail)
     report(result.outcome or failed)
 
 
-class JobWorker(Worker):
-    """RQ's worker, which ends its job at once when it is stopped and survives an emptied Redis."""
-
-    stopping = False
-    """Whether this process was told to stop: the worker, or RQ's process for a job."""
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """A sign of life, with all that a Redis that was emptied has forgotten."""
-        super().heartbeat(timeout, pipeline)
-        if self.birth_date is not None:
-            known = {**self.serialize(), "state": self._state}
-            (pipeline or self.connection).hset(self.key, mapping=known)
-            worker_registration.register(self, pipeline)
-
-    def handle_warm_shutdown_request(self) -> None:
-        """Ends the running job at once: a task may take hours, and a machine waits for seconds."""
-        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
-        JobWorker.stopping = True
-        self._stop_job()
-        _later(STOP_SECONDS, self._end)
-
-    def fork_work_horse(self, job: RqJob, queue: Queue) -> None:
-        """Starts RQ's process for the job; a stop that came meanwhile reaches it too."""
-        super().fork_work_horse(job, queue)
-        if JobWorker.stopping:
-            self._stop_job()
-
-    def setup_work_horse_signals(self) -> None:
-        """In RQ's process for a job: SIGTERM ends the child and gives the job back."""
-        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
-
-        def note(*_: object) -> None:
-            JobWorker.stopping = True
-            _later(GIVE_BACK_SECONDS, self._give_back)
-
-        signal.signal(signal.SIGTERM, note)
-
-    def _give_back(self) -> None:
-        """Ends a job whose file takes too long; without what the service has sent it counts as
-        forgotten, so that the attempt is not counted."""
-        run = self.get_current_job_id()
-        if run is not None:
-            self.connection.hdel(RqJob.key_for(run), SENT)
-        os._exit(0)
-
-    def _stop_job(self) -> None:
-        if self.horse_pid:
-            with suppress(ProcessLookupError):
-                os.kill(self.horse_pid, signal.SIGTERM)
-
-    def _end(self) -> None:
-        if self.horse_pid:
-            self.kill_horse()
-        os._exit(0)
-
-
-def _later(seconds: float, act: Callable[[], None]) -> None:
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
+def _answer(
+    name: str,
+    arguments: Mapping[str, Any],
+    files: Place,
+    root: Path,
+    limits: Mapping[str, Any],
+    timeout: float,
+) -> None:
+    """Makes the call below ``root``; what it writes stands in a folder of this run."""
+    run = _Run()
+    given = found(arguments, root)
+    made = made_path(Path(given[OUT]), run.name) if OUT in given else None
+    if made is not None:
+        given[OUT] = str(made)
+    try:
+        result = bring(files_of(given), files.fetch) or run_call(
+            name, given, stop=run.stop, timeout=timeout, limits=GivenLimits(**limits)
+        )
+        if made is not None and result.outcome is not None:
+            files.publish(made)
+            result = CallResult(outcome={})
+    except StorageError as error:
+        log.warning("[%s] %s", name, error)
+        result = broken(error)
+    if result.outcome is not None and len(json.dumps(result.outcome)) > ANSWER_BYTES:
+        text = f"the answer has more than {ANSWER_BYTES} bytes"
+        result = CallResult(reason=CRASHED, text=text)
+    lost = result.reason == LOST or run.lost()
+    if made is not None and (lost or result.outcome is None):
+        shutil.rmtree(made.parent, ignore_errors=True)
+        files.remove_folder(made.parent)
+    if lost:
+        if files.remote:
+            shutil.rmtree(root, ignore_errors=True)
+        run.leave(name)
+    failed = ErrorEvent(result.reason or "", result.role, result.text, result.detail)
+    run.report(failed if result.outcome is None else ValueEvent(result.outcome))
 
 
 def run_worker(settings: Settings) -> None:
-    """Takes jobs until SIGTERM or Ctrl-C; raises ``SettingsError``."""
-    connection = redis_of(
-        settings,
-        retry=Retry(ExponentialBackoff(cap=2, base=0.1), -1),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-    )
-    worker = JobWorker(
-        [queue_name()],
-        connection=connection,
-        serializer=JSONSerializer,
-        worker_ttl=IDLE_SECONDS + 15,  # RQ gives signs of life so much earlier
-        job_monitoring_interval=HEARTBEAT_SECONDS,
-    )
+    """Takes jobs and calls until SIGTERM or Ctrl-C; raises ``SettingsError``."""
     sweep()
+    beside = CallWorkers(settings)
+    beside.keep()  # before this process has a connection that they would hold open
+    worker = worker_for(settings, queue_name())
+    worker.beside = beside
     worker.work(logging_level=settings.log_level)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.child import cached_calls
 from pipeline.engine.model import Engine, Execute, Workers
 from pipeline.engine.threads import engine_of
 from pipeline.logs import set_up, working_on
@@ -180,6 +181,7 @@ def start_runner(store: Store | None = None, settings: Settings | None = None) -
                 log.info("removed what a process that was killed left: %s", left)
             runner = Runner(store, settings, engine)
             runner.start()
+            cached_calls.go_through(engine.call, store.files.stat)
             process.keep(_KEY, runner)
         return runner
 
@@ -189,5 +191,6 @@ def stop_runner() -> None:
     with process.lock(_KEY):
         runner: Runner | None = process.forget(_KEY)
         if runner is not None:
+            cached_calls.stay_here()
             runner.stop()
             runner.store.close()

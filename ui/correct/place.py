@@ -19,7 +19,7 @@ from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.parts.without_routes import moments, without_routes
 from ui.player import playable, shape, takes
-from ui.routes.files import WAVEFORMS, file_path, local_path, waveforms_path
+from ui.routes.files import WAVEFORMS, file_path, waveforms_path
 from ui.service import Service
 from ui.words.text import t
 
@@ -146,8 +146,8 @@ def checked(given: Any) -> Place | None:
 
 def _draw_waveforms(service: Service, task: TaskRecord, kind: str, chosen: tracks.Tracks) -> None:
     """Have both files' envelopes made, and draw the page again when they are there."""
-    dance = local_path(service, task, "original")
-    reference = local_path(service, task, "reference")
+    dance = file_path(service, task, "original")
+    reference = file_path(service, task, "reference")
     if dance is None or reference is None:
         return
     target = waveforms_path(service, task.id, kind)

@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.child import cached_calls
 from pipeline.tasks.record import SoundTracks, TaskRecord, sound_tracks
 from ui.parts.live import live
-from ui.routes.files import local_path
+from ui.routes.files import file_path
 from ui.service import Service
 from ui.words.text import t
 
@@ -70,7 +70,7 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | Non
     planned = task.tracks(role)
     if planned is not None:
         return planned
-    path = local_path(service, task, ROLES[role])
+    path = file_path(service, task, ROLES[role])
     if path is None:
         return ()
     arguments = {"path": str(path), "role": role}

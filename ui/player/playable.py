@@ -12,7 +12,7 @@ from pipeline.tasks.record import TaskRecord
 from ui.parts.live import live
 from ui.parts.viewer import Viewer
 from ui.player import shape
-from ui.routes.files import KINDS, PREVIEW, SOUND, base_of, copy_path, file_path, local_path
+from ui.routes.files import KINDS, PREVIEW, SOUND, base_of, copy_path, file_path
 from ui.service import Service
 from ui.words.sentences import variant_name
 from ui.words.text import t
@@ -74,7 +74,7 @@ def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
     """Ask for the copies, and draw the page again when they are there."""
     for copy in copies:
         prefix, _, kind = copy.partition("-")
-        path = local_path(service, task, kind)
+        path = file_path(service, task, kind)
         if path is None:
             continue
         base, out = base_of(kind), copy_path(service, task.id, copy)

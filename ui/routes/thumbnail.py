@@ -42,8 +42,10 @@ def find_thumbnail(service: Service, task: TaskRecord) -> tuple[Path | None, boo
         return target, False
     if not dance.is_file():  # it is in the bucket, and so is its picture, if somebody has seen it
         with suppress(StorageError):
-            return (target if service.store.files.fetch(target) else None), False
-        return None, False
+            if service.store.files.fetch(target):
+                return target, False
+        if not service.settings.broker_url:  # a film is not fetched for the sake of its picture
+            return None, False
     with suppress(OSError):  # removed at this moment, or no room for a picture
         if write_noted(dance, target, service.settings):
             return target, False

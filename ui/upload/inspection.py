@@ -41,8 +41,12 @@ def ask(name: str, file: Upload, arguments: Mapping[str, str]) -> CallResult | N
 
 
 def unfinished(files: Iterable[Upload]) -> bool:
-    """Whether a file is still being looked at."""
-    return any(file.path.is_file() and look(file) is None for file in files)
+    """Whether a file is still being looked at, or will be once more."""
+    return any(file.path.is_file() and _looking(look(file)) for file in files)
+
+
+def _looking(found: CallResult | None) -> bool:
+    return found is None or found.reason == reasons.INTERRUPTED
 
 
 def refusal(file: Upload) -> str | None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipeline.tasks.form import FORM
 from pipeline.tasks.submit import submit
 from store import Store, Task
 from tests.files.conftest import objects, s3, server, url
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["objects", "s3", "server", "url"]
 
@@ -92,9 +93,12 @@ class Broker:
         return next(one for one in self.workers if one.pid in above)
 
     def stop_workers(self) -> None:
-        """Kills all workers."""
+        """Kills all workers, and waits for what ends with them."""
         for one in self.workers:
-            one.kill()
+            with suppress(psutil.NoSuchProcess):
+                beside = psutil.Process(one.pid).children(recursive=True)
+                one.kill()
+                assert not psutil.wait_procs(beside, timeout=PATIENCE_SECONDS)[1]
             one.wait()
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ def facts_of(path: Path, role: Role, *, settings: Settings) -> dict[str, Any]:
     def ask() -> supervise.CallResult:
         return supervise.ChildResult(facts.facts_of(path, role, settings=settings))
 
-    found = supervise._noted({"path": str(path), "role": role}, ask, settings)
+    found = supervise.noted("facts", {"path": str(path), "role": role}, ask, settings)
     assert found.outcome is not None
     return dict(found.outcome)
 
