@@ -27,6 +27,8 @@ _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 CLOCKS_SECONDS = 10.0
 """The bucket's clock and ours differ by less: what is younger may be of an attempt that has begun
 since the tasks were read."""
+CALL_SECONDS = 3600.0
+"""No call for the page takes so long."""
 
 
 class Bucket:
@@ -199,8 +201,12 @@ class Bucket:
                 task_id = rest.partition("/")[0]
                 changed = entry.modified.timestamp()
                 newest[task_id] = max(newest.get(task_id, 0.0), changed)
-                of_attempt = rest.startswith(f"{task_id}/attempt-")
-                if of_attempt and task_id not in busy and changed < before:
+                folder = rest.removeprefix(f"{task_id}/").partition("/")[0]
+                if folder.startswith("attempt-") and task_id not in busy:
+                    ended = changed < before
+                else:
+                    ended = folder.startswith("call-") and changed < before - CALL_SECONDS
+                if ended:
                     left.append(entry.key)
         self._objects.delete(left)
         limit = time.time() - 3600 * hours

@@ -159,12 +159,15 @@ def test_what_no_task_names_leaves_the_bucket(
     start: Start, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bucket, "CLOCKS_SECONDS", -10.0)
+    monkeypatch.setattr(bucket, "CALL_SECONDS", 0.0)
     store = start("outputs")
     task, orphan = store.create().id, "0a1b2c3d-0000-4000-8000-000000000001"
     objects.put(f"results/{orphan}/x.mp4", b"1")
     objects.put(f"results/{task}/x.mp4", b"1")
     objects.put(f"results/{task}/attempt-1-a/x.mp4", b"1")
+    objects.put(f"uploads/{task}/call-1/x.mp4", b"1")
     store.files.sweep({task}, set(), {task}, hours=1.0)
+    assert not any("call-" in key for key in keys(objects)), "it has ended long ago"
     time.sleep(0.3)
     assert any(orphan in key for key in keys(objects)), "it may be on its way"
     assert any("attempt-" in key for key in keys(objects)), "it may go on"
