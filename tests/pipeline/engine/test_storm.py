@@ -221,12 +221,12 @@ def weather(
             storm.running = [one for one in tasks if not _task(store, one).finished]
             storm.strike()
         storm.thaw_workers()
-        broker.need_workers(2)
-        until(
-            lambda: all(_task(store, task_id).finished for task_id in tasks),
-            "all ends",
-            LONGEST_SECONDS,
-        )
+
+        def all_ended() -> bool:
+            broker.need_workers(2)  # who was stopped while it was frozen ends now
+            return all(_task(store, task_id).finished for task_id in tasks)
+
+        until(all_ended, "all ends", LONGEST_SECONDS)
         for task_id in tasks:
             _check_end(store, settings, task_id, storm.struck[task_id])
         ends = Counter(_task(store, task_id).status for task_id in tasks)
