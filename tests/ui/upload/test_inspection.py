@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from pipeline.child.supervise import call
+from pipeline import reasons
+from pipeline.child import cached_calls
+from pipeline.child.supervise import CallResult, call
 from pipeline.media import ffmpeg
+from tests.waiting import until
+from ui.incoming.uploads import Upload
+from ui.upload import inspection
 from ui.upload.inspection import _describe
 
 
@@ -35,3 +42,18 @@ def test_only_a_file_without_any_loud_track_is_too_quiet() -> None:
     info["levels_db"] = [-70.0, None]
     assert "-70 dB" in _describe(info, 1, "dance")["text"]
     assert _describe(info, 1, "dance")["warning"] != ""
+
+
+def test_a_look_that_was_interrupted_is_said_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "_retrack_background", ModuleType("background"))
+    nobody = CallResult(reason=reasons.INTERRUPTED)
+    cached_calls.go_through(lambda *given, **options: nobody, Path.stat)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"x")
+    upload = Upload("a", path, "a.mp4", 1, "dance")
+    until(lambda: inspection.look(upload), "the answer")
+    assert "interrupted" in inspection.facts_of([upload])["a"]["warning"]
+    assert inspection.unfinished([upload]), "the page looks again"
+    assert inspection.refusal(upload) is None, "and it can be handed in"
