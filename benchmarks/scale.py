@@ -1,9 +1,11 @@
-"""What workers through Redis cost beside children of the service, and how soon another begins.
+"""What workers through Redis cost beside children of the service, how soon another begins, and what
+an update costs in a file of 10,000 finished tasks.
 
     python -m benchmarks.scale [--tasks 12] [--places 2] [--rounds 2]
 
 The built-in sample is handed in so many times before the service starts; rounds with children
-(threads) and with workers alternate. Needs redis-server and requirements-workers.txt.
+(threads) and with workers alternate. The finished tasks are one of these, repeated. Needs
+redis-server and requirements-workers.txt.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import psutil
 
 from pipeline.sample.pair import make_sample
@@ -31,6 +35,7 @@ from tests.pipeline.running.services import start_service
 from tests.waiting import until
 
 LONGEST_SECONDS = 1800.0
+FINISHED, UPDATES = 10_000, 100
 
 Pair = tuple[Path, Path]
 
@@ -82,6 +87,7 @@ def main() -> None:
                 seconds = _begins(pair, broker, end)
                 print(f"after {end.name} another worker began within {seconds:.1f} s", flush=True)
                 _end(workers)
+            _large_file(outputs, folder / "large")
         finally:
             broker.close()
 
@@ -168,6 +174,23 @@ def _begins(pair: Pair, broker: Broker, end: signal.Signals) -> float:
     finally:
         service.terminate()
         service.wait()
+
+
+def _large_file(finished: Path, outputs: Path) -> None:
+    """Updates of one task more among ``FINISHED`` of those in another folder's file."""
+    record = next(iter(orjson.loads((finished / "task_status.json").read_bytes()).values()))
+    outputs.mkdir()
+    ids = (str(uuid.UUID(int=number + 1, version=4)) for number in range(FINISHED))
+    file = outputs / "task_status.json"
+    file.write_bytes(orjson.dumps(dict.fromkeys(ids, record)))
+    store = Store(Settings(outputs=outputs, broker_url=""), FORM)
+    task_id = store.create().id
+    spent = time.process_time()
+    for turn in range(UPDATES):
+        store.update(task_id, {"note": f"turn {turn}"})
+    spent = 1000 * (time.process_time() - spent) / UPDATES
+    size = file.stat().st_size / 1e6
+    print(f"{FINISHED} finished tasks, {size:.1f} MB: {spent:.1f} CPU ms for a durable update")
 
 
 def _own(pid: int) -> float:

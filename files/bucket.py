@@ -28,6 +28,11 @@ LINK_SECONDS = 900
 _MAX_ABSENT = 10_000
 _ADOPTED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 """How the names end that ``adopt`` gives."""
+CLOCKS_SECONDS = 10.0
+"""The bucket's clock and ours differ by less: what is younger may be of an attempt that has begun
+since the tasks were read."""
+CALL_SECONDS = 3600.0
+"""No call for the page takes so long."""
 
 
 class Bucket:
@@ -213,16 +218,28 @@ class Bucket:
         if self._mirror is not None:
             self._mirror.discard(task_ids)
 
-    def sweep(self, kept: Collection[str], gone: Collection[str], hours: float) -> None:
+    def sweep(
+        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+    ) -> None:
         """See ``Place``."""
         if self._mirror is None:
             return
         newest: dict[str, float] = {}
+        left, before = [], time.time() - CLOCKS_SECONDS
         for entry in self._objects.list(""):
             top, _, rest = entry.key.partition("/")
             if top in {"uploads", "results"}:
                 task_id = rest.partition("/")[0]
-                newest[task_id] = max(newest.get(task_id, 0.0), entry.modified.timestamp())
+                changed = entry.modified.timestamp()
+                newest[task_id] = max(newest.get(task_id, 0.0), changed)
+                folder = rest.removeprefix(f"{task_id}/").partition("/")[0]
+                if folder.startswith("attempt-") and task_id not in busy:
+                    ended = changed < before
+                else:
+                    ended = folder.startswith("call-") and changed < before - CALL_SECONDS
+                if ended:
+                    left.append(entry.key)
+        self._objects.delete(left)
         limit = time.time() - 3600 * hours
         self._mirror.discard(
             task_id

@@ -70,5 +70,7 @@ class Local:
     def discard(self, task_ids: Iterable[str]) -> None:
         """There are no objects."""
 
-    def sweep(self, kept: Collection[str], gone: Collection[str], hours: float) -> None:
+    def sweep(
+        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+    ) -> None:
         """There are no objects."""

@@ -90,9 +90,12 @@ class Place(Protocol):
     def discard(self, task_ids: Iterable[str]) -> None:
         """The objects of tasks go, once the bucket's task file does not name them any more."""
 
-    def sweep(self, kept: Collection[str], gone: Collection[str], hours: float) -> None:
+    def sweep(
+        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+    ) -> None:
         """The same for tasks that are not ``kept`` and have left (``gone``), or whose objects are
-        older than ``hours``. Raises ``StorageError``."""
+        older than ``hours``; what attempts left goes unless their task is ``busy`` with one. Raises
+        ``StorageError``."""
 
 
 def open_place(url: str, outputs: Path) -> Place:

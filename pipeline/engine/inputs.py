@@ -1,20 +1,63 @@
-"""Where files are for whoever works on them: brought there, and named from there."""
+"""Where files are for whoever works on them: brought there, and named from there.
+
+A bucket that cannot be reached ends no attempt: whoever needs it waits, as for Redis.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
+from files.errors import StorageError
 from pipeline import reasons
 from pipeline.child.calls import FILES, OUT
 from pipeline.child.supervise import ChildResult, broken
 from pipeline.job.events import End, Event, VariantEvent
 from pipeline.job.model import Job, Outcome, VariantOutcome
 
+log = logging.getLogger(__name__)
+
+AWAY_SECONDS = 1.0
+"""Between two attempts to reach a bucket that is away."""
 CALL_FOLDER = "call-"
 """How the name of the folder begins in which a call's file is made; its run's name follows."""
+
+Stop = Callable[[], str | None]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Stopped(Exception):
+    """Work was stopped while it waited for the bucket; the text is the reason."""
+
+
+def patient(act: Callable[[Given], Made], stop: Stop, seconds: float) -> Callable[[Given], Made]:
+    """``act``, tried again for so long while the bucket cannot be reached.
+
+    It raises ``Stopped`` when ``stop()`` names a reason meanwhile, and in the end ``StorageError``.
+    """
+
+    def acting(given: Given) -> Made:
+        end, said = time.monotonic() + seconds, ""
+        while True:
+            try:
+                return act(given)
+            except StorageError as error:
+                if time.monotonic() > end:
+                    raise
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("waiting for the bucket: %s", error)
+            reason = stop()
+            if reason is not None:
+                raise Stopped(reason)
+            time.sleep(AWAY_SECONDS)
+
+    return acting
 
 
 def read_by(job: Job) -> dict[str, Path]:

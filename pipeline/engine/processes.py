@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from typing import Any
@@ -18,11 +19,13 @@ from rq import Queue, Worker, worker_registration
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from pipeline.engine.messages import HEARTBEAT_SECONDS, call_queues, redis_of
+from pipeline.engine.messages import HEARTBEAT_SECONDS, SENT, call_queues, redis_of
 from pipeline.settings import Settings
 
 IDLE_SECONDS = 5
 """Between two signs of life of a worker without a job."""
+GIVE_BACK_SECONDS = 5.0
+"""So long a job that was stopped may go on fetching or sending a file."""
 STOP_SECONDS = 8.0
 """A worker that was stopped is gone after so long, whether Redis answers or not."""
 WATCH_SECONDS = 1.0
@@ -53,9 +56,7 @@ class JobWorker(Worker):
         if self.beside is not None:
             self.beside.stop()
         self._stop_job()
-        end = threading.Timer(STOP_SECONDS, self.end)
-        end.daemon = True
-        end.start()
+        _later(STOP_SECONDS, self.end)
 
     def fork_work_horse(self, job: RqJob, queue: Queue) -> None:
         """Starts RQ's process for the job; a stop that came meanwhile reaches it too."""
@@ -69,8 +70,17 @@ class JobWorker(Worker):
 
         def note(*_: object) -> None:
             JobWorker.stopping = True
+            _later(GIVE_BACK_SECONDS, self._give_back)
 
         signal.signal(signal.SIGTERM, note)
+
+    def _give_back(self) -> None:
+        """Ends a job whose file takes too long; without what the service has sent it counts as
+        forgotten, so that the attempt is not counted."""
+        run = self.get_current_job_id()
+        if run is not None:
+            self.connection.hdel(RqJob.key_for(run), SENT)
+        os._exit(0)
 
     def _stop_job(self) -> None:
         if self.horse_pid:
@@ -82,6 +92,12 @@ class JobWorker(Worker):
         if self.horse_pid:
             self.kill_horse()
         os._exit(0)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 class CallWorkers:

@@ -29,7 +29,17 @@ from rq.worker import WorkerStatus
 from files.place import Place
 from pipeline.child.calls import OUT, files_of
 from pipeline.child.supervise import CallResult, ChildResult, JobResult, broken, ended, noted
-from pipeline.engine.inputs import bring, made_path, moved, named, read_by, with_outputs
+from pipeline.engine.inputs import (
+    Stop,
+    Stopped,
+    bring,
+    made_path,
+    moved,
+    named,
+    patient,
+    read_by,
+    with_outputs,
+)
 from pipeline.engine.messages import (
     KEPT_SECONDS,
     QUEUE_PREFIX,
@@ -112,17 +122,21 @@ class Remote:
     ) -> JobResult:
         """Sends the job, or follows it where it was sent before; see ``Execute``."""
         run = self._run_of(job.out.name, self._queue)
-        if not job.scratch.exists():
-            job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
-            missing = self._send(job, run, timeout, tag)
-            if missing is not None:
-                return missing
 
         def stop_here() -> str | None:
             reason = stop()
             return DETACHED if reason == SHUTDOWN else reason
 
-        return self._follow(run, report, stop_here, tag, LOOK_SECONDS)
+        try:
+            if not job.scratch.exists():
+                job.scratch.mkdir()  # says that the run was sent, whatever becomes of Redis
+                missing = self._send(job, run, stop_here, timeout, tag)
+                if missing is not None:
+                    return missing
+            told = patient(report, stop_here, timeout)
+            return self._follow(run, told, stop_here, tag, LOOK_SECONDS)
+        except Stopped as stopped:
+            return self._stopped(run, str(stopped))
 
     def call(
         self,
@@ -216,9 +230,7 @@ class Remote:
         while True:
             reason = stop()
             if reason is not None:
-                if reason != DETACHED:
-                    self._forget(run)  # its worker sees that, and ends the child
-                return ChildResult(reason=reason)
+                return self._stopped(run, reason)
             try:
                 state = RunState(self._redis.hgetall(run.key))
                 self._note(None)
@@ -255,20 +267,27 @@ class Remote:
                 return ChildResult(reason=reason)
             time.sleep(look_seconds)
 
+    def _stopped(self, run: RqJob, reason: str) -> ChildResult[Any]:
+        if reason != DETACHED:
+            self._forget(run)  # its worker sees that, and ends the child
+        return ChildResult(reason=reason)
+
     @contextmanager
     def _wanted(self, run: RqJob) -> Iterator[None]:
         """Nobody waits for a run any more whose report was not taken."""
         try:
             yield
+        except Stopped:
+            raise
         except BaseException:
             self._forget(run)
             raise
 
-    def _send(self, job: Job, run: RqJob, timeout: float, tag: str) -> JobResult | None:
+    def _send(self, job: Job, run: RqJob, stop: Stop, timeout: float, tag: str) -> JobResult | None:
         """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
         when its inputs cannot be put where workers find them."""
         if self._files.remote:
-            missing = bring(read_by(job), self._files.publish)
+            missing = bring(read_by(job), patient(self._files.publish, stop, timeout))
             if missing is not None:
                 return missing
             job = moved(job, lambda path: path.relative_to(self._settings.outputs))

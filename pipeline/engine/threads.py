@@ -9,7 +9,7 @@ from typing import Any
 from files.place import Place
 from pipeline.child.calls import files_of
 from pipeline.child.supervise import CallResult, JobResult, call, run_child
-from pipeline.engine.inputs import bring, read_by
+from pipeline.engine.inputs import Stopped, bring, patient, read_by
 from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
@@ -43,7 +43,10 @@ class Threads:
         tag: str,
     ) -> JobResult:
         """Brings the inputs to this disk, and runs the job in a child process; see ``Execute``."""
-        missing = bring(read_by(job), self.files.fetch)
+        try:
+            missing = bring(read_by(job), patient(self.files.fetch, stop, timeout))
+        except Stopped as stopped:
+            return JobResult(reason=str(stopped))
         return missing or execute_in_child(job, report, stop=stop, timeout=timeout, tag=tag)
 
     def call(

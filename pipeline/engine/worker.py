@@ -24,7 +24,16 @@ from files.local import Local
 from files.place import Place, open_place
 from pipeline.child.calls import CALLS, OUT, files_of
 from pipeline.child.supervise import CallResult, JobResult, broken, run_call, run_child
-from pipeline.engine.inputs import bring, found, made_path, moved, read_by, with_outputs
+from pipeline.engine.inputs import (
+    Stopped,
+    bring,
+    found,
+    made_path,
+    moved,
+    patient,
+    read_by,
+    with_outputs,
+)
 from pipeline.engine.messages import SENT, queue_name
 from pipeline.engine.model import LOST, SHUTDOWN
 from pipeline.engine.processes import CallWorkers, JobWorker, worker_for
@@ -148,18 +157,20 @@ def _work(
 ) -> None:
     """Runs the job below ``root``, and reports it with results that the service can find."""
     run = _Run()
+    put = patient(files.publish, run.stop, timeout)
 
     def sent(path: Path) -> Path:
         if not files.remote:
             return path
-        files.publish(path)
+        put(path)
         return path.relative_to(root)
 
     def report(event: Event | End) -> None:
         run.report(with_outputs(event, sent))
 
     try:
-        result: JobResult = bring(read_by(job), files.fetch) or run_child(
+        fetch = patient(files.fetch, run.stop, timeout)
+        result: JobResult = bring(read_by(job), fetch) or run_child(
             {"kind": "job", "job": job.to_json()},
             report,
             stop=run.stop,
@@ -170,7 +181,9 @@ def _work(
         )
         if files.remote and result.outcome is not None:
             with suppress(FileNotFoundError):
-                files.publish(job.out / "evidence.json")
+                put(job.out / "evidence.json")
+    except Stopped as stopped:
+        result = JobResult(reason=str(stopped))
     except StorageError as error:
         log.warning("[%s] %s", tag, error)
         result = broken(error)

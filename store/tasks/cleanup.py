@@ -10,6 +10,7 @@ from files.place import Place
 from store.clock import Clock
 from store.commit.group_commit import GroupCommit
 from store.errors import StoreError
+from store.records import transitions
 from store.records.draft import Patch
 from store.retention import expiry, history, task_files
 from store.settings import StoreSettings
@@ -90,8 +91,9 @@ class Cleanup:
             gone, hours = history.ids(self._outputs), self._settings.orphan_hours
             kept = task_files.named(self._outputs) | self._reader.records().keys()
             departed = gone - self._reader.records().keys()
+            under_way = transitions.processing(self._reader.records(), lambda owner: True)
             removed = task_files.sweep(self._outputs, kept, departed, hours)
-            self._files.sweep(kept, departed, hours)
+            self._files.sweep(kept, departed, {task_id for task_id, _ in under_way}, hours)
             if removed:
                 log.info("cleanup: %d files that no task names removed", len(removed))
         return 0

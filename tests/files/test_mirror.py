@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from files import lease, mirror
+from files import bucket, lease, mirror
 from files.objects import Objects
 from store import SettingsError, Store, StoreSettings, make_task_folder
 from tests.files.conftest import S3, keys, write
@@ -156,14 +156,22 @@ def test_a_tasks_files_are_kept_with_it_and_go_with_it(
     assert any(before in key for key in keys(objects))
 
 
-def test_what_no_task_names_leaves_the_bucket(start: Start, objects: Objects) -> None:
+def test_what_no_task_names_leaves_the_bucket(
+    start: Start, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "CLOCKS_SECONDS", -10.0)
+    monkeypatch.setattr(bucket, "CALL_SECONDS", 0.0)
     store = start("outputs")
     task, orphan = store.create().id, "0a1b2c3d-0000-4000-8000-000000000001"
     objects.put(f"results/{orphan}/x.mp4", b"1")
     objects.put(f"results/{task}/x.mp4", b"1")
-    store.files.sweep({task}, set(), hours=1.0)
+    objects.put(f"results/{task}/attempt-1-a/x.mp4", b"1")
+    objects.put(f"uploads/{task}/call-1/x.mp4", b"1")
+    store.files.sweep({task}, set(), {task}, hours=1.0)
+    assert not any("call-" in key for key in keys(objects)), "it has ended long ago"
     time.sleep(0.3)
     assert any(orphan in key for key in keys(objects)), "it may be on its way"
-    store.files.sweep({task}, {orphan}, hours=1.0)
+    assert any("attempt-" in key for key in keys(objects)), "it may go on"
+    store.files.sweep({task}, {orphan}, set(), hours=1.0)
     until(lambda: not any(orphan in key for key in keys(objects)), "its end")
-    assert any(task in key for key in keys(objects))
+    assert [key for key in keys(objects) if task in key] == [f"results/{task}/x.mp4"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable
+from wsgiref.types import WSGIEnvironment
 
 import pytest
 
@@ -88,4 +91,43 @@ def test_a_killed_worker_and_a_bucket_that_fails_leave_one_right_end(
     done = settled(store, task.id)
     s3.well()
     assert done.attempts == 2
+    check(objects, store, done)
+
+
+def busy(broker: Broker) -> set[int]:
+    """The processes of the workers that have something to do, as Redis has them."""
+    found = (broker.client.hgetall(key) for key in broker.client.smembers("rq:workers"))
+    return {int(one[b"pid"]) for one in found if one.get(b"state") == b"busy"}
+
+
+def test_a_bucket_that_is_away_and_a_stop_during_a_transfer_count_no_attempt(
+    apart: Broker,
+    service: Callable[[], Runner],
+    hand_in: Callable[[Store], Task],
+    objects: Objects,
+    s3: S3,
+) -> None:
+    refused, held, go = 0, threading.Event(), threading.Event()
+
+    def fault(environ: WSGIEnvironment) -> int:
+        """Films cannot be had four times, and then not for a while."""
+        nonlocal refused
+        if environ["REQUEST_METHOD"] == "GET" and "/uploads/" in environ["PATH_INFO"]:
+            refused += 1
+            if refused <= 4:
+                return 403
+            held.set()
+            go.wait(PATIENCE_SECONDS)
+        return 0
+
+    store = service().store
+    s3.fault = fault
+    task = hand_in(store)
+    until(held.is_set, "a film that does not come")
+    worker = next(one for one in apart.workers if one.pid in busy(apart))
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=PATIENCE_SECONDS) == 0
+    go.set()
+    done = settled(store, task.id)
+    assert done.attempts == 1
     check(objects, store, done)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import random
 import shutil
 import signal
@@ -14,8 +15,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from files import bucket as buckets
 from files.objects import Objects
 from pipeline.media import ffmpeg
 from pipeline.settings import Settings
@@ -30,7 +33,7 @@ from tests.waiting import PATIENCE_SECONDS, until
 log = logging.getLogger(__name__)
 
 SHORT = 3
-LONG = 120
+LONG = int(os.environ.get("STORM_FAULTS", "120"))
 TASKS = 2
 """That are under way or wait at any time."""
 LONGEST_SECONDS = 1200.0
@@ -61,6 +64,11 @@ class Storm:
         self.service = start_service()
         self.frozen: list[subprocess.Popen[bytes]] = []
         self.counts: Counter[str] = Counter()
+        self.running: list[str] = []
+        """Tasks that have not ended."""
+        self.struck: Counter[str] = Counter()
+        """How often a task's worker was killed or frozen: so many attempts may count, besides the
+        one that ended it."""
 
     def strike(self) -> None:
         """One fault."""
@@ -85,15 +93,28 @@ class Storm:
 
     def kill_worker(self) -> None:
         worker = self._worker()
+        self._note(worker)
         worker.kill()
         worker.wait()
+
+    def _note(self, worker: subprocess.Popen[bytes]) -> None:
+        """Stops a worker, so that it takes nothing more, and notes its task; each one that it might
+        have, when it has no child for any."""
+        worker.send_signal(signal.SIGSTOP)
+        until(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED, "the stop")
+        above = {
+            task_id: {parent.pid for child in children_of(task_id) for parent in child.parents()}
+            for task_id in self.running
+        }
+        its = [task_id for task_id, pids in above.items() if worker.pid in pids]
+        self.struck.update(its or self.running)
 
     def stop_worker(self) -> None:
         self._worker().terminate()
 
     def freeze_worker(self) -> None:
         worker = self._worker()
-        worker.send_signal(signal.SIGSTOP)
+        self._note(worker)
         self.frozen.append(worker)
 
     def thaw_workers(self) -> None:
@@ -164,9 +185,13 @@ def test_each_task_has_one_right_end_with_a_bucket_and_no_shared_folder(
         for key in ("v2_output", "modular_output")
         if task.extra.get(key)
     }
-    # What an attempt left while the bucket failed as well goes with its task.
-    there = (key for key in keys(Objects(settings.storage_url)) if "/attempt-" not in key)
-    films = {key.rpartition("/")[2] for key in there}
+    objects = Objects(settings.storage_url)
+    time.sleep(buckets.CLOCKS_SECONDS)  # what is younger might be of an attempt that has just begun
+    service = start_service()  # which cleans up at its start
+    until(lambda: not any("/attempt-" in key for key in keys(objects)), "the cleanup")
+    service.terminate()
+    service.wait(timeout=PATIENCE_SECONDS)
+    films = {key.rpartition("/")[2] for key in keys(objects)}
     assert {name for name in films if "_v2." in name or "_modular." in name} == named
 
 
@@ -193,16 +218,17 @@ def weather(
                 tasks.append(made.id)
             broker.need_workers(2)
             time.sleep(storm.chance.uniform(0.5, 4))
+            storm.running = [one for one in tasks if not _task(store, one).finished]
             storm.strike()
         storm.thaw_workers()
-        broker.need_workers(2)
-        until(
-            lambda: all(_task(store, task_id).finished for task_id in tasks),
-            "all ends",
-            LONGEST_SECONDS,
-        )
+
+        def all_ended() -> bool:
+            broker.need_workers(2)  # who was stopped while it was frozen ends now
+            return all(_task(store, task_id).finished for task_id in tasks)
+
+        until(all_ended, "all ends", LONGEST_SECONDS)
         for task_id in tasks:
-            _check_end(store, settings, task_id)
+            _check_end(store, settings, task_id, storm.struck[task_id])
         ends = Counter(_task(store, task_id).status for task_id in tasks)
         log.info("faults %s; ends %s", dict(storm.counts), dict(ends))
         return store
@@ -219,10 +245,15 @@ def _task(store: Store, task_id: str) -> Task:
     return task
 
 
-def _check_end(store: Store, settings: Settings, task_id: str) -> None:
-    """A whole single result, or three attempts that broke off; nothing left of the work."""
+def _check_end(store: Store, settings: Settings, task_id: str, struck: int) -> None:
+    """A whole single result, or three attempts that the storm broke off; nothing left of the work.
+
+    A bucket that failed, a service that ended, a worker that was told to stop and a Redis that lost
+    everything count no attempt.
+    """
     task = _task(store, task_id)
     assert task.attempts <= 3
+    assert task.attempts - (task.status == "success") <= struck, "an attempt counted for nothing"
     if task.status == "success":
         for key in ("v2_output", "modular_output"):
             path = store.safe_path(task.extra[key])
