@@ -7,7 +7,6 @@ reload the new code finds the running service instead of starting a second one.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import secrets
@@ -114,21 +113,10 @@ def start_service(*, routes: bool, address: str | None) -> Service:
             )
             if address not in _LOOPBACK or settings.public_url:
                 service.exposed.set()
-            _freeze()
         elif routes and not service.routes:
             service = replace(service, routes=True)
         process.keep(_KEY, service)
         return service
-
-
-def _freeze() -> None:
-    """Take what has been imported out of the garbage collector's sight.
-
-    Streamlit collects after every run of a script or fragment, which went through all of
-    pandas and altair each time: most of what an idle viewer cost.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def get_service() -> Service:
