@@ -1,7 +1,7 @@
 """What harm costs: the worst files, damaged files, and visitors who take all they can.
 
     python -m benchmarks.abuse [worst] [indexes] [tasks] [mutants] [yielding] [described]
-        [turns] [flood] [disk] [storm]
+        [turns] [flood] [visits] [disk] [storm]
 
 Ends with 1 where something was not answered as it should be.
 """
@@ -11,19 +11,31 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable, Mapping
 
 from benchmarks.abuse.flood import measure_flood
 from benchmarks.abuse.indexes import measure_indexes
 from benchmarks.abuse.mutants import measure_mutants
 from benchmarks.abuse.service import measure_described, measure_disk, measure_turns
 from benchmarks.abuse.storm import measure_storm
+from benchmarks.abuse.visits import measure_visits
 from benchmarks.abuse.worst import measure_tasks, measure_worst
 from benchmarks.abuse.yielding import measure_yielding
 
-PARTS = (
-    *("worst", "indexes", "tasks", "mutants", "yielding"),
-    *("described", "turns", "flood", "disk", "storm"),
-)
+PARTS: Mapping[str, Callable[[argparse.Namespace], bool | None]] = {
+    "worst": lambda given: measure_worst(),
+    "indexes": lambda given: measure_indexes(),
+    "tasks": lambda given: measure_tasks(),
+    "mutants": lambda given: measure_mutants(given.count, given.first, given.processes),
+    "yielding": lambda given: measure_yielding(),
+    "described": lambda given: measure_described(given.files),
+    "turns": lambda given: measure_turns(given.files),
+    "flood": lambda given: measure_flood(),
+    "visits": lambda given: measure_visits(),
+    "disk": lambda given: measure_disk(),
+    "storm": lambda given: measure_storm(given.seconds, given.visitors, given.tasks, given.viewers),
+}
+"""Each says whether all was answered as it should be; None where it only measures."""
 
 
 def main() -> int:
@@ -39,32 +51,13 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=50, help="in the storm")
     parser.add_argument("--processes", type=int, default=2, help="mutants at a time")
     given = parser.parse_args()
-    parts = given.parts or PARTS
+    parts = given.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     fine = True
     for part in parts:
         print(f"\n## {part}\n", flush=True)
-        if part == "worst":
-            fine &= measure_worst()
-        elif part == "indexes":
-            measure_indexes()
-        elif part == "tasks":
-            fine &= measure_tasks()
-        elif part == "mutants":
-            fine &= measure_mutants(given.count, given.first, given.processes)
-        elif part == "yielding":
-            measure_yielding()
-        elif part == "described":
-            fine &= measure_described(given.files)
-        elif part == "turns":
-            fine &= measure_turns(given.files)
-        elif part == "flood":
-            fine &= measure_flood()
-        elif part == "disk":
-            fine &= measure_disk()
-        elif part == "storm":
-            fine &= measure_storm(given.seconds, given.visitors, given.tasks, given.viewers)
+        fine &= PARTS[part](given) is not False
     return 0 if fine else 1
 
 

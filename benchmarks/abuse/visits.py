@@ -1,4 +1,4 @@
-"""What a visit costs the server: python -m benchmarks.dashboard.visits
+"""What a visit costs the server.
 
 The page is opened and drawn some times more, with and without Streamlit's own collecting of garbage
 after each run.
@@ -20,8 +20,8 @@ VISITS, RUNS = 150, 5
 ROUNDS = 3
 
 
-def main() -> None:
-    """Print processor time, memory and descriptors for both ways."""
+def measure_visits() -> None:
+    """Prints processor time, memory and descriptors for both ways."""
     rows = [["after each run", "CPU ms a visit, by round", "memory, MB", "descriptors"]]
     for collecting in (True, False):
         os.environ["STREAMLIT_RUNNER_POST_SCRIPT_GC"] = str(collecting).lower()
@@ -44,7 +44,3 @@ def _visit(process: psutil.Process, visitor: Visitor) -> float:
                 visitor.run()
     after = process.cpu_times()
     return 1000 * (after.user + after.system - before.user - before.system) / VISITS
-
-
-if __name__ == "__main__":
-    main()
