@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from pipeline.child.sandbox import PRIVATE_UMASK
 from pipeline.logs import set_up
 from pipeline.settings import Settings
 from store import SettingsError
@@ -11,6 +13,7 @@ from store import SettingsError
 
 def main() -> None:
     """Takes jobs until it is stopped; ends with a sentence when it cannot begin."""
+    os.umask(PRIVATE_UMASK)  # as the server does
     try:
         settings = Settings()
         if not settings.broker_url:

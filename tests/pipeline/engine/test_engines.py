@@ -141,6 +141,9 @@ def test_a_stopped_worker_gives_its_task_back(
     task = hand_in(store)
     child = hold(task.id)
     worker = broker.worker_of(task.id)
+    if sys.platform == "linux":
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        assert "Umask:\t0077" in status, "what it fetches and makes is its user's alone"
     child.resume()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=PATIENCE_SECONDS) == 0
