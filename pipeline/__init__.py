@@ -12,4 +12,5 @@ __all__ = [
     "sample",
     "settings",
     "tasks",
+    "visitors",
 ]

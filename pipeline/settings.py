@@ -41,10 +41,11 @@ class Settings(StoreSettings):
     uploads_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
     """Uploads of one visitor that are not handed in yet: a whole class has fewer films."""
     uploads_in_all: int = Field(default=2000, ge=1, le=1_000_000)
-    """The same of all visitors together, since a key for one more costs a look at the page."""
+    """The same of all visitors together; of this and all that everybody has together, the visitors
+    of one network (an address of IPv4) have half at most."""
     uploads_disk_share: float = Field(default=0.5, gt=0, le=1)
-    """Of the disk, for the uploads of all visitors, handed in or not; one visitor's take half of it
-    at most. Results need the rest."""
+    """Of what the disk has for uploads and results, for the uploads of all visitors, handed in or
+    not. Results need the rest."""
     waiting_per_visitor: int = Field(default=200, ge=1, le=1_000_000)
     """Tasks of one visitor that wait for their turn."""
     waiting_in_all: int = Field(default=2000, ge=1, le=1_000_000)

@@ -105,7 +105,7 @@ class Task(Run):
     message: str = ""
     created_at: datetime | None = None
     group: str | None = None
-    """Whose task it is; groups take turns."""
+    """Whose task it is; groups take turns, those that begin alike up to a ``/`` as one first."""
     revision: int = 0
     """How often it was made once more."""
     adjust: Adjustment | None = None

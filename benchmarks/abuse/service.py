@@ -33,6 +33,8 @@ FILM_BYTES = 12_000_000
 """Of each film with which A fills the disk; its results take as much again, each."""
 IDENTITIES = 4
 """The cookies of the one who fills the disk as several visitors."""
+A, B = "192.0.2.1", "192.0.2.2"
+"""Their addresses, as a proxy says them (RFC 5737)."""
 _ENDED = {"success", "failed"}
 
 
@@ -123,7 +125,7 @@ def measure_disk() -> bool:
                     task,
                 ]
             )
-            fine &= identities > 1 or (least[0] >= SPARE_BYTES and task == "success")
+            fine &= least[0] >= SPARE_BYTES and task == "success"
     print(f"A disk of {DISK_MB:,} MB, of which {SPARE_BYTES / 2**20:,.0f} are the reserve.\n")
     print(table(rows))
     return fine
@@ -134,7 +136,7 @@ def _take_all(server: Server, identities: int, film: bytes, song: bytes) -> list
     dances each round had."""
     rounds = []
     for _ in range(identities):
-        with Visitor(server) as a:
+        with Visitor(server, A) as a:
             while dances := _uploads(a, film, song):
                 *films, reference = dances
                 a.hand_in(films, reference)
@@ -161,7 +163,7 @@ def _all_ended(server: Server) -> bool:
 
 def _small_task(server: Server, pair: tuple[Path, Path]) -> tuple[str, str]:
     """How B's upload and B's task end."""
-    with Visitor(server) as b:
+    with Visitor(server, B) as b:
         try:
             dance, song = (b.upload(path.read_bytes()) for path in pair)
         except httpx.HTTPStatusError as error:

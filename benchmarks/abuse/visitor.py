@@ -21,6 +21,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.browser.serving import Server
 from tests.browser.tus import Sender
+from ui.web.visitor import COOKIE
 
 PIECE_BYTES = 8 * 1024 * 1024
 """How much is sent in a request, half of what the page's uploader sends."""
@@ -29,14 +30,15 @@ FLOOD_SECONDS = 0.001
 
 
 class Visitor:
-    """One browser, by its cookie; in a ``with`` block it has the page open.
+    """One browser, by its cookie, which a proxy got for this address if one is given; in a ``with``
+    block it has the page open.
 
     Raises ``OSError`` or ``websockets.WebSocketException`` when the server ends.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, address: str = "") -> None:
         self.server = server
-        self.sender = Sender(server)
+        self.sender = Sender(server, _key(server, address)) if address else Sender(server)
         self._socket: ClientConnection | None = None
         self._ids: dict[str, str] = {}
         """Streamlit's names of the widgets by ours, those drawn last at the end."""
@@ -145,6 +147,12 @@ class Visitor:
             kind == "script_finished"
             and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
         )
+
+
+def _key(server: Server, address: str) -> str:
+    """What the server gives a browser at this address."""
+    answer = httpx.get(server.url, headers={"X-Forwarded-For": address}, timeout=60)
+    return answer.raise_for_status().cookies[COOKIE].partition(".")[0]
 
 
 def tasks_of(server: Server) -> Mapping[str, Any]:

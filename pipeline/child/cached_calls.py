@@ -22,6 +22,7 @@ from pipeline import reasons
 from pipeline.child.supervise import CallResult, broken, call
 from pipeline.child.turns import Turns
 from pipeline.settings import Settings
+from pipeline.visitors import network_of
 
 log = logging.getLogger(__name__)
 
@@ -186,5 +187,5 @@ def fetch(
             for old in done[: max(0, len(calls.asked) - _MAX_ANSWERS + 1)]:
                 del calls.asked[old]
             asked = calls.asked[key] = _Asked(name, arguments, quick, timeout, way.make, Settings())
-            (calls.quick if quick else calls.waiting).put(group, asked)
+            (calls.quick if quick else calls.waiting).put(network_of(group or ""), group, asked)
     return asked.answer.result() if asked.answer.done() else None

@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.model import BEST_FIRST
+from pipeline.model import BEST_FIRST, VARIANTS
 from pipeline.plan.options import RenderOptions
 from pipeline.tasks.answer import read_answer
-from pipeline.tasks.record import VARIANT_KEYS, value_of
-from pipeline.tasks.values import mapping, objects
+from pipeline.tasks.extra_files import read_files
+from pipeline.tasks.record import MADE_SIZE, VARIANT_KEYS, value_of
+from pipeline.tasks.values import count, mapping, objects
 from store import details
 
 if TYPE_CHECKING:
@@ -89,12 +90,19 @@ class Details:
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:
     """What of the details stays in the record; None for a key that leaves it."""
     row: dict[str, Any] = dict.fromkeys(KEYS)
+    row[MADE_SIZE] = _made_bytes(values) or None
     if isinstance(values.get("alignment"), Mapping):
         row["alignment"] = _verdict(values["alignment"])
     if values.get("detail"):
         row["detail"] = str(values["detail"])[:MAX_DETAIL_LETTERS]
     given = objects(values.get("warnings"))
     return row | {"warnings": [w for w in given if w.get("code") in IN_A_ROW] or None}
+
+
+def _made_bytes(values: Mapping[str, Any]) -> int:
+    """Bytes of the results and of the files that were made of them."""
+    results = (count(values.get(f"{name}_size")) or 0 for name in VARIANTS)
+    return sum(results) + sum(file.size for file in read_files(values.get("files")))
 
 
 def _verdict(alignment: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import reasons
 from pipeline.model import VARIANTS
-from pipeline.tasks.record import VARIANT_KEYS
+from pipeline.tasks.record import MADE_SIZE, VARIANT_KEYS
 from store import Form
 
 _WAITING = {"pending": "等待处理...", "processing": "正在处理，请稍候..."}
@@ -34,7 +34,7 @@ FORM = Form(
     of_run=("stage", "seconds_left"),
     of_result=(
         *(key for keys in VARIANT_KEYS.values() for key in keys),
-        *("reason_role", "detail", "warnings"),
+        *("reason_role", "detail", "warnings", MADE_SIZE),
     ),
     message=message_of,
 )

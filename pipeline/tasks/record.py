@@ -73,6 +73,9 @@ _PARTS: Mapping[str, Callable[[object], Any]] = {
 VARIANT_KEYS = {name: tuple(VariantRecord().keys(name)) for name in VARIANTS}
 """The keys of each variant in a record."""
 
+MADE_SIZE = "made_size"
+"""The key of the bytes of results and further files together: of each they are in the details."""
+
 
 @dataclass(frozen=True)
 class AdjustmentRecord:
@@ -114,6 +117,8 @@ class TaskRecord:
     dance_size: int | None = None
     reference_size: int | None = None
     """Bytes."""
+    made_size: int | None = None
+    """Bytes of all that was made of them, as the details say it."""
     dance_file: str | None = None
     """Path relative to the project's root."""
     reference_file: str | None = None
@@ -247,7 +252,7 @@ _OF_ONE_TYPE: Mapping[Callable[[object], Any], Sequence[str]] = {
         *("stage", "reason", "reason_role", "detail", "visitor"),
         *("dance_name", "reference_name", "dance_file", "reference_file"),
     ),
-    count: ("dance_size", "reference_size"),
+    count: ("dance_size", "reference_size", MADE_SIZE),
     share: ("progress",),
     number: ("seconds_left",),
     (lambda value: value is True): ("cancel_requested",),

@@ -15,6 +15,7 @@ from pipeline.media import facts_note
 from pipeline.reasons import InputError, JobError
 from pipeline.settings import Settings
 from pipeline.tasks.record import value_of
+from pipeline.visitors import group_of, network_of
 from store import NotSaved, make_task_folder
 
 if TYPE_CHECKING:
@@ -52,11 +53,21 @@ def _check_space(folder: Path, needed: int) -> None:
 
 def _check_number(store: Store, settings: Settings, visitor: str | None) -> None:
     tasks = store.snapshot().tasks
-    own = [task for task in tasks if visitor and value_of(task, "visitor") == visitor]
-    if len(own) >= settings.tasks_per_visitor:
-        raise JobError(reasons.TOO_MANY_TASKS, f"this visitor has {len(own)} tasks")
+    own, theirs = _counted(tasks, visitor)
+    if own >= settings.tasks_per_visitor or 2 * theirs >= settings.tasks_in_all:
+        text = f"this visitor has {own} tasks, those of the network have {theirs}"
+        raise JobError(reasons.TOO_MANY_TASKS, text)
     if len(tasks) >= settings.tasks_in_all:
         raise JobError(reasons.QUEUE_FULL, f"there are {len(tasks)} tasks; delete some")
+
+
+def _counted(tasks: Iterable[Task], visitor: str | None) -> tuple[int, int]:
+    """How many of the tasks are a visitor's, and how many are of the network's visitors."""
+    if not visitor:
+        return 0, 0
+    owners = [str(value_of(task, "visitor") or "") for task in tasks]
+    network = network_of(visitor)
+    return owners.count(visitor), sum(network_of(owner) == network for owner in owners)
 
 
 def _check_waiting(
@@ -71,9 +82,10 @@ def _check_waiting(
     ]
     if len(waiting) >= settings.waiting_in_all:
         raise JobError(reasons.QUEUE_FULL, f"{len(waiting)} tasks are waiting; try again later")
-    own = sum(value_of(task, "visitor") == visitor for task in waiting) if visitor else 0
-    if own >= settings.waiting_per_visitor:
-        raise JobError(reasons.TOO_MANY_WAITING, f"{own} tasks of this visitor are waiting")
+    own, theirs = _counted(waiting, visitor)
+    if own >= settings.waiting_per_visitor or 2 * theirs >= settings.waiting_in_all:
+        text = f"{own} tasks of this visitor are waiting, {theirs} of the network's visitors"
+        raise JobError(reasons.TOO_MANY_WAITING, text)
 
 
 def retry(store: Store, settings: Settings, task_id: str, visitor: str | None) -> Task:
@@ -183,7 +195,7 @@ def submit(
                 "dance_file": targets["dance"].relative_to(root).as_posix(),
                 "reference_file": targets["reference"].relative_to(root).as_posix(),
                 **({"options": dict(options)} if options else {}),
-                **({"visitor": visitor, "group": visitor} if visitor else {}),
+                **({"visitor": visitor, "group": group_of(visitor)} if visitor else {}),
             },
             task_id=task_id,
         )

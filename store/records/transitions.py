@@ -222,26 +222,30 @@ def adjusted(record: Record, changes: Mapping[str, Any], claim: Claim, context: 
 
 def find_due(records: Mapping[str, Any], kind: str, context: Context) -> str | None:
     """The id of the task whose run of this kind is next: the one that has waited longest, of the
-    groups that have the fewest runs under way the one whose last turn lies longest ago.
+    groups that have the fewest runs under way the one whose last turn lies longest ago. Groups
+    whose names begin alike up to a ``/`` take their turns together first.
     """
     runs = {
-        task_id: (str(record.get("group")), run)
+        task_id: (_groups(record), run)
         for task_id, record in records.items()
         if isinstance(record, dict) and (run := run_of(record, kind, PENDING, PROCESSING))
     }
-    under_way = Counter(group for group, run in runs.values() if run["status"] == PROCESSING)
+    running = (groups for groups, run in runs.values() if run["status"] == PROCESSING)
+    under_way = Counter(group for groups in running for group in groups)
     served: dict[str, datetime] = {}
     for record in records.values():
         if isinstance(record, dict) and (began := from_text(record.get("started_at"))):
-            group = str(record.get("group"))
-            served[group] = max(began, served.get(group, began))
+            for group in _groups(record):
+                served[group] = max(began, served.get(group, began))
 
-    def turn(task_id: str) -> tuple[int, bool, datetime, bool, datetime]:
-        group, run = runs[task_id]
-        last = served.get(group)
+    def turn(task_id: str) -> tuple[tuple[int | bool | datetime, ...], ...]:
+        groups, run = runs[task_id]
+        lasts = ((under_way[group], served.get(group)) for group in groups)
         since = from_text(run.get("requested_at" if kind else "created_at"))
-        waiting = since is not None, since or context.now
-        return under_way[group], last is not None, last or context.now, *waiting
+        return (
+            *((count, last is not None, last or context.now) for count, last in lasts),
+            (since is not None, since or context.now),
+        )
 
     due = [
         task_id
@@ -249,6 +253,12 @@ def find_due(records: Mapping[str, Any], kind: str, context: Context) -> str | N
         if run["status"] == PENDING and is_task_id(task_id) and _is_due(run, context)
     ]
     return min(due, key=turn, default=None)
+
+
+def _groups(record: Record) -> tuple[str, str]:
+    """The names that take turns for a record, the widest first: up to the ``/``, and whole."""
+    group = str(record.get("group"))
+    return f"{group.partition('/')[0]}/", group
 
 
 def _is_due(run: Mapping[str, Any], context: Context) -> bool:

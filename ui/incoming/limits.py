@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from files.names import WHOLE
 from pipeline import reasons
 from pipeline.reasons import JobError
 from pipeline.tasks.submit import SPARE_BYTES, request
+from pipeline.visitors import network_of
 
 if TYPE_CHECKING:
     from pipeline.tasks.record import TaskRecord
@@ -69,27 +70,40 @@ def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] 
 
 
 def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int]) -> bool:
-    """Whether the visitor, who has uploads of these sizes, may not have one more (bytes)."""
-    settings = service.settings
+    """Whether the visitor, who has uploads of these sizes, may not have one more (bytes); the
+    visitors of one network have at most half of what all may have together."""
+    settings, folder, network = service.settings, incoming(service), network_of(visitor)
     if len(sizes) >= settings.uploads_per_visitor:
         return True
-    if _number(incoming(service)) >= settings.uploads_in_all:
+    if _number(folder) >= settings.uploads_in_all:
         return True
-    tasks = [task for task in service.tasks() if task.visitor == visitor]
+    if 2 * _number(folder, network) >= settings.uploads_in_all:
+        return True
     own, most = sum(sizes) + length, settings.uploads_gb_per_visitor * 1024**3
-    if own + handed_in(task for task in tasks if task.active) > most:
+    tasks = service.tasks()
+    if own + handed_in(task for task in tasks if task.visitor == visitor and task.active) > most:
         return True
-    return own + handed_in(tasks) > share_bytes(service) / 2 or not has_room(service, visitor, own)
+    others = {one.name for one in folder.glob(f"{network}*")} - {visitor}
+    waiting = own + sum(sum(announced(service, other)) for other in others)
+    theirs = handed_in(_of_network(tasks, network))
+    return waiting + theirs > share_bytes(service) / 2 or not has_room(service, visitor, waiting)
 
 
 def has_room(service: Service, visitor: str, more: int) -> bool:
-    """Whether a visitor's tasks, with all that was made of them, and ``more`` (bytes) take no more
-    than half of the disk: what is made of uploads may be many times as large."""
-    tasks = [task for task in service.tasks() if task.visitor == visitor]
-    made = sum(file.size for task in tasks for file in task.files)
-    made += sum(one.size or 0 for task in tasks for one in task.variants.values())
-    total, _, _ = _disk(service)
-    return more + handed_in(tasks) + made <= total / 2
+    """Whether the tasks of a visitor's network, with all that was made of them, and ``more``
+    (bytes) take no more than half of the disk: what is made of uploads may be many times as
+    large."""
+    tasks = _of_network(service.tasks(), network_of(visitor))
+    return more + handed_in(tasks) + _made(tasks) <= room_bytes(service) / 2
+
+
+def _of_network(tasks: Iterable[TaskRecord], network: str) -> list[TaskRecord]:
+    return [task for task in tasks if task.visitor and network_of(task.visitor) == network]
+
+
+def _made(tasks: Iterable[TaskRecord]) -> int:
+    """Bytes of what was made of the tasks' uploads."""
+    return sum(task.made_size or 0 for task in tasks)
 
 
 def make_again(service: Service, task: TaskRecord, options: Mapping[str, Any]) -> None:
@@ -110,10 +124,16 @@ def handed_in(tasks: Iterable[TaskRecord]) -> int:
     return dances + sum(size for _, size in references)
 
 
+def room_bytes(service: Service) -> int:
+    """What the disk has for uploads and results (bytes): what is free, and what they take already;
+    with a bucket, where they are not on the disk, never more than the disk."""
+    total, _, free = _disk(service)
+    return min(total, free + stored_bytes(service) + _made(service.tasks()))
+
+
 def share_bytes(service: Service) -> float:
-    """What all uploads together may take of the disk (bytes)."""
-    total, _, _ = _disk(service)
-    return total * service.settings.uploads_disk_share
+    """What all uploads together may take of it (bytes)."""
+    return room_bytes(service) * service.settings.uploads_disk_share
 
 
 def promised_bytes(service: Service) -> int:
@@ -153,11 +173,12 @@ def _disk(service: Service) -> tuple[int, int, int]:
     return shutil.disk_usage(service.settings.outputs)
 
 
-def counted(receive: Receive, service: Service, left: int) -> Receive:
+def counted(receive: Receive, service: Service, left: int, writing: Callable[[], int]) -> Receive:
     """A request's body, counted as it comes, whatever length it claims.
 
-    Raises HTTPException (400) beyond ``left`` bytes, and 507 as soon as the disk is full: others
-    write at the same time.
+    Raises HTTPException (400) beyond ``left`` bytes, and 507 as soon as the disk has no space for
+    what all the requests that write at the same time, ``writing`` of them, may bring until each
+    looks again.
     """
     taken, next_look = 0, BYTES_BETWEEN_CHECKS
 
@@ -169,7 +190,9 @@ def counted(receive: Receive, service: Service, left: int) -> Receive:
             raise HTTPException(400, "more than was announced")
         if taken >= next_look:
             next_look = taken + BYTES_BETWEEN_CHECKS
-            if not await anyio.to_thread.run_sync(has_space, service, 0):
+            if not await anyio.to_thread.run_sync(
+                has_space, service, writing() * BYTES_BETWEEN_CHECKS
+            ):
                 raise HTTPException(507, REFUSALS[507])
         return message
 
@@ -200,5 +223,6 @@ def _arrived(path: Path) -> int:
     return offset if isinstance(offset, int) else path.stat().st_size
 
 
-def _number(folder: Path) -> int:
-    return sum(1 for visitor in folder.glob("*") for _ in _uploads(visitor))
+def _number(folder: Path, network: str = "") -> int:
+    """How many uploads there are, of all visitors or those of one network."""
+    return sum(1 for visitor in folder.glob(f"{network}*") for _ in _uploads(visitor))

@@ -251,7 +251,9 @@ class Guard:
         else:
             if length is None:  # chunked: tuspyserver wants the header, and reads to the end
                 scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"0")]}
-            body = checksum.checked(limits.counted(receive, service, size - offset), sums)
+            body = checksum.checked(
+                limits.counted(receive, service, size - offset, lambda: len(self._writing)), sums
+            )
             answer: list[Message] = []  # what a bucket has not taken has not arrived
 
             async def hold(message: Message) -> None:

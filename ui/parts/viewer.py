@@ -113,7 +113,7 @@ def current_viewer(service: Service) -> Viewer:
     if given is not None and (key is None or kept == st.session_state.get(_KEY)):
         st.query_params.pop(_KEY)
     if key is None and service.private:
-        key = new_key()
+        key = new_key(st.context.ip_address or "", service.secret)
     if key is None:
         return Viewer(None, "nothing", operator=here)
     st.session_state[_KEY] = signed_key(key, service.secret)

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.incoming import stock
 from ui.service import Service, get_service
+from ui.web.network import network_of_address
 from ui.web.origin import describe_refusal, host_name, is_local, same_origin
 from ui.web.pace import Pace
 from ui.web.visitor import cookie_key, visitor_name
@@ -66,7 +67,9 @@ class Access:
         if scope["type"] == "websocket":
             key, client = cookie_key(headers, service), scope.get("client") or ("", 0)
             visitor = visitor_name(key) if key else ""
-            paced = self.pace.kept(receive, f"address {client[0]}", f"visitor {visitor}")
+            paced = self.pace.kept(
+                receive, f"address {network_of_address(client[0])}", f"visitor {visitor}"
+            )
             receive = self._used_only(paced)
             await self.app(_with_own_host(scope, headers), receive, send)
         elif upload := _UPLOAD.fullmatch(_streamlits(scope["path"])):

@@ -3,4 +3,14 @@
 Nothing here imports Streamlit, nor in the folders of routes that build on it.
 """
 
-__all__ = ["addresses", "connections", "look", "memory", "origin", "pace", "security", "visitor"]
+__all__ = [
+    "addresses",
+    "connections",
+    "look",
+    "memory",
+    "network",
+    "origin",
+    "pace",
+    "security",
+    "visitor",
+]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import math
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from ui.web.network import network_of_address
 from ui.web.origin import is_loopback
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 MESSAGE_BYTES = 2**20
 """Of a websocket's message, which is held in memory as it comes. Streamlit has 200 MB for either
 direction; the page's own are what its controls hold, some 20 kB for two hundred files."""
-_NETWORK_BITS = 64
-"""What one customer has of IPv6 at the least (RFC 6177)."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,9 @@ def _too_many(connection: Any, most: int) -> bool:
     trusted = _trusted(str(connection.config.forwarded_allow_ips))
     if is_loopback(address) or address in trusted:
         return False
-    own = _network(address)
+    own = network_of_address(address)
     clients = [one.client for one in connection.connections if one.client]
-    count = sum(_network(client[0]) == own for client in clients)
+    count = sum(network_of_address(client[0]) == own for client in clients)
     if count == most + 1:
         log.warning(
             "connections of %s are refused: it has %d already; if that is a proxy, name it in "
@@ -147,17 +145,3 @@ def _trusted(given: str) -> Any:
 
 async def _nobody(*_: Any) -> None:
     """In place of an app, which is not asked."""
-
-
-@functools.lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """What counts as one address: of IPv6, the network of one customer."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped:  # of a socket for both
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((int(found), _NETWORK_BITS), strict=False))
-    return address

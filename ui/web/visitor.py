@@ -1,8 +1,11 @@
 """Who a browser is: a key that this server made, in a cookie, and the names made from it.
 
-What a browser holds is the key, a dot and this server's signature. Releases before took any 32
-letters for a key: such a key still counts when something here is owned by its name, which nobody
-can invent a key for, and the browser then gets its signature.
+What a browser holds is the key, a dot and this server's signature. A key begins with the network
+that asked for it, and so does the visitor's name: a new key costs a look at the page, so what one
+person may take is counted by network as well (``pipeline.visitors``).
+
+Releases before took any 32 letters for a key: such a key still counts when something here is owned
+by its name, which nobody can invent a key for, and the browser then gets its signature.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ import secrets
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.visitors import NETWORK_LETTERS
 from ui.service import Service, get_service
+from ui.web.network import network_of_address
+from ui.web.origin import is_loopback
 
 COOKIE = "retrack_visitor"
-_KEY = re.compile(r"[A-Za-z0-9_-]{32,64}")
+_KEY = re.compile(rf"(?:([0-9a-f]{{{NETWORK_LETTERS}}})~)?[A-Za-z0-9_-]{{32,64}}")
 _YEAR_SECONDS = 365 * 24 * 3600
 _NO_PAGE = re.compile(r"/(_stcore|static|media|component|files|share|uploads)/")
 """What no page's address has in it, under whatever path the page stands."""
@@ -26,7 +32,9 @@ _NO_PAGE = re.compile(r"/(_stcore|static|media|component|files|share|uploads)/")
 
 def visitor_name(key: str) -> str:
     """The name that tasks and folders carry for a key: not the key, which opens everything."""
-    return hashlib.sha256(b"visitor:" + key.encode()).hexdigest()[:32]
+    found = _KEY.fullmatch(key)
+    network = (found and found[1]) or ""
+    return (network + hashlib.sha256(b"visitor:" + key.encode()).hexdigest())[:32]
 
 
 def sign(secret: bytes, *parts: str) -> str:
@@ -63,9 +71,16 @@ def checked_key(given: str | None, service: Service) -> str | None:
     return key if ours or visitor_name(key) in service.earlier else None
 
 
-def new_key() -> str:
-    """A fresh visitor's key (256 bits)."""
-    return secrets.token_urlsafe(32)
+def new_key(address: str = "", secret: bytes = b"") -> str:
+    """A fresh visitor's key (256 bits), asked for from an address.
+
+    The address cannot be read from it. That of this machine is left out: before a proxy that does
+    not say whom it asks for, it is everybody's.
+    """
+    if not address or is_loopback(address):
+        return secrets.token_urlsafe(32)
+    network = sign(secret, "network", network_of_address(address))[:NETWORK_LETTERS]
+    return f"{network}~{secrets.token_urlsafe(32)}"
 
 
 def signed_key(key: str, secret: bytes) -> str:
@@ -90,7 +105,9 @@ class VisitorCookie:
             await self.app(scope, receive, send)
             return
         service, headers = get_service(), Headers(scope=scope)
-        cookie = signed_key(cookie_key(headers, service) or new_key(), service.secret)
+        address, _ = scope.get("client") or ("", 0)
+        key = cookie_key(headers, service) or new_key(address, service.secret)
+        cookie = signed_key(key, service.secret)
         if cookie in cookie_values(headers):
             await self.app(scope, receive, send)
             return

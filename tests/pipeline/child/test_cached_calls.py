@@ -83,12 +83,12 @@ def test_a_child_that_cannot_be_started_is_an_answer(
 def test_nobody_waits_behind_the_many_of_another() -> None:
     turns: Turns[str] = Turns()
     for number in range(4):
-        turns.put("first", f"first {number}")
-    turns.put("second", "second 0")
-    turns.put("third", "third 0")
+        turns.put("first", "first", f"first {number}")
+    turns.put("second", "second", "second 0")
+    turns.put("third", "third", "third 0")
     assert taken(turns) == "first 0"
-    turns.put("fourth", "fourth 0")
-    turns.put("second", "second 1")
+    turns.put("fourth", "fourth", "fourth 0")
+    turns.put("second", "second", "second 1")
     rest = [taken(turns) for _ in range(7)]
     assert rest == [
         *("second 0", "third 0", "first 1", "fourth 0"),
@@ -99,11 +99,25 @@ def test_nobody_waits_behind_the_many_of_another() -> None:
 def test_a_group_has_one_turn_at_a_time() -> None:
     turns: Turns[str] = Turns()
     for item in ("first 0", "first 1"):
-        turns.put(None, item)
-    turns.put("second", "second 0")
+        turns.put(None, None, item)
+    turns.put("second", "second", "second 0")
     with turns.taken() as one:
         assert (one, taken(turns)) == ("first 0", "second 0")
     assert taken(turns) == "first 1"
+
+
+def test_many_visitors_of_one_network_are_no_more_than_one_of_another() -> None:
+    turns: Turns[str] = Turns()
+    for number in range(4):
+        turns.put("class", f"student {number}", f"class {number}")
+    with turns.taken(), turns.taken() as second:
+        assert second == "class 1", "nobody else waits"
+        turns.put("home", "dancer", "home 0")
+        turns.put("home", "dancer", "home 1")
+        assert [taken(turns) for _ in range(3)] == ["home 0", "home 1", "class 2"]
+    turns.put("home", "dancer", "home 2")
+    turns.put("class", "student 0", "class 4")
+    assert [taken(turns) for _ in range(3)] == ["class 3", "home 2", "class 4"]
 
 
 def test_who_takes_turns_waits_for_the_next() -> None:
@@ -118,7 +132,7 @@ def test_who_takes_turns_waits_for_the_next() -> None:
     for taker in takers:
         taker.start()
     for number in range(100):
-        turns.put(number % 3, number)
+        turns.put(number % 3, number % 3, number)
     for taker in takers:
         taker.join(timeout=60)
     assert sorted(got) == list(range(100))

@@ -56,6 +56,8 @@ def test_a_file_is_made_beside_the_result_whoever_is_killed(
         until(lambda: record(store, task_id).files, "the file")
         made = record(store, task_id)
         [file] = made.files
+        [row] = [read(task) for task in store.snapshot().tasks]
+        assert row.made_size == sum(map(len, before)) + file.size, "known without the details"
         path = store.safe_path(file.output)
         assert path is not None and path.stat().st_size == file.size
         assert 0.5 * LIMIT_MB * 1e6 < file.size <= LIMIT_MB * 1e6

@@ -78,6 +78,19 @@ def test_backup_and_restore(store: Store, outputs: Path, task_id: str) -> None:
     assert run(outputs, "restore", str(outputs / "nothing")).returncode == 2
 
 
+def test_what_it_writes_is_its_users_alone(outputs: Path, tmp_path: Path, store: Store) -> None:
+    os.umask(0o077)
+    store.create()
+    os.umask(0o022)
+    target = tmp_path / "kept"
+    assert run(outputs, "backup", str(target)).returncode == 0
+    elsewhere = tmp_path / "elsewhere" / "outputs"
+    assert run(elsewhere, "restore", str(target)).returncode == 0
+    made = [target, *elsewhere.parent.rglob("*")]
+    assert len(made) > 2
+    assert not [path for path in made if path.stat().st_mode & 0o077]
+
+
 def test_export_and_compact(store: Store, outputs: Path, task_id: str) -> None:
     past = store.create({"created_at": "2025-01-01T00:00:00"}).id
     day_before = datetime.now(UTC) - timedelta(hours=KEEP_HOURS + 1)

@@ -109,6 +109,14 @@ def test_groups_take_turns(store: Store) -> None:
     assert store.snapshot().tasks[0].group == "a"
 
 
+def test_groups_that_begin_alike_take_turns_as_one(store: Store) -> None:
+    """Who hands in twenty under twenty names does not keep another's one waiting either."""
+    many = [store.create({"group": f"a/{name}"}).id for name in "112"]
+    other = [store.create({"group": "b/1"}).id for _ in range(2)]
+    order = [many[0], other[0], many[2], other[1], many[1]]
+    assert [claimed(store).id for _ in range(5)] == order
+
+
 def test_the_first_claims_of_many_threads_at_once(make: Make) -> None:
     for _ in range(20):
         store = make()

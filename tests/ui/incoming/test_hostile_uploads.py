@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from base64 import b64encode
 from contextlib import suppress
@@ -31,7 +30,7 @@ from tests.ui.routes.routed import (
 )
 from ui.incoming import limits, uploads
 from ui.service import Service
-from ui.web.visitor import COOKIE, signed_key, visitor_name
+from ui.web.visitor import COOKIE, new_key, signed_key, visitor_name
 
 ODD_IDS = (
     *(".locks", "a", "0" * 31, "0" * 33, "0" * 32, "G" * 32, "x.info", "%00", "%0a"),
@@ -139,24 +138,64 @@ def limited(service: Service, **changes: float) -> Service:
 
 
 def test_the_number_of_uploads_is_limited(service: Service, app: Starlette) -> None:
-    service = limited(service, uploads_per_visitor=3, uploads_in_all=4)
+    service = limited(service, uploads_per_visitor=3, uploads_in_all=6)
     uids = [uid_of(announce(service, app, 0)) for _ in range(3)]
     assert announce(service, app, 0).status_code == 429, "empty ones count"
-    other = headers(service, THEIRS, **{"Upload-Length": "0", "Upload-Metadata": "filename YQ=="})
-    assert client(app, THEIRS).post(uploads.URL, headers=other).status_code == 201
-    assert client(app, THEIRS).post(uploads.URL, headers=other).status_code == 429, "all together"
+    third = new_key()
+    assert [status_of(service, app, THEIRS, 0) for _ in range(2)] == [201, 201]
+    assert [status_of(service, app, third, 0) for _ in range(2)] == [201, 429], "all together"
     assert client(app).delete(f"{uploads.URL}/{uids[0]}", headers=headers(service)).is_success
     assert announce(service, app, 0).status_code == 201
     long = {"Upload-Metadata": "filename YQ==,x " + "A" * 40_000}
     assert announce(service, app, 0, **long).status_code == 400
 
 
+def status_of(service: Service, app: Starlette, key: str, length: int) -> int:
+    """How an upload is answered that the visitor of this key announces."""
+    given = {"Upload-Length": str(length), "Upload-Metadata": "filename YQ=="}
+    answer = client(app, key).post(uploads.URL, headers=headers(service, key, **given))
+    return int(answer.status_code)
+
+
+def test_many_keys_of_one_address_leave_the_half_to_others(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = [new_key("192.0.2.1", SECRET) for _ in range(3)]
+    other = new_key("192.0.2.2", SECRET)
+    service = limited(service, uploads_in_all=4)
+    answers = [status_of(service, app, key, 0) for key in several]
+    assert answers == [201, 201, 429]
+    assert status_of(service, app, other, 0) == 201
+
+    service = limited(service, uploads_in_all=1000, uploads_disk_share=40_000 / 10**12)
+    monkeypatch.setattr(limits, "_disk", lambda service: (10**12, 0, 10**12))
+    name = visitor_name(several[0])
+    service.store.create({"dance_name": "a", "dance_size": 10_000, "visitor": name})
+    answers = [status_of(service, app, key, 5_000) for key in several]
+    assert answers == [201, 201, 429], "the third one's would be more than half"
+    assert status_of(service, app, other, 15_000) == 201
+    assert status_of(service, app, other, 6_000) == 429
+
+
+def test_what_is_free_is_shared_and_not_what_others_fill(
+    service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is nearly full of something else has no room by its size."""
+    monkeypatch.setattr(limits, "_disk", lambda service: (10**12, 0, 300_000_000))
+    service = limited(service, uploads_per_visitor=1000, uploads_gb_per_visitor=1.0)
+    files = 0
+    while status_of(service, app, MINE, 2_000_000) == 201:
+        files += 1
+    assert files == 37, "of 300 MB a half is for uploads, and a half of that one network's"
+    assert status_of(service, app, THEIRS, 2_000_000) == 201
+
+
 def test_all_uploads_together_stay_below_their_share_of_the_disk(
     service: Service, app: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "BYTES_BETWEEN_CHECKS", 1000)
-    total = shutil.disk_usage(service.settings.outputs).total
-    service = limited(service, uploads_disk_share=40_000 / total)
+    monkeypatch.setattr(limits, "_disk", lambda service: (10**12, 0, 10**12))
+    service = limited(service, uploads_disk_share=40_000 / 10**12)
     given = {"Upload-Length": "15000", "Upload-Metadata": "filename YQ=="}
     mine, again = uid_of(announce(service, app, 10_000)), announce(service, app, 15_000)
     assert again.status_code == 429, "one visitor has half of it"
@@ -216,7 +255,7 @@ def test_what_was_made_of_uploads_counts_for_their_visitor(
 ) -> None:
     monkeypatch.setattr(limits, "_disk", lambda service: (2_000_000_000, 0, 2_000_000_000))
     service = limited(service, uploads_gb_per_visitor=1.0)
-    made = {"dance_size": 100_000_000, "v2_size": 400_000_000, "modular_size": 499_999_000}
+    made = {"dance_size": 100_000_000, "made_size": 899_999_000}
     task = service.store.create(made | {"visitor": visitor_name(MINE)})
     assert announce(service, app, 900).status_code == 201
     assert announce(service, app, 101).status_code == 429, "half of the disk is taken"

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ui.web import connections
 from ui.web.connections import MESSAGE_BYTES, Patience, guard_connections
+from ui.web.network import network_of_address
 
 SHORT = Patience(headers_seconds=0.4, body_seconds=0.4, body_bytes=20)
 STEADY = Patience(headers_seconds=0.4, body_seconds=1.5, body_bytes=20)
@@ -157,4 +158,4 @@ def test_an_address_has_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_an_address_of_ipv6_is_its_network(one: str, other: str, same: bool) -> None:
-    assert (connections._network(one) == connections._network(other)) is same
+    assert (network_of_address(one) == network_of_address(other)) is same

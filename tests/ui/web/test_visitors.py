@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
+from pipeline.visitors import network_of
 from tests.ui.routes.routed import app_of, client, finished, headers, service_of
 from ui.incoming import uploads
 from ui.parts.login import login_of
@@ -28,6 +30,25 @@ def test_a_key_is_one_that_this_server_made(service: Service, app: Starlette) ->
         given = headers(service, invented, **{"Upload-Length": "5"})
         assert browser.post(uploads.URL, headers=given).status_code == 403
         assert COOKIE in browser.get("/").headers["set-cookie"], "it gets one of ours"
+
+
+def test_the_keys_of_one_address_have_something_in_common(app: Starlette) -> None:
+    """By which what their visitors take is counted together; the address is not in it."""
+
+    def name(*address: str) -> str:
+        fresh = TestClient(app, client=(address[0], 50000))
+        fresh.get("/")
+        key = fresh.cookies[COOKIE].partition(".")[0]
+        assert address[0] not in key
+        return visitor_name(key)
+
+    one, two = name("192.0.2.1"), name("192.0.2.1")
+    assert one != two and network_of(one) == network_of(two)
+    assert network_of(one) == network_of(name("::ffff:192.0.2.1"))
+    assert network_of(name("2001:db8::1")) == network_of(name("2001:db8::2"))
+    others = [name("192.0.2.2"), name("127.0.0.1"), name("127.0.0.1"), name("2001:db8:1::1")]
+    assert len({network_of(other) for other in (one, *others)}) == 5
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in (one, two, *others))
 
 
 def test_a_key_of_an_earlier_release_counts_while_something_is_its(
