@@ -70,18 +70,23 @@ def refusal(service: Service, visitor: str, length: int, besides: Sequence[int] 
 
 
 def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int]) -> bool:
-    """Whether the visitor, who has uploads of these sizes, may not have one more (bytes); the
-    visitors of one network have at most half of what all may have together."""
+    """Whether the visitor, who has uploads of these sizes, may not have one more (bytes).
+
+    Where visitors see their own tasks only, those of one network have at most half of what all may
+    have together; who share their tasks share the disk.
+    """
     settings, folder, network = service.settings, incoming(service), network_of(visitor)
     if len(sizes) >= settings.uploads_per_visitor:
         return True
     if _number(folder) >= settings.uploads_in_all:
         return True
-    if 2 * _number(folder, network) >= settings.uploads_in_all:
-        return True
     own, most = sum(sizes) + length, settings.uploads_gb_per_visitor * 1024**3
     tasks = service.tasks()
     if own + handed_in(task for task in tasks if task.visitor == visitor and task.active) > most:
+        return True
+    if not service.private:
+        return False
+    if 2 * _number(folder, network) >= settings.uploads_in_all:
         return True
     others = {one.name for one in folder.glob(f"{network}*")} - {visitor}
     waiting = own + sum(sum(announced(service, other)) for other in others)
@@ -92,7 +97,10 @@ def _too_many(service: Service, visitor: str, length: int, sizes: Sequence[int])
 def has_room(service: Service, visitor: str, more: int) -> bool:
     """Whether the tasks of a visitor's network, with all that was made of them, and ``more``
     (bytes) take no more than half of the disk: what is made of uploads may be many times as
-    large."""
+    large. Who share their tasks share the disk.
+    """
+    if not service.private:
+        return True
     tasks = _of_network(service.tasks(), network_of(visitor))
     return more + handed_in(tasks) + _made(tasks) <= room_bytes(service) / 2
 

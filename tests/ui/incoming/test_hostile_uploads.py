@@ -130,7 +130,7 @@ def test_a_piece_that_is_not_what_it_says_is_not_kept(service: Service, app: Sta
     assert asked.headers["tus-checksum-algorithm"] == "sha1,sha256"
 
 
-def limited(service: Service, **changes: float) -> Service:
+def limited(service: Service, **changes: float | str) -> Service:
     """The process's service under other settings."""
     changed = replace(service, settings=service.settings.model_copy(update=changes))
     process.keep("service", changed)
@@ -188,6 +188,8 @@ def test_what_is_free_is_shared_and_not_what_others_fill(
         files += 1
     assert files == 37, "of 300 MB a half is for uploads, and a half of that one network's"
     assert status_of(service, app, THEIRS, 2_000_000) == 201
+    limited(service, visibility="shared")
+    assert status_of(service, app, MINE, 2_000_000) == 201, "who share their tasks share the disk"
 
 
 def test_all_uploads_together_stay_below_their_share_of_the_disk(
