@@ -40,6 +40,10 @@ from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
 
+_GATHER_SECONDS = 0.001
+"""The longest wait for the callers of the group before, who are about to come again: on a busy
+machine half of it is enough (docs/benchmarks-store.md)."""
+
 
 @dataclass(eq=False)
 class _Ticket:
@@ -91,7 +95,11 @@ class GroupCommit:
         progress. Replaced as a whole."""
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
-        self._turn = threading.Condition()  # for the queue and the lists; never while doing I/O
+        lock = threading.RLock()  # for the queue and the lists; never while doing I/O
+        self._turn = threading.Condition(lock)
+        self._gathered = threading.Condition(lock)
+        self._callers = 0
+        """How many the last group answered, and how many queued meanwhile."""
         self.saves = Saves()
         self._queue: list[_Ticket] = []
         self._writing = False
@@ -157,6 +165,8 @@ class GroupCommit:
         seconds = self._settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
         with self._turn:
             self._queue.append(ticket)
+            if len(self._queue) >= self._callers:
+                self._gathered.notify()
             try:
                 if not self._turn.wait_for(lambda: ticket.settled or not self._writing, seconds):
                     raise NotSaved("the disk or the task file's lock did not answer in time")
@@ -268,6 +278,8 @@ class GroupCommit:
     def _write_locked(self, batch: _Batch, lock: Lock) -> None:
         state, forced = self._base()
         with self._turn:
+            # Else groups of the fastest caller alone and of all others would alternate.
+            self._gathered.wait_for(lambda: len(self._queue) >= self._callers, _GATHER_SECONDS)
             self._take_queue(batch)
         draft, path = self._next_content(batch, state), self.view.path
         if not draft.changed and not forced:
@@ -300,6 +312,7 @@ class GroupCommit:
             patches = (*batch.waiting, *(ticket.patch for ticket in batch.tickets))
             self.unsynced |= {patch.task_id for patch in patches if patch.task_id}
         self.view.report("not_saved", str(error) if error else "")  # no frames kept alive
+        self._callers = len(batch.tickets) + len(self._queue)
         for ticket in batch.tickets:
             ticket.settled = True
             ticket.error = ticket.error or error  # its own refusal comes first

@@ -93,6 +93,29 @@ def test_nobody_is_answered_before_the_sync(make: Make, disk: Disk, folders: boo
     assert {t: r["mark"] for t, r in on_disk(store).items()} == {t: t for t in ids}
 
 
+def test_callers_that_come_again_share_each_write(
+    make: Make, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.commit.group_commit._GATHER_SECONDS", 120.0)  # however busy
+    store, turns = make(), 20
+    ids = [store.create().id for _ in range(4)]
+
+    def work(number: int) -> None:
+        for turn in range(turns + (number == 0)):
+            store.update(ids[number], {"turn": turn})
+
+    before = store.saves.count
+    disk.hold()
+    threads = [start(lambda: work(0))]
+    assert disk.syncing.wait(120)
+    threads += [start(lambda number=number: work(number)) for number in (1, 2, 3)]  # type: ignore[misc]
+    until(lambda: len(store._commit._queue) == 3, "the others to queue")
+    disk.free.set()
+    for thread in threads:
+        thread.join(120)
+    assert store.saves.count - before == 1 + turns
+
+
 def test_callers_that_gave_up_hold_up_nobody(
     make: Make, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
