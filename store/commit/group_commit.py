@@ -18,16 +18,8 @@ from typing import Any
 from store.clock import Clock
 from store.errors import NotSaved, StoreError
 from store.file import reserve
-from store.file.codec import encode
-from store.file.disk import (
-    TASK_FILE,
-    Moved,
-    Pin,
-    Signature,
-    replace_whole,
-    signature_at,
-    sync,
-)
+from store.file.codec import BlockEncoder
+from store.file.disk import TASK_FILE, Moved, Signature, put, signature_at, sync
 from store.file.lock import Lock
 from store.file.suitable import explain
 from store.file.view import LONGEST_SAVE_SECONDS, State, View
@@ -84,6 +76,7 @@ class GroupCommit:
         self._form = form
         self._clock = clock
         self._aside: dict[Signature, Path] = {}
+        self._encoder = BlockEncoder()
         self._lock_path = view.path.with_name(f"{TASK_FILE}.lock")
         self.after_fork()
         renew_after_fork(self)
@@ -287,17 +280,14 @@ class GroupCommit:
             sync(path)
             sync(path.parent)
             return
-
-        def replaced(signature: Signature, pin: Pin) -> None:
-            batch.replaced = True
-            self.view.last = State(draft.records, signature, pin)
-
-        replace_whole(
+        signature, pin = put(
             path,
-            encode(draft.records),
+            *self._encoder.encode(draft.records),
             unchanged=lambda: lock.excludes and signature_at(path) == state.signature,
-            replaced=replaced,
         )
+        batch.replaced = True
+        self.view.last = State(draft.records, signature, pin)
+        sync(path.parent)
 
     def _settle(self, batch: _Batch, error: NotSaved | None) -> None:
         """Tells the batch's callers how it ended. With the condition."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import operator
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
 _MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
 _DECIMAL_DIGITS = 15  # a double always keeps so many
 _START = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*(?=\{)')
+_BLOCK_RECORDS = 256
+"""As many are encoded anew, in 0.2 ms, where one changed."""
 _COST_OF_DEEP_NESTING = 50_000  # in characters
 
 
@@ -92,6 +95,31 @@ def encode(records: dict[str, Any]) -> bytes:
             members = [encode({key: value})[2:-3] for key, value in records.items()]
             return b"".join((b"{\n", b",\n".join(members), b"\n}\n"))
         return (json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+class BlockEncoder:
+    """Encodes records that change little from one time to the next: only the blocks anew in which
+    one is another object, since a record is never changed in place.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[list[str], list[Any], bytes]] = []
+        """Ids, their records, and these as they stand in the file, with what stands before."""
+
+    def encode(self, records: dict[str, Any]) -> list[bytes]:
+        """What :func:`encode` makes of ``records``, in pieces."""
+        if len(records) <= _BLOCK_RECORDS:
+            return [encode(records)]
+        ids, values, blocks = list(records), list(records.values()), []
+        for number, start in enumerate(range(0, len(ids), _BLOCK_RECORDS)):
+            part = slice(start, start + _BLOCK_RECORDS)
+            block = (*self._blocks[number : number + 1], ([], [], b""))[0]
+            if block[0] != ids[part] or not all(map(operator.is_, block[1], values[part])):
+                members = encode(dict(zip(ids[part], values[part], strict=True)))[2:-3]
+                block = ids[part], values[part], (b",\n" if number else b"{\n") + members
+            blocks.append(block)
+        self._blocks = blocks
+        return [*(members for _, _, members in blocks), b"\n}\n"]
 
 
 def encode_line(entry: dict[str, Any]) -> bytes:

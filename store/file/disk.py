@@ -128,11 +128,12 @@ def mode_of(path: Path) -> int | None:
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
-def _write_temporary(temporary: Path, data: bytes, mode: int | None) -> None:
+def _write_temporary(temporary: Path, pieces: tuple[bytes, ...], mode: int | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, USUAL_MODE if mode is None else mode)
     try:
-        write_all(descriptor, data)
+        for piece in pieces:
+            write_all(descriptor, piece)
         if mode is not None and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
             with contextlib.suppress(PermissionError, NotImplementedError):
                 os.fchmod(descriptor, mode)  # the umask took bits away that the old file has
@@ -141,30 +142,35 @@ def _write_temporary(temporary: Path, data: bytes, mode: int | None) -> None:
         os.close(descriptor)
 
 
-def replace_whole(
-    path: Path,
-    data: bytes,
-    *,
-    like: Path | None = None,
-    unchanged: Callable[[], bool] = lambda: True,
-    replaced: Callable[[Signature, Pin], None] | None = None,
-) -> None:
+def replace_whole(path: Path, data: bytes, *, like: Path | None = None) -> None:
     """Puts ``data`` under ``path`` so that a crash leaves either the old file or the new one.
 
     A temporary file of its own (O_EXCL, with the permissions of ``like``, else of ``path``), fsync,
-    rename, fsync of the folder. The rename is not done unless ``unchanged`` says so then;
-    ``replaced`` is called with the new signature between the rename and the folder's sync.
-
-    Raises Moved, and OSError with the old file untouched, or, once ``replaced`` was called, with
-    the new one in place but perhaps not synced.
+    rename, fsync of the folder. Raises OSError.
     """
-    if len(data) > MAX_FILE_BYTES:
-        raise OSError(errno.EFBIG, f"{len(data) >> 20} MB could not be read again")
+    put(path, data, like=like)
+    sync(path.parent)
+
+
+def put(
+    path: Path,
+    *pieces: bytes,
+    like: Path | None = None,
+    unchanged: Callable[[], bool] = lambda: True,
+) -> tuple[Signature, Pin]:
+    """:func:`replace_whole`, but for the folder's sync; returns what the new file is known by.
+
+    The rename is not done unless ``unchanged`` says so then. Raises Moved and OSError, the old file
+    untouched.
+    """
+    size = sum(map(len, pieces))
+    if size > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"{size >> 20} MB could not be read again")
     number = time.monotonic_ns() & 0xFFFFFFFF
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{number:08x}.tmp")
     try:
-        _write_temporary(temporary, data, mode_of(like or path))
-        pin = Pin(os.open(temporary, _READ_FLAGS)) if replaced else None
+        _write_temporary(temporary, pieces, mode_of(like or path))
+        pin = Pin(os.open(temporary, _READ_FLAGS))
         if not unchanged():
             raise Moved
         os.replace(temporary, path)  # noqa: PTH105 - the call itself is the point
@@ -172,9 +178,7 @@ def replace_whole(
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if replaced and pin:
-        replaced(signature_of(os.fstat(pin.descriptor)), pin)
-    sync(path.parent)
+    return signature_of(os.fstat(pin.descriptor)), pin
 
 
 def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:

@@ -282,9 +282,7 @@ def test_a_write_that_keeps_failing_makes_one_copy_aside(store: Store) -> None:
     lay(store, WHOLE)
     task_id = store.snapshot().tasks[0].id
     lay(store, WHOLE[:200])
-    full = mock.patch(
-        "store.commit.group_commit.replace_whole", side_effect=OSError(28, "No space left")
-    )
+    full = mock.patch("store.commit.group_commit.put", side_effect=OSError(28, "No space left"))
     for _ in range(3):
         with full, pytest.raises(NotSaved):
             store.update(task_id, {"note": 1})
