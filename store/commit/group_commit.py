@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class GroupCommit:
 
     def __init__(self, settings: StoreSettings, form: Form, view: View, clock: Clock) -> None:
         self.view = view
-        self._settings = settings
+        self.settings = settings
         self._form = form
         self._clock = clock
         self._aside: dict[Signature, Path] = {}
@@ -99,7 +99,7 @@ class GroupCommit:
 
     def context(self) -> Context:
         """What changes go by at this moment."""
-        return Context(self._clock(), self._form, self._settings)
+        return Context(self._clock(), self._form, self.settings)
 
     def unsaved(self) -> frozenset[str]:
         """Ids of the tasks with a change that could not be saved so far."""
@@ -124,7 +124,7 @@ class GroupCommit:
 
     def lock(self) -> Lock:
         """The lock between processes; hold it for moments only."""
-        return Lock(self._lock_path, self._settings.lock_timeout)
+        return Lock(self._lock_path, self.settings.lock_timeout)
 
     def submit(self, patch: Patch) -> Any:
         """Applies ``patch`` and returns its result once file and folder are synced.
@@ -155,7 +155,7 @@ class GroupCommit:
 
         Raises NotSaved when neither its turn nor its end came in time.
         """
-        seconds = self._settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
+        seconds = self.settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
         with self._turn:
             self._queue.append(ticket)
             if len(self._queue) >= self._callers:
@@ -195,9 +195,7 @@ class GroupCommit:
                 self._turn.notify_all()
 
     def _write(self, batch: _Batch) -> None:
-        if not self.view.path.parent.is_dir():
-            self.view.path.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._settings.lock_timeout
+        deadline = time.monotonic() + self.settings.lock_timeout
         while True:
             with self.lock() as lock:
                 try:
@@ -225,13 +223,20 @@ class GroupCommit:
             return State(), True
         return seen, False
 
-    def _apply(self, batch: _Batch, state: State, held: str = "") -> Draft:
-        draft = Draft(dict(state.records), self.context(), held)
-        for patch in batch.waiting:
+    def with_waiting(
+        self, records: Mapping[str, Any], waiting: Iterable[Patch], held: str = ""
+    ) -> Draft:
+        """A draft of ``records`` with what waits, without what is void by now."""
+        draft = Draft(dict(records), self.context(), held)
+        for patch in waiting:
             try:
                 patch.apply(draft)
             except StoreError as refusal:
                 log.warning("the unsaved change of %s is void: %s", patch.task_id, refusal)
+        return draft
+
+    def _apply(self, batch: _Batch, state: State, held: str = "") -> Draft:
+        draft = self.with_waiting(state.records, batch.waiting, held)
         for ticket in batch.tickets:
             ticket.result, ticket.error = None, None
             try:
@@ -252,7 +257,7 @@ class GroupCommit:
         if not draft.departures:
             return draft
         try:
-            limit_mb = self._settings.history_mb
+            limit_mb = self.settings.history_mb
             history.append(self.view.path, draft.departures, draft.context.now, limit_mb)
         except OSError as error:
             if reserve.is_full(error) and reserve.stands(self.view.path):

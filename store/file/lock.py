@@ -23,7 +23,8 @@ _POLL_SECONDS = 0.002
 
 
 class Lock:
-    """For one ``with``; threads exclude each other too, as each makes its own.
+    """For one ``with``; threads exclude each other too, as each makes its own. It makes the folder
+    where there is none.
 
     The kernel frees it when the process dies.
     """
@@ -55,6 +56,9 @@ class Lock:
             self._pin = Pin(os.open(self._path, _FLAGS, 0o666))
         except PermissionError:  # made by another user: it is locked all the same, never written
             self._pin = Pin(os.open(self._path, _FLAGS & ~(os.O_RDWR | os.O_CREAT)))
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return False
         if lock_descriptor(self._pin.descriptor, blocking=False) and self.excludes:
             return True
         self._pin = None  # it is held by another, or its file was removed and excludes nobody

@@ -47,7 +47,6 @@ class Owners:
             raise TimeoutError(f"the folder {self._folder} does not answer")
         try:
             if self._lock is None or not self._lock.excludes:  # someone has removed its file
-                self._folder.mkdir(parents=True, exist_ok=True)
                 self._lock = Lock(self._folder / self.name, _LONGEST_WAIT_SECONDS).__enter__()
             self._claims += 1
             return f"{self.name}/{self._claims}"

@@ -44,13 +44,10 @@ def look(path: Path) -> State:
     content = read_whole(path)
     if content is None:
         return State()
-    found = decode(content.raw)
-    if content.obstacle:
-        damage = (f"it is {content.obstacle}",)
-        return State(found.records, content.signature, content.pin, damage, None, found.salvaged)
-    return State(
-        found.records, content.signature, content.pin, found.damage, content.raw, found.salvaged
-    )
+    found, obstacle = decode(content.raw), content.obstacle
+    damage = (f"it is {obstacle}",) if obstacle else found.damage
+    raw = None if obstacle else content.raw
+    return State(found.records, content.signature, content.pin, damage, raw, found.salvaged)
 
 
 class View:

@@ -136,34 +136,26 @@ def update(
     return Patch(apply, task_id, ends, progress=changes if progress else None, claim=claim)
 
 
-def claim(kind: str, owner: str) -> Patch:
-    """The run of this kind that has waited longest and is due, as processing by ``owner``."""
+Find = Callable[[Mapping[str, Any], str, Context], str | None]
+"""The id of the task among these whose run of this kind is to be taken, if there is one."""
+Take = Callable[[Record, str, Context], Record]
+"""A run as this owner's."""
+
+
+def claim(kind: str, owner: str, find: Find, take: Take) -> Patch:
+    """The run of this kind that ``find`` finds, as ``take`` makes it the ``owner``'s."""
 
     def apply(draft: Draft) -> tuple[str, Record] | None:
-        task_id = transitions.find_due(draft.records, kind, draft.context)
+        task_id = find(draft.records, kind, draft.context)
         if task_id is None:
             return None
-        take = in_run(kind, lambda run, context: transitions.claimed(run, owner, context))
-        return task_id, draft.change(task_id, take)
+        taken = in_run(kind, lambda run, context: take(run, owner, context))
+        return task_id, draft.change(task_id, taken)
 
-    return Patch(apply, undo=_give_back(owner))
+    def give_back(draft: Draft) -> int:
+        return every(draft, lambda found: found == owner, transitions.released)
 
-
-def take_over(kind: str, owner: str, dead: Callable[[object], bool]) -> Patch:
-    """A run of this kind whose owner is ``dead``, as one of ``owner`` in the same attempt."""
-
-    def apply(draft: Draft) -> tuple[str, Record] | None:
-        for task_id, found in transitions.processing(draft.records, dead):
-            if found == kind:
-                take = in_run(kind, lambda run, context: transitions.taken_over(run, owner))
-                return task_id, draft.change(task_id, take)
-        return None
-
-    return Patch(apply, undo=_give_back(owner))
-
-
-def _give_back(owner: str) -> Patch:
-    return Patch(lambda draft: every(draft, lambda found: found == owner, transitions.released))
+    return Patch(apply, undo=Patch(give_back))
 
 
 def every(draft: Draft, wanted: Callable[[object], bool], transition: Transition) -> int:

@@ -153,7 +153,7 @@ def claimed(run: Record, owner: str, context: Context) -> Record:
     return result
 
 
-def taken_over(run: Record, owner: str) -> Record:
+def taken_over(run: Record, owner: str, context: Context) -> Record:
     """A processing run under another owner, in the same attempt."""
     return run | {"owner": owner, "first_owner": run.get("first_owner") or run.get("owner")}
 

@@ -7,13 +7,11 @@ import time
 from collections.abc import Iterable
 
 from files.place import Place
-from store.clock import Clock
 from store.commit.group_commit import GroupCommit
 from store.errors import StoreError
 from store.records import transitions
 from store.records.draft import Patch
 from store.retention import expiry, history, task_files
-from store.settings import StoreSettings
 from store.tasks.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -25,22 +23,14 @@ _JUMP_SECONDS = 3600.0
 class Cleanup:
     """Removes what is old; each step whatever became of the others."""
 
-    def __init__(
-        self,
-        commit: GroupCommit,
-        reader: Reader,
-        settings: StoreSettings,
-        clock: Clock,
-        files: Place,
-    ) -> None:
+    def __init__(self, commit: GroupCommit, reader: Reader, files: Place) -> None:
         self._commit = commit
         self._view = commit.view
         self._outputs = commit.view.path.parent
         self._reader = reader
-        self._settings = settings
-        self._clock = clock
+        self._settings = commit.settings
         self._files = files
-        self._clocks = (clock().timestamp(), _since_boot())
+        self._clocks = self._both_clocks()
         self.next = 0.0
         """When it is due, by ``time.monotonic()``."""
 
@@ -71,11 +61,15 @@ class Cleanup:
         nothing. The other clock counts a suspended machine's time as well. After one round of
         waiting the new time is believed.
         """
-        before, self._clocks = self._clocks, (self._clock().timestamp(), _since_boot())
+        before, self._clocks = self._clocks, self._both_clocks()
         ahead = (self._clocks[0] - before[0]) - (self._clocks[1] - before[1])
         if ahead > _JUMP_SECONDS:
             log.warning("the clock leapt ahead by %.0f s; this cleanup is left out", ahead)
         return ahead > _JUMP_SECONDS
+
+    def _both_clocks(self) -> tuple[float, float]:
+        since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        return self._commit.context().now.timestamp(), time.clock_gettime(since_boot)
 
     def _remove_old(self) -> int:
         exists = self._view.path.exists()
@@ -88,10 +82,10 @@ class Cleanup:
         state = self._view.now()
         known = state.signature and not state.damage and "unreadable" not in self._view.problems
         if known:  # else the truth about the tasks cannot be read just now
-            gone, hours = history.ids(self._outputs), self._settings.orphan_hours
-            kept = task_files.named(self._outputs) | self._reader.records().keys()
-            departed = gone - self._reader.records().keys()
-            under_way = transitions.processing(self._reader.records(), lambda owner: True)
+            gone, named = history.ids(self._outputs), task_files.named(self._outputs)
+            records, hours = self._reader.records(), self._settings.orphan_hours
+            kept, departed = named | records.keys(), gone - records.keys()
+            under_way = transitions.processing(records, lambda owner: True)
             removed = task_files.sweep(self._outputs, kept, departed, hours)
             self._files.sweep(kept, departed, {task_id for task_id, _ in under_way}, hours)
             if removed:
@@ -100,9 +94,6 @@ class Cleanup:
 
     def _forget_history(self) -> int:
         with self._commit.lock():
-            history.forget_old(self._outputs, self._settings.history_days, self._clock())
+            days, now = self._settings.history_days, self._commit.context().now
+            history.forget_old(self._outputs, days, now)
         return 0
-
-
-def _since_boot() -> float:
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

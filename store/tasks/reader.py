@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from store.commit.group_commit import GroupCommit
-from store.errors import NoSuchTask, StoreError
+from store.errors import NoSuchTask
 from store.model import Record, Snapshot, Task, is_task, is_task_id, to_task
-from store.records.draft import Draft, Patch
+from store.records.draft import Patch
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
@@ -31,14 +31,9 @@ class Reader:
         overlay = self._overlay
         if overlay and overlay[0] is saved and overlay[1] is waiting:
             return overlay[2]
-        draft = Draft(dict(saved), self._commit.context())
-        for patch in waiting:
-            try:
-                patch.apply(draft)
-            except StoreError:
-                continue  # the commit says so when it comes to it
-        self._overlay = (saved, waiting, draft.records)
-        return draft.records
+        records = self._commit.with_waiting(saved, waiting).records
+        self._overlay = (saved, waiting, records)
+        return records
 
     def record(self, task_id: str) -> Record:
         """The record of a task; raises NoSuchTask."""

@@ -24,7 +24,7 @@ from store.file.view import View
 from store.model import FAILED, SUCCESS, TASK, Claim, Form, Record, Snapshot, Task, copied, run_of
 from store.records import draft, transitions
 from store.records.draft import Outdated, Patch
-from store.records.transitions import Transition, check_claim, checked, in_run
+from store.records.transitions import Context, Transition, check_claim, checked, in_run
 from store.retention import copies, details, history, task_files
 from store.settings import StoreSettings, about_storage
 from store.tasks.cleanup import Cleanup
@@ -68,7 +68,7 @@ class Store:
         self._commit = GroupCommit(self.settings, form, self._view, clock)
         self._reader = Reader(self._commit)
         self._owners = Owners(self._outputs / ".owners")
-        self._cleanup = Cleanup(self._commit, self._reader, self.settings, clock, self.files)
+        self._cleanup = Cleanup(self._commit, self._reader, self.files)
         self._upkeep: UpkeepThreads | None = None
         self._starting = threading.Lock()
 
@@ -122,9 +122,8 @@ class Store:
         Never raises for the file or the disk: what is wrong is logged and in the snapshot.
         """
         try:
-            if self._outputs.exists():
-                with self._commit.lock():
-                    remove_leftovers(self._outputs)
+            with self._commit.lock():
+                remove_leftovers(self._outputs)
             self._commit.flush(anyway=True)
             self._owners.remove_dead()
         except (StoreError, OSError) as error:
@@ -226,18 +225,18 @@ class Store:
         ``attempts`` is counted and saved before the task is handed out; ``task.claim``, or
         ``task.adjust.claim``, names the attempt. Raises NotSaved; then nothing is claimed.
         """
-        if transitions.find_due(self._reader.records(), kind, self._commit.context()) is None:
-            return None
-        return self._claim(draft.claim(kind, self._token()))
+        return self._claim(kind, transitions.find_due, transitions.claimed)
 
     def take_over(self, kind: str = TASK) -> Task | None:
         """A task whose run's owner is dead while its work goes on elsewhere, now under this
         process's owner in the same attempt; ``first_owner`` is who began it. Raises NotSaved.
         """
-        left = transitions.processing(self._reader.records(), self._dead)
-        if all(found != kind for _, found in left):
-            return None
-        return self._claim(draft.take_over(kind, self._token(), self._dead))
+
+        def find(records: Mapping[str, Any], kind: str, _: Context) -> str | None:
+            left = transitions.processing(records, self._dead)
+            return next((task_id for task_id, found in left if found == kind), None)
+
+        return self._claim(kind, find, transitions.taken_over)
 
     def _dead(self, owner: object) -> bool:
         return not self._owners.alive(owner)
@@ -248,8 +247,10 @@ class Store:
         except OSError as error:
             raise NotSaved(f"this process's lock was not taken: {explain(error)}") from error
 
-    def _claim(self, patch: Patch) -> Task | None:
-        claimed = self._commit.submit(patch)
+    def _claim(self, kind: str, find: draft.Find, take: draft.Take) -> Task | None:
+        if find(self._reader.records(), kind, self._commit.context()) is None:
+            return None
+        claimed = self._commit.submit(draft.claim(kind, self._token(), find, take))
         return self._whole(self._reader.task(*claimed)) if claimed else None
 
     def request(self, task_id: str, fields: Changes) -> Task:

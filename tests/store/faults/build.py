@@ -59,7 +59,12 @@ def sabotage(what: str) -> None:
     elif what == "folder_fsync":
         os.fsync = sync_but(True)
     elif what == "lock":
-        lock.Lock.__enter__ = lambda self: self  # type: ignore[method-assign]
+
+        def enter(self: lock.Lock) -> lock.Lock:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return self
+
+        lock.Lock.__enter__ = enter  # type: ignore[method-assign]
         lock.Lock.excludes = True  # type: ignore[assignment,method-assign]
         lock.Lock.__exit__ = lambda self, *_: None  # type: ignore[method-assign]
     elif what == "reread":
