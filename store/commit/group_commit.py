@@ -178,6 +178,7 @@ class GroupCommit:
         error: NotSaved | None = NotSaved("the write was broken off")
         begun = time.monotonic()
         try:
+            self._gather()
             self._write(batch)
             error = None
         except (OSError, Moved) as cause:
@@ -193,6 +194,11 @@ class GroupCommit:
                 self._settle(batch, error)
                 self._writing = False
                 self._turn.notify_all()
+
+    def _gather(self) -> None:
+        """Without it, groups of the fastest caller alone and of all others would alternate."""
+        with self._turn:
+            self._gathered.wait_for(lambda: len(self._queue) >= self._callers, _GATHER_SECONDS)
 
     def _write(self, batch: _Batch) -> None:
         deadline = time.monotonic() + self.settings.lock_timeout
@@ -276,8 +282,6 @@ class GroupCommit:
     def _write_locked(self, batch: _Batch, lock: Lock) -> None:
         state, forced = self._base()
         with self._turn:
-            # Else groups of the fastest caller alone and of all others would alternate.
-            self._gathered.wait_for(lambda: len(self._queue) >= self._callers, _GATHER_SECONDS)
             self._take_queue(batch)
         draft, path = self._next_content(batch, state), self.view.path
         if not draft.changed and not forced:
