@@ -139,6 +139,8 @@ def copied(value: Any) -> Any:
     """A copy of a record's value, however deep: ``copy.deepcopy`` gives up at about 330 levels,
     which a file that somebody else wrote may have.
     """
+    if not isinstance(value, (dict, list)):
+        return value
     whole: list[Any] = [value]
     waiting: list[Any] = [whole]
     while waiting:
@@ -186,7 +188,7 @@ def run_of(record: Mapping[str, Any], kind: str, *statuses: str) -> Record | Non
 def _to_adjustment(value: object) -> Adjustment | None:
     if not isinstance(value, dict) or value.get("status") not in (PENDING, PROCESSING, FAILED):
         return None
-    known, extra = _read(value, Adjustment)
+    known, extra = _read(value, _OF_ADJUSTMENT)
     return Adjustment(**({"number": 0} | known), extra=extra)
 
 
@@ -205,10 +207,13 @@ _READ: dict[str, Callable[[Any], Any]] = {
 """How each key of a record becomes a field."""
 
 
-def _read(record: Record, kind: type[Adjustment | Task]) -> tuple[dict[str, Any], dict[str, Any]]:
-    names = kind.__dataclass_fields__.keys() & _READ.keys()
-    known = {key: _READ[key](value) for key, value in record.items() if key in names}
-    return known, {key: copied(value) for key, value in record.items() if key not in names}
+_OF_TASK = Task.__dataclass_fields__.keys() & _READ.keys()
+_OF_ADJUSTMENT = Adjustment.__dataclass_fields__.keys() & _READ.keys()
+
+
+def _read(record: Record, keys: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    known = {key: _READ[key](value) for key, value in record.items() if key in keys}
+    return known, {key: copied(value) for key, value in record.items() if key not in keys}
 
 
 def to_task(task_id: str, record: Record) -> Task:
@@ -216,5 +221,5 @@ def to_task(task_id: str, record: Record) -> Task:
 
     Nested values are copied, so that nothing a caller does to them reaches the file.
     """
-    known, extra = _read(record, Task)
+    known, extra = _read(record, _OF_TASK)
     return Task(id=task_id, **known, extra=extra)
