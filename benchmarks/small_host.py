@@ -43,6 +43,8 @@ FILM_MBIT = 21
 """Of a second: 80 s are 210 MB."""
 OFFSET_SECONDS = 12.345
 PATIENCE_SECONDS = 600.0
+SLOW_SECONDS = 120.0
+"""For one answer on a share of a core: beyond that the page stands still."""
 GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -180,7 +182,7 @@ def open_page(browser: Any, url: str) -> Page:
 def wait_in_sync(page: Any) -> None:
     """Until the opened task's page says that its result is."""
     said = re.compile("in sync|已对齐", re.IGNORECASE)
-    page.locator(".st-key-head", has_text=said).wait_for(timeout=1000 * PATIENCE_SECONDS)
+    page.locator(".st-key-head", has_text=said).wait_for()
 
 
 def play(page: Any) -> None:
@@ -255,9 +257,15 @@ def _cores(folder: Path, browser: Any, cores: float) -> None:
                 stdout=log,
                 stderr=log,
             )
+        page: Page = browser.new_context(locale="en-US").new_page()
+        page.set_default_timeout(1000 * SLOW_SECONDS)
         try:
-            _slow_visit(server, browser, cores, began)
+            _slow_visit(server, page, cores, began)
+        except (BrowserError, AssertionError):
+            _say_what_stood_still(server, page)
+            raise
         finally:
+            page.context.close()
             server.stop()
             until_empty(group)
 
@@ -268,9 +276,16 @@ def until_empty(group: Path) -> None:
         time.sleep(0.1)
 
 
-def _slow_visit(server: Server, browser: Any, cores: float, began: float) -> None:
-    page: Page = browser.new_context(locale="en-US").new_page()
-    page.set_default_timeout(1000 * PATIENCE_SECONDS)
+def _say_what_stood_still(server: Server, page: Page) -> None:
+    """What the page shows, what the task file has, and the end of the log."""
+    app = page.locator("[data-testid=stApp]").first
+    states = ("data-test-connection-state", "data-test-script-state")
+    print(*(f"{name}: {app.get_attribute(name)}" for name in states), page.url, sep="\n")
+    print(page.locator("body").inner_text(), records(server), sep="\n")
+    print(server.log.read_text()[-3000:], flush=True)
+
+
+def _slow_visit(server: Server, page: Page, cores: float, began: float) -> None:
     while True:
         try:
             page.goto(server.url)
@@ -287,7 +302,6 @@ def _slow_visit(server: Server, browser: Any, cores: float, began: float) -> Non
         page,
         lambda: "task=" in page.url and "processing" in str(records(server)),
         "the running task",
-        seconds=PATIENCE_SECONDS,
     )
     running = time.monotonic()
     answers: list[float] = []
@@ -307,7 +321,6 @@ def _slow_visit(server: Server, browser: Any, cores: float, began: float) -> Non
         f"{of}: sample done after the click",
         f"{done - pressed:.1f} s (120 wished), {running - pressed:.1f} of them until it ran",
     )
-    page.context.close()
 
 
 if __name__ == "__main__":

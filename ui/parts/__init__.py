@@ -2,6 +2,7 @@
 
 __all__ = [
     "banners",
+    "ended_runs",
     "fold",
     "guarded",
     "live",

@@ -15,6 +15,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from ui.parts import toasts
+from ui.parts.ended_runs import hear_ended_runs
 
 P = ParamSpec("P")
 _REDRAW = "live.redraw"
@@ -24,6 +25,7 @@ def live(
     every: float | None, show: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs
 ) -> None:
     """Show a fragment that reruns on its own clicks and, if given, ``every`` so many seconds."""
+    hear_ended_runs()
     with st.container():
         st.fragment(show, run_every=every)(*args, **kwargs)
 

@@ -39,3 +39,16 @@ def test_a_part_drawn_anew_takes_nobodys_place(
     page.get_by_role("button", name="Draw the second").click()
     settled(page)
     assert page.get_by_text("The second is here").count() == 1
+
+
+def test_a_run_that_ends_while_a_part_asks_for_another_is_seen(
+    serve: Callable[..., Server], visit: Callable[..., Any]
+) -> None:
+    server = serve("tests/browser/held_page.py")
+    page = visit(server.url)
+    page.get_by_text("Below, in run 1").wait_for()
+    settled(page)
+    page.evaluate(BOTH)
+    page.get_by_text("Below, in run 2").wait_for()
+    settled(page)
+    assert page.get_by_text("The first is here").count() == 1
