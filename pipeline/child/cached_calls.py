@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeGuard, cast
 
 from pipeline import reasons
 from pipeline.child.supervise import CallResult, broken, call
@@ -46,6 +46,11 @@ class Make(Protocol):
         settings: Settings,
     ) -> CallResult:
         """The answer, its reason ``INTERRUPTED`` where nobody gave one; ``timeout`` in seconds."""
+
+
+def is_answer(made: CallResult | None) -> TypeGuard[CallResult]:
+    """Whether a call has said something: one that was interrupted is made again."""
+    return made is not None and made.reason != reasons.INTERRUPTED
 
 
 Stat = Callable[[Path], os.stat_result | None]
@@ -87,7 +92,7 @@ class _Asked:
         """Whether it was answered with nothing, some time ago."""
         return (
             self.answer.done()
-            and self.answer.result().reason == reasons.INTERRUPTED
+            and not is_answer(self.answer.result())
             and time.monotonic() > self.ended + AGAIN_SECONDS
         )
 

@@ -1,3 +1,3 @@
 """What runs jobs and the page's calls: child processes of this machine, or workers elsewhere."""
 
-__all__ = ["model", "threads"]
+__all__ = ["inputs", "model", "threads"]

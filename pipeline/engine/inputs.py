@@ -35,6 +35,10 @@ class Stopped(Exception):
     """Work was stopped while it waited for the bucket; the text is the reason."""
 
 
+def never() -> None:
+    """The ``stop`` of what is not stopped."""
+
+
 def patient(act: Callable[[Given], Made], stop: Stop, seconds: float) -> Callable[[Given], Made]:
     """``act``, tried again for so long while the bucket cannot be reached.
 
@@ -42,16 +46,16 @@ def patient(act: Callable[[Given], Made], stop: Stop, seconds: float) -> Callabl
     """
 
     def acting(given: Given) -> Made:
-        end, said = time.monotonic() + seconds, ""
+        end, said = time.monotonic() + seconds, False
         while True:
             try:
                 return act(given)
             except StorageError as error:
                 if time.monotonic() > end:
                     raise
-                if str(error) != said:
-                    said = str(error)
+                if not said:
                     log.warning("waiting for the bucket: %s", error)
+                said = True
             reason = stop()
             if reason is not None:
                 raise Stopped(reason)

@@ -36,6 +36,7 @@ from pipeline.engine.inputs import (
     made_path,
     moved,
     named,
+    never,
     patient,
     read_by,
     with_outputs,
@@ -151,7 +152,8 @@ class Remote:
 
         def ask() -> CallResult:
             if self._files.remote:
-                missing = bring(files_of(arguments), self._files.publish)
+                publish = patient(self._files.publish, never, timeout)
+                missing = bring(files_of(arguments), publish)
                 if missing is not None:
                     return missing
             until, died = time.monotonic() + timeout + LATE_SECONDS, 0
@@ -203,9 +205,11 @@ class Remote:
             result = self._follow(run, lambda event: None, stop, name, CALL_LOOK_SECONDS)
             if made is None or result.outcome is None:
                 return result
-            self._files.fetch(made)
+            patient(self._files.fetch, stop, timeout)(made)
             made.replace(arguments[OUT])
             return CallResult(outcome={OUT: arguments[OUT]})
+        except Stopped as stopped:
+            return CallResult(reason=str(stopped))
         except OSError as error:
             log.warning("[%s] what a worker made cannot be had: %s", name, error)
             return broken(error)

@@ -9,7 +9,7 @@ from typing import Any
 from files.place import Place
 from pipeline.child.calls import files_of
 from pipeline.child.supervise import CallResult, JobResult, call, run_child
-from pipeline.engine.inputs import Stopped, bring, patient, read_by
+from pipeline.engine.inputs import Stopped, bring, never, patient, read_by
 from pipeline.engine.model import Engine, Workers
 from pipeline.job.events import Report
 from pipeline.job.model import Job
@@ -59,7 +59,7 @@ class Threads:
         settings: Settings,
     ) -> CallResult:
         """Brings the files to this disk, and makes the call in a child process; see ``Engine``."""
-        missing = bring(files_of(arguments), self.files.fetch)
+        missing = bring(files_of(arguments), patient(self.files.fetch, never, timeout))
         return missing or call(name, arguments, timeout=timeout, settings=settings)
 
     def look(self) -> Workers:

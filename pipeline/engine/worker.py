@@ -211,12 +211,15 @@ def _answer(
     if made is not None:
         given[OUT] = str(made)
     try:
-        result = bring(files_of(given), files.fetch) or run_call(
+        fetch = patient(files.fetch, run.stop, timeout)
+        result = bring(files_of(given), fetch) or run_call(
             name, given, stop=run.stop, timeout=timeout, limits=GivenLimits(**limits)
         )
         if made is not None and result.outcome is not None:
-            files.publish(made)
+            patient(files.publish, run.stop, timeout)(made)
             result = CallResult(outcome={})
+    except Stopped as stopped:
+        result = CallResult(reason=str(stopped))
     except StorageError as error:
         log.warning("[%s] %s", name, error)
         result = broken(error)

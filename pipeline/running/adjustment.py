@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import reasons
 from pipeline.child.supervise import JobResult, broken
+from pipeline.engine.inputs import Stop, Stopped, patient
 from pipeline.engine.model import DETACHED, LOST, SHUTDOWN, Execute
 from pipeline.job.events import Event, ProgressEvent
 from pipeline.job.model import Job, Outcome
@@ -48,7 +49,7 @@ from pipeline.tasks.extra_files import (
 )
 from pipeline.tasks.record import VariantRecord, value_of
 from pipeline.tasks.values import count, mapping, objects
-from store import Fenced, NoSuchTask, NotSaved
+from store import Fenced, NoSuchTask, NotSaved, details
 
 if TYPE_CHECKING:
     from files.place import Place
@@ -120,23 +121,25 @@ def run_adjustment(
                 store.update(task.id, asdict(event), claim, durable=False)
 
     log.info("[%s] adjustment %d begins", task.id, number)
-    try:
-        begin(store, task, work)
-        job = adjusted_job(store, task, work, options)
-    except FileNotFoundError as error:
-        result = JobResult(reason=reasons.MISSING_FILE, role=str(error))
-    except Exception as error:  # as in ``run_task``
-        log.exception("[%s] adjustment %d could not begin", task.id, number)
-        result = broken(error)
-    else:
-        try:
-            result = execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id)
-        except Exception as error:
-            log.exception("[%s] adjustment %d broke off", task.id, number)
-            result = broken(error)
-    try:
+    with suppress(Stopped, OSError):  # which the job comes upon as well
+        task = with_details(store, task, stop, settings.task_timeout)
+    result = _made(
+        store,
+        task,
+        work,
+        options,
+        lambda job: execute(job, report, stop=stop, timeout=settings.task_timeout, tag=task.id),
+    )
+
+    def end(result: JobResult) -> None:
         if not broken_off(store, task.id, claim, result.reason, stopping):
             _finish(store, task, options, claim, result, settings)
+
+    try:
+        try:
+            patient(end, stop, settings.task_timeout)(result)
+        except Stopped as stopped:
+            end(JobResult(reason=str(stopped)))
     except (Fenced, NoSuchTask) as error:
         log.warning("[%s] adjustment %d came too late: %s", task.id, number, error)
     except NotSaved as error:
@@ -150,6 +153,39 @@ def run_adjustment(
         if result.reason != DETACHED:
             shutil.rmtree(work, ignore_errors=True)
             store.files.remove_folder(work)
+
+
+def with_details(store: Store, task: Task, stop: Stop, seconds: float) -> Task:
+    """The task with its details, without which nothing of them would be kept; waits for a bucket
+    that could not be reached when the task was claimed. Raises ``Stopped`` and OSError."""
+    path = details.path_of(store.path.parent, task.id, task.extra.get(details.KEY))
+    if path is None or path.is_file():
+        return task
+    patient(store.files.fetch, stop, seconds)(path)
+    return store.get(task.id) or task
+
+
+def _made(
+    store: Store,
+    task: Task,
+    work: Path,
+    options: Mapping[str, Any],
+    run: Callable[[Job], JobResult],
+) -> JobResult:
+    """Runs the job; how it ended, also where it could not begin."""
+    try:
+        begin(store, task, work)
+        job = adjusted_job(store, task, work, options)
+    except FileNotFoundError as error:
+        return JobResult(reason=reasons.MISSING_FILE, role=str(error))
+    except Exception as error:  # as in ``run_task``
+        log.exception("[%s] the adjustment could not begin", task.id)
+        return broken(error)
+    try:
+        return run(job)
+    except Exception as error:
+        log.exception("[%s] the adjustment broke off", task.id)
+        return broken(error)
 
 
 def _failed(reason: str, detail: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from wsgiref.types import WSGIEnvironment
 
 import pytest
 
@@ -15,10 +16,15 @@ from files import mirror
 from files.bucket import Bucket
 from files.errors import StorageError
 from files.objects import Objects
+from pipeline.child.supervise import JobResult
+from pipeline.engine.model import SHUTDOWN
+from pipeline.job.events import Report
+from pipeline.job.model import Job
+from pipeline.running.adjustment import run_adjustment
 from pipeline.running.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
-from store import Store, Task
+from store import ADJUST, Store, Task
 from tests.files.conftest import S3, keys, write
 from tests.pipeline.running.services import hand_in
 from tests.ui.routes.routed import THEIRS, app_of, client, finished, service_of
@@ -173,3 +179,43 @@ def test_a_task_outlives_the_disk_and_is_made_once_more(
         )
         store.delete(task_id)
         until(lambda: not any(task_id in key for key in keys(objects)), "the end of its objects")
+
+
+@pytest.mark.timeout(3 * PATIENCE_SECONDS)
+def test_what_is_made_once_more_waits_for_details_that_are_in_the_bucket_alone(
+    settings: Settings,
+    url: str,
+    s3: S3,
+    sample_pair: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RETRACK_STORAGE_URL", url)
+    monkeypatch.setattr(mirror, "TICK_SECONDS", 0.1)
+    now, refused = Settings(), 0
+    with serving(now) as store:
+        task_id = hand_in(store, now, sample_pair).id
+        until(lambda: (found := store.get(task_id)) and found.finished, "the task's end")
+    shutil.rmtree(now.outputs)
+
+    def fault(environ: WSGIEnvironment) -> int:
+        """The details cannot be had four times."""
+        nonlocal refused
+        asked = "/details-" in environ["PATH_INFO"]
+        refused += asked
+        return 403 if asked and refused <= 4 else 0
+
+    jobs: list[Job] = []
+
+    def execute(job: Job, report: Report, **_: object) -> JobResult:
+        jobs.append(job)
+        return JobResult(reason=SHUTDOWN)
+
+    store = Store(now, FORM).start()
+    s3.fault = fault
+    store.request(task_id, {"options": {"nudge_ms": 120.0}})
+    refused = 0
+    task = store.claim(ADJUST)
+    assert task is not None and refused and not task.extra.get("plans")
+    run_adjustment(store, task, now, execute, lambda: False)
+    store.close()
+    assert set(jobs[0].plans or ()) == {"v2", "modular"}

@@ -159,7 +159,7 @@ def _draw_waveforms(service: Service, task: TaskRecord, kind: str, chosen: track
     )
     if target.is_file():
         st.rerun()
-    elif done is not None:
+    elif cached_calls.is_answer(done):
         st.warning(t("place.not_drawn"), icon=":material/warning:")
 
 

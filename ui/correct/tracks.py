@@ -77,7 +77,7 @@ def _sounds(service: Service, task: TaskRecord, role: Role) -> SoundTracks | Non
     looked = cached_calls.fetch(
         "facts", arguments, path, timeout=TIMEOUT_SECONDS, group=task.visitor, quick=True
     )
-    if looked is None:
+    if not cached_calls.is_answer(looked):
         return None
     return sound_tracks(looked.outcome) if looked.outcome else ()
 

@@ -46,9 +46,6 @@ def hear_ended_runs() -> None:
             finally:
                 self._scriptrunner = current
 
-    for name, value in (
-        (create.__name__, create_scriptrunner),
-        (handle.__name__, handle_event),
-        (_PATCHED, True),
-    ):
-        setattr(AppSession, name, value)
+    AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign]
+    AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
+    setattr(AppSession, _PATCHED, True)

@@ -93,7 +93,7 @@ def _make(service: Service, task: TaskRecord, copies: list[str]) -> None:
         if alone:  # until then, and without it, the file itself is played
             continue
         name = variant_name(base)
-        if done is None:
+        if not cached_calls.is_answer(done):
             st.info(t("compare.making", name=name), icon=":material/hourglass:")
         elif done.reason is not None:
             st.warning(t("compare.no_preview", name=name), icon=":material/warning:")

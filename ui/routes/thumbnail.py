@@ -53,7 +53,7 @@ def find_thumbnail(service: Service, task: TaskRecord) -> tuple[Path | None, boo
     done = cached_calls.fetch(
         "thumbnail", arguments, dance, timeout=TIMEOUT_SECONDS, group=task.visitor, quick=True
     )
-    return (target if target.is_file() else None), done is None
+    return (target if target.is_file() else None), not cached_calls.is_answer(done)
 
 
 async def wait_thumbnail(service: Service, task: TaskRecord) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.child.cached_calls import is_answer
 from ui.upload import inspection
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def same_files(dances: Sequence[Upload], reference: Upload | None) -> list[Uploa
 def unfinished(dances: Sequence[Upload], reference: Upload | None) -> bool:
     """Whether an answer is still to come."""
     return reference is not None and any(
-        _comparable(dance, reference) and _compared(dance, reference) is None for dance in dances
+        _comparable(dance, reference) and not is_answer(_compared(dance, reference))
+        for dance in dances
     )
 
 

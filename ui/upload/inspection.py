@@ -42,11 +42,7 @@ def ask(name: str, file: Upload, arguments: Mapping[str, str]) -> CallResult | N
 
 def unfinished(files: Iterable[Upload]) -> bool:
     """Whether a file is still being looked at, or will be once more."""
-    return any(file.waits and _looking(look(file)) for file in files)
-
-
-def _looking(found: CallResult | None) -> bool:
-    return found is None or found.reason == reasons.INTERRUPTED
+    return any(file.waits and not cached_calls.is_answer(look(file)) for file in files)
 
 
 def refusal(file: Upload) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 
 from files.objects import Objects
 from pipeline.running.runner import Runner
+from pipeline.tasks.extra_files import REQUEST, FileChoice
 from store import Store, Task
 from tests.files.conftest import S3, keys
 from tests.pipeline.engine.conftest import Broker, children_of
@@ -131,3 +132,37 @@ def test_a_bucket_that_is_away_and_a_stop_during_a_transfer_count_no_attempt(
     done = settled(store, task.id)
     assert done.attempts == 1
     check(objects, store, done)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"nudge_ms": 120.0}, {REQUEST: FileChoice("modular", portable=True).to_json()}],
+    ids=["adjustment", "file"],
+)
+def test_what_is_made_once_more_waits_for_the_bucket_and_counts_no_attempt(
+    apart: Broker,
+    service: Callable[[], Runner],
+    hand_in: Callable[[Store], Task],
+    s3: S3,
+    options: dict[str, object],
+) -> None:
+    store = service().store
+    task_id = settled(store, hand_in(store).id).id
+    refused = 0
+
+    def no_copies(environ: WSGIEnvironment) -> int:
+        """What a worker made gets no name of its own."""
+        nonlocal refused
+        copies = "HTTP_X_AMZ_COPY_SOURCE" in environ
+        refused += copies
+        return 403 if copies else 0
+
+    s3.fault = no_copies
+    store.request(task_id, {"options": options})
+    until(lambda: refused >= 3, "three refusals")
+    task = store.get(task_id)
+    assert task is not None and task.adjust is not None
+    assert (task.adjust.status, task.adjust.attempts) == ("processing", 1)
+    s3.well()
+    done = settled(store, task_id)
+    assert (done.adjust, done.revision) == (None, 1)

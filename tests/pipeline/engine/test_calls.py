@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import psutil
 import pytest
@@ -24,7 +26,7 @@ from pipeline.engine.threads import engine_of
 from pipeline.running.runner import Runner
 from pipeline.settings import Settings
 from store import Store, Task
-from tests.files.conftest import keys, write
+from tests.files.conftest import S3, keys, write
 from tests.pipeline.engine.conftest import Broker, children_of
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -196,6 +198,40 @@ def test_a_call_of_a_killed_worker_is_made_once_more(
     kill_worker(held("facts", child))
     assert asked.result(PATIENCE_SECONDS).reason == reasons.INTERRUPTED
     assert asking(song).result(PATIENCE_SECONDS).outcome, "it comes back"
+
+
+@pytest.mark.parametrize("where", ["threads", "workers apart"])
+def test_a_call_waits_for_a_bucket_that_is_away(
+    request: pytest.FixtureRequest,
+    films: tuple[Path, Path],
+    url: str,
+    s3: S3,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    if where == "threads":
+        monkeypatch.setenv("RETRACK_STORAGE_URL", url)
+    else:
+        request.getfixturevalue("apart")
+    dance, now = films[0], Settings()
+    open_place(now.storage_url, now.outputs).publish(dance)
+    dance.unlink()
+    asked: Counter[tuple[str, str]] = Counter()
+
+    def fault(environ: WSGIEnvironment) -> int:
+        """Each request is refused twice."""
+        what = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        asked[what] += 1
+        return 403 if asked[what] <= 2 else 0
+
+    s3.fault = fault
+    picture = dance.with_name("thumbnail.jpg")
+    given = {"path": str(dance), "out": str(picture), "at": 1.0}
+    found = engine_now().call("thumbnail", given, quick=True, timeout=120.0, settings=now)
+    assert (found.reason, found.text) == (None, "")
+    assert picture.read_bytes().startswith(b"\xff\xd8")
+    if where == "workers apart":
+        request.getfixturevalue("redis").stop_workers()  # they have another folder
 
 
 def test_a_redis_that_was_emptied_or_away_costs_no_answer(
