@@ -24,6 +24,7 @@ from pipeline.running.adjustment import run_adjustment
 from pipeline.running.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
+from pipeline.tasks.record import read
 from store import ADJUST, Store, Task
 from tests.files.conftest import S3, keys, write
 from tests.pipeline.running.services import hand_in
@@ -62,6 +63,8 @@ def test_what_the_disk_lost_is_served_from_the_bucket(
         assert not path.exists(), "what is only sent is not kept"
         s3.fault = lambda environ: 403
         assert client(app).get(address).status_code == 503
+        noted = read(service.store.update(task.id, {"modular_size": len(FILM)}))
+        assert files.file_size(service, noted, "modular", path) == len(FILM)
         s3.well()
         assert files.local_path(service, task, "modular") == path and path.read_bytes() == FILM
 

@@ -118,8 +118,12 @@ def local_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
         return None
 
 
-def file_size(service: Service, path: Path) -> int:
-    """Bytes of a file that ``file_path`` gave; 0 while that is not known."""
+def file_size(service: Service, task: TaskRecord, kind: str, path: Path) -> int:
+    """Bytes of a result that ``file_path`` gave, as noted when it was made: a bucket is asked only
+    where nothing was. 0 while that is not known."""
+    made = next((one.size for one in task.files if one.kind == kind), task.variant(kind).size)
+    if made:
+        return made
     try:
         about = service.store.files.stat(path)
     except OSError:

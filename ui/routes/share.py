@@ -159,7 +159,7 @@ def _film(service: Service, words: dict[str, str], token: str, film: Shared) -> 
         "download": f"{url}&download=1",
         "name": name,
         "type": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
-        "size": file_size(service, path),
+        "size": file_size(service, task, film.kind, path),
         "limit": MAX_SHARED_BYTES,
     }
     poster = f' poster="{folder}/poster"' if thumbnail_path(service, task) else ""

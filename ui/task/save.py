@@ -33,7 +33,7 @@ def show_save(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> 
             "download": viewer.url(service, task, kind, download="1"),
             "name": download_name(task, kind, path.suffix),
             "type": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
-            "size": file_size(service, path),
+            "size": file_size(service, task, kind, path),
             "limit": MAX_SHARED_BYTES,
         },
     )
