@@ -119,10 +119,10 @@ def local_path(service: Service, task: TaskRecord, kind: str) -> Path | None:
 
 
 def file_size(service: Service, task: TaskRecord, kind: str, path: Path) -> int:
-    """Bytes of a result that ``file_path`` gave, as noted when it was made: a bucket is asked only
-    where nothing was. 0 while that is not known."""
+    """Bytes of a result that ``file_path`` gave; of one that is not on this disk, as noted when it
+    was made, and the bucket is asked only where nothing was. 0 while that is not known."""
     made = next((one.size for one in task.files if one.kind == kind), task.variant(kind).size)
-    if made:
+    if made and not path.is_file():
         return made
     try:
         about = service.store.files.stat(path)
