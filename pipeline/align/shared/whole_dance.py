@@ -137,7 +137,7 @@ class Estimator:
         """The answer at the same speed in the best other key, whose segments say which."""
         for peak in self.search(pair.dance, pair.reference, KEYS)[:1]:
             if peak.stands_out(self.speed_sigmas):
-                return self.at_trial(pair, peak)
+                return self.at_trial(pair, replace(peak, speed=1.0))  # it was found by a slant
         return unmatched(self.name)
 
     def at_trial(self, pair: FramedPair, trial: Trial) -> MethodAlignment:

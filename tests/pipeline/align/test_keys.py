@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,11 @@ from scipy import signal
 from benchmarks.alignment.held_sound import HeldSound
 from benchmarks.cases import warp
 from pipeline.align import METHODS, judge
-from pipeline.model import LineMap, Samples
+from pipeline.align.shared.whole_dance import unmatched
+from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair
+from pipeline.align.sounds.speeds import SpeedPeak
+from pipeline.align.v2.method import ESTIMATOR
+from pipeline.model import LineMap, Samples, Sound
 from tests.pipeline.align.sounds import (
     cut,
     noisy,
@@ -60,6 +65,26 @@ def test_a_placing_by_hand_is_refined_in_another_key(name: str, semitones: int) 
 def test_a_song_in_its_own_key_says_so(name: str) -> None:
     answer = METHODS[name](HeldSound(noisy(cut(track(2), 10, 30), 10)), HeldSound(track(2)))
     assert answer.matched and {s.semitones for s in answer.segments} == {0.0}
+
+
+def test_a_key_is_looked_at_at_the_songs_own_speed() -> None:
+    """A key is found by a line that may slant, and 12 s in noise are lost at that line's speed."""
+    frames, asked = FeatureFrames(np.zeros((40, 4), np.float32)), []
+
+    def extract(sound: Sound, speed: float, pitch: float) -> FeatureFrames:
+        asked.append((speed, pitch))
+        return frames
+
+    peak = SpeedPeak(1.004, False, 3, offset=0.0, start=0.0, stop=1.0, score=9.0, next_score=1.0)
+    sound = HeldSound(np.zeros(8000, np.float32))
+    estimator = replace(
+        ESTIMATOR,
+        extract=extract,
+        search=lambda dance, reference, trials: [peak],
+        at_speed=lambda pair: unmatched("v2"),
+    )
+    estimator.in_other_key(FramedPair(sound, sound, frames, frames))
+    assert asked == [(1.0, peak.pitch)]
 
 
 @pytest.mark.parametrize("semitones", [-2, 3])
