@@ -59,8 +59,8 @@ packages: ## Installs the Debian packages of tests/packages.txt where that is po
 # what a crowded machine does to a real browser should not hide what a change does. With
 # PYTEST_ARGS=--fail-on-flaky nothing is forgiven.
 AGAIN = --reruns 1 --max-suite-reruns 2 --rerun-show-tracebacks
-BROWSER_TESTS = $(BIN)/python -m pytest -m "$(EVERYDAY) and browser" $(AGAIN) $(PYTEST_ARGS)
-OTHER_TESTS = nice $(BIN)/python -m pytest -m "$(EVERYDAY) and not browser" -n 2 --dist loadfile \
+BROWSER_TESTS = $(BIN)/python -m pytest tests/browser -m "$(EVERYDAY)" $(AGAIN) $(PYTEST_ARGS)
+OTHER_TESTS = nice $(BIN)/python -m pytest --ignore tests/browser -m "$(EVERYDAY)" -n 2 --dist loadfile \
 	--no-loadscope-reorder $(AGAIN) $(PYTEST_ARGS)
 
 test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
