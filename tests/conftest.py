@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.sample.pair import make_sample
 from pipeline.settings import Settings
+from ui.assets import SAMPLE
 
 
 def pytest_configure() -> None:
@@ -33,8 +34,10 @@ def _umask() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The sample's dance and reference, made once a session."""
-    return make_sample(tmp_path_factory.mktemp("sample"))
+    """Copies of the sample's dance and reference that the page offers."""
+    folder = tmp_path_factory.mktemp("sample")
+    dance, reference = (Path(shutil.copy(path, folder)) for path in SAMPLE)
+    return dance, reference
 
 
 @pytest.fixture
