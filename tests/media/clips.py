@@ -69,11 +69,11 @@ def barcode(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
 
 def read_barcode(picture: NDArray[np.uint8]) -> int:
     """The number in a decoded grey picture, -1 when there is none."""
-    row = picture[16:32].astype(float).mean(axis=0)
-    values = [row[k * CELL + 4 : (k + 1) * CELL - 4].mean() for k in range(BITS + 2)]
+    cells = picture[16:32, : CELL * (BITS + 2)].reshape(16, BITS + 2, CELL)
+    values = cells[:, :, 4 : CELL - 4].mean(axis=(0, 2))
     if values[0] < 160 or values[-1] > 90:
         return -1
-    return sum(1 << k for k in range(BITS) if values[k + 1] > 125)
+    return int((values[1:-1] > 125) @ (1 << np.arange(BITS)))
 
 
 ENCODERS = {

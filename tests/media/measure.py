@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
@@ -37,12 +38,13 @@ def pictures(path: Path, turned: int = 0) -> Pictures:
     times: list[float] = []
     hashes: list[str] = []
     rotation = 0
+    reformatter = VideoReformatter()  # one for all: a picture's own costs more than its decoding
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             assert frame.pts is not None and frame.time_base is not None
-            grey = np.asarray(frame.to_ndarray(format="gray"))
+            grey = np.asarray(reformatter.reformat(frame, format="gray").to_ndarray())
             numbers.append(read_barcode(np.rot90(grey, -turned // 90)))
             times.append(float(frame.pts * frame.time_base))
             planes = [bytes(plane) for plane in frame.planes]
