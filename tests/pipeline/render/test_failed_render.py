@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import reasons, scratch
+from pipeline.media import ffmpeg
 from pipeline.model import Segment
 from pipeline.plan.make import make_plan
 from pipeline.plan.options import RenderOptions
@@ -83,9 +84,11 @@ render(plan, Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]), settings=S
 def long_pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Four minutes: so much to render that it can be killed on the way."""
     folder = tmp_path_factory.mktemp("long")
-    long = np.tile(make_song(), (20, 1))
+    long, dance = np.tile(make_song(), (20, 1)), folder / "long.mp4"
     reference = write_sound(long, folder / "long.flac")
-    dance = make_dance(Clip(fps=Clip().fps, seconds=250, gop=600), long, folder)
+    short = make_dance(Clip(seconds=20, gop=600), long, folder)
+    again = ["-nostdin", "-stream_loop", "12", "-i", ffmpeg.file_url(short), "-c", "copy"]
+    ffmpeg.run([*again, ffmpeg.file_url(dance)])
     return read_pair(dance, reference, folder / "s")
 
 
