@@ -75,7 +75,7 @@ test-fast: $(VENV)/.dev ## The tests without the browser
 test-faults: $(VENV)/.dev packages ## The long fault-injection runs of the store and of the workers
 	$(BIN)/python -m pytest -m faults --timeout 7200 tests/store tests/pipeline/engine $(PYTEST_ARGS)
 
-test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times
+test-media: $(VENV)/.dev ## All pairs of containers, codecs, frame rates, rotation and start times; more of a kind
 	$(BIN)/python -m pytest -m media --timeout 7200 tests $(PYTEST_ARGS)
 
 # SOAK_ARGS="mutants --count 10000" chooses the parts and how much (docs/benchmarks-abuse.md).

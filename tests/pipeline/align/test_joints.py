@@ -18,6 +18,7 @@ from pipeline.job.model import Job
 from pipeline.job.run import run
 from pipeline.model import MethodAlignment, Segment
 from tests import music
+from tests.kinds import more
 from tests.media import measure
 from tests.media.clips import RATE, Clip, make_dance, read_music, write_sound
 from tests.media.work import SETTINGS, late_by
@@ -55,8 +56,8 @@ def marked(
 @pytest.mark.parametrize(
     ("number", "begin"),
     [
-        (0, 27.0), (4, 25.5), (2, 28.5),  # one side is short, and is left out
-        (0, 16.0), (3, 16.0), (4, 8.0),  # long sides: they got one slanted line
+        (2, 28.5), *more((0, 27.0), (4, 25.5)),  # one side is short, and is left out
+        (0, 16.0), *more((3, 16.0), (4, 8.0)),  # long sides: they got one slanted line
     ],
 )  # fmt: skip
 def test_a_joined_mp3_is_not_played_out_of_step(
@@ -90,7 +91,10 @@ def test_a_joined_mp3_is_not_played_out_of_step(
 @pytest.mark.parametrize("name", list(METHODS))
 @pytest.mark.parametrize(
     ("number", "begin", "ppm", "lost"),
-    [(5, 16.0, 0, 0.024), (1, 16.0, 500, 0.05), (4, 14.0, -500, -0.012), (3, 0.0, 0, 0.024)],
+    [
+        *((5, 16.0, 0, 0.024), (1, 16.0, 500, 0.05), (4, 14.0, -500, -0.012)),
+        *more((3, 0.0, 0, 0.024)),
+    ],
 )
 def test_each_side_of_a_joint_gets_its_own_line(
     songs: list[NDArray[np.float32]],

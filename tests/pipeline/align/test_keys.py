@@ -17,6 +17,7 @@ from pipeline.align.sounds.feature_frames import FeatureFrames, FramedPair
 from pipeline.align.sounds.speeds import SpeedPeak
 from pipeline.align.v2.method import ESTIMATOR
 from pipeline.model import LineMap, Samples, Sound
+from tests.kinds import more
 from tests.pipeline.align.sounds import (
     cut,
     noisy,
@@ -25,7 +26,7 @@ from tests.pipeline.align.sounds import (
 
 pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
-KEYS = (-6, -4, -3, -2, -1, 1, 2, 3, 5)
+KEYS = (-6, -1, 2, *more(-4, -3, -2, 1, 3, 5))
 
 
 @cache
@@ -87,7 +88,7 @@ def test_a_key_is_looked_at_at_the_songs_own_speed() -> None:
     assert asked == [(1.0, peak.pitch)]
 
 
-@pytest.mark.parametrize("semitones", [-2, 3])
+@pytest.mark.parametrize("semitones", [3, *more(-2)])
 def test_another_song_in_another_key_is_no_match(semitones: int) -> None:
     dance = HeldSound(noisy(in_key(semitones, "rubberband", 1), 20))
     answers = {name: METHODS[name](dance, HeldSound(track(3))) for name in METHODS}

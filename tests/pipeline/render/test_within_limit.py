@@ -16,6 +16,7 @@ from pipeline.model import Segment
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.size_limit import MEGABYTE
 from pipeline.reasons import RenderError
+from tests.kinds import more
 from tests.media import measure
 from tests.media.work import SETTINGS, Pair, late_by, make_result, read_pair
 from tests.pipeline.pairs import OFFSET
@@ -44,7 +45,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Pair:
 
 
 @pytest.mark.parametrize("portable", [False, True])
-@pytest.mark.parametrize("limit", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("limit", [0.2, 1.0, *more(3.0)])
 def test_a_limit_is_kept_and_used(
     limit: float, portable: bool, busy: Pair, song: NDArray[np.float32], tmp_path: Path
 ) -> None:
