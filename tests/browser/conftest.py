@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.serving import Server
+from tests.browser.serving import Server, serve
 from tests.browser.steps import settled
 
+__all__ = ["serve"]
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -42,39 +42,6 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def pair(sample_pair: tuple[Path, Path]) -> tuple[Path, Path]:
     return sample_pair
-
-
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts servers that stop at the end.
-
-    ``tasks`` is what the task file holds before the start.
-    """
-    servers: list[Server] = []
-
-    def start(
-        script: str = "streamlit_app.py",
-        *,
-        tasks: Mapping[str, Any] | None = None,
-        arguments: Sequence[str] = (),
-        **settings: str,
-    ) -> Server:
-        outputs = tmp_path_factory.mktemp("served") / "outputs"
-        outputs.mkdir()
-        if tasks is not None:
-            (outputs / "task_status.json").write_text(json.dumps(tasks))
-        # One worker, whatever the machine: a task that stands still holds up what is behind it.
-        settings = {"workers": "1", **settings}
-        servers.append(Server(outputs, script, arguments=arguments, **settings).start())
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-    broken = [
-        text for server in servers if "of the page failed" in (text := server.log.read_text())
-    ]
-    assert not broken, broken[0][-4000:]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,9 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,3 +105,36 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts servers that stop at the end.
+
+    ``tasks`` is what the task file holds before the start.
+    """
+    servers: list[Server] = []
+
+    def start(
+        script: str = "streamlit_app.py",
+        *,
+        tasks: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        **settings: str,
+    ) -> Server:
+        outputs = tmp_path_factory.mktemp("served") / "outputs"
+        outputs.mkdir()
+        if tasks is not None:
+            (outputs / "task_status.json").write_text(json.dumps(tasks))
+        # One worker, whatever the machine: a task that stands still holds up what is behind it.
+        settings = {"workers": "1", **settings}
+        servers.append(Server(outputs, script, arguments=arguments, **settings).start())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+    broken = [
+        text for server in servers if "of the page failed" in (text := server.log.read_text())
+    ]
+    assert not broken, broken[0][-4000:]
