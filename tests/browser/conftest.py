@@ -18,7 +18,10 @@ from tests.browser.steps import settled
 __all__ = ["serve"]
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NAME = "retrack.example"
+"""A name that is this machine's in the browser."""
 ARGUMENTS = [
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",

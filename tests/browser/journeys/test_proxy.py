@@ -15,14 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.conftest import NAME
 from tests.browser.serving import ROOT, Server, free_port
 from tests.browser.steps import hand_in, put_in, records, task_of, until, wait_done, wait_rows
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-NAME = "retrack.example"
 LIVE = """
         proxy_http_version 1.1;
         proxy_set_header Upgrade $http_upgrade;
@@ -176,19 +175,19 @@ def proxy(certificate: Path, nginx: Callable[[str, int], None]) -> Callable[...,
 
 @pytest.fixture
 def open_page(certificate: Path, browser: Any) -> Iterator[Callable[[str], Any]]:
-    """Opens an address in a browser window of its own; the name is this machine's in there."""
-    arguments = [*ARGUMENTS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
-    own = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
+    """Opens an address in a browser window of its own."""
+    contexts: list[Any] = []
 
     def visit(url: str) -> Any:
-        context = own.new_context(ignore_https_errors=True, locale="en-US")
-        page = context.new_page()
+        contexts.append(browser.new_context(ignore_https_errors=True, locale="en-US"))
+        page = contexts[-1].new_page()
         page.set_default_timeout(60_000)
         page.goto(url)
         return page
 
     yield visit
-    own.close()
+    for context in contexts:
+        context.close()
 
 
 def fetch(page: Any, address: str) -> int:
@@ -275,11 +274,14 @@ def test_a_bare_proxy_is_seen_by_its_protocol(
 
 
 def test_a_proxy_that_gives_no_sign_needs_the_setting(
-    serve: Callable[..., Server], proxy: Callable[..., str], pair: tuple[Path, Path]
+    serve: Callable[..., Server],
+    private: Server,
+    proxy: Callable[..., str],
+    pair: tuple[Path, Path],
 ) -> None:
     """HTTP/1.1 and a Host of its own, before the first websocket: docs/deployment.md says so."""
-    for visibility, status in ((None, 200), ("private", 404)):
-        server, port = serve(**({"visibility": visibility} if visibility else {})), free_port()
+    for server, status in ((serve(), 200), (private, 404)):
+        port = free_port()
         task_id = put_in(server, pair, "dance.mp4")
         url = f"https://127.0.0.1:{port}/files/{task_id}/original"
         proxy(port, server.port, LIVE)
