@@ -85,13 +85,16 @@ def records_in(outputs: Path) -> dict[str, Any]:
 def until(page: Any, found: Callable[[], Any], what: str, *, seconds: float = 120.0) -> Any:
     """Wait for ``found`` to give something true; the browser goes on meanwhile.
 
-    ``page`` is a page of Playwright's or a window of another engine.
+    ``page`` is a page of Playwright's, a window of another engine, or None where none is open.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := found():
             return value
-        page.wait_for_timeout(100)
+        if page is None:
+            time.sleep(0.1)
+        else:
+            page.wait_for_timeout(100)
     raise AssertionError(f"waited in vain for {what}")
 
 

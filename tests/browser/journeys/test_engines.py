@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -206,24 +206,23 @@ XMLHttpRequest.prototype.send = function (body) {
 """A connection that carries the first piece of a file and no other."""
 
 
-def test_an_upload_goes_on_after_a_reload(
-    window: Window, serve: Callable[..., Server], tmp_path: Path
-) -> None:
-    server = serve()
+def test_an_upload_goes_on_after_a_reload(window: Window, private: Server, tmp_path: Path) -> None:
+    incoming = private.outputs / "incoming"
+    before = set(incoming.glob("*/*.info"))
     film = tmp_path / "long.mp4"
     film.write_bytes(os.urandom(20 * MEBIBYTE))
-    window.open(server.url)
+    window.open(private.url)
     inputs = "return all('.uploader input[type=file]').length === 2;"
     until(window, lambda: window.run(inputs), "the page")
     window.run(BROKEN)
     window.choose(".uploader input[type=file]", 0, [film])
     state = "return find('.uploader li')?.dataset.state;"
     until(window, lambda: window.run(state) == "resuming", "the connection to break")
-    window.open(server.url)
+    window.open(private.url)
     until(window, lambda: window.run(state) == "interrupted", "the file to be named")
     # A phone hands out a fresh copy of the same film each time.
     copy = film.rename(tmp_path / "copy.mp4")
     window.choose(".uploader input[type=file]", 0, [copy])
     until(window, lambda: window.run(state) == "done", "the rest of the file")
-    [note] = (server.outputs / "incoming").glob("*/*.info")
+    [note] = set(incoming.glob("*/*.info")) - before
     assert note.with_suffix("").read_bytes() == copy.read_bytes()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import select_row, settled, wait_rows
+from tests.browser.steps import click_row, select_row, settled, task_of, wait_rows
 
 pytestmark = pytest.mark.browser
 NAMES = (
@@ -50,16 +50,22 @@ def test_a_task_shows_its_names_as_they_were_given(
     named: Server, visit: Callable[..., Any]
 ) -> None:
     page = visit(named.url)
-    for task_id, name in zip(IDS, NAMES, strict=True):
-        page.goto(f"{named.url}/?task={task_id}")
-        detail = page.locator(".st-key-detail")
+    detail = page.locator(".st-key-detail")
+    opened = []
+    for row in range(len(NAMES)):
+        wait_rows(page, len(NAMES))
+        click_row(page, row)
         heading = detail.locator("h1")
         heading.wait_for()
         caption = detail.locator("[data-testid=stCaptionContainer]").first
         settled(page)
+        opened.append(task_of(page))
+        name = NAMES[IDS.index(opened[-1])]
         for shown in (heading, caption):
             assert name in shown.inner_text().replace("\u2060", "")
         assert detail.locator(MADE).count() == 0, name
+        page.get_by_role("button", name="All tasks").click()
+    assert sorted(opened) == IDS
 
 
 def test_a_ticked_row_shows_its_name_as_it_was_given(

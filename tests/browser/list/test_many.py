@@ -144,10 +144,9 @@ def test_the_operator_finds_health_and_rates_in_one_place(
     rate.wait_for()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_every_status_can_be_read(
-    serve: Callable[..., Server], visit: Callable[..., Any], dark: bool
-) -> None:
+@pytest.fixture(scope="module")
+def of_each_kind(serve: Callable[..., Server]) -> tuple[Server, int]:
+    """A server with a task of each kind, and how many these are."""
     lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     times = {"created_at": lately, "started_at": lately, "completed_at": lately}
     failed = {"status": "failed", "message": "x"}
@@ -160,8 +159,16 @@ def test_every_status_can_be_read(
         {**failed, "reason": "no_sound", "reason_role": "dance"},
     ]
     tasks = {str(uuid.uuid4()): ended(n, **times, **kind) for n, kind in enumerate(kinds)}
-    page = visit(serve(tasks=tasks).url, dark=dark)
-    wait_rows(page, len(kinds))
+    return serve(tasks=tasks), len(kinds)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_status_can_be_read(
+    of_each_kind: tuple[Server, int], visit: Callable[..., Any], dark: bool
+) -> None:
+    server, count = of_each_kind
+    page = visit(server.url, dark=dark)
+    wait_rows(page, count)
     for tone in ("wait", "busy"):  # which only a running task would show
         page.locator(".chip[data-tone=good]").evaluate(
             "(chip, tone) => { chip.after(chip.cloneNode(true));"
@@ -174,7 +181,7 @@ def test_every_status_can_be_read(
     for chip in chips:
         assert contrast(chip.screenshot()) >= AA, chip.inner_text()
     page.get_by_role("link", name="History").click()
-    wait_grid(page, len(kinds))
+    wait_grid(page, count)
     settled(page)
     picture = page.locator("[data-testid=stDataFrame]").screenshot()
     rows = grid_cells(page)

@@ -91,9 +91,9 @@ def opened(server: Server, visit: Callable[..., Any], task: str) -> Callable[...
     """The finished task, in a browser with the rules of a script."""
 
     def open_task(script: str = "", **window: Any) -> Any:
-        page = visit(server.url, before=lambda context: context.add_init_script(script), **window)
-        wait_status(server, page, task, "success")
-        page.goto(f"{server.url}/?task={task}")
+        wait_status(server, None, task, "success")
+        address = f"{server.url}/?task={task}"
+        page = visit(address, before=lambda context: context.add_init_script(script), **window)
         page.locator(".compare .active video").wait_for()
         return page
 

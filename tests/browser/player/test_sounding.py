@@ -51,10 +51,9 @@ def opened(server: Server, visit: Callable[..., Any], task: str) -> Callable[[st
     """The finished task in a page with scripts of its own; everything can be listened to."""
 
     def open_task(script: str = "") -> Any:
-        page = visit(server.url, before=lambda context: context.add_init_script(EARS + script))
-        wait_status(server, page, task, "success")
-        page.goto(f"{server.url}/?task={task}")
-        return page
+        wait_status(server, None, task, "success")
+        address = f"{server.url}/?task={task}"
+        return visit(address, before=lambda context: context.add_init_script(EARS + script))
 
     return open_task
 

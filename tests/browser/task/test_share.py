@@ -28,9 +28,8 @@ def test_a_film_is_shown_by_a_link_until_it_is_ended(
     shot: Callable[..., None],
 ) -> None:
     task_id = put_in(private, pair, "shown.mp4", visitor=visitor_name(KEY))
-    page = visit(private.url, before=lambda context: known(context, private))
-    wait_status(private, page, task_id, "success")
-    page.goto(f"{private.url}/?task={task_id}")
+    wait_status(private, None, task_id, "success")
+    page = visit(f"{private.url}/?task={task_id}", before=lambda context: known(context, private))
     page.get_by_role("button", name=say("en", "share.button")).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name=say("en", "share.make")).click()
