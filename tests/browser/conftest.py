@@ -18,6 +18,9 @@ from tests.browser.steps import settled
 __all__ = ["serve"]
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
+"""Chromium's engine without what a browser has around its pages: opening a page costs half the
+processor time. It is also what Playwright takes by itself where no window is asked for."""
 NAME = "retrack.example"
 """A name that is this machine's in the browser."""
 ARGUMENTS = [
@@ -34,12 +37,19 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
+    if SHELL is None:
         pytest.skip("no chromium: install Debian's package (tests/packages.txt)")
     with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=SHELL, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def whole(browser: Any) -> Iterator[Any]:
+    """Chromium with all that it has around its pages."""
+    with browser.browser_type.launch(executable_path=CHROMIUM, args=ARGUMENTS) as whole:
+        yield whole
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +87,9 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         dark: bool = False,
         timezone: str = "Asia/Shanghai",
         before: Callable[[Any], None] = lambda context: None,
+        within: Any = browser,
     ) -> Any:
-        context = browser.new_context(
+        context = within.new_context(
             viewport={"width": width, "height": height},
             locale=locale,
             timezone_id=timezone,

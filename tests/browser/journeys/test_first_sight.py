@@ -50,9 +50,9 @@ def test_the_picture_moves_and_a_tap_changes_what_is_heard(
 
 
 def test_what_can_be_given_is_said_and_the_page_is_an_app(
-    private: Server, visit: Callable[..., Any]
+    private: Server, whole: Any, visit: Callable[..., Any]
 ) -> None:
-    page = visit(private.url, height=800)
+    page = visit(private.url, height=800, within=whole)
     zones = page.locator(".uploader .zone")
     for zone, label, drop in ((0, "dance", "drop"), (1, "reference", "drop_one")):
         for said in (label, drop):

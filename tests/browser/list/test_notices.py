@@ -44,7 +44,7 @@ HIDDEN = "Object.defineProperty(document, 'visibilityState', {get: () => 'hidden
 
 
 def test_a_hidden_page_notifies_where_it_may(
-    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+    server: Server, whole: Any, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     def allowed(context: Any) -> None:
         context.grant_permissions(["notifications"], origin=server.url)
@@ -62,7 +62,7 @@ def test_a_hidden_page_notifies_where_it_may(
     last = put_in(server, pair, "noticed.mp4")
     with standing_still(server, last):
         hidden, watched, fresh = (
-            visit(server.url, before=before, locale=locale)
+            visit(server.url, before=before, locale=locale, within=whole)
             for before, locale in ((away, "zh-CN"), (allowed, "en-US"), (asked, "en-US"))
         )
         offer = fresh.get_by_role("button", name="Tell me when it is done")
