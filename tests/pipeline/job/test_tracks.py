@@ -59,7 +59,7 @@ def recording(sample_pair: tuple[Path, Path], folder: Path) -> Path:
     """A screen recorder's film: a loud microphone, the soft music, and a silent track."""
     path = folder / "recording.mkv"
     make(
-        *("-i", sample_pair[0], "-i", spoken(folder, 1), "-f", "lavfi", "-t", "22"),
+        *("-t", "12", "-i", sample_pair[0], "-i", spoken(folder, 1), "-f", "lavfi", "-t", "12"),
         *("-i", "anullsrc=r=48000", "-map", "0:v", "-map", "1:a", "-map", "0:a", "-map", "2:a"),
         *("-c:v", "copy", "-c:a", "aac", "-filter:a:1", "volume=0.1", "-shortest", path),
     )
