@@ -55,17 +55,20 @@ packages: ## Installs the Debian packages of tests/packages.txt where that is po
 
 # The browser's tests wait a good deal, the others compute: side by side they take half the time. The
 # browser's come one by one and go first (`nice`), since what they look at must keep up with them.
+# Linux shares the processor among sessions first (man 7 sched, autogroup): in the browser's session
+# the others would go before its media work, which is in sessions of its own, nice by 10.
 # One or two that fail are tried once more, and the summary shows why they failed the first time:
 # what a crowded machine does to a real browser should not hide what a change does. With
 # PYTEST_ARGS=--fail-on-flaky nothing is forgiven.
 AGAIN = --reruns 1 --max-suite-reruns 2 --rerun-show-tracebacks
+ASIDE = $(shell command -v setsid) sh -c '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; exec "$$@"' aside
 BROWSER_TESTS = $(BIN)/python -m pytest tests/browser -m "$(EVERYDAY)" $(AGAIN) $(PYTEST_ARGS)
 OTHER_TESTS = nice $(BIN)/python -m pytest --ignore tests/browser -m "$(EVERYDAY)" -n 2 --dist loadfile \
 	--no-loadscope-reorder $(AGAIN) $(PYTEST_ARGS)
 
 test: $(VENV)/.dev packages ## Runs all tests of everyday length, the browser's included where there is one
 	@others=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$others"' EXIT; \
-	$(OTHER_TESTS) >"$$others" 2>&1 & \
+	$(ASIDE) $(OTHER_TESTS) >"$$others" 2>&1 & \
 	$(BROWSER_TESTS); browser=$$?; wait $$!; failed=$$?; \
 	cat "$$others"; exit $$((browser | failed))
 
