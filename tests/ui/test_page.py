@@ -76,12 +76,16 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("_retrack_background", None)
 
 
-def opened(outputs: Path, task_id: str | None = None, locale: str = "en-US") -> AppTest:
+def opened(
+    outputs: Path, task_id: str | None = None, locale: str = "en-US", key: str | None = None
+) -> AppTest:
     (outputs / "task_status.json").write_text(json.dumps(RECORDS))
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
     page.context = {"locale": locale, "timezone": "Asia/Shanghai"}
     if task_id:
         page.query_params["task"] = task_id
+    if key:
+        page.query_params["key"] = key
     page.run()
     assert not page.exception
     return page

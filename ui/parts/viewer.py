@@ -64,8 +64,13 @@ class Viewer:
 def from_this_machine() -> bool:
     """Whether this session was opened on the server's machine, as far as it shows."""
     headers = Headers(st.context.headers.to_dict())
-    # Streamlit gives no address for a peer on this machine, and a test has no request at all.
-    return not headers or is_local(st.context.ip_address or "localhost", headers)
+    return not headers or is_local(_address(), headers)
+
+
+def _address() -> str:
+    """Where this session comes from. Streamlit gives no address for a peer on this machine, and a
+    test has no request at all."""
+    return (st.context.headers.to_dict() and st.context.ip_address) or "localhost"
 
 
 def _is_operators(service: Service) -> bool:
@@ -113,7 +118,7 @@ def current_viewer(service: Service) -> Viewer:
     if given is not None and (key is None or kept == st.session_state.get(_KEY)):
         st.query_params.pop(_KEY)
     if key is None and service.private:
-        key = new_key(st.context.ip_address or "", service.secret)
+        key = new_key(_address(), service.secret)
     if key is None:
         return Viewer(None, "nothing", operator=here)
     st.session_state[_KEY] = signed_key(key, service.secret)

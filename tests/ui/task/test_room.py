@@ -13,19 +13,24 @@ from tests.ui.task.test_file_choices import done, unfolded
 from tests.ui.task.test_left_out import planned
 from tests.ui.test_page import DONE, FAILED, RECORDS, ROOT, opened, outputs
 from ui.incoming import limits
-from ui.service import get_service
+from ui.service import SECRET_BYTES, get_service
+from ui.web.visitor import new_key, signed_key, visitor_name
 
 __all__ = ["done", "outputs"]
+SECRET = b"s" * SECRET_BYTES
+KEY = new_key()
 TOO_MANY = "You have too many tasks here"
 WAITING = "Too many tasks are waiting on this server"
 
 
 @pytest.fixture
-def owned(done: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The finished task belongs to a visitor, and leaves a part of the dance out."""
-    monkeypatch.setitem(
-        RECORDS, DONE, {**done, "visitor": "a" * 32, "dance_size": 900, "plans": planned(3.2, 14.0)}
-    )
+def owned(outputs: Path, done: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finished task is the visitor's, one of several, and leaves a part of the dance out."""
+    monkeypatch.setenv("RETRACK_VISIBILITY", "private")
+    get_settings.cache_clear()
+    (outputs / ".secret").write_bytes(SECRET)
+    own = {"visitor": visitor_name(KEY), "dance_size": 900, "plans": planned(3.2, 14.0)}
+    monkeypatch.setitem(RECORDS, DONE, {**done, **own})
 
 
 @pytest.fixture
@@ -48,6 +53,11 @@ def begin_waiting() -> None:
     service.store.create({"dance_name": "waiting.mp4"})
 
 
+def visited(outputs: Path) -> AppTest:
+    """The task's page, as its visitor sees it."""
+    return opened(outputs, DONE, key=signed_key(KEY, SECRET))
+
+
 def asked(outputs: Path) -> object:
     return json.loads((outputs / "task_status.json").read_text())[DONE].get("adjust")
 
@@ -57,14 +67,14 @@ def toasts(page: AppTest) -> str:
 
 
 def test_an_adjustment_needs_space(outputs: Path, owned: None, small_disk: None) -> None:
-    page = opened(outputs, DONE)
+    page = visited(outputs)
     page.button(key="cut.keep_all").click().run()
     assert TOO_MANY in toasts(page)
     assert asked(outputs) is None
 
 
 def test_a_further_file_needs_space(outputs: Path, owned: None, small_disk: None) -> None:
-    page = unfolded(opened(outputs, DONE), DONE)
+    page = unfolded(visited(outputs), DONE)
     page.checkbox(key=f"file.portable-{DONE}").check().run()
     page.button(key="file.make").click().run()
     assert TOO_MANY in toasts(page)
@@ -72,7 +82,7 @@ def test_a_further_file_needs_space(outputs: Path, owned: None, small_disk: None
 
 
 def test_an_adjustment_waits_like_a_task(outputs: Path, owned: None, one_waits: None) -> None:
-    page = opened(outputs, DONE)
+    page = visited(outputs)
     begin_waiting()
     page.button(key="cut.keep_all").click().run()
     assert WAITING in toasts(page)
