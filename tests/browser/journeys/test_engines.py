@@ -31,6 +31,14 @@ def window(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Window]:
         yield opened
 
 
+SHOWN = (
+    "const app = document.querySelector('[data-testid=stApp]');"
+    "const {testScriptState, testConnectionState} = app.dataset;"
+    "return [testScriptState, testConnectionState, app.innerText].join(' | ');"
+)
+"""What a window shows, for who reads why it waited in vain."""
+
+
 def middle(window: Window, selector: str, text: str = "") -> tuple[float, float, float]:
     """The middle of what stands there, and its width, once it keeps its place (pixels)."""
 
@@ -51,7 +59,11 @@ def middle(window: Window, selector: str, text: str = "") -> tuple[float, float,
         time.sleep(0.2)
         return before if before and before == place() else None
 
-    x, y, width = until(window, stands, f"{selector} {text!r}")
+    try:
+        x, y, width = until(window, stands, f"{selector} {text!r}")
+    except AssertionError as error:
+        error.add_note(str(window.run(SHOWN)))
+        raise
     return x, y, width
 
 
