@@ -7,6 +7,7 @@ reload the new code finds the running service instead of starting a second one.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -113,6 +114,10 @@ def start_service(*, routes: bool, address: str | None) -> Service:
             )
             if address not in _LOOPBACK or settings.public_url:
                 service.exposed.set()
+            # All that has been imported by now stays: a full collection went through it in 0.1 s of
+            # processor time, 1.3 s on the 0.078 of a core of a small host, and takes 2 ms without.
+            gc.collect()
+            gc.freeze()
         elif routes and not service.routes:
             service = replace(service, routes=True)
         process.keep(_KEY, service)
