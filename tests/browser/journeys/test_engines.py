@@ -156,10 +156,13 @@ def test_a_dancer_s_way(
     delay = "return Number(find('.adjust')?.dataset.delay) || 0;"
 
     def moved() -> bool:
-        # What is loaded above may push the button away from under a press.
-        if window.run("return find('.adjust')?.dataset.playing;") != "true":
+        # What is loaded above may push the button away from under a press, and the fold's own head
+        # there, which closes it (seen in WebKit beside the other tests).
+        if not window.run("return !!find('.adjust .play');"):
+            press(window, "summary", "Not right?")
+        elif window.run("return find('.adjust')?.dataset.playing;") != "true":
             press(window, ".adjust .play")
-            time.sleep(1)
+        time.sleep(1)
         return bool(abs(window.run(delay) - 0.6) < 0.002)
 
     until(window, moved, "the music to be in the graph")
