@@ -160,11 +160,11 @@ def stored_bytes(service: Service) -> int:
     return waiting + handed_in(service.tasks())
 
 
-def has_space(service: Service, length: int) -> bool:
-    """Whether the disk has space for a piece (bytes), and uploads their share of it: tuspyserver
-    answers a write that failed as one that went well and wrote nothing, which the page would send
-    again and again."""
-    if free_bytes(service) < length + SPARE_BYTES:
+def has_space(service: Service, length: int, besides: int = 0) -> bool:
+    """Whether the disk has space for a piece and for what others may write meanwhile (bytes), and
+    uploads their share of it: tuspyserver answers a write that failed as one that went well and
+    wrote nothing, which the page would send again and again."""
+    if free_bytes(service) < length + besides + SPARE_BYTES:
         return False
     return stored_bytes(service) + length <= share_bytes(service)
 
@@ -199,7 +199,7 @@ def counted(receive: Receive, service: Service, left: int, writing: Callable[[],
         if taken >= next_look:
             next_look = taken + BYTES_BETWEEN_CHECKS
             if not await anyio.to_thread.run_sync(
-                has_space, service, writing() * BYTES_BETWEEN_CHECKS
+                has_space, service, 0, writing() * BYTES_BETWEEN_CHECKS
             ):
                 raise HTTPException(507, REFUSALS[507])
         return message

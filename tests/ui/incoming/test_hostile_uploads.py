@@ -16,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from pipeline.tasks.submit import SPARE_BYTES
 from store import process
 from tests.ui.routes.routed import (
     LIMIT_MB,
@@ -175,6 +176,21 @@ def test_many_keys_of_one_address_leave_the_half_to_others(
     assert answers == [201, 201, 429], "the third one's would be more than half"
     assert status_of(service, app, other, 15_000) == 201
     assert status_of(service, app, other, 6_000) == 429
+
+
+def test_what_others_may_write_meanwhile_counts_for_the_disk_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an upload whose announcement was taken would stop short of a full share."""
+    monkeypatch.setattr(limits, "_disk", lambda service: (10**12, 0, SPARE_BYTES + 1000))
+    service = limited(service, uploads_disk_share=1.0)
+    service.store.create({"dance_name": "a", "dance_size": 5000, "visitor": "c" * 32})
+    assert limits.share_bytes(service) == SPARE_BYTES + 6000
+    assert limits.has_space(service, 0, 1000)
+    assert not limits.has_space(service, 0, 1001)
+    service = limited(service, uploads_disk_share=5000 / (SPARE_BYTES + 6000))
+    assert limits.has_space(service, 0, 1000)
+    assert not limits.has_space(service, 1000)
 
 
 def test_what_is_free_is_shared_and_not_what_others_fill(
