@@ -76,7 +76,6 @@ class GroupCommit:
         self._form = form
         self._clock = clock
         self._aside: dict[Signature, Path] = {}
-        self._encoder = BlockEncoder()
         self._lock_path = view.path.with_name(f"{TASK_FILE}.lock")
         self.after_fork()
         renew_after_fork(self)
@@ -88,6 +87,7 @@ class GroupCommit:
         progress. Replaced as a whole."""
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
+        self._encoder = BlockEncoder()
         lock = threading.RLock()  # for the queue and the lists; never while doing I/O
         self._turn = threading.Condition(lock)
         self._gathered = threading.Condition(lock)
@@ -291,7 +291,7 @@ class GroupCommit:
             return
         signature, pin = put(
             path,
-            *self._encoder.encode(draft.records),
+            self._encoder.encode(draft.records),
             unchanged=lambda: lock.excludes and signature_at(path) == state.signature,
         )
         batch.replaced = True

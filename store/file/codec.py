@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Self
 
 import orjson
 
-from store.file.disk import MAX_FILE_BYTES
+from store.file.disk import MAX_FILE_BYTES, paged_memory
 from store.model import is_task, is_task_id
 
 _PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or a number that goes back as its text would not
@@ -29,6 +30,7 @@ _SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
 _MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
 _DECIMAL_DIGITS = 15  # a double always keeps so many
 _START = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*(?=\{)')
+_END = b"\n}\n"
 _BLOCK_RECORDS = 256
 """As many are encoded anew, in 0.2 ms, where one changed."""
 _COST_OF_DEEP_NESTING = 50_000  # in characters
@@ -105,11 +107,16 @@ class BlockEncoder:
     def __init__(self) -> None:
         self._blocks: list[tuple[list[str], list[Any], bytes]] = []
         """Ids, their records, and these as they stand in the file, with what stands before."""
+        self._memory = paged_memory(0)
+        """What the last call gave out: only what is new or elsewhere is copied into it."""
 
-    def encode(self, records: dict[str, Any]) -> list[bytes]:
-        """What :func:`encode` makes of ``records``, in pieces."""
+    def encode(self, records: dict[str, Any]) -> bytes | memoryview:
+        """What :func:`encode` makes of ``records``, in paged memory when they are many.
+
+        That is valid until the next call.
+        """
         if len(records) <= _BLOCK_RECORDS:
-            return [encode(records)]
+            return encode(records)
         ids, values, blocks = list(records), list(records.values()), []
         for number, start in enumerate(range(0, len(ids), _BLOCK_RECORDS)):
             part = slice(start, start + _BLOCK_RECORDS)
@@ -118,8 +125,21 @@ class BlockEncoder:
                 members = encode(dict(zip(ids[part], values[part], strict=True)))[2:-3]
                 block = ids[part], values[part], (b",\n" if number else b"{\n") + members
             blocks.append(block)
+        return self._put_together(blocks)
+
+    def _put_together(self, blocks: list[tuple[list[str], list[Any], bytes]]) -> memoryview:
+        size = sum(len(members) for _, _, members in blocks) + len(_END)
+        if size > len(self._memory):
+            self._memory, self._blocks = paged_memory(size + size // 4), []
+        end, moved = 0, False
+        for block, old in zip_longest(blocks, self._blocks[: len(blocks)]):
+            start, end = end, end + len(block[2])
+            if moved or block is not old:
+                self._memory[start:end] = block[2]
+            moved = moved or old is None or len(block[2]) != len(old[2])
+        self._memory[end:size] = _END
         self._blocks = blocks
-        return [*(members for _, _, members in blocks), b"\n}\n"]
+        return self._memory[:size]
 
 
 def encode_line(entry: dict[str, Any]) -> bytes:

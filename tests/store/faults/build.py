@@ -75,8 +75,8 @@ def sabotage(what: str) -> None:
 
         real_put = disk.put
 
-        def blind(path: Path, *pieces: bytes, **more: Any) -> Any:
-            return real_put(path, *pieces, **(more | {"unchanged": lambda: True}))
+        def blind(path: Path, data: bytes | memoryview, **more: Any) -> Any:
+            return real_put(path, data, **(more | {"unchanged": lambda: True}))
 
         view.View.look_for_update = stale  # type: ignore[method-assign]
         group_commit.put = blind  # type: ignore[attr-defined]

@@ -100,6 +100,7 @@ ssize_t write(int fd, const void *data, size_t size) {
     int now = hit();
     size_t wanted = size;
     if (now && fault_kind >= 5 && size > 1) size /= 2;
+    if (fcntl(fd, F_GETFL) & O_DIRECT) size &= ~4095L; /* as the kernel would */
     else if (broken(now)) return -1;
     long offset = lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
     ssize_t done = real(fd, data, size);

@@ -17,13 +17,15 @@ from typing import Any
 
 from store import NotSaved, Store, StoreSettings
 from store.errors import StoreError
+from store.file import codec
 from tests.store.faults.build import KINDS, sabotage
 
 FOLDER = Path(os.environ["FAULT_DIR"])
 ACKS = FOLDER.parent / "acks"
 SHIM = ctypes.CDLL(None)
 OLD, DONE, WAIT, FRESH = (str(uuid.UUID(int=n, version=4)) for n in range(1, 5))
-UNKNOWN = {"a record of another program": [1, {"x": None}]}
+UNKNOWN = {"a record of another program": [1, {"x": None}, 9000 * "x"]}
+codec._BLOCK_RECORDS = 2  # so that these few are written as many are, past the page cache
 
 
 def settings() -> StoreSettings:
