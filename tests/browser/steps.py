@@ -63,6 +63,20 @@ SHIFT = """
 """
 """How much of the page has moved since it was opened, but by what a person did: the sum of the
 scores of https://wicg.github.io/layout-instability (Chromium)."""
+FOLLOW = """
+selector => {
+  const deep = (root = document) => root.querySelector(selector) ??
+    [...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ?? []).map(deep).find(Boolean);
+  const places = (window.places ??= {})[selector] = [];
+  const look = () => {
+    const found = deep(), box = found?.textContent && found.getClientRects()[0];
+    const place = box && Math.round(
+      box.y + document.querySelector('[data-testid=stMain]').scrollTop);
+    if (box && place !== places.at(-1)) places.push(place);
+    requestAnimationFrame(look); };
+  look(); }
+"""
+"""Where it stands on the page, from the first picture that the browser draws with it, in order."""
 GRID = "[data-testid=stDataFrame] canvas"
 ROWS = ".list tbody tr"
 

@@ -30,24 +30,28 @@ from ui.words.text import has, t
 
 _ADJUST = load("adjust")
 WORDS = (
-    "title", "nudge", "earlier", "later", "sooner", "after", "reset", "play", "pause", "help",
-    "seek", "now_song", "now_original", "no_sound",
+    "title", "nudge", "earlier", "later", "sooner", "after", "reset", "play", "pause", "seek",
+    "now_song", "now_original", "no_sound",
 )  # fmt: skip
 
 
-def show_state(service: Service, task: TaskRecord) -> None:
-    """How an adjustment goes on that was asked for, or why it did not work."""
+def show_state(service: Service, task: TaskRecord, otherwise: str = "") -> None:
+    """How an adjustment goes on that was asked for, or why it did not work; while none goes on, the
+    line ``otherwise``."""
     state = task.adjust
-    if state is not None and state.file is not None:
-        return  # said where that is asked for (``file_choices``)
-    if task.adjusting:
+    # A file is said where it is asked for (``file_choices``).
+    asked = state is not None and state.file is None
+    if asked and task.adjusting:
         live(1.0, _saving, service, task.id)
-    elif state is not None and state.status == "failed":
+        return
+    if asked and state is not None and state.status == "failed":
         key = f"reason.{state.reason}"
         st.warning(
             t("adjust.failed", why=t(key) if has(key) else t("reason.unknown")),
             icon=":material/warning:",
         )
+    if otherwise:
+        st.caption(otherwise)
 
 
 def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
@@ -85,7 +89,8 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             made.keep_all,
             key=key_of(task, "whole"),
         )
-    if not (kind and _preview(service, viewer, task, kind)):
+    preview = _preview(service, viewer, task, kind) if kind else None
+    if preview is None:
         st.slider(
             t("adjust.nudge"),
             -round(MAX_NUDGE_MS),
@@ -105,10 +110,12 @@ def show_adjust(service: Service, viewer: Viewer, task: TaskRecord) -> None:
         # What a click finds may be newer than what this run knows.
         on_click=lambda: request(service, viewer, task.id, wanted_of(task).to_json()),
     )
-    # Not as their help: a tap on a switch's "?" would turn the switch.
-    said = (
+    # Below what is pressed, which keeps its place when there is more to say; and not as the help of
+    # the switches: a tap on the "?" would turn the switch.
+    said = [] if preview is None else [t("adjust.help"), *(t(f"adjust.{x}") for x in preview)]
+    said += [
         f"{t(f'adjust.{name}')}: {t(f'adjust.{name}_help')}" for name in ("loudness", "keep_all")
-    )
+    ]
     st.caption("  \n".join(said))
 
 
@@ -137,42 +144,45 @@ def wanted_of(task: TaskRecord) -> RenderOptions:
 
 
 @without_routes(no_preview)
-def _preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> bool:
-    """The player that mixes the wanted result, and what it leaves out; whether there is one."""
+def _preview(
+    service: Service, viewer: Viewer, task: TaskRecord, kind: str
+) -> tuple[str, ...] | None:
+    """The player that mixes the wanted result; gives what it leaves out, None where there is no
+    player."""
     plan = task.variant(kind).plan
     preview = make_preview(plan, wanted_of(task)) if plan else None
     if preview is None:
-        return False
+        return None
     made = task.made_with.nudge_ms
     song = kind if preview.song == "result" else "reference"
     kinds = tracks.kinds(service, task, task.answer.tracks)
     picture, song_file = kinds["dance"], kinds["reference"] if song == "reference" else song
-    result = _ADJUST(
-        key=key_of(task, "player"),
-        data={
-            "words": {name: t(f"adjust.{name}") for name in WORDS},
-            "picture": playable.url(service, viewer, task, picture),
-            "aspect": shape.dance_shape(service, task),
-            "sound": playable.sound_url(service, viewer, task, song_file),
-            "song": song,
-            "pieces": list(preview.pieces),
-            "start": preview.estimate.start,
-            "end": preview.estimate.end,
-            "made": preview.made,
-            "nudge": made,
-            "limit": MAX_NUDGE_MS,
-            "room": preview.estimate.room_gain,
-            "ducking": DUCKING,
-        },
-        default={"nudge": made},
-        on_nudge_change=lambda: None,
-        on_failed_change=lambda: None,
-    )
-    for left in preview.leaves_out:
-        st.caption(t(f"adjust.{left}"))
-    small = [picture] if "-" in picture else []
-    playable.make_playable(service, task, result.failed, small, [song_file], player="adjust")
-    return True
+    aspect = shape.dance_shape(service, task)
+    with shape.room("adjust", aspect):
+        result = _ADJUST(
+            key=key_of(task, "player"),
+            data={
+                "words": {name: t(f"adjust.{name}") for name in WORDS},
+                "picture": playable.url(service, viewer, task, picture),
+                "aspect": aspect,
+                "sound": playable.sound_url(service, viewer, task, song_file),
+                "song": song,
+                "pieces": list(preview.pieces),
+                "start": preview.estimate.start,
+                "end": preview.estimate.end,
+                "made": preview.made,
+                "nudge": made,
+                "limit": MAX_NUDGE_MS,
+                "room": preview.estimate.room_gain,
+                "ducking": DUCKING,
+            },
+            default={"nudge": made},
+            on_nudge_change=lambda: None,
+            on_failed_change=lambda: None,
+        )
+        small = [picture] if "-" in picture else []
+        playable.make_playable(service, task, result.failed, small, [song_file], player="adjust")
+    return preview.leaves_out
 
 
 def request(service: Service, viewer: Viewer, task_id: str, options: Mapping[str, Any]) -> None:

@@ -106,10 +106,10 @@ def show_candidates(service: Service, viewer: Viewer, task: TaskRecord) -> None:
             on_use_change=lambda: use(service, viewer, task.id, st.session_state[key].get("use")),
             on_failed_change=lambda: None,
         )
-    small = [kinds["dance"]] if kinds["dance"] not in tracks.ROLES.values() else []
-    playable.make_playable(
-        service, task, result.failed, small, [kinds["reference"]], player="choose"
-    )
+        small = [kinds["dance"]] if kinds["dance"] not in tracks.ROLES.values() else []
+        playable.make_playable(
+            service, task, result.failed, small, [kinds["reference"]], player="choose"
+        )
 
 
 def use(service: Service, viewer: Viewer, task_id: str, index: object) -> None:

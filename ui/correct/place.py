@@ -86,25 +86,31 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     drawn = known and file_path(service, task, waves) is not None
     key = f"place-component-{version(task)}"
     several = len(played) > 1
-    result = _PLACE(
-        key=key,
-        data={
-            "words": {name: t(f"place.{name}") for name in WORDS},
-            "dance": playable.url(service, viewer, task, kinds["dance"]),
-            "reference": playable.url(service, viewer, task, kinds["reference"]),
-            "song": playable.sound_url(service, viewer, task, kinds["reference"]),
-            "aspect": shape.dance_shape(service, task),
-            "song_aspect": shape.song_shape(service, task),
-            "waves": viewer.url(service, task, waves) if drawn else None,
-            "offset": begin["offset"] if begin else None,
-            "speed": begin["speed"] if begin else 1.0,
-            "stretches": takes.stretches(played) if several else [],
-            "said": takes.sentence(played) if several else "",
-        },
-        default={"placed": dict(begin) if begin else None},
-        on_placed_change=lambda: None,
-        on_failed_change=lambda: None,
-    )
+    aspect = shape.dance_shape(service, task)
+    with shape.room("place", aspect):
+        result = _PLACE(
+            key=key,
+            data={
+                "words": {name: t(f"place.{name}") for name in WORDS},
+                "dance": playable.url(service, viewer, task, kinds["dance"]),
+                "reference": playable.url(service, viewer, task, kinds["reference"]),
+                "song": playable.sound_url(service, viewer, task, kinds["reference"]),
+                "aspect": aspect,
+                "song_aspect": shape.song_shape(service, task),
+                "waves": viewer.url(service, task, waves) if drawn else None,
+                "offset": begin["offset"] if begin else None,
+                "speed": begin["speed"] if begin else 1.0,
+                "stretches": takes.stretches(played) if several else [],
+                "said": takes.sentence(played) if several else "",
+            },
+            default={"placed": dict(begin) if begin else None},
+            on_placed_change=lambda: None,
+            on_failed_change=lambda: None,
+        )
+        small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
+        playable.make_playable(
+            service, task, result.failed, small, [kinds["reference"]], player="place"
+        )
 
     def now() -> Place | None:
         return checked(st.session_state.get(key, {}).get("placed"))
@@ -112,10 +118,6 @@ def _controls(service: Service, viewer: Viewer, task: TaskRecord, played: Sequen
     _save_button(service, viewer, task, checked(result.placed), now, chosen)
     if known and not drawn:
         live(1.0, _draw_waveforms, service, task, waves, chosen)
-    small = [kind for kind in kinds.values() if kind not in tracks.ROLES.values()]
-    playable.make_playable(
-        service, task, result.failed, small, [kinds["reference"]], player="place"
-    )
 
 
 def _answer(task: TaskRecord) -> Place | None:

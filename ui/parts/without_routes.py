@@ -117,9 +117,11 @@ def player(service: Service, viewer: Viewer, task: TaskRecord, labels: Mapping[s
         st.video(path)
 
 
-def no_preview(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> bool:
+def no_preview(
+    service: Service, viewer: Viewer, task: TaskRecord, kind: str
+) -> tuple[str, ...] | None:
     """Nothing mixes a result before it is saved."""
-    return False
+    return None
 
 
 def moments(

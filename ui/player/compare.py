@@ -119,7 +119,8 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
     takes = task.answer.takes if task.status == "success" else ()
     starts = [take[0].dance_start for take in takes] if len(takes) > 1 else []
     aspect = shape.dance_shape(service, task)
-    with shape.room("compare", aspect, 1 + (len(tracks) > 1) + bool(starts)):
+    # A task under way has the room that its result will need.
+    with shape.room("compare", aspect, 1 + (len(tracks) > 1 or task.active) + bool(starts)):
         result = _COMPARE(
             key=f"compare-{task.id}",
             data={
@@ -136,7 +137,7 @@ def _players(service: Service, viewer: Viewer, task: TaskRecord, kinds: Sequence
             },
             on_failed_change=lambda: None,
         )
-    playable.make_playable(service, task, result.failed, player="compare")
+        playable.make_playable(service, task, result.failed, player="compare")
 
 
 def versions(task: TaskRecord) -> list[VariantName]:

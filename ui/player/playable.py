@@ -51,7 +51,7 @@ def make_playable(
 ) -> None:
     """Take note of the kinds that a player could not play, and have copies of them made, and of
     those that are ``wanted`` in any case; and of ``sounds``, the kinds of which only the sound is
-    played, the sound alone. ``player`` names who asks."""
+    played, the sound alone. ``player`` names who asks, in whose room this is called."""
     known = undecodable(task)
     fresh = (set(failed or ()) & set(KINDS)) - known
     if fresh:
@@ -61,7 +61,7 @@ def make_playable(
     needed |= {SOUND + kind for kind in sounds if _has_more(service, task, kind)}
     waiting = sorted(kind for kind in needed if not file_path(service, task, kind))
     if waiting:
-        with st.container(key=f"copies-{player}-{task.id}"):
+        with st.container(key=f"copies-{player}-{task.id}"):  # on the picture (ui/task/style.css)
             live(2.0, _make, service, task, waiting)
 
 

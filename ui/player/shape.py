@@ -35,7 +35,7 @@ def song_shape(service: Service, task: TaskRecord) -> str | None:
     )
 
 
-def room(player: str, aspect: str, rows: int) -> DeltaGenerator:
+def room(player: str, aspect: str, rows: int = 1) -> DeltaGenerator:
     """What keeps the room of a player, with the ``rows`` of buttons under its picture, until the
     browser has drawn it: what stands below is where it will be (``ui/task/style.css``)."""
     width, height = (float(side) for side in aspect.split("/"))

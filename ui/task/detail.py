@@ -113,13 +113,16 @@ def _result(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     if task.best is not None:
         part(save.show_save, service, viewer, task, task.best)
         part(file_choices.show_file_choices, service, viewer, task, task.best)
-    if not task.answer.ambiguous:
-        adjust.show_state(service, task)
     if task.best is not None:
         left_out.show_left_out(service, viewer, task, task.best)
     part(candidates.show_way_back, service, viewer, task)
     _warnings(task)
-    st.caption(t("detail.kept", hours=f"{service.settings.keep_hours:g}"))
+    kept = t("detail.kept", hours=f"{service.settings.keep_hours:g}")
+    with st.container(key="state"):  # as high while an adjustment goes on
+        if task.answer.ambiguous:  # whose adjustments are told of above
+            st.caption(kept)
+        else:
+            adjust.show_state(service, task, kept)
 
 
 def _version(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> None:
@@ -147,28 +150,23 @@ def _other(task: TaskRecord, kind: str) -> str:
 
 def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     """What has no result: how far it is, or what is to be done."""
+    playable = any(file_path(service, task, kind) for kind in KINDS) and not unplayable(task)
     if task.active:
+        if playable:
+            part(compare.show_compare, service, viewer, task)
+        # Where Save will be: the player keeps its place when the result is there.
         live(table.BUSY_SECONDS, _progress, service, task.id)
+        _warnings(task)
     else:
         _failure(task)
-    _warnings(task)
-    if task.needs_placing:
-        part(place.show_place, service, viewer, task)
-    elif place.can_place(task):
-        fold(t("detail.place"), f"place-{task.id}", place.show_place, service, viewer, task)
-    if any(file_path(service, task, kind) for kind in KINDS) and not unplayable(task):
-        if task.active:
-            part(compare.show_compare, service, viewer, task)
-        else:
-            fold(
-                t("variant.original"),
-                f"dance-{task.id}",
-                compare.show_compare,
-                service,
-                viewer,
-                task,
-            )
-    if not task.active:
+        _warnings(task)
+        if task.needs_placing:
+            part(place.show_place, service, viewer, task)
+        elif place.can_place(task):
+            fold(t("detail.place"), f"place-{task.id}", place.show_place, service, viewer, task)
+        if playable:
+            said, show = t("variant.original"), compare.show_compare
+            fold(said, f"dance-{task.id}", show, service, viewer, task)
         fold(t("detail.happened"), f"sure-{task.id}", certainty.show_certainty, service, task)
     _actions(service, viewer, task)
 

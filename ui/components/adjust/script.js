@@ -195,7 +195,6 @@ function create(root) {
     slider.min = String(-data.limit);
     slider.max = String(data.limit);
     find("reset").textContent = words.reset;
-    find("help").textContent = words.help;
     find("sooner").textContent = words.sooner;
     find("after").textContent = words.after;
     for (const button of root.querySelectorAll("[data-by]")) {
