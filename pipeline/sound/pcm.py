@@ -84,8 +84,9 @@ def mono_blocks(
         if chunk.pts is not None and chunk.pts / chunk.sample_rate - info.start_time > max_seconds:
             raise TooLate
         if chunk.format.name.startswith(("flt", "dbl")):
-            loudest = np.abs(chunk.to_ndarray()).max(initial=0.0)
-            if not loudest <= MAX_SAMPLE:  # as written, this is also true of what is no number
+            samples = chunk.to_ndarray()
+            low, high = samples.min(initial=0.0), samples.max(initial=0.0)
+            if not -MAX_SAMPLE <= low <= high <= MAX_SAMPLE:  # also true of what is no number
                 raise NotASound
         if graph is None or form != form_of(chunk):
             if graph is not None:
@@ -134,9 +135,9 @@ def _chunks(container: InputContainer, index: int, steady: bool) -> Iterator[Aud
 
 def _stamp(frame: AudioFrame) -> float | None:
     """A frame's stamp in samples of its own rate."""
-    if frame.pts is None or frame.time_base is None:
+    base = frame.time_base  # made anew each time it is asked for
+    if frame.pts is None or base is None:
         return None
-    base = frame.time_base
     return frame.pts * base.numerator * frame.sample_rate / base.denominator
 
 
