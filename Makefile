@@ -7,6 +7,8 @@ TOOLS := $(VENV).tools
 RETRACK_HOST ?= localhost
 RETRACK_PORT ?= 8501
 export RETRACK_HOST
+# Hundreds of Python's processes are started by the tests: each would compile the code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 EVERYDAY := not faults and not media
 
