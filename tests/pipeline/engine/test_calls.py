@@ -91,7 +91,8 @@ def held(name: str, other_than: psutil.Process | None = None) -> psutil.Process:
     """The child that makes a call, stopped in its work."""
 
     def there() -> list[psutil.Process]:
-        return [child for child in children_of(name) if child != other_than]
+        ours = psutil.Process().children(recursive=True)  # others ask for facts as well
+        return [child for child in children_of(name) if child in ours and child != other_than]
 
     until(there, "the child")
     child = there()[0]
