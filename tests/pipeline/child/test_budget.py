@@ -23,17 +23,20 @@ from pipeline.settings import Settings
 from tests.hostile.slow import many_keys
 
 
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return many_keys(tmp_path_factory.mktemp("slow") / "slow.mp3", 60_000)
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sound that takes longer to open than is allowed, which is little here."""
+    monkeypatch.setattr(budget, "OPENING_SECONDS", 2.0)
+    return many_keys(tmp_path / "slow.mp3", 60_000)
 
 
 @pytest.fixture
 def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A film whose pictures become large after its first ones; what is allowed beside the declared
     work is small here, so that nobody waits for it."""
-    monkeypatch.setattr(budget, "STARTING_SECONDS", 2.0)
-    monkeypatch.setattr(budget, "OPENING_SECONDS", 3.0)
+    monkeypatch.setattr(budget, "STARTING_SECONDS", 1.0)
+    monkeypatch.setattr(budget, "OPENING_SECONDS", 2.0)
+    monkeypatch.setattr(budget, "SECONDS_PER_GIGASAMPLE", 200.0)
     monkeypatch.setattr(budget, "SECONDS_PER_SECOND", 0.02)
     monkeypatch.setattr(budget, "READING_SECONDS_PER_GIBIBYTE", 1.0)
     pictures = b""

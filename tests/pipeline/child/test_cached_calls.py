@@ -145,7 +145,7 @@ def taken(turns: Turns[T]) -> T:
 
 
 def test_a_slow_file_of_one_visitor_does_not_delay_another(tmp_path: Path) -> None:
-    slow, small = repeated_chapters(tmp_path / "slow.mkv", 3_000), tmp_path / "small.mp4"
+    slow, small = repeated_chapters(tmp_path / "slow.mkv", 2_000), tmp_path / "small.mp4"
     small.write_text("no video")
 
     def look(path: Path, visitor: str) -> CallResult | None:

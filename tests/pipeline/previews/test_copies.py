@@ -99,20 +99,26 @@ call("preview", {"path": sys.argv[1], "out": sys.argv[2], "role": "dance"}, time
 """
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes, six seconds over and over."""
+    folder = tmp_path_factory.mktemp("long")
+    part, whole = folder / "part.avi", folder / "long.avi"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=640x480:r=30", "-f", "lavfi", "-i", "sine")
+    for made in (
+        [*picture, "-t", "6", "-c:v", "mjpeg", str(part)],
+        ["-stream_loop", "19", "-i", str(part), "-c", "copy", str(whole)],
+    ):
+        subprocess.run([executable(), "-loglevel", "error", *made], check=True, timeout=100)
+    return whole
+
+
 @pytest.mark.parametrize("with_worker", [False, True], ids=["service", "service-and-worker"])
-def test_no_ffmpeg_outlives_a_killed_service(with_worker: bool, tmp_path: Path) -> None:
+def test_no_ffmpeg_outlives_a_killed_service(with_worker: bool, long: Path, tmp_path: Path) -> None:
     """Killed outright in the middle of a preview, also together with the child between."""
-    source, out = tmp_path / "long.avi", tmp_path / "preview.mp4"
-    subprocess.run(
-        [
-            *(executable(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x480:r=30"),
-            *("-f", "lavfi", "-i", "sine", "-t", "120", "-c:v", "mjpeg", "-y", str(source)),
-        ],
-        check=True,
-        timeout=100,
-    )
+    out = tmp_path / "preview.mp4"
     service = subprocess.Popen(
-        [sys.executable, "-c", SERVICE, str(source), str(out)],
+        [sys.executable, "-c", SERVICE, str(long), str(out)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
     )
