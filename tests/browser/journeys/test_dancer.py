@@ -24,6 +24,7 @@ from tests.browser.steps import (
     until,
     wait_done,
 )
+from tests.kinds import more
 
 pytestmark = pytest.mark.browser
 
@@ -174,8 +175,7 @@ def test_bad_files_are_named_at_once_and_not_handed_in(
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "empty"), (b"just some words, no film\n" * 50, "neither video nor sound")],
-    ids=["zero bytes", "a text"],
+    [(b"", "empty"), *more((b"just some words, no film\n" * 50, "neither video nor sound"))],
 )
 def test_a_bad_file_fails_with_the_reason_alone(
     server: Server,

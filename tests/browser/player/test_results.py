@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.model import Segment
 from pipeline.plan.options import RenderOptions
+from tests.kinds import more
 from tests.media.clips import BITS, CELL, RATE, Clip, make_dance, write_sound
 from tests.media.fixtures import make_song
 from tests.media.work import Pair, make_result, read_pair
@@ -102,7 +103,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+# The others are played, see ``test_playing``.
+@pytest.mark.parametrize("name", ["cut", "portable", *more("key", "nudged", "room")])
 def test_chromium_shows_the_planned_pictures_with_the_sound_in_sync(
     name: str,
     page: Any,

@@ -43,7 +43,7 @@ def worst_ms(answer: MethodAlignment, offset: float, speed: float = 1.0) -> floa
 
 
 @BOTH
-@pytest.mark.parametrize("start", [12.3456, 0.0, 31.7])
+@pytest.mark.parametrize("start", [12.3456, 0.0, *more(31.7)])
 def test_a_part_of_the_song_is_found_to_the_sample(name: str, start: float) -> None:
     song = track(1)
     answer = run(name, noisy(cut(song, start, 25), 10), song)
@@ -61,7 +61,7 @@ def test_a_dance_that_starts_before_the_song_has_a_negative_offset(name: str) ->
 
 
 @BOTH
-@pytest.mark.parametrize("ppm", [500, -500, 120])
+@pytest.mark.parametrize("ppm", [500, -500, *more(120)])
 def test_clock_drift_is_followed(name: str, ppm: int) -> None:
     song = track(3)
     speed = 1 + ppm * 1e-6
@@ -70,7 +70,7 @@ def test_clock_drift_is_followed(name: str, ppm: int) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("speed", [0.93, 1.008, 1.3, *more(1.05)])
+@pytest.mark.parametrize("speed", [1.008, 1.3, *more(0.93, 1.05)])
 def test_another_speed_with_the_pitch_moved(name: str, speed: float) -> None:
     song = track(1)
     answer = run(name, noisy(resampled(cut(song, 10, 40), speed), 15), song)
@@ -79,7 +79,7 @@ def test_another_speed_with_the_pitch_moved(name: str, speed: float) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("speed", [0.8, 1.06])
+@pytest.mark.parametrize("speed", [0.8, *more(1.06)])
 def test_another_speed_with_the_pitch_kept(name: str, speed: float) -> None:
     song = track(2)
     dance = filtered(cut(song, 10, 40), f"aresample=44100,rubberband=tempo={speed},aresample=8000")
@@ -113,7 +113,7 @@ def test_a_slow_take_whose_passage_comes_twice_is_not_passed_over(name: str) -> 
 
 
 @BOTH
-@pytest.mark.parametrize("direct_db", [-8.0, -12.0])
+@pytest.mark.parametrize("direct_db", [-12.0, *more(-8.0)])
 def test_the_first_arrival_counts_and_not_the_strongest(name: str, direct_db: float) -> None:
     song = track(1)
     answer = run(name, noisy(weak_direct(cut(song, 20, 40), direct_db), 30), song)
@@ -149,8 +149,8 @@ def metronome(seconds: float) -> Samples:
 def test_what_is_no_music_is_no_match(name: str, kind: str) -> None:
     dance = {
         "metronome": metronome(30),
-        "noise": noisy(np.full(240000, 1e-6, np.float32), -80),
-        "silence": np.zeros(240000, np.float32),
+        "noise": noisy(np.full(96000, 1e-6, np.float32), -80),
+        "silence": np.zeros(96000, np.float32),
         "empty": np.zeros(0, np.float32),
     }[kind]
     assert not run(name, dance, track(3)).matched

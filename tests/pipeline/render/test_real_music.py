@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import degrade
 from pipeline.plan.make import KEY_FRAME_SECONDS
 from tests import music
+from tests.kinds import more
 from tests.media import clips, measure
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +46,10 @@ def filmed(clean: NDArray[np.float32], snr: float, reverb: bool) -> NDArray[np.f
 
 @pytest.mark.parametrize(
     ("offset", "snr", "reverb"),
-    [(21.37, 20.0, False), (-4.321, 20.0, True), (12.5, 0.0, True), (-3.2, 0.0, False)],
+    [
+        *((-4.321, 20.0, False), (12.5, 0.0, True)),
+        *more((21.37, 20.0, False), (-4.321, 20.0, True), (-3.2, 0.0, False)),
+    ],
 )
 def test_the_result_is_in_sync(
     offset: float, snr: float, reverb: bool, track: NDArray[np.float32], tmp_path: Path
