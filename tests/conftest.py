@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.media import ffmpeg
 from pipeline.settings import Settings
 from ui.assets import SAMPLE
 
@@ -37,6 +38,17 @@ def sample_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Copies of the sample's dance and reference that the page offers."""
     folder = tmp_path_factory.mktemp("sample")
     dance, reference = (Path(shutil.copy(path, folder)) for path in SAMPLE)
+    return dance, reference
+
+
+@pytest.fixture(scope="session")
+def short_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The first eight seconds of the sample, for tests of what is done with a task."""
+    folder = tmp_path_factory.mktemp("short")
+    for path in SAMPLE:
+        short = ["-nostdin", "-t", "8", "-i", ffmpeg.file_url(path), "-c", "copy"]
+        ffmpeg.run([*short, ffmpeg.file_url(folder / path.name)])
+    dance, reference = (folder / path.name for path in SAMPLE)
     return dance, reference
 
 

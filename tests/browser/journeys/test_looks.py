@@ -47,12 +47,12 @@ def test_a_phone_in_chinese_and_in_the_dark(
 
 
 def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(
-    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path], tmp_path: Path
+    server: Server, visit: Callable[..., Any], short_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     dance = tmp_path / "phone.mov"
     subprocess.run(
         [
-            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(pair[0])),
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(short_pair[0])),
             *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error"),
             *("-tag:v", "hvc1", "-c:a", "copy", "-y", str(dance)),
         ],
@@ -60,7 +60,7 @@ def test_a_picture_that_the_browser_cannot_decode_gets_a_small_copy(
         timeout=120,
     )
     page = visit(server.url)
-    hand_in(page, [dance], pair[1])
+    hand_in(page, [dance], short_pair[1])
     wait_done(page)
     copy = page.locator(".compare .active video[src*='preview-']")
     for name in ("Clean song", "Phone sound"):

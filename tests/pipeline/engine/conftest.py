@@ -140,9 +140,9 @@ def apart(
 
 
 @pytest.fixture
-def hand_in(settings: Settings, sample_pair: tuple[Path, Path]) -> Callable[[Store], Task]:
+def hand_in(settings: Settings, short_pair: tuple[Path, Path]) -> Callable[[Store], Task]:
     def put(store: Store) -> Task:
-        return submit(store, settings, *sample_pair, dance_name="a.mp4", reference_name="b.m4a")
+        return submit(store, settings, *short_pair, dance_name="a.mp4", reference_name="b.m4a")
 
     return put
 

@@ -42,18 +42,6 @@ LONGEST_SECONDS = 1200.0
 pytestmark = pytest.mark.timeout(7200)  # the long form; the short one takes a minute or two
 
 
-@pytest.fixture
-def small_pair(sample_pair: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
-    """The first eight seconds of the sample: a storm is about many short tasks."""
-    cut = []
-    for path in sample_pair:
-        small = tmp_path / f"small{path.suffix}"
-        command = ["-nostdin", "-y", "-t", "8", "-i", ffmpeg.file_url(path), "-c", "copy"]
-        ffmpeg.run([*command, ffmpeg.file_url(small)])
-        cut.append(small)
-    return cut[0], cut[1]
-
-
 class Storm:
     """The parts that faults befall, and how often each did."""
 
@@ -168,17 +156,17 @@ def faults(request: pytest.FixtureRequest) -> int:
 
 
 def test_each_task_has_one_right_end(
-    broker: Broker, settings: Settings, small_pair: tuple[Path, Path], faults: int
+    broker: Broker, settings: Settings, short_pair: tuple[Path, Path], faults: int
 ) -> None:
-    weather(broker, settings, small_pair, faults)
+    weather(broker, settings, short_pair, faults)
 
 
 @pytest.mark.faults
 def test_each_task_has_one_right_end_with_a_bucket_and_no_shared_folder(
-    apart: Broker, s3: S3, small_pair: tuple[Path, Path]
+    apart: Broker, s3: S3, short_pair: tuple[Path, Path]
 ) -> None:
     settings = Settings()
-    store = weather(apart, settings, small_pair, LONG, s3)
+    store = weather(apart, settings, short_pair, LONG, s3)
     named = {
         Path(task.extra[key]).name
         for task in store.snapshot().tasks
@@ -198,7 +186,7 @@ def test_each_task_has_one_right_end_with_a_bucket_and_no_shared_folder(
 def weather(
     broker: Broker,
     settings: Settings,
-    small_pair: tuple[Path, Path],
+    short_pair: tuple[Path, Path],
     faults: int,
     bucket: S3 | None = None,
 ) -> Store:
@@ -213,7 +201,7 @@ def weather(
             running = [task_id for task_id in tasks if not _task(store, task_id).finished]
             for _ in range(TASKS - len(running)):
                 made = submit(
-                    store, settings, *small_pair, dance_name="a.mp4", reference_name="b.m4a"
+                    store, settings, *short_pair, dance_name="a.mp4", reference_name="b.m4a"
                 )
                 tasks.append(made.id)
             broker.need_workers(2)

@@ -34,12 +34,15 @@ def store(settings: Settings) -> Iterator[Store]:
 def twice(
     sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
-    """The sample dance two times in a row: two takes of the same song."""
-    dance = tmp_path_factory.mktemp("twice") / "twice.mp4"
-    source = ffmpeg.file_url(sample_pair[0])
-    ffmpeg.run(
-        ["-nostdin", "-y", "-stream_loop", "1", "-i", source, "-c", "copy", ffmpeg.file_url(dance)]
-    )
+    """Ten seconds of the sample dance two times in a row: two takes of the same song."""
+    folder = tmp_path_factory.mktemp("twice")
+    once, dance = folder / "once.mp4", folder / "twice.mp4"
+    for before, source, made in (
+        (["-t", "10"], sample_pair[0], once),
+        (["-stream_loop", "1"], once, dance),
+    ):
+        given = ["-nostdin", *before, "-i", ffmpeg.file_url(source), "-c", "copy"]
+        ffmpeg.run([*given, ffmpeg.file_url(made)])
     return dance, sample_pair[1]
 
 

@@ -66,10 +66,10 @@ def test_a_task_becomes_two_results(
 
 
 def test_tasks_run_in_order(
-    service: Runner, settings: Settings, sample_pair: tuple[Path, Path]
+    service: Runner, settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = service.store
-    ids = [hand_in(store, settings, sample_pair).id for _ in range(3)]
+    ids = [hand_in(store, settings, short_pair).id for _ in range(3)]
     until(lambda: all(t.finished for t in store.snapshot().tasks), "three tasks")
     tasks = {t.id: t for t in store.snapshot().tasks}
     starts = [tasks[i].started_at for i in ids]
@@ -81,7 +81,7 @@ def test_tasks_run_in_order(
 def test_bad_input_fails_with_its_reason_and_the_others_go_on(
     service: Runner,
     settings: Settings,
-    sample_pair: tuple[Path, Path],
+    short_pair: tuple[Path, Path],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -90,13 +90,13 @@ def test_bad_input_fails_with_its_reason_and_the_others_go_on(
     text.write_text("not a video\n" * 200)
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    _, reference = sample_pair
+    _, reference = short_pair
     bad = [hand_in(store, settings, (path, reference)).id for path in (text, empty)]
-    gone = hand_in(store, settings, sample_pair)
+    gone = hand_in(store, settings, short_pair)
     path = store.safe_path(gone.extra.get("dance_file"))
     assert path is not None
     path.unlink()
-    good = hand_in(store, settings, sample_pair).id
+    good = hand_in(store, settings, short_pair).id
     until(lambda: all(t.finished for t in store.snapshot().tasks), "all tasks")
     tasks = {t.id: t for t in store.snapshot().tasks}
     assert tasks[bad[0]].reason == reasons.NOT_MEDIA
@@ -112,10 +112,10 @@ def test_bad_input_fails_with_its_reason_and_the_others_go_on(
 
 
 def test_a_cancel_ends_the_child_and_leaves_nothing(
-    service: Runner, settings: Settings, sample_pair: tuple[Path, Path]
+    service: Runner, settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = service.store
-    task = hand_in(store, settings, sample_pair)
+    task = hand_in(store, settings, short_pair)
     until(lambda: service.health()["running"], "the task's start")
     until(lambda: workers_of(os.getpid()), "the child")
     store.cancel(task.id)
@@ -133,10 +133,10 @@ def test_a_cancel_ends_the_child_and_leaves_nothing(
 
 
 def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM)
-    task = hand_in(store, settings, sample_pair)
+    task = hand_in(store, settings, short_pair)
     first = start_service()
     try:
         until(lambda: workers_of(first.pid), "the child")
@@ -165,10 +165,10 @@ def test_a_killed_service_leaves_no_child_and_its_task_goes_on(
 
 
 def test_an_orderly_stop_gives_the_task_back_uncounted(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM)
-    task = hand_in(store, settings, sample_pair)
+    task = hand_in(store, settings, short_pair)
     service = start_service()
     until(lambda: workers_of(service.pid), "the child")
     service.terminate()
@@ -199,10 +199,10 @@ def test_one_runner_a_process_also_after_a_reload(settings: Settings) -> None:
 
 
 def test_an_adjustment_renders_again_and_counts_a_revision(
-    service: Runner, settings: Settings, sample_pair: tuple[Path, Path]
+    service: Runner, settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = service.store
-    task = hand_in(store, settings, sample_pair)
+    task = hand_in(store, settings, short_pair)
     until(lambda: (t := store.get(task.id)) and t.finished, "the task's end")
     before = store.get(task.id)
     assert before is not None
@@ -230,10 +230,10 @@ def breaks(job: Job, report: Report, **_: object) -> JobResult:
 
 
 def test_a_task_whose_work_could_not_be_started_fails(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM).start()
-    hand_in(store, settings, sample_pair)
+    hand_in(store, settings, short_pair)
     task = store.claim()
     assert task is not None
     run_task(store, task, settings, breaks, lambda: False)
@@ -245,10 +245,10 @@ def test_a_task_whose_work_could_not_be_started_fails(
 
 
 def test_a_hint_that_somebody_spoilt_in_the_file_fails_its_task_alone(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM).start()
-    task_id = hand_in(store, settings, sample_pair).id
+    task_id = hand_in(store, settings, short_pair).id
     store.update(task_id, {"options": {"hint": {"offset": "soon"}}})
     task = store.claim()
     assert task is not None
@@ -259,10 +259,10 @@ def test_a_hint_that_somebody_spoilt_in_the_file_fails_its_task_alone(
 
 
 def test_an_adjustment_whose_work_could_not_be_started_keeps_the_old_result(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM).start()
-    task_id = hand_in(store, settings, sample_pair).id
+    task_id = hand_in(store, settings, short_pair).id
     store.update(task_id, {"status": "success"})
     store.request(task_id, {"options": {"nudge_ms": 40.0}})
     task = store.claim(ADJUST)
@@ -275,10 +275,10 @@ def test_an_adjustment_whose_work_could_not_be_started_keeps_the_old_result(
 
 
 def test_an_adjustment_taken_back_at_any_moment_leaves_nothing_behind(
-    settings: Settings, sample_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    settings: Settings, short_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(settings, FORM).start()
-    task_id = hand_in(store, settings, sample_pair).id
+    task_id = hand_in(store, settings, short_pair).id
     store.update(task_id, {"status": "success"})
     store.request(task_id, {"options": {"nudge_ms": 40.0}})
     task = store.claim(ADJUST)

@@ -17,7 +17,7 @@ from store import Store
 from tests.pipeline.running.services import hand_in, start_service, workers_of
 from tests.waiting import until
 
-LIMIT_MB = 1.0
+LIMIT_MB = 0.36
 
 
 def record(store: Store, task_id: str) -> TaskRecord:
@@ -32,10 +32,10 @@ def stop(service: subprocess.Popen[str]) -> None:
 
 
 def test_a_file_is_made_beside_the_result_whoever_is_killed(
-    settings: Settings, sample_pair: tuple[Path, Path]
+    settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
     store = Store(settings, FORM)
-    task_id = hand_in(store, settings, sample_pair).id
+    task_id = hand_in(store, settings, short_pair).id
     first = start_service()
     choice = FileChoice("modular", portable=True, at_most_mb=LIMIT_MB)
     try:
