@@ -89,7 +89,7 @@ def test_quick_steps_of_room_sound_leave_the_player_sounding(
     def saved_is_shown() -> bool:
         return bool(save.is_enabled() == (room.input_value() != made))
 
-    for left in (19, 21) * 3:  # it ends beside and at the place of the result, by turns
+    for left in (19, 21) * 2:  # it ends beside and at the place of the result, by turns
         room.focus()
         for key in ["ArrowRight"] * 20 + ["ArrowLeft"] * left:
             page.keyboard.press(key)
