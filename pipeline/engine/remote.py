@@ -313,7 +313,11 @@ class Remote:
 
     def _forget(self, run: RqJob) -> None:
         try:
-            run.delete()
+            try:
+                run.delete()
+            except ValueError:  # its worker put its own note away between two looks of RQ's
+                self._redis.delete(run.execution_registry.key)
+                run.delete()
         except RedisError as error:  # it leaves by itself after a day
             self._note(error)
         except InvalidJobOperation:  # forgotten already

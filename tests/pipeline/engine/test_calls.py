@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -248,6 +249,22 @@ def test_a_redis_that_was_emptied_or_away_costs_no_answer(
     asked = asking(song)
     broker.start_redis()
     assert asked.result(PATIENCE_SECONDS).outcome
+
+
+def test_a_call_whose_worker_puts_its_own_note_away_meanwhile_is_forgotten(
+    redis: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is there; between two looks of RQ's at what works on a run, that has ended."""
+    from rq.job import Job as Run
+
+    monkeypatch.setenv("RETRACK_BROKER_URL", redis.url)
+    engine: Any = engine_now()
+    run = Run.create("nothing", connection=redis.client)
+    run.save()
+    noted = run.execution_registry.key
+    redis.client.zadd(noted, {"ended": time.time() + 60})
+    engine._forget(run)
+    assert not redis.client.exists(run.key, noted)
 
 
 def test_a_redis_that_stays_away_is_not_waited_for_beyond_the_limit(
