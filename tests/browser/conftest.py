@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.serving import Server, serve
+from tests.browser.serving import Server, serve, serve_module, serve_session
 from tests.browser.steps import settled
+from tests.browser.visitor import Visitor
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_module", "serve_session"]
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
@@ -58,14 +59,20 @@ def pair(sample_pair: tuple[Path, Path]) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def server(serve: Callable[..., Server]) -> Server:
-    return serve()
+def server(serve_session: Callable[..., Server]) -> Server:
+    return serve_session()
 
 
 @pytest.fixture(scope="session")
-def private(serve: Callable[..., Server]) -> Server:
+def private(serve_session: Callable[..., Server]) -> Server:
     """Each visitor sees only what is their own: whoever comes finds an empty page."""
-    return serve(visibility="private")
+    return serve_session(visibility="private")
+
+
+@pytest.fixture
+def own(private: Server) -> Visitor:
+    """Somebody of whom the private server knows nothing yet."""
+    return Visitor(private)
 
 
 @pytest.fixture

@@ -107,9 +107,8 @@ class Server:
             self.process.wait(timeout=10)
 
 
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts servers that stop at the end.
+def _serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts servers that stop at the end: even one that nobody visits works now and then.
 
     ``tasks`` is what the task file holds before the start.
     """
@@ -138,3 +137,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         text for server in servers if "of the page failed" in (text := server.log.read_text())
     ]
     assert not broken, broken[0][-4000:]
+
+
+serve = pytest.fixture(_serve)
+"""Servers of a test."""
+serve_module = pytest.fixture(scope="module")(_serve)
+serve_session = pytest.fixture(scope="session")(_serve)

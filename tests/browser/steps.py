@@ -322,3 +322,13 @@ def settled(page: Any) -> None:
     """Wait until the script has run, the components have their words and nothing fades."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function(SETTLED)
+
+
+def in_the_dark(page: Any, dark: bool) -> None:
+    """Wait until the page is dark or light."""
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.wait_for_function(
+        "dark => (parseInt(getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+        ".backgroundColor.match(/\\d+/)[0]) < 128) === dark",
+        arg=dark,
+    )

@@ -42,7 +42,9 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def members(
-    serve: Callable[..., Server], provider: Provider, tmp_path_factory: pytest.TempPathFactory
+    serve_module: Callable[..., Server],
+    provider: Provider,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Server:
     secrets = tmp_path_factory.mktemp("secrets") / "secrets.toml"
     secrets.write_text(provider.secrets())
@@ -55,7 +57,7 @@ def members(
         "dance_name": "before.mp4",
         "visitor": visitor_name("login:ana@example.com"),
     }
-    return serve(
+    return serve_module(
         tasks={str(uuid.uuid4()): before},
         visibility="private",
         operators="ana@example.com",

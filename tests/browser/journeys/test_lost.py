@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,9 @@ APP = "[data-testid=stApp]"
 
 
 @pytest.fixture
-def mortal(serve: Callable[..., Server]) -> Iterator[Server]:
-    """A server that the test may kill, and that is there again for what comes after."""
-    server = serve()
-    yield server
-    server.stop()
+def mortal(serve: Callable[..., Server]) -> Server:
+    """A server that the test may kill."""
+    return serve()
 
 
 def wait_lost(page: Any) -> None:

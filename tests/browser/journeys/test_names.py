@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.serving import Server
 from tests.browser.steps import click_row, select_row, settled, task_of, wait_rows
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 NAMES = (
@@ -28,10 +29,11 @@ MADE = "[data-testid=stMarkdownContainer] :is(a, img, code, em, del)"
 
 
 @pytest.fixture(scope="module")
-def named(serve: Callable[..., Server]) -> Server:
+def named(private: Server) -> Visitor:
     now = datetime.now(UTC).isoformat()
-    return serve(
-        tasks={
+    visitor = Visitor(private)
+    visitor.bring(
+        {
             task_id: {
                 "status": "failed",
                 "message": "x",
@@ -44,12 +46,13 @@ def named(serve: Callable[..., Server]) -> Server:
             for task_id, name in zip(IDS, NAMES, strict=True)
         }
     )
+    return visitor
 
 
 def test_a_task_shows_its_names_as_they_were_given(
-    named: Server, visit: Callable[..., Any]
+    named: Visitor, visit: Callable[..., Any]
 ) -> None:
-    page = visit(named.url)
+    page = visit(named.server.url, before=named.enter)
     detail = page.locator(".st-key-detail")
     opened = []
     for row in range(len(NAMES)):
@@ -69,9 +72,9 @@ def test_a_task_shows_its_names_as_they_were_given(
 
 
 def test_a_ticked_row_shows_its_name_as_it_was_given(
-    named: Server, visit: Callable[..., Any]
+    named: Visitor, visit: Callable[..., Any]
 ) -> None:
-    page = visit(named.url)
+    page = visit(named.server.url, before=named.enter)
     wait_rows(page, len(NAMES))
     for row in range(len(NAMES)):
         select_row(page, row)

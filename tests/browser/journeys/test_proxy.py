@@ -18,6 +18,7 @@ import pytest
 from tests.browser.conftest import NAME
 from tests.browser.serving import ROOT, Server, free_port
 from tests.browser.steps import hand_in, put_in, records, task_of, until, wait_done, wait_rows
+from tests.kinds import more
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
@@ -179,7 +180,11 @@ def open_page(certificate: Path, browser: Any) -> Iterator[Callable[[str], Any]]
     contexts: list[Any] = []
 
     def visit(url: str) -> Any:
-        contexts.append(browser.new_context(ignore_https_errors=True, locale="en-US"))
+        # The film of first sight, which would go on in each window, stands still.
+        context = browser.new_context(
+            ignore_https_errors=True, locale="en-US", reduced_motion="reduce"
+        )
+        contexts.append(context)
         page = contexts[-1].new_page()
         page.set_default_timeout(60_000)
         page.goto(url)
@@ -195,7 +200,8 @@ def fetch(page: Any, address: str) -> int:
     return int(page.evaluate("address => fetch(address).then(answer => answer.status)", address))
 
 
-@pytest.mark.parametrize("name", WAYS)
+# Below a base path it is kept as well.
+@pytest.mark.parametrize("name", [*more("kept"), *list(WAYS)[1:]])
 def test_two_browsers_see_only_their_own(
     serve: Callable[..., Server],
     proxy: Callable[..., str],

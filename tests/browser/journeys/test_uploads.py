@@ -15,14 +15,15 @@ from tests.browser.list.test_table import finished
 from tests.browser.serving import Server
 from tests.browser.steps import choose_files, choose_language, until, wait_done
 from tests.browser.tus import Sender
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 MB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def small(serve: Callable[..., Server]) -> Server:
-    return serve(max_upload_mb="8")
+def small(serve_module: Callable[..., Server]) -> Server:
+    return serve_module(max_upload_mb="8")
 
 
 def test_the_limit_of_size(small: Server, visit: Callable[..., Any], tmp_path: Path) -> None:
@@ -110,17 +111,16 @@ def test_a_reload_loses_no_uploaded_file(
 
 
 def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
-    serve: Callable[..., Server],
+    own: Visitor,
     visit: Callable[..., Any],
     shot: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    earlier = {str(uuid.uuid4()): finished(f"earlier {n}.mp4", n) for n in range(8)}
-    server = serve(tasks=earlier)
+    own.bring({str(uuid.uuid4()): finished(f"earlier {n}.mp4", n) for n in range(8)})
     dance, song = tmp_path / "long.mp4", tmp_path / "song.wav"
     for path in (dance, song):
         path.write_bytes(os.urandom(20 * MB))
-    page = visit(server.url)
+    page = visit(own.server.url, before=own.enter)
     let_go = threading.Event()
 
     def one_piece_each(route: Any) -> None:
@@ -168,7 +168,7 @@ def test_an_upload_that_a_reload_broke_off_is_named_and_goes_on(
         page.locator(".uploader li[data-state=done]").nth(number).wait_for()
     assert rows.count() == 2, "what goes on is not named twice"
     assert sent.count(str(16 * MB)) == 2 and "0" not in sent, "nothing was sent twice"
-    notes = (server.outputs / "incoming").glob("*/*.info")
+    notes = (own.server.outputs / "incoming" / own.name).glob("*.info")
     whole = [note.with_suffix("").read_bytes() for note in notes]
     assert sorted(whole) == sorted(path.read_bytes() for path in copies)
 

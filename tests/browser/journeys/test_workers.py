@@ -63,4 +63,3 @@ def test_the_dashboard_starts_no_process_of_its_own(
         waves = server.outputs / "results"
         until(page, lambda: list(waves.glob("*/waveforms.json")), "the waveforms")
     assert not started
-    server.stop()

@@ -22,6 +22,7 @@ from tests.browser.steps import (
     cells,
     choose_language,
     grid_cells,
+    in_the_dark,
     put_in,
     records,
     select_named,
@@ -32,6 +33,8 @@ from tests.browser.steps import (
     wait_rows,
     wait_status,
 )
+from tests.browser.visitor import Visitor
+from tests.kinds import more
 from ui.words import sentences
 from ui.words.text import say
 
@@ -62,7 +65,7 @@ def ended(number: int, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def crowded(serve: Callable[..., Server]) -> Server:
+def crowded(serve_module: Callable[..., Server]) -> Server:
     tasks = {str(uuid.UUID(int=n, version=4)): ended(n) for n in range(30)}
     for number in (3, 4):
         tasks[str(uuid.UUID(int=number, version=4))] |= {
@@ -74,7 +77,7 @@ def crowded(serve: Callable[..., Server]) -> Server:
     tasks[OLD] = ended(0, dance_name="expired.mp4")
     long_ago = datetime.now(UTC) - timedelta(days=2)
     tasks[OLD] |= {"created_at": long_ago.isoformat(), "completed_at": long_ago.isoformat()}
-    return serve(tasks=tasks, keep_hours="36")
+    return serve_module(tasks=tasks, keep_hours="36")
 
 
 def test_search_filter_order_and_pages(crowded: Server, visit: Callable[..., Any]) -> None:
@@ -144,9 +147,8 @@ def test_the_operator_finds_health_and_rates_in_one_place(
     rate.wait_for()
 
 
-@pytest.fixture(scope="module")
-def of_each_kind(serve: Callable[..., Server]) -> tuple[Server, int]:
-    """A server with a task of each kind, and how many these are."""
+def test_every_status_can_be_read(own: Visitor, visit: Callable[..., Any]) -> None:
+    """By day and in the dark."""
     lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     times = {"created_at": lately, "started_at": lately, "completed_at": lately}
     failed = {"status": "failed", "message": "x"}
@@ -158,38 +160,34 @@ def of_each_kind(serve: Callable[..., Server]) -> tuple[Server, int]:
         {**failed, "reason": "cancelled"},
         {**failed, "reason": "no_sound", "reason_role": "dance"},
     ]
-    tasks = {str(uuid.uuid4()): ended(n, **times, **kind) for n, kind in enumerate(kinds)}
-    return serve(tasks=tasks), len(kinds)
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_every_status_can_be_read(
-    of_each_kind: tuple[Server, int], visit: Callable[..., Any], dark: bool
-) -> None:
-    server, count = of_each_kind
-    page = visit(server.url, dark=dark)
-    wait_rows(page, count)
+    own.bring({str(uuid.uuid4()): ended(n, **times, **kind) for n, kind in enumerate(kinds)})
+    page = visit(own.server.url, before=own.enter)
+    wait_rows(page, len(kinds))
     for tone in ("wait", "busy"):  # which only a running task would show
         page.locator(".chip[data-tone=good]").evaluate(
             "(chip, tone) => { chip.after(chip.cloneNode(true));"
             " chip.nextSibling.dataset.tone = tone; }",
             tone,
         )
-    settled(page)
     chips = page.locator(".chip").all()
     assert {chip.get_attribute("data-tone") for chip in chips} == set(sentences.TONES.values())
-    for chip in chips:
-        assert contrast(chip.screenshot()) >= AA, chip.inner_text()
+    for dark in (False, True):
+        in_the_dark(page, dark)
+        settled(page)
+        for chip in chips:
+            assert contrast(chip.screenshot()) >= AA, (dark, chip.inner_text())
     page.get_by_role("link", name="History").click()
-    wait_grid(page, count)
-    settled(page)
-    picture = page.locator("[data-testid=stDataFrame]").screenshot()
-    rows = grid_cells(page)
-    titles = ["title"] * len(rows[0])
-    for row, texts in enumerate([titles, *rows]):  # a canvas is not seen by axe
-        cells_of_row = columns(picture, 35 * row + 4, 35 * row + 31)
-        for text, cell in zip(texts, cells_of_row, strict=True):
-            assert not text or contrast(picture, cell) >= AA, (row, text)
+    wait_grid(page, len(kinds))
+    for dark in (True, False):
+        in_the_dark(page, dark)
+        settled(page)
+        picture = page.locator("[data-testid=stDataFrame]").screenshot()
+        rows = grid_cells(page)
+        titles = ["title"] * len(rows[0])
+        for row, texts in enumerate([titles, *rows]):  # a canvas is not seen by axe
+            cells_of_row = columns(picture, 35 * row + 4, 35 * row + 31)
+            for text, cell in zip(texts, cells_of_row, strict=True):
+                assert not text or contrast(picture, cell) >= AA, (dark, row, text)
 
 
 def test_the_csv_is_whole_and_harmless(crowded: Server, visit: Callable[..., Any]) -> None:
@@ -209,7 +207,7 @@ def test_the_csv_is_whole_and_harmless(crowded: Server, visit: Callable[..., Any
 
 
 @pytest.mark.parametrize(
-    ("timezone", "hour", "days"), [("Asia/Shanghai", 0, 1), ("America/Sao_Paulo", 13, 0)]
+    ("timezone", "hour", "days"), [("Asia/Shanghai", 0, 1), *more(("America/Sao_Paulo", 13, 0))]
 )
 def test_times_are_the_viewers_own(
     crowded: Server, visit: Callable[..., Any], timezone: str, hour: int, days: int

@@ -26,6 +26,7 @@ from tests.browser.steps import (
     wait_rows,
     wait_status,
 )
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -108,12 +109,10 @@ def test_the_selection_follows_the_task(
 
 
 def test_a_click_opens_a_page_and_the_list_stays_as_it_was(
-    serve: Callable[..., Server], visit: Callable[..., Any]
+    own: Visitor, visit: Callable[..., Any]
 ) -> None:
-    tasks = {
-        str(uuid.UUID(int=n, version=4)): finished(f"dance {n:02d}.mp4", n % 10) for n in range(9)
-    }
-    page = visit(serve(tasks=tasks).url)
+    own.bring({str(uuid.uuid4()): finished(f"dance {n:02d}.mp4", n) for n in range(9)})
+    page = visit(own.server.url, before=own.enter)
     wait_rows(page, 9)
     search = page.get_by_role("textbox", name="Search")
     search.fill("dance 0")
@@ -147,11 +146,10 @@ def test_a_click_opens_a_page_and_the_list_stays_as_it_was(
 
 
 def test_a_phone_shows_cards_that_open_by_one_tap_and_have_a_menu(
-    serve: Callable[..., Server], visit: Callable[..., Any], shot: Callable[..., None]
+    own: Visitor, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
-    tasks = {str(uuid.UUID(int=n, version=4)): finished(f"dance {n}.mp4", n) for n in range(3)}
-    server = serve(tasks=tasks)
-    page = visit(server.url, width=390, height=844)
+    own.bring({str(uuid.uuid4()): finished(f"dance {n}.mp4", n) for n in range(3)})
+    page = visit(own.server.url, width=390, height=844, before=own.enter)
     wait_rows(page, 3)
     cards = page.locator(ROWS)
     boxes = [cards.nth(n).bounding_box() for n in range(3)]

@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser.journeys.test_axe import KEY, known
 from tests.browser.serving import Server
 from tests.browser.steps import put_in, records, until, wait_status
-from ui.web.visitor import visitor_name
+from tests.browser.visitor import Visitor
 from ui.words.text import say
 
 pytestmark = pytest.mark.browser
@@ -22,14 +21,15 @@ pytestmark = pytest.mark.browser
 
 def test_a_film_is_shown_by_a_link_until_it_is_ended(
     private: Server,
+    own: Visitor,
     visit: Callable[..., Any],
     browser: Any,
     pair: tuple[Path, Path],
     shot: Callable[..., None],
 ) -> None:
-    task_id = put_in(private, pair, "shown.mp4", visitor=visitor_name(KEY))
+    task_id = put_in(private, pair, "shown.mp4", visitor=own.name)
     wait_status(private, None, task_id, "success")
-    page = visit(f"{private.url}/?task={task_id}", before=lambda context: known(context, private))
+    page = visit(f"{private.url}/?task={task_id}", before=own.enter)
     page.get_by_role("button", name=say("en", "share.button")).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name=say("en", "share.make")).click()

@@ -13,16 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.browser.serving import Server, serve
+from tests.browser.serving import Server, serve, serve_module
 from tests.browser.tus import Sender
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_module"]
 MB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def small(serve: Callable[..., Server]) -> Server:
-    return serve(max_upload_mb="8")
+def small(serve_module: Callable[..., Server]) -> Server:
+    return serve_module(max_upload_mb="8")
 
 
 def slowly(
