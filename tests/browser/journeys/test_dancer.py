@@ -23,7 +23,9 @@ from tests.browser.steps import (
     unfold,
     until,
     wait_done,
+    wait_status,
 )
+from tests.browser.visitor import Visitor
 from tests.kinds import more
 
 pytestmark = pytest.mark.browser
@@ -178,7 +180,7 @@ def test_bad_files_are_named_at_once_and_not_handed_in(
     [(b"", "empty"), *more((b"just some words, no film\n" * 50, "neither video nor sound"))],
 )
 def test_a_bad_file_fails_with_the_reason_alone(
-    server: Server,
+    own: Visitor,
     visit: Callable[..., Any],
     shot: Callable[..., None],
     pair: tuple[Path, Path],
@@ -188,10 +190,11 @@ def test_a_bad_file_fails_with_the_reason_alone(
 ) -> None:
     bad = tmp_path / "film.mp4"
     bad.write_bytes(content)
-    task_id = put_in(server, (bad, pair[1]), "film.mp4")
-    page = visit(f"{server.url}/?task={task_id}")
+    task_id = put_in(own.server, (bad, pair[1]), "film.mp4", visitor=own.name)
+    wait_status(own.server, None, task_id, "failed")
+    page = visit(f"{own.server.url}/?task={task_id}", before=own.enter)
     detail = page.locator(".st-key-detail", has_text=said)
-    detail.wait_for(timeout=60_000)
+    detail.wait_for()
     detail.locator("[data-testid=stExpander]", has_text="What happened").wait_for()
     assert page.locator(".compare").count() == 0, "there is nothing to play"
     assert "Traceback" not in page.content()
