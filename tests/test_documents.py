@@ -54,6 +54,22 @@ def test_what_is_named_is_there(cell: str) -> None:
             assert re.search(rf"\b{re.escape(symbol)}\b", text), symbol
 
 
+def test_the_way_of_a_task_names_what_is_there() -> None:
+    """Modules and functions as ``folder.module.function`` and files, of ``pipeline`` where nothing
+    else is said."""
+    text = (ROOT / "docs/architecture.md").read_text("utf-8").partition("## The way of a task")[2]
+    way = text.partition("\n## ")[0]
+    functions = re.findall(r"`([a-z_]+)\.([a-z_]+)\.([A-Za-z_]+)\b", way)
+    files = re.findall(r"`((?:\w+/)+\w+\.py)`", way)
+    assert len(functions) > 10 and len(files) > 10
+    for folder, module, function in functions:
+        code = (ROOT / "pipeline" / folder / f"{module}.py").read_text("utf-8")
+        assert re.search(rf"^(def|class) {function}\b", code, re.MULTILINE), function
+    assert [
+        file for file in files if not any((ROOT / p / file).is_file() for p in ("", "pipeline"))
+    ] == []
+
+
 def test_the_words_are_those_of_the_code() -> None:
     files = [file for top in ("pipeline", "store", "ui") for file in (ROOT / top).glob("**/*.py")]
     code = set(re.findall(r"\w+", "\n".join(file.read_text("utf-8") for file in files)))

@@ -60,12 +60,12 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.4
 """Between two looks at a run."""
+CALL_LOOK_SECONDS = 0.1
+"""Between two looks at a call, for which somebody waits."""
 LATE_SECONDS = 60
-"""The child ends at its own limit; RQ ends a process that did not see to that."""
+"""How long after the child's own limit RQ ends a process that has not ended."""
 AWAY_SECONDS = 1.0
 """Between two attempts to reach a Redis that is away."""
-CALL_LOOK_SECONDS = 0.1
-"""The same at a call, for which somebody waits."""
 CALL_KEPT_SECONDS = 60
 """How long Redis keeps a call's answer that no service has taken."""
 WORK = "pipeline.engine.worker.work"
@@ -278,18 +278,21 @@ class Remote:
 
     @contextmanager
     def _wanted(self, run: RqJob) -> Iterator[None]:
-        """Nobody waits for a run any more whose report was not taken."""
+        """Forgets the run where handing on its report fails: nobody will ask for it again."""
         try:
             yield
-        except Stopped:
+        except Stopped:  # what is stopped is ended by whoever catches this
             raise
         except BaseException:
             self._forget(run)
             raise
 
     def _send(self, job: Job, run: RqJob, stop: Stop, timeout: float, tag: str) -> JobResult | None:
-        """Once: whether that succeeded is seen from what Redis has afterwards. How the job ends
-        when its inputs cannot be put where workers find them."""
+        """Puts the job in the queue once. Whether that succeeded is seen from what Redis has
+        afterwards, so an error of Redis is only noted.
+
+        Returns how the job ends when its inputs cannot be put where workers find them, else None.
+        """
         if self._files.remote:
             missing = bring(read_by(job), patient(self._files.publish, stop, timeout))
             if missing is not None:
@@ -315,7 +318,7 @@ class Remote:
         try:
             try:
                 run.delete()
-            except ValueError:  # its worker put its own note away between two looks of RQ's
+            except ValueError:  # of those whom RQ had found at work on it, one ended meanwhile
                 self._redis.delete(run.execution_registry.key)
                 run.delete()
         except RedisError as error:  # it leaves by itself after a day

@@ -24,13 +24,14 @@ import orjson
 from store.file.disk import MAX_FILE_BYTES, paged_memory
 from store.model import is_task, is_task_id
 
-_PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or a number that goes back as its text would not
+_PLAIN = orjson.OPT_PASSTHROUGH_SUBCLASS  # or orjson would write a ``_Number`` by its value
 _INDENT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | _PLAIN
 _SMALL_INTEGER_DIGITS = 18  # always fit 64 bits
 _MAX_INTEGER_DIGITS = 4000  # Python makes an integer of so many
 _DECIMAL_DIGITS = 15  # a double always keeps so many
 _START = re.compile(r'"((?:[^"\\\n]|\\.){1,200})"\s*:\s*(?=\{)')
-_END = b"\n}\n"
+_BEGIN, _END = b"{\n", b"\n}\n"
+"""What stands before the first and behind the last record."""
 _BLOCK_RECORDS = 256
 """As many are encoded anew, in 0.2 ms, where one changed."""
 _COST_OF_DEEP_NESTING = 50_000  # in characters
@@ -94,9 +95,13 @@ def encode(records: dict[str, Any]) -> bytes:
         # orjson stops at 254 levels; the standard library goes further, and knows no number that
         # goes back as its text: so it gets only the records for which it is needed.
         if len(records) > 1:
-            members = [encode({key: value})[2:-3] for key, value in records.items()]
-            return b"".join((b"{\n", b",\n".join(members), b"\n}\n"))
+            members = [_members({key: value}) for key, value in records.items()]
+            return b"".join((_BEGIN, b",\n".join(members), _END))
         return (json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _members(records: dict[str, Any]) -> bytes:
+    return encode(records)[len(_BEGIN) : -len(_END)]
 
 
 class BlockEncoder:
@@ -122,8 +127,8 @@ class BlockEncoder:
             part = slice(start, start + _BLOCK_RECORDS)
             block = (*self._blocks[number : number + 1], ([], [], b""))[0]
             if block[0] != ids[part] or not all(map(operator.is_, block[1], values[part])):
-                members = encode(dict(zip(ids[part], values[part], strict=True)))[2:-3]
-                block = ids[part], values[part], (b",\n" if number else b"{\n") + members
+                members = _members(dict(zip(ids[part], values[part], strict=True)))
+                block = ids[part], values[part], (b",\n" if number else _BEGIN) + members
             blocks.append(block)
         return self._put_together(blocks)
 
@@ -164,7 +169,7 @@ def detach(value: Any) -> Any:
     raw = orjson.dumps(value, default=as_text, option=orjson.OPT_NON_STR_KEYS | _PLAIN)
     if len(raw) > MAX_FILE_BYTES:
         raise ValueError(f"{len(raw) >> 20} MB are more than can be read again")
-    if b"null" in raw and not _is_finite(value):
+    if b"null" in raw and not _is_finite(value):  # as orjson writes them
         raise ValueError("NaN and infinity are no JSON")
     return _careful_decoder([]).decode(raw.decode()) if numbers else orjson.loads(raw)
 

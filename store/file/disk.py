@@ -8,7 +8,6 @@ import fcntl
 import os
 import secrets
 import stat
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
@@ -59,7 +58,7 @@ class Content:
     raw: bytes = b""
     pin: Pin | None = None
     obstacle: str = ""
-    """What it is in the place of a file: a folder, a link, something far too large."""
+    """What stands there instead of a file: a folder, a link, something far too large."""
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -76,7 +75,7 @@ def signature_at(path: Path) -> Signature | None:
 
 
 def read_whole(path: Path) -> Content | None:
-    """The file's bytes, None when it is absent. A link is followed, and named as an obstacle.
+    """The file's bytes, None when it is absent. A link is followed, and also named as an obstacle.
 
     Raises OSError when the file cannot be read.
     """
@@ -187,15 +186,15 @@ def put(
     like: Path | None = None,
     unchanged: Callable[[], bool] = lambda: True,
 ) -> tuple[Signature, Pin]:
-    """:func:`replace_whole`, but for the folder's sync; returns what the new file is known by.
+    """Does what :func:`replace_whole` does, without the folder's sync; returns the new file's
+    signature, and its pin.
 
-    A memoryview is of :func:`paged_memory`. The rename is not done unless ``unchanged`` says so
-    then. Raises Moved and OSError, the old file untouched.
+    A memoryview is of :func:`paged_memory`. ``unchanged`` is asked just before the rename. Raises
+    Moved when it says no, and OSError; the old file is untouched then.
     """
     if len(data) > MAX_FILE_BYTES:
         raise OSError(errno.EFBIG, f"{len(data) >> 20} MB could not be read again")
-    number = time.monotonic_ns() & 0xFFFFFFFF
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{number:08x}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         _write_temporary(temporary, data, mode_of(like or path))
         pin = Pin(os.open(temporary, _READ_FLAGS))
@@ -217,9 +216,9 @@ def put_aside(path: Path, raw: bytes | None, kind: str, moment: str) -> Path:
     aside = path.with_name(f"{path.name}.{kind}-{moment}-{secrets.token_hex(3)}")
     if raw is None:
         path.rename(aside)
+        sync(path.parent)
     else:
         replace_whole(aside, raw, like=path)
-    sync(path.parent)
     return aside
 
 

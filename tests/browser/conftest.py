@@ -26,6 +26,7 @@ NAME = "retrack.example"
 """A name that is this machine's in the browser."""
 ARGUMENTS = [
     f"--host-resolver-rules=MAP {NAME} 127.0.0.1",
+    "--ignore-certificate-errors",  # of a download as well, which Playwright's own setting is not
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",

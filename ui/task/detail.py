@@ -113,13 +113,12 @@ def _result(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     if task.best is not None:
         part(save.show_save, service, viewer, task, task.best)
         part(file_choices.show_file_choices, service, viewer, task, task.best)
-    if task.best is not None:
         left_out.show_left_out(service, viewer, task, task.best)
     part(candidates.show_way_back, service, viewer, task)
     _warnings(task)
     kept = t("detail.kept", hours=f"{service.settings.keep_hours:g}")
     with st.container(key="state"):  # as high while an adjustment goes on
-        if task.answer.ambiguous:  # whose adjustments are told of above
+        if task.answer.ambiguous:  # its adjustments are shown above the question's answer
             st.caption(kept)
         else:
             adjust.show_state(service, task, kept)
@@ -134,7 +133,7 @@ def _version(service: Service, viewer: Viewer, task: TaskRecord, kind: str) -> N
 
 
 def _other(task: TaskRecord, kind: str) -> str:
-    """Another result, said by what it does."""
+    """What another result is called: by how it differs from the best one."""
     mine, theirs = (task.variant(str(name)).plan for name in (task.best, kind))
     if mine is None or theirs is None:
         return t("other.else")
@@ -149,7 +148,7 @@ def _other(task: TaskRecord, kind: str) -> str:
 
 
 def _unfinished(service: Service, viewer: Viewer, task: TaskRecord) -> None:
-    """What has no result: how far it is, or what is to be done."""
+    """A task without a result: how far it is, or what is to be done."""
     playable = any(file_path(service, task, kind) for kind in KINDS) and not unplayable(task)
     if task.active:
         if playable:

@@ -28,7 +28,7 @@ INSIDE_SECONDS = 8.0
 MIN_COHERENCE, WELL_COHERENCE = 0.06, 0.25
 """Usual coherence below which limits cannot be told this way, and below which the room is known
 too badly to say that a limit is sharp."""
-INDEPENDENT_SHARE = 0.12
+DISTINCT_BIN_SHARE = 0.12
 """The share of a frame's bins that tell something of their own: frames lie over each other
 eight times, windowed bins half of it."""
 INSTEAD_RATIO, UNLIKE_COHERENCE = 0.1, 0.25
@@ -77,7 +77,7 @@ def learn(pair: Pair, rough: float, into: float) -> Look:
         # A bin's noise is at least the usual one, and else what is there: a clap says little.
         noise = (own + other) / 2 + np.asarray(hiss, np.float32)
         ratio = (2 * np.real(here * np.conj(expected)) - other) / noise
-        nats = np.asarray(INDEPENDENT_SHARE * ratio.sum(axis=1), np.float64)
+        nats = np.asarray(DISTINCT_BIN_SHARE * ratio.sum(axis=1), np.float64)
         sounding = own.sum(axis=1) > INSTEAD_RATIO * other.sum(axis=1)
         instead = sounding & (likeness(here, expected) < UNLIKE_COHERENCE)
         return Balance(nats, HOP_SECONDS, 0.5, instead, usual >= WELL_COHERENCE)

@@ -30,7 +30,7 @@ MOMENT_SECONDS = 0.064
 """Seconds over which the power of the moment is taken."""
 STEP_SECONDS = 0.008
 """Seconds of one value of the balance."""
-INDEPENDENT_SHARE = 0.25
+DISTINCT_SAMPLE_SHARE = 0.25
 """The share of samples that tell something of their own: whitening leaves peaks."""
 MIN_PREDICTED_SHARE = 0.02
 """Share of the dance's power that has to be predicted to tell limits."""
@@ -102,7 +102,7 @@ def balance(own: Doubles, expected: Doubles, part: slice, rate: int) -> Doubles:
     noise = (smoothed(np.square(own), width) + smoothed(np.square(expected), width)) / 2
     gains = (2 * own * expected - np.square(expected)) / (noise + float(np.median(rest)) + 1e-20)
     count = len(gains) // size
-    sums: Doubles = INDEPENDENT_SHARE * gains[: count * size].reshape(count, size).sum(axis=1)
+    sums: Doubles = DISTINCT_SAMPLE_SHARE * gains[: count * size].reshape(count, size).sum(axis=1)
     return sums
 
 
