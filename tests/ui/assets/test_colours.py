@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ui.assets import DARK, LIGHT
+from ui.assets.icons import GROUND
 from ui.components import TOKENS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,3 +47,13 @@ def test_what_lies_over_a_film_can_be_read(ink: str) -> None:
 def test_the_ground_before_the_script_runs_is_the_themes() -> None:
     assert THEME["light"]["backgroundColor"] == LIGHT
     assert THEME["dark"]["backgroundColor"] == DARK
+
+
+@pytest.mark.parametrize("sheet", ["ui/pages/style.css", "ui/routes/share.css"])
+def test_the_main_colour_of_a_style_sheet_is_the_themes(sheet: str) -> None:
+    main = f"light-dark({THEME['light']['primaryColor']}, {THEME['dark']['primaryColor']})"
+    assert main in (ROOT / sheet).read_text("utf-8")
+
+
+def test_the_marks_ground_is_the_main_colour() -> None:
+    assert THEME["light"]["primaryColor"] == GROUND
