@@ -52,6 +52,22 @@ def short_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return dance, reference
 
 
+@pytest.fixture(scope="session")
+def two_takes(
+    sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Ten seconds of the sample dance two times in a row, of the same song."""
+    folder = tmp_path_factory.mktemp("twice")
+    once, dance = folder / "once.mp4", folder / "twice.mp4"
+    for before, source, made in (
+        (["-t", "10"], sample_pair[0], once),
+        (["-stream_loop", "1"], once, dance),
+    ):
+        given = ["-nostdin", *before, "-i", ffmpeg.file_url(source), "-c", "copy"]
+        ffmpeg.run([*given, ffmpeg.file_url(made)])
+    return dance, sample_pair[1]
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Settings on an outputs folder of this test; child processes see them as well."""

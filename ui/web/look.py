@@ -57,7 +57,8 @@ _MARK = base64.b64encode(MARK.read_bytes()).decode()
 _UI = Path(__file__).parents[1]
 STYLE = "\n".join(
     (
-        f':root {{ --mark: url("data:image/svg+xml;base64,{_MARK}"); }}',
+        f':root {{ --mark: url("data:image/svg+xml;base64,{_MARK}"); '
+        f"--ground: light-dark({LIGHT}, {DARK}); }}",
         *(
             path.read_text("utf-8")
             for path in (TOKENS, _UI / "pages" / "style.css", _UI / "task" / "style.css")

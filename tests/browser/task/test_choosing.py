@@ -110,14 +110,9 @@ def test_two_takes_are_not_lost_to_one_click(
     server: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
-    pair: tuple[Path, Path],
-    tmp_path: Path,
+    two_takes: tuple[Path, Path],
 ) -> None:
-    once, dance = tmp_path / "once.mp4", tmp_path / "twice.mp4"
-    for before, source, out in (("-t", "10"), pair[0], once), (("-stream_loop", "1"), once, dance):
-        given = ["-nostdin", *before, "-i", ffmpeg.file_url(source), "-c", "copy"]
-        ffmpeg.run([*given, ffmpeg.file_url(out)])
-    task_id = put_in(server, (dance, pair[1]), "danced twice.mp4")
+    task_id = put_in(server, two_takes, "danced twice.mp4")
     page = visit(f"{server.url}/?task={task_id}")
     found = wait_status(server, page, task_id, "success")["alignment"]
     assert len(found["segments"]) == 2

@@ -30,22 +30,6 @@ def store(settings: Settings) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="module")
-def twice(
-    sample_pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    """Ten seconds of the sample dance two times in a row: two takes of the same song."""
-    folder = tmp_path_factory.mktemp("twice")
-    once, dance = folder / "once.mp4", folder / "twice.mp4"
-    for before, source, made in (
-        (["-t", "10"], sample_pair[0], once),
-        (["-stream_loop", "1"], once, dance),
-    ):
-        given = ["-nostdin", *before, "-i", ffmpeg.file_url(source), "-c", "copy"]
-        ffmpeg.run([*given, ffmpeg.file_url(made)])
-    return dance, sample_pair[1]
-
-
 def adjusted(store: Store, settings: Settings, task_id: str, options: Mapping[str, Any]) -> Task:
     store.request(task_id, {"options": options})
     claimed = store.claim(ADJUST)
@@ -65,9 +49,11 @@ def segments(task: Task) -> list[list[dict[str, Any]]]:
 
 
 def test_a_place_by_hand_keeps_the_answer_that_it_replaces_and_gives_it_back(
-    store: Store, settings: Settings, twice: tuple[Path, Path]
+    store: Store, settings: Settings, two_takes: tuple[Path, Path]
 ) -> None:
-    task_id = submit(store, settings, *twice, dance_name="twice.mp4", reference_name="song.m4a").id
+    task_id = submit(
+        store, settings, *two_takes, dance_name="twice.mp4", reference_name="song.m4a"
+    ).id
     claimed = store.claim()
     assert claimed is not None
     run_task(store, claimed, settings, execute_in_child, lambda: False)
