@@ -219,7 +219,7 @@ class Bucket:
             self._mirror.discard(task_ids)
 
     def sweep(
-        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+        self, kept: Collection[str], departed: Collection[str], busy: Collection[str], hours: float
     ) -> None:
         """See ``Place``."""
         if self._mirror is None:
@@ -244,7 +244,7 @@ class Bucket:
         self._mirror.discard(
             task_id
             for task_id, changed in newest.items()
-            if task_id not in kept and (task_id in gone or changed < limit)
+            if task_id not in kept and (task_id in departed or changed < limit)
         )
 
 

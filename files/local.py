@@ -71,6 +71,6 @@ class Local:
         """There are no objects."""
 
     def sweep(
-        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+        self, kept: Collection[str], departed: Collection[str], busy: Collection[str], hours: float
     ) -> None:
         """There are no objects."""

@@ -91,11 +91,11 @@ class Place(Protocol):
         """The objects of tasks go, once the bucket's task file does not name them any more."""
 
     def sweep(
-        self, kept: Collection[str], gone: Collection[str], busy: Collection[str], hours: float
+        self, kept: Collection[str], departed: Collection[str], busy: Collection[str], hours: float
     ) -> None:
-        """The same for tasks that are not ``kept`` and have left (``gone``), or whose objects are
-        older than ``hours``; what attempts left goes unless their task is ``busy`` with one. Raises
-        ``StorageError``."""
+        """The same for tasks that are not ``kept`` and have left (``departed``), or whose objects
+        are older than ``hours``; what attempts left goes unless their task is ``busy`` with one.
+        Raises ``StorageError``."""
 
 
 def open_place(url: str, outputs: Path) -> Place:

@@ -178,8 +178,9 @@ class MethodAlignment:
     """The highest confidence that the check for missing music allows."""
     present: bool = False
     """Whether the music is surely there, wherever else it fits."""
-    line_ms: float | None = None
-    """Milliseconds by which the lines may be off if the arrival that was found is the right one."""
+    confirmed_error_ms: float | None = None
+    """Estimated error in milliseconds where another method finds the same arrival; None where that
+    leaves it as it is."""
     refined: bool | None = None
     """Whether a place given by a person was refined by the sound; None without such a place."""
 

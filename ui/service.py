@@ -164,7 +164,7 @@ def _secret(outputs: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         log.warning("keys and links will not outlive this process: cannot keep %s: %s", path, error)
-        return secrets.token_bytes(32)
+        return secrets.token_bytes(SECRET_BYTES)
 
 
 @dataclass

@@ -105,7 +105,8 @@ def _plain_gains(lines: list[takes.Track]) -> Any:
     """What each second says for each line, lines not being weighed against each other."""
     seconds = np.stack([known.seconds for known in lines])
     scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
-    own = (np.clip(seconds / scale, -0.5, 1.5) - takes.HOLDS_SHARE) * np.minimum(scale * scale, 4.0)
+    relative = np.clip(seconds / scale, takes.WORST_SHARE, takes.MOST_SHARE) - takes.HOLDS_SHARE
+    own = relative * np.minimum(scale * scale, takes.MOST_NATS)
     return np.concatenate([np.zeros((1, seconds.shape[1])), own]).astype(np.float32)
 
 

@@ -17,6 +17,8 @@ ELSEWHERE_MS = 250.0
 ECHO_CONFIDENCE = 0.5
 """A match that no method trusts more than this is only a loop that two songs, or two parts of
 one, share."""
+UNSURE_CONFIDENCE = 0.5
+"""The most confidence where the methods, or two places, contradict each other: as likely as not."""
 ONE_METHOD_CONFIDENCE = 0.85
 """The most confidence in an answer of which only one method heard a take, or all."""
 SAME_LIMIT_SECONDS = 0.3
@@ -80,11 +82,12 @@ def found_by_one(answers: Sequence[MethodAlignment]) -> bool:
 
 
 def all_candidates(
-    answers: Sequence[MethodAlignment], main: Segment, first: Sequence[Candidate]
+    answers: Sequence[MethodAlignment], first: MethodAlignment, places: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
-    """``first`` and the candidates of all answers, each place once, best first."""
+    """``places`` and the candidates of all answers, each place once, best first."""
+    main = max(first.segments, key=lambda segment: segment.length)
     middle = (main.dance_start + main.dance_end) / 2
-    chosen = list(first)
+    chosen = list(places)
     for candidate in sorted(
         (c for answer in answers for c in answer.candidates), key=lambda c: -c.confidence
     ):
@@ -132,56 +135,59 @@ def judge(answers: Mapping[str, MethodAlignment]) -> Alignment:
         or (unsure and (alone or found_different_places(matched)))
         or all(map(is_loop_match, matched))
     ):
-        reason = next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC)
-        confidence = 0.5 * max((a.confidence for a in said), default=0.0)
         return Alignment(
-            matched=False, confidence=confidence, reason=reason, variants=dict(answers)
+            matched=False,
+            confidence=UNSURE_CONFIDENCE * max((a.confidence for a in said), default=0.0),
+            reason=next((a.reason for a in said if a.reason), reasons.NO_SHARED_MUSIC),
+            variants=dict(answers),
         )
-    first = matched[0]
+    first, others = matched[0], matched[1:]
     segments = first.segments
-    for second in matched[1:]:
+    for second in others:
         # A line that is off by less than it says may be the same; an exact one is not.
         within = min(max(lines.SAME_LINE_MS, first.error_ms or lines.VISIBLE_MS), lines.VISIBLE_MS)
         segments = completed(segments, second.segments, first.sharp_limits, within)
-    main = max(first.segments, key=lambda s: s.length)
-    agreement = lines.distance(first.segments, matched[1].segments) if len(matched) > 1 else None
+    agreement = lines.distance(first.segments, others[0].segments) if others else None
     exact = lines.most_exact(matched, agreement)
     segments = lines.on_lines(segments, exact.segments)
-    error = lines.stated_error(exact, matched, agreement)
-    ambiguous = any(a.ambiguous for a in matched)
-    places: tuple[Candidate, ...] = ()
-    confidence = first.confidence
-    added: list[Segment] = []
-    if agreement is not None and agreement <= lines.VISIBLE_MS:
-        for second in matched[1:]:
+    if lines.agree(agreement):
+        for second in others:
             if second.confidence >= SURE_CONFIDENCE and not second.ambiguous:
-                added += takes_only_other_found((*segments, *added), second.segments)
-    segments = tuple(sorted((*segments, *added), key=lambda s: s.dance_start))
-    if len(matched) > 1:
-        confidence = 1 - (1 - matched[0].confidence) * (
-            1 - INDEPENDENT_SHARE * matched[1].confidence
-        )
-        if agreement is None or agreement > lines.VISIBLE_MS:
-            confidence = min(first.confidence, 0.5)
-            other = max(matched[1].segments, key=lambda s: s.length)
-            places = (
-                Candidate(main.offset, main.speed, first.confidence),
-                Candidate(other.offset, other.speed, matched[1].confidence),
-            )
-    if len(said) > 1 and (len(matched) == 1 or found_by_one(matched)):
-        confidence = min(confidence, ONE_METHOD_CONFIDENCE)
-    # What makes one method doubt that the whole reference is present is no matter of chance,
-    # which a second method would make less likely: it holds for the answer.
-    confidence = min(confidence, *(a.confidence_cap for a in matched))
-    if ambiguous:
-        confidence = min(confidence, 0.5)
+                segments += tuple(takes_only_other_found(segments, second.segments))
+    places = () if lines.agree(agreement) else tuple(map(own_place, matched[:2]))
     return Alignment(
         matched=True,
-        ambiguous=ambiguous,
-        confidence=confidence,
-        segments=segments,
-        candidates=all_candidates(matched, main, places),
+        ambiguous=any(a.ambiguous for a in matched),
+        confidence=confidence_of(said, matched, agreement),
+        segments=tuple(sorted(segments, key=lambda s: s.dance_start)),
+        candidates=all_candidates(matched, first, places if others else ()),
         agreement_ms=agreement,
-        error_ms=error,
+        error_ms=lines.stated_error(exact, matched, agreement),
         variants={name: lines.exacter(a, exact, agreement) for name, a in answers.items()},
     )
+
+
+def own_place(answer: MethodAlignment) -> Candidate:
+    """Where a method itself found the music, by its longest segment."""
+    main = max(answer.segments, key=lambda segment: segment.length)
+    return Candidate(main.offset, main.speed, answer.confidence)
+
+
+def confidence_of(
+    said: Sequence[MethodAlignment], matched: Sequence[MethodAlignment], agreement: float | None
+) -> float:
+    """How sure the answer is, from those of all methods and of those that found the music, the
+    surest first."""
+    first, *others = matched
+    confidence = first.confidence
+    if lines.agree(agreement):
+        confidence = 1 - (1 - confidence) * (1 - INDEPENDENT_SHARE * others[0].confidence)
+    elif others:
+        confidence = min(confidence, UNSURE_CONFIDENCE)
+    if len(said) > 1 and (not others or found_by_one(matched)):
+        confidence = min(confidence, ONE_METHOD_CONFIDENCE)
+    if any(a.ambiguous for a in matched):
+        confidence = min(confidence, UNSURE_CONFIDENCE)
+    # What makes one method doubt that the whole reference is present is no matter of chance,
+    # which a second method would make less likely: it holds for the answer.
+    return min(confidence, *(a.confidence_cap for a in matched))

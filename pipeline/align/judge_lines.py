@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from pipeline.model import MethodAlignment, Segment
 
@@ -14,8 +15,9 @@ SAME_LINE_MS = 3.0
 drifts, what should be heard is not, and limits are those of that mistake."""
 CONFIRMED_MS = 1.0
 """Methods no further apart than this (milliseconds) found the same arrival."""
-MIN_COMMON_SECONDS = 1.0
-"""Seconds that two segments share at least when they are the same one."""
+MIN_COMMON_SECONDS, COMMON_SHARE = 1.0, 0.25
+"""Seconds that two segments share at least when they are the same one; the share of a short one
+from which their distance can be told."""
 
 
 def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | None:
@@ -27,10 +29,16 @@ def distance(first: Sequence[Segment], second: Sequence[Segment]) -> float | Non
     apart_ms = [
         1000 * abs((one.speed - two.speed) * time + one.offset - two.offset)
         for one, two in nearest
-        if one.shared(two) > min(1.0, 0.25 * one.length)
+        if one.shared(two) > min(MIN_COMMON_SECONDS, COMMON_SHARE * one.length)
         for time in (max(one.dance_start, two.dance_start), min(one.dance_end, two.dance_end))
     ]
     return max(apart_ms, default=None)
+
+
+def agree(agreement: float | None) -> TypeGuard[float]:
+    """Whether two methods so many milliseconds apart name one place; None is said without common
+    time, and of one method alone."""
+    return agreement is not None and agreement <= VISIBLE_MS
 
 
 def paired(one: Segment, others: Sequence[Segment], within: float = VISIBLE_MS) -> list[Segment]:
@@ -52,20 +60,21 @@ def own_error(answer: MethodAlignment, agreement: float) -> float:
     """Milliseconds by which a method's line may be off, as far as it knows itself.
 
     Methods less apart than ``CONFIRMED_MS`` found the same arrival, each its own way: then what it
-    adds for the chance that it is none is left out (``line_ms``).
+    adds for the chance that it is none is left out (``confirmed_error_ms``).
     """
     said = float("inf") if answer.error_ms is None else answer.error_ms
     if agreement > CONFIRMED_MS:
         return said
-    return said if answer.line_ms is None else min(said, answer.line_ms)
+    confirmed = answer.confirmed_error_ms
+    return said if confirmed is None else min(said, confirmed)
 
 
 def most_exact(matched: Sequence[MethodAlignment], agreement: float | None) -> MethodAlignment:
     """The answer whose lines are taken: the first, or where both name one place, the one that
     states the smaller error of them."""
-    if agreement is None or agreement > VISIBLE_MS:
-        return matched[0]
-    return min(matched, key=lambda answer: own_error(answer, agreement))
+    if agree(agreement):
+        return min(matched, key=lambda answer: own_error(answer, agreement))
+    return matched[0]
 
 
 def on_lines(segments: Sequence[Segment], exact: Sequence[Segment]) -> tuple[Segment, ...]:
@@ -79,13 +88,12 @@ def exacter(
 ) -> MethodAlignment:
     """A method's own answer on the more exact lines of the other, where its own say clearly less:
     as those of features do beside those of waveforms."""
-    if agreement is None or agreement > VISIBLE_MS or answer.error_ms is None or not answer.matched:
-        return answer
-    better = own_error(exact, agreement)
-    if answer.error_ms - better <= SAME_LINE_MS:
-        return answer
-    lines = on_lines(answer.segments, exact.segments)
-    return replace(answer, segments=lines, error_ms=better)
+    if agree(agreement) and answer.error_ms is not None and answer.matched:
+        better = own_error(exact, agreement)
+        if answer.error_ms - better > SAME_LINE_MS:
+            lines = on_lines(answer.segments, exact.segments)
+            return replace(answer, segments=lines, error_ms=better)
+    return answer
 
 
 def stated_error(

@@ -92,7 +92,7 @@ def alignment_to_json(
 def evidence_to_json(answer: MethodAlignment) -> dict[str, Any]:
     """What the plots show for one method, and the figures behind its answer."""
     evidence = answer.evidence
-    names = ("score", "weight", "confidence_cap", "line_ms", "refined")
+    names = ("score", "weight", "confidence_cap", "confirmed_error_ms", "refined")
     return {
         "offsets": [_round(x, 4) for x in evidence.offsets],
         "scores": [_round(x, 4) for x in evidence.scores],

@@ -38,10 +38,8 @@ class Answer:
     """Whether a person chose the place that the results have already."""
     confidence: float | None = None
     """0 to 1; None for a person's place, of which it would say nothing."""
-    agreement_ms: float | None = None
-    """How far the two methods are apart; None with one answer, and for a person's place."""
     distance_ms: float | None = None
-    """The same, of a person's place as well."""
+    """How far the two methods are apart; None with one answer."""
     offset: float | None = None
     """Seconds; of the longest segment."""
     speed: float = 1.0
@@ -59,16 +57,21 @@ class Answer:
     """Each method's own confidence, and its estimated error (milliseconds)."""
 
     best: str | None = None
-    """The method that comes first, in a row of the list, where it is not the more careful one."""
+    """The method that comes first, as a short record says it that has no figures (a row of the
+    list); None where that is the more careful one."""
 
     def rank(self, method: str) -> tuple[bool, float, int, int]:
-        """Sorts methods by the judge's measure (``pipeline.align.judge.by_confidence``): the surer
-        first, and of equally sure ones the one that is off by less. An error that nobody hears
-        decides nothing: there the more careful method comes first. Where a record has no figures,
-        it says which one is first (:attr:`best`)."""
+        """Sorts methods: the surer first, as the judge does; of equally sure ones the one that is
+        off by less, in steps that one can hear (``INAUDIBLE_MS``); of equal ones the more careful.
+        """
         confidence, error_ms = self.methods.get(method, (0.0, 0.0))
         place = BEST_FIRST.index(method) if method in BEST_FIRST else len(BEST_FIRST)
         return method != self.best, -round(confidence, 2), round(error_ms / INAUDIBLE_MS), place
+
+    @property
+    def agreement_ms(self) -> float | None:
+        """How far the two methods are apart; None for a person's place, which both went by."""
+        return None if self.placed else self.distance_ms
 
     @property
     def placed_by_choice(self) -> bool:
@@ -101,7 +104,6 @@ def read_answer(
     by_hand = found.get("by_hand") is True
     hint = found.get("hint") or mapping(options).get("hint")
     placed = by_hand or (found.get("matched") is not False and isinstance(hint, Mapping))
-    distance_ms = number(found.get("agreement_ms"))
     tracks = mapping(found.get("tracks"))
     numbers = {role: number(mapping(tracks.get(role)).get("track")) for role in tracks}
     automatic = read_answer(found.get("automatic"))
@@ -112,8 +114,7 @@ def read_answer(
         ambiguous=found.get("ambiguous") is True and not confirmed,
         confirmed=confirmed,
         confidence=None if placed else number(found.get("confidence")),
-        agreement_ms=None if placed else distance_ms,
-        distance_ms=distance_ms,
+        distance_ms=number(found.get("agreement_ms")),
         offset=number(found.get("offset")),
         speed=number(found.get("speed")) or 1.0,
         segments=_segments(found.get("segments")),

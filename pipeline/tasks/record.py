@@ -157,7 +157,7 @@ class TaskRecord:
 
     @property
     def best(self) -> VariantName | None:
-        """The variant that is the task's result, by the judge's measure; None without any."""
+        """The variant that is the task's result (:meth:`Answer.rank`); None without any."""
         return min(self.results, key=self.answer.rank, default=None)
 
     @property

@@ -23,7 +23,7 @@ class Departure:
     task_id: str
     record: Any
     because: str
-    """deleted, expired (older than a day) or restored (it came back)."""
+    """deleted, expired (older than ``keep_hours``) or restored (it came back)."""
 
 
 @dataclass

@@ -1,3 +1,3 @@
-"""What leaves the file or is kept beside it: the history, copies, details, files, the 24 hours."""
+"""What leaves the file, and when; what is kept beside it: the history, copies, details, files."""
 
 __all__ = ["copies", "details", "expiry", "history", "task_files"]

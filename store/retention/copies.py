@@ -96,9 +96,9 @@ def healed(
         kept[damaged.signature] = aside
     filled: dict[str, Any] = {}
     if damaged.torn:
-        gone = history.ids(path.parent) | damaged.records.keys()
+        others = history.ids(path.parent) | damaged.records.keys()
         found = _records_in_backup(path) | dict(before.records)
-        filled = {key: record for key, record in found.items() if key not in gone}
+        filled = {key: record for key, record in found.items() if key not in others}
     text = (
         f"{path.name} was damaged ({'; '.join(damaged.damage)}). It is kept as {aside.name}; "
         f"{len(damaged.records)} tasks were found whole in it, {len(filled)} came from the last "
@@ -138,13 +138,15 @@ def restore(path: Path, source: Path, now: datetime, *, replace: bool) -> Patch:
         raise ValueError(f"there are no tasks in {source}")
     if replace and (raw := look(path).raw) is not None:
         put_aside(path, raw, "replaced", f"{now:{_MOMENT}}")
-    gone = history.ids(path.parent)
+    departed = history.ids(path.parent)
 
     def apply(draft: Draft) -> int:
         new = [key for key in records if key not in draft.records]
         draft.records = dict(records) if replace else draft.records | {k: records[k] for k in new}
         draft.changed = True
-        draft.departures += [Departure(key, None, history.RESTORED) for key in new if key in gone]
+        draft.departures += [
+            Departure(key, None, history.RESTORED) for key in new if key in departed
+        ]
         return sum(is_task(records[key]) for key in (records if replace else new))
 
     return Patch(apply)

@@ -1,8 +1,8 @@
-"""Removes old tasks: those that finished more than ``keep_hours`` (24) ago.
+"""Removes old tasks: those that finished more than ``keep_hours`` ago.
 
 The order makes every crash harmless: a line in the history (synced), then the record leaves the
-file (synced), then the files leave the disk. A row whose files are gone can therefore not be;
-files whose row is gone are found again by the history and removed at the next cleanup.
+file (synced), then the files leave the disk. So no row outlives its files; files whose row is gone
+are found again by the history and removed at the next cleanup.
 """
 
 from __future__ import annotations

@@ -51,10 +51,10 @@ class Cleanup:
 
     def remove_files(self, task_ids: Iterable[str]) -> None:
         """Removes the files of tasks that have left and were not brought back meanwhile."""
-        gone = set(task_ids) - self._reader.records().keys()
-        for task_id in gone:
+        departed = set(task_ids) - self._reader.records().keys()
+        for task_id in departed:
             task_files.remove_folders(self._outputs, task_id)
-        self._files.discard(gone)
+        self._files.discard(departed)
 
     def _clock_leapt(self) -> bool:
         """Whether the wall clock leapt ahead since the last time, so that one wrong moment expires
@@ -82,9 +82,9 @@ class Cleanup:
         state = self._view.now()
         known = state.signature and not state.damage and "unreadable" not in self._view.problems
         if known:  # else the truth about the tasks cannot be read just now
-            gone, named = history.ids(self._outputs), task_files.named(self._outputs)
+            left, named = history.ids(self._outputs), task_files.named(self._outputs)
             records, hours = self._reader.records(), self._settings.orphan_hours
-            kept, departed = named | records.keys(), gone - records.keys()
+            kept, departed = named | records.keys(), left - records.keys()
             under_way = transitions.processing(records, lambda owner: True)
             removed = task_files.sweep(self._outputs, kept, departed, hours)
             self._files.sweep(kept, departed, {task_id for task_id, _ in under_way}, hours)

@@ -1,3 +1,3 @@
-"""The frame around the page, and its three pages."""
+"""The frame around the pages, and what each shows: home, history, the operator's."""
 
 __all__ = ["shell"]

@@ -27,8 +27,3 @@ def fold(
 def _turned(key: str) -> None:
     kept = {one for one in st.session_state.get(_OPEN, ()) if one != key}
     st.session_state[_OPEN] = kept | {key} if st.session_state[key] else kept
-
-
-def unfold(key: str) -> None:
-    """Have a fold stand open; a callback."""
-    st.session_state[_OPEN] = {*st.session_state.get(_OPEN, ()), key}

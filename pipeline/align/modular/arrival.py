@@ -38,6 +38,10 @@ BEFORE_SECONDS = 0.06
 """Seconds before the strongest arrival in which a first one is looked for."""
 WEAKEST_RATIO = 0.2
 """A first arrival's least height, relative to the strongest (-14 dB)."""
+NOISE_RATIO = 5.5
+"""The same, over the noise before the strongest."""
+HALF_RATIO = 0.55
+"""How much of its height over all windows a first arrival has in every other one."""
 QUARTERS, STEADY_RATIO = 4, 0.75
 """Parts of a take, one after the other, and how much of its height over all of it a first arrival
 has, relative to the strongest, in the usual one of them."""
@@ -138,14 +142,14 @@ def first_arrival(
     noise = float(np.sqrt(np.mean(np.square(before)))) + 1e-12
     quiet = np.sort(before)[: max(len(before) * 3 // 4, 4)]
     noise = min(noise, float(np.sqrt(np.mean(np.square(quiet)))) * 1.6 + 1e-12)
-    least = max(WEAKEST_RATIO * float(size[top]), 5.5 * noise)
+    least = max(WEAKEST_RATIO * float(size[top]), NOISE_RATIO * noise)
 
     halves = [stacked(curves[k::2], shifts[k::2]) for k in (0, 1)]
     quarters = quartered(curves, shifts)
 
     def lasts(place: int) -> bool:
         signed = [float(half[place]) * np.sign(float(curve[place])) for half in halves]
-        return min(signed) >= 0.55 * size[place] and _steady(curve, quarters, place, top)
+        return min(signed) >= HALF_RATIO * size[place] and _steady(curve, quarters, place, top)
 
     first = earliest_top(size, int(BEFORE_SECONDS * rate), least, 1.25, lasts)
     lag = first + vertex(size, first) - len(curve) // 2

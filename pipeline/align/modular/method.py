@@ -102,7 +102,7 @@ def assemble(pair: FramedPair, takes: list[Take], verdicts: list[Verdict]) -> Me
         weight=float(strengths @ np.sqrt(seconds)),
         confidence_cap=cap,
         present=whole and main.tonal_rho >= SAME_NOTES_RHO,
-        line_ms=max(line for line, _ in errors),
+        confirmed_error_ms=max(line for line, _ in errors),
     )
 
 

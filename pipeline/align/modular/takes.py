@@ -26,6 +26,12 @@ CHANGE_NATS = 8.0
 """Price of a change between lines, in nats."""
 HOLDS_SHARE = 0.3
 """The share of a line's usual evidence below which a second speaks against it."""
+WORST_SHARE, MOST_SHARE = -0.5, 1.5
+"""One second counts no less and no more than these shares of a line's usual evidence."""
+LEAST_SIGMAS, MOST_NATS = 0.5, 4.0
+"""The least evidence of a second that is usual on a line, and what a second can say at most."""
+TOGETHER_SHARE = 0.5
+"""Share of the best line's evidence from which another holds together with it."""
 SHORTEST_FRAMES = 250
 """Frames: shorter takes are left out."""
 NEAR_FRAMES = 12.0
@@ -96,11 +102,11 @@ def gains_of(lines: list[Track]) -> Array:
     # Not "same", which gives three values for a dance of one or two seconds.
     smooth = np.stack([np.convolve(row, np.ones(3) / 3)[1:-1] for row in seconds])
     most = np.maximum(smooth.max(axis=0), 1e-3)
-    scale = np.array([max(known.usual, 0.5) for known in lines])[:, None]
-    relative = np.clip(seconds / scale, -0.5, 1.5) - HOLDS_SHARE
-    nats = np.minimum(scale * scale, 4.0)
+    scale = np.array([max(known.usual, LEAST_SIGMAS) for known in lines])[:, None]
+    relative = np.clip(seconds / scale, WORST_SHARE, MOST_SHARE) - HOLDS_SHARE
+    nats = np.minimum(scale * scale, MOST_NATS)
     # Lines that hold together are distinguished by their evidence alone, not by their scales.
-    together = np.max(np.where(smooth > 0.5 * most, relative * nats, -np.inf), axis=0)
+    together = np.max(np.where(smooth > TOGETHER_SHARE * most, relative * nats, -np.inf), axis=0)
     standing = np.clip(smooth / most, 0.0, 1.0) ** 2
     own = relative * nats
     held = np.where(own > 0, np.maximum(together, own) * standing, own)

@@ -34,8 +34,9 @@ FRAMES_PER_SECOND = 50.0
 """Frames a second of the reference's clock."""
 FLUX = MelFlux(bands=20, high_hz=3400.0, frame_seconds=0.064, local_frames=75, level_frames=150)
 """At ``FRAMES_PER_SECOND``: coarser than that of the lines, since every speed is tried."""
-STRETCH_SECONDS = 42.0
-"""Seconds of the dance that are looked at."""
+STRETCH_SECONDS, MIDDLE_DB = 42.0, 0.02
+"""Seconds of the dance that are looked at; decibels by which a stretch at an end has to be louder
+than one in the middle, where people dance."""
 WINDOW_FRAMES = 300
 """Frames of a window (6 s)."""
 HOP_FRAMES = 200
@@ -78,10 +79,8 @@ def liveliest(dance: Sound) -> tuple[float, float]:
     width = int(STRETCH_SECONDS)
     sums = np.convolve(levels, np.ones(width), "valid")
     middle = (len(sums) - 1) / 2
-    # Nearly equal stretches: the one nearest to the middle, where people dance.
-    first = int(
-        np.argmax(sums - 0.02 * width * np.abs(np.arange(len(sums)) - middle) / (middle + 1))
-    )
+    aside = np.abs(np.arange(len(sums)) - middle) / (middle + 1)
+    first = int(np.argmax(sums - MIDDLE_DB * width * aside))
     return float(first), float(first + width)
 
 

@@ -24,8 +24,11 @@ from pipeline.align.sounds.feature_frames import FramedPair, Line
 from pipeline.align.sounds.signal import highest_places
 from pipeline.model import Evidence
 
-CHANCE_SIGMAS = 4.6
-"""The score up to which unrelated sounds come."""
+CHANCE_SIGMAS, MIN_SIGMAS = 4.6, 5.2
+"""The score up to which unrelated sounds come, and from which a take stands."""
+RIVAL_SHARE, ROUGH_SHARE = 0.6, 0.1
+"""Share of the best in the curve from which another place is looked at closely; by how much the
+curve may have its share too low."""
 CLEAR_SHARE = 0.80
 """A next place up to this share of the best leaves a clear winner."""
 EQUAL_SHARE = 0.90
@@ -76,7 +79,7 @@ def judge_take(pair: FramedPair, take: Take, tonal: TonalMatch) -> Verdict:
     mine = float(by_seconds(*evidence(pair, take.line)).sum())
     places: list[tuple[float, float]] = [(float(take.line.lag), 1.0)]
     for place in highest_places(curve, 12, APART_FRAMES):
-        if abs(place - lag) <= APART_FRAMES or curve[place] < 0.6 * score:
+        if abs(place - lag) <= APART_FRAMES or curve[place] < RIVAL_SHARE * score:
             continue
         other = Line(place - zero, take.line.drift)
         low, high = pair.overlap(other)
@@ -85,13 +88,13 @@ def judge_take(pair: FramedPair, take: Take, tonal: TonalMatch) -> Verdict:
             other = fit_stretch(pair, other, low, high, 1e-4)
         theirs = float(by_seconds(*evidence(pair, other)).sum())
         share = max(float(curve[place]) / score, 0.0)
-        places.append((float(other.lag), min(share + 0.1, theirs / max(mine, 1e-6))))
+        places.append((float(other.lag), min(share + ROUGH_SHARE, theirs / max(mine, 1e-6))))
     places[1:] = sorted(places[1:], key=lambda item: -item[1])
     ratio = places[1][1] if len(places) > 1 else 0.0
     ambiguous = ratio >= EQUAL_SHARE
     confidence = min(HEIGHT.at(score), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
     notes = (tonal.sigmas >= TONAL_SIGMAS and tonal.rho >= NOTES_RHO) or tonal.rho >= SAME_NOTES_RHO
-    matched = score > CHANCE_SIGMAS + 0.6 and (notes or ratio < CLEAR_SHARE)
+    matched = score > MIN_SIGMAS and (notes or ratio < CLEAR_SHARE)
     details = {"score": score, "next_ratio": ratio, "tonal_rho": tonal.rho}
     details["tonal_sigmas"] = tonal.sigmas
     return Verdict(

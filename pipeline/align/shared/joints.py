@@ -84,7 +84,7 @@ def with_joints(
     segments[0] = replace(segments[0], begins=begins)
     segments[-1] = replace(segments[-1], ends=_ends(segments[-1], dance, reference, before=False))
     if len(segments) > len(answer.segments):
-        answer = replace(answer, error_ms=max(errors_ms), line_ms=max(errors_ms))
+        answer = replace(answer, error_ms=max(errors_ms), confirmed_error_ms=None)
     return replace(answer, segments=tuple(segments))
 
 

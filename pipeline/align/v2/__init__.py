@@ -1,7 +1,7 @@
 """The v2 method: onset bits, then phase correlation. It is asked first.
 
-What makes it fast is that it tries other speeds on a single chunk of bits (``tempo``); at the same
-speed it is not the faster one (docs/alignment.md, "What each method costs").
+It is cheaper than modular where another speed has to be found (``tempo`` tries them on 16 s of the
+dance), and dearer at the same speed (docs/alignment.md, "What each method costs").
 """
 
 __all__ = ["method"]

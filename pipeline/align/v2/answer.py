@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,13 @@ from pipeline.model import Candidate, Evidence, MethodAlignment, Segment
 NAME = "v2"
 LOCKED_SIGMAS = 7.5
 """Height of a phase peak from which waveforms are said to match."""
-CHANCE_SIGMAS = 5.2
-"""Agreement of bits up to which unrelated sounds come."""
+CHANCE_SIGMAS, MIN_SIGMAS = 5.2, 5.8
+"""Agreement of bits up to which unrelated sounds come, and strength from which a take stands."""
+HEIGHT_WEIGHT = 0.8
+"""What the height of a phase peak counts beside the agreement of bits, where these say nothing
+(music deep in noise). Chosen, as ``HEIGHT`` is."""
+CHUNK_FRAMES, MAX_CHUNKS = 2000, 8
+"""Frames of the chunks whose curves over all lags are summed (32 s), and how many of a take."""
 CLEAR_SHARE, EQUAL_SHARE, BETTER_RATIO = 0.82, 0.91, 1.1
 """The next place's share of the best: up to here a clear winner, from here as good, and
 from here so much better that this is not the place."""
@@ -51,8 +57,13 @@ HEARD_SIGMAS = 8.5
 """The score that chance, and two songs over the same drums, hardly come to."""
 
 
-Share = tuple[float, float]
-"""A place, as a lag in frames, and its evidence relative to that of the chosen one."""
+class Rival(NamedTuple):
+    """Another place for a take."""
+
+    lag: float
+    """Frames."""
+    share: float
+    """Its evidence relative to that of the chosen one."""
 
 
 def placed(
@@ -72,25 +83,25 @@ def placed(
     return limited(on, segment, between) if locked else on.clipped(segment), exact
 
 
-def score_over_chance(pair: FramedPair, take: BitTake) -> tuple[float, list[Share], Evidence]:
-    """Score of a take over chance, the other places' shares, and the curve."""
-    length = min(2000, take.stop - take.start)
-    number = min(-(-(take.stop - take.start) // length), 8)
+def score_over_chance(pair: FramedPair, take: BitTake) -> tuple[float, list[Rival], Evidence]:
+    """Score of a take over chance, its rivals as the curve has them, and the curve."""
+    length = min(CHUNK_FRAMES, take.stop - take.start)
+    number = min(-(-(take.stop - take.start) // length), MAX_CHUNKS)
     starts = np.rint(np.linspace(take.start, take.stop - length, number)).astype(int).tolist()
     total, zero = stacked(pair, take.line, starts, length, agreement)
     mine = round(take.line.lag) + zero
     score = float(total[max(mine - 2, 0) : mine + 3].max(initial=0.0))
     others = [
-        (float(place - zero), float(total[place]) / max(score, 1e-6))
+        Rival(float(place - zero), float(total[place]) / max(score, 1e-6))
         for place in highest_places(total, 8, APART_FRAMES)
         if abs(place - mine) > APART_FRAMES
     ]
-    details = {"score": score, "next_ratio": others[0][1] if others else 0.0}
+    details = {"score": score, "next_ratio": others[0].share if others else 0.0}
     evidence = curve_evidence(total, zero, FRAMES_PER_SECOND, details)
     return score, others, evidence
 
 
-def rivals(pair: FramedPair, take: BitTake, others: list[Share]) -> list[Share]:
+def rivals(pair: FramedPair, take: BitTake, others: list[Rival]) -> list[Rival]:
     """Other places with their exact share of a take's evidence over its whole overlap.
 
     Bits are coarse in time, so that a copy half a frame away looks worse than it is; the
@@ -99,19 +110,19 @@ def rivals(pair: FramedPair, take: BitTake, others: list[Share]) -> list[Share]:
     low = take.start // SECOND_FRAMES
     seconds = slice(low, max(take.stop // SECOND_FRAMES, low + 1))
     mine = float(take.said.seconds[seconds].sum())
-    exact: list[Share] = []
+    exact: list[Rival] = []
     for lag, share in others:
         first, last = max(take.start, -lag), min(take.stop, pair.reference_frames.count - lag)
         close = share >= RIVAL_SHARE and last - first >= MIN_RIVAL_SECONDS * FRAMES_PER_SECOND
         if not close or len(exact) >= MAX_RIVALS or pair.stretched:
-            exact.append((lag, share))
+            exact.append(Rival(lag, share))
             continue
         line, span = replace(take.line, lag=lag), (pair.seconds(first), pair.seconds(last))
         found = fit_phase(pair.on(pair.map(line)), *span, slack=1e-4, most=24)
         there = pair.line(found.line).lag if found.height >= LOCKED_SIGMAS else lag
         theirs = on_grid(pair, Line(there, line.drift), found.height).seconds[seconds].sum()
-        exact.append((there, max(float(theirs) / max(mine, 1e-6), 0.0)))
-    return sorted(exact, key=lambda item: -item[1])
+        exact.append(Rival(there, max(float(theirs) / max(mine, 1e-6), 0.0)))
+    return sorted(exact, key=lambda rival: -rival.share)
 
 
 def error_of(pair: FramedPair, take: BitTake, exact: PhaseFit) -> float:
@@ -143,7 +154,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         locked_lines = (line for line in lines if line.height >= LOCKED_SIGMAS)
         takes = [whole_take(pair, line, line.height) for line in locked_lines][:1]
     segments: list[Segment] = []
-    standing: list[tuple[float, float, float, list[Share], Evidence]] = []
+    standing: list[tuple[float, float, float, list[Rival], Evidence]] = []
     errors: list[float] = []
     missing: list[float | None] = []
     total = 0.0
@@ -151,15 +162,15 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         segment, exact = placed(pair, take, free_span(pair, takes, index))
         locked = exact.height >= LOCKED_SIGMAS
         score, others, evidence = score_over_chance(pair, take)
-        nearest = others[0][1] if others else 0.0
+        nearest = others[0].share if others else 0.0
         deep = score < CHANCE_SIGMAS and locked
-        strength = 0.8 * exact.height if deep else score
+        strength = HEIGHT_WEIGHT * exact.height if deep else score
         others = others if deep else rivals(pair, take, others)
         lack = missing_share(pair.on(segment.line), segment) if locked else None
         many = sum(share >= EQUAL_SHARE for _, share in others) >= MANY_PLACES and not deep
-        beaten = not deep and others and others[0][1] > BETTER_RATIO
+        beaten = not deep and others and others[0].share > BETTER_RATIO
         loop = many and not surely_present(score, lack)
-        if strength < CHANCE_SIGMAS + 0.6 or beaten or loop:
+        if strength < MIN_SIGMAS or beaten or loop:
             continue
         segments.append(segment)
         missing += [lack] if locked else []
@@ -169,7 +180,7 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
     if not standing:
         return unmatched(NAME)
     strength, score, nearest, others, evidence = max(standing, key=lambda said: said[0])
-    ratio = others[0][1] if others and score >= CHANCE_SIGMAS else 0.0
+    ratio = others[0].share if others and score >= CHANCE_SIGMAS else 0.0
     ambiguous = ratio >= EQUAL_SHARE
     confidence = min(HEIGHT.at(strength), CLEARNESS.at(ratio)) * MAX_CONFIDENCE
     if nearest >= AS_GOOD_SHARE and score >= CHANCE_SIGMAS:
@@ -195,12 +206,11 @@ def answer(pair: FramedPair, lines: list[EvidenceLine]) -> MethodAlignment:
         weight=total,
         confidence_cap=cap,
         present=surely_present(score, lack),
-        line_ms=max(errors),
     )
 
 
-def candidates_of(main: Segment, others: list[Share]) -> tuple[Candidate, ...]:
-    """The chosen place and those that come near it, with their shares of the evidence."""
+def candidates_of(main: Segment, others: list[Rival]) -> tuple[Candidate, ...]:
+    """The chosen place and its rivals that come near it, with their shares of the evidence."""
     places = [(main.offset, 1.0)] + [
         (lag / FRAMES_PER_SECOND, share) for lag, share in others if share >= CLEAR_SHARE
     ]

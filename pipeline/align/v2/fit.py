@@ -20,8 +20,11 @@ WINDOW_FRAMES = int(2 * FRAMES_PER_SECOND)
 """Frames of a window (2 s)."""
 MAX_WINDOWS = 160
 """Windows that are looked at, spread evenly."""
-MIN_SLOPE_WINDOWS = 3
-"""Windows from which there is a slope."""
+GOOD_SHARE, MIN_SIGMAS = 0.4, 2.0
+"""A window tells something from this share of the surest tenth's evidence on, and from so much."""
+MIN_SLOPE_WINDOWS, FAR_SHARE = 3, 0.3
+"""Windows from which there is a slope; of all pairs those are looked at that lie this share of the
+stretch apart."""
 UNKNOWN_FRAMES = 1.0
 """Frames by which a line of few windows may be off."""
 
@@ -40,7 +43,7 @@ def lateness(pair: FramedPair, line: Line, start: int, stop: int) -> tuple[Array
         late.append(top - REACH_FRAMES + vertex(smooth, top))
         used = np.count_nonzero(pair.dance_frames.part(first, last))
         sure.append(float(smooth[top] / np.sqrt(used + 1.0)))
-    good = np.array(sure, np.float32) >= max(0.4 * float(np.quantile(sure, 0.9)), 2.0)
+    good = np.array(sure, np.float32) >= max(GOOD_SHARE * float(np.quantile(sure, 0.9)), MIN_SIGMAS)
     return np.array(middles, np.float32)[good], np.array(late, np.float32)[good]
 
 
@@ -65,7 +68,7 @@ def theil_sen(x: Array, y: Array, limit: float) -> tuple[float, float]:
         return 0.0, float(np.median(y))
     first, second = np.triu_indices(len(x), 1)
     apart = x[second] - x[first]
-    far = np.abs(apart) >= 0.3 * float(x.max() - x.min())
+    far = np.abs(apart) >= FAR_SHARE * float(x.max() - x.min())
     slopes = (y[second] - y[first])[far] / apart[far]
     slope = float(np.clip(np.median(slopes), -limit, limit)) if len(slopes) else 0.0
     return slope, float(np.median(y - slope * (x - x.mean())))

@@ -21,8 +21,9 @@ from pipeline.model import LineMap, Sound
 
 STACKED_SIGMAS = 6.5
 """Height of a stacked peak that is worth a closer look; chance reaches 5.5."""
-LOCKED_SIGMAS = 8.0
-"""Height of the locked line from which it stands."""
+FOUND_SIGMAS = 8.0
+"""Height from which a line stands that was found by waveforms alone, among all places of the file
+(``LOCKED_SIGMAS`` in ``answer``: on a line that bits have found)."""
 SECOND_PEAK_SHARE = 0.8
 """The next place's height relative to the best up to which there is a clear winner."""
 APART_SAMPLES, MIN_COMMON_SECONDS = 400, 2.0
@@ -187,5 +188,5 @@ def deep_search(dance: Sound, reference: Sound) -> list[PhaseFit]:
         low, high = pair.overlap()
         if total[place] >= STACKED_SIGMAS and high - low >= MIN_COMMON_SECONDS:
             line = fit_phase(pair, low, high, slack=1e-4)
-            found += [line] if line.height >= LOCKED_SIGMAS else []
+            found += [line] if line.height >= FOUND_SIGMAS else []
     return found

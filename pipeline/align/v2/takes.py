@@ -23,6 +23,14 @@ HOLDS_SHARE = 0.25
 """Share of its usual evidence that a line needs to hold."""
 MIN_SIGMAS = 5.5
 """Evidence of a take in deviations of chance."""
+LEAST_SIGMAS = 0.5
+"""Evidence of a second that a line needs at least to hold, however little is usual on it."""
+BEATEN_SHARE = 0.75
+"""Share of the best line's evidence below which another line does not hold."""
+MOST_LEVELS = 8
+"""One second counts no more than so many times what a line needs to hold."""
+EDGE_SHARE = 0.4
+"""Share of its usual evidence that a frame has at least where a line holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +76,9 @@ def held(line: EvidenceLine, free: NDArray[np.bool_], most: Array) -> tuple[int,
     ``most``: the best of all lines in each second; where another is clearly better, this
     one does not hold.
     """
-    level = max(HOLDS_SHARE * usual(line), 0.5)
-    beaten = moving_mean(line.seconds, 3) < 0.75 * most
-    gains = np.where(beaten, -level, np.clip(line.seconds, -level, 8 * level) - level)
+    level = max(HOLDS_SHARE * usual(line), LEAST_SIGMAS)
+    beaten = moving_mean(line.seconds, 3) < BEATEN_SHARE * most
+    gains = np.where(beaten, -level, np.clip(line.seconds, -level, MOST_LEVELS * level) - level)
     # No run bridges what is not free: it would lose more there than there is to win.
     return best_run(np.where(free, gains, -1.0 - np.maximum(gains, 0.0).sum(dtype=np.float64)))
 
@@ -81,7 +89,7 @@ def edge(line: EvidenceLine, second: int, *, rising: bool, reach: int = 2) -> in
     high = min((second + reach) * SECOND_FRAMES, len(line.values))
     if high - low <= 1:
         return second * SECOND_FRAMES
-    level = 0.4 * usual(line) / np.sqrt(FRAMES_PER_SECOND)
+    level = EDGE_SHARE * usual(line) / np.sqrt(FRAMES_PER_SECOND)
     balance = np.cumsum(line.values[low:high] - level)
     place = int(balance.argmin()) if rising else int(balance.argmax())
     return low + place + 1

@@ -1,8 +1,8 @@
-"""Speed search of the v2 method: one chunk of onset bits at every speed of a fine grid, and in
-other keys at the same speed.
+"""Speed search of the v2 method: a chunk of onset bits at every speed of a fine grid, and in other
+keys at the same speed; the next chunk, where the first is not sure.
 
-The chunk is short enough (16 s) to bear the error of half a step; what the grid leaves,
-the line is fitted for afterwards.
+A chunk is short enough (16 s) to bear the error of half a step; what the grid leaves, the line is
+fitted for afterwards.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipeline.align.sounds.feature_frames import FeatureFrames
 from pipeline.align.sounds.signal import Array, highest_beside_next
 from pipeline.align.sounds.speeds import CLEAR_SHARE, SpeedPeak, Trial, at_speed, distinct
 from pipeline.align.v2.onset_bits import bank, bits_of
+from pipeline.align.v2.search import CHANCE_RATIO
 from pipeline.model import Sound
 
 SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
@@ -25,7 +26,7 @@ SLOWEST, FASTEST, SPEED_STEP = 0.685, 1.44, 0.005
 SPEEDS = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), SPEED_STEP))
 """Speeds that are tried, ascending."""
 FRAMES_PER_SECOND = 31.25
-"""Frames a second of the reference's clock."""
+"""Frames a second of the reference's clock: half as many as the bits of ``onset_bits``."""
 FRAME_SECONDS = 0.128
 """Length of a frame."""
 BANDS, HIGH_HZ = 24, 3300.0
@@ -34,8 +35,6 @@ CHUNK_SECONDS, LONGER_RATIO = 16.0, 1.2
 """Seconds of the dance that are tried, and how much longer a whole dance may be."""
 FFT_SIZE = 2048
 """Frames of a block of the reference."""
-CHANCE_RATIO = 1.7
-"""How much wider chance agreement is than that of independent bits."""
 SURE_SIGMAS = 7.0
 """Deviations of chance from which no other chunk is tried."""
 SAME_PLACE_FRAMES = 10
@@ -63,8 +62,8 @@ def loud_chunks(dance: Sound) -> list[tuple[float, float]]:
     levels = []
     for start in starts:
         part = dance.read(round(start * dance.rate), round((start + CHUNK_SECONDS) * dance.rate))
-        tenths = np.array_split(np.square(part), 32)
-        levels.append(float(np.mean([10 * np.log10(float(t.mean()) + 1e-10) for t in tenths])))
+        powers = [float(piece.mean()) for piece in np.array_split(np.square(part), 32)]
+        levels.append(float(np.mean([10 * np.log10(power + 1e-10) for power in powers])))
     order = np.argsort(np.array(levels) - 3 * np.abs(np.linspace(-1, 1, number)))[::-1]
     return [(float(starts[i]), float(starts[i] + CHUNK_SECONDS)) for i in order[:MAX_CHUNKS]]
 

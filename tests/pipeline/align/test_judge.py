@@ -210,7 +210,7 @@ def test_of_two_at_one_place_the_line_that_states_less_is_the_answer() -> None:
 
 
 def stated(answer: MethodAlignment, error: float, line: float) -> MethodAlignment:
-    return replace(answer, error_ms=error, line_ms=line)
+    return replace(answer, error_ms=error, confirmed_error_ms=line)
 
 
 def test_the_error_is_at_least_the_distance_of_the_methods() -> None:

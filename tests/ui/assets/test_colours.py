@@ -49,10 +49,13 @@ def test_the_ground_before_the_script_runs_is_the_themes() -> None:
     assert THEME["dark"]["backgroundColor"] == DARK
 
 
-@pytest.mark.parametrize("sheet", ["ui/pages/style.css", "ui/routes/share.css"])
-def test_the_main_colour_of_a_style_sheet_is_the_themes(sheet: str) -> None:
-    main = f"light-dark({THEME['light']['primaryColor']}, {THEME['dark']['primaryColor']})"
-    assert main in (ROOT / sheet).read_text("utf-8")
+def test_the_style_sheets_have_the_themes_main_colour_in_two_places() -> None:
+    light, dark = (THEME[name]["primaryColor"] for name in ("light", "dark"))
+    sheets = {file: file.read_text("utf-8") for file in ROOT.glob("ui/**/*.css")}
+    named = {file: text.count(light) + text.count(dark) for file, text in sheets.items()}
+    places = [TOKENS, ROOT / "ui/routes/share.css"]  # a shared link's page has no tokens
+    assert {file: number for file, number in named.items() if number} == dict.fromkeys(places, 2)
+    assert all(f"light-dark({light}, {dark})" in sheets[file] for file in places)
 
 
 def test_the_marks_ground_is_the_main_colour() -> None:

@@ -507,7 +507,7 @@ TEXT: dict[str, str] = {
     "advice.slow_to_process": "Please export it again as MP4 (H.264) and upload it once more.",
     "reason.too_many_waiting": "Too many tasks of yours are waiting. Wait until some of them are done, or remove some, then hand in the rest: the files stay here.",
     "advice.too_many_waiting": "Please wait until some are done.",
-    "reason.too_many_tasks": "You have too many tasks here. Delete some, then hand in the rest: the files stay here. Finished ones go by themselves after a day.",
+    "reason.too_many_tasks": "You have too many tasks here. Delete some, then hand in the rest: the files stay here. Finished ones go by themselves after a while.",
     "advice.too_many_tasks": "Please delete some tasks of yours.",
     "reason.queue_full": "Too many tasks are waiting on this server. Please hand yours in a little later: the files stay here.",
     "advice.queue_full": "Please try again a little later.",

@@ -507,7 +507,7 @@ TEXT: dict[str, str] = {
     "advice.slow_to_process": "请重新导出为 MP4（H.264）后再上传。",
     "reason.too_many_waiting": "您等待处理的任务太多。请等其中一些完成，或移除一些，再提交其余的：文件会保留在这里。",
     "advice.too_many_waiting": "请等其中一些完成。",
-    "reason.too_many_tasks": "您在这里的任务太多。请删除一些，再提交其余的：文件会保留在这里。已完成的任务一天后会自动移除。",
+    "reason.too_many_tasks": "您在这里的任务太多。请删除一些，再提交其余的：文件会保留在这里。已完成的任务过一段时间会自动移除。",
     "advice.too_many_tasks": "请删除一些任务。",
     "reason.queue_full": "此服务器上等待处理的任务太多，请稍后再提交：文件会保留在这里。",
     "advice.queue_full": "请稍后再试。",
