@@ -205,6 +205,10 @@ def test_the_last_step_before_saving_is_saved(
     assert found is not None
     correct(page, "Move the music")
     steps.until(page, lambda: 0 < down_to_save(page) < 900 - 72, "all of it in a laptop's window")
+    tops = page.locator(".adjust [data-by]").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().top)"
+    )
+    assert len(tops) == 4 and len(set(tops)) == 1, "none of them beside the slider's Later"
     undo = page.locator(".adjust .reset")
     assert undo.is_disabled(), "there is nothing to undo"
     page.locator(".adjust [data-by='50']").click()
