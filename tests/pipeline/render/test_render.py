@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +18,7 @@ from pipeline.media import ffmpeg
 from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
 from pipeline.render import mp4
+from pipeline.render import result as rendering
 from pipeline.render.result import render
 from tests.media import measure
 from tests.media.clips import Clip, make_dance, write_sound
@@ -79,6 +82,27 @@ def test_a_large_files_index_is_in_front_without_a_second_pass(
     assert data.index(b"moov") < data.index(b"free") < data.index(b"mdat")
     assert measure.pictures(large.path) == measure.pictures(small.path)
     assert np.array_equal(measure.sound(large.path), measure.sound(small.path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux begins to write what is needless")
+def test_a_result_is_on_its_way_to_the_disk_while_it_is_written(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stretch once: what is called needless again, when it is written, leaves the memory."""
+    begun: list[tuple[int, int]] = []
+
+    def note(file: int, begin: int, size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED and begin + size <= os.fstat(file).st_size
+        begun.append((begin, begin + size))
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    monkeypatch.setattr(rendering, "BYTES_BETWEEN_CHECKS", 1)
+    path = make_result(pair, [WHOLE], tmp_path / "w.mp4").path
+    begins, ends = zip(*begun, strict=True)
+    assert begins == (0, *ends[:-1])
+    assert ends[-1] > 0.5 * path.stat().st_size, (
+        "the muxer holds 32 KiB back, the rest is at the end"
+    )
 
 
 def test_progress_rises_to_one(pair: Pair, tmp_path: Path) -> None:
