@@ -16,10 +16,12 @@ from pipeline.job.model import Job
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
 from pipeline.media.facts_note import noted_info
+from pipeline.media.frame_times import FrameTimes, frame_times
 from pipeline.media.info import MediaInfo, Role
 from pipeline.media.probe import probe
 from pipeline.model import Progress
 from pipeline.reasons import InputError
+from pipeline.render import ahead
 from pipeline.sound.decode import PcmSound, decode_tracks, silence
 
 log = logging.getLogger(__name__)
@@ -94,8 +96,9 @@ def _described(
 
 def all_sounds(
     job: Job, files: Files, clock: StageClock, settings: Limits
-) -> tuple[Sequence[PcmSound], Sequence[PcmSound]]:
-    """The dance's tracks, decoded beside the reference's."""
+) -> tuple[Sequence[PcmSound], Sequence[PcmSound], FrameTimes | None]:
+    """The dance's tracks, decoded beside the reference's; and its pictures' stamps, where working
+    ahead pays off: this thread waits for the reference anyway."""
     other = files.reference_decode
     assert other is not None  # noqa: S101 # only a job with plans goes without
     share = files.dance.duration / ((files.dance.duration + files.reference.duration) or 1.0)
@@ -104,7 +107,10 @@ def all_sounds(
         clock.step(share * done + (1.0 - share) * other.done)
 
     dances = _dance_sounds(job, files, settings, report_progress)
-    return dances, other.result(lambda _: report_progress(1.0))
+    frames = None
+    if not job.align_only and ahead.pays_off(files.dance.duration, files.reference.duration):
+        frames = frame_times(job.dance, files.dance, settings=settings)
+    return dances, other.result(lambda _: report_progress(1.0)), frames
 
 
 def _dance_sounds(

@@ -17,7 +17,7 @@ from pipeline.job.inputs import Files, all_sounds
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
 from pipeline.limits import Limits
-from pipeline.media.frame_times import frame_times
+from pipeline.media.frame_times import FrameTimes, frame_times
 from pipeline.media.info import NO_TRACK
 from pipeline.model import (
     VARIANTS,
@@ -28,7 +28,7 @@ from pipeline.model import (
     VariantName,
 )
 from pipeline.plan.make import make_plan, revise
-from pipeline.plan.measurements import Measurements, measure_files
+from pipeline.plan.measurements import Measurements, measured
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.previews.waveform import peaks
@@ -49,9 +49,11 @@ class Sounds:
 
     dance: PcmSound
     reference: PcmSound
-    measurements: BackgroundWork[Measurements] | None = None
-    """Measures them and makes the first answer's sound in the background (``render.ahead``); None
-    where that is left for the rendering."""
+    frames: FrameTimes | None
+    """The dance's pictures; None where reading them is left for the rendering."""
+    early: BackgroundWork[None] | None
+    """Makes the first answer's sound in the background (``render.ahead``); None where that is left
+    for the rendering."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def find_alignment(
     from pipeline import align  # a job with plans does without; the reference is being decoded
     from pipeline.job import tracks
 
-    dances, references = all_sounds(job, files, clock, settings)
+    dances, references, frames = all_sounds(job, files, clock, settings)
     hint = LineMap(*job.hint) if job.hint else None
     if hint is None:
         dances = _with_music(dances)
@@ -90,7 +92,7 @@ def find_alignment(
     candidates = tracks.pairs(dances, references)
     broken: list[Exception] = []
     answered = 0
-    prepared: BackgroundWork[Measurements] | None = None
+    early: BackgroundWork[None] | None = None
 
     def answer_of(
         name: str, dance: PcmSound, reference: PcmSound, progress: Progress
@@ -105,17 +107,13 @@ def find_alignment(
             return MethodAlignment(method=name, reason=reason_of(error))
 
     def ask(name: str, dance: PcmSound, reference: PcmSound, progress: Progress) -> MethodAlignment:
-        nonlocal answered, prepared
+        nonlocal answered, early
         answered += 1
         answer = answer_of(name, dance, reference, progress)
-        if (
-            answer.matched
-            and prepared is None
-            and len(candidates) == 1
-            and _works_ahead(job, files)
-        ):
-            work = partial(_prepare, job, files, answer, dance, reference, settings)
-            prepared = background.enter_context(run_in_background("encode-early", work))
+        if answer.matched and early is None and len(candidates) == 1 and frames is not None:
+            measurements = measured(frames, dance, reference)
+            work = partial(_make_sound, job, files, answer, measurements, settings)
+            early = background.enter_context(run_in_background("encode-early", work))
         return answer
 
     def begin(name: str) -> Progress:
@@ -145,7 +143,8 @@ def find_alignment(
         (files.reference, best.reference, job.reference_track is not None),
         len(dances) * len(references) - len(candidates),
     )
-    return Found(alignment, Sounds(best.dance, best.reference, prepared), evidence, track_facts)
+    sounds = Sounds(best.dance, best.reference, frames, early)
+    return Found(alignment, sounds, evidence, track_facts)
 
 
 def _with_music(dances: Sequence[PcmSound]) -> list[PcmSound]:
@@ -165,22 +164,15 @@ def _waveform(sound: PcmSound) -> dict[str, Any]:
     return {"duration": round(sound.duration, 3), "low": list(drawn.low), "high": list(drawn.high)}
 
 
-def _works_ahead(job: Job, files: Files) -> bool:
-    short = ahead.pays_off(files.dance.duration, files.reference.duration)
-    return short and not job.align_only
-
-
-def _prepare(
+def _make_sound(
     job: Job,
     files: Files,
     answer: MethodAlignment,
-    dance: PcmSound,
-    reference: PcmSound,
+    measurements: Measurements,
     settings: Limits,
     progress: Progress,
-) -> Measurements:
-    """Measures what plans need, and makes the sound of a first answer's result."""
-    measurements = measure_files(job.dance, files.dance, dance, reference, settings=settings)
+) -> None:
+    """Makes the sound of a first answer's result."""
     ahead.make_sound(
         lambda: _plan(job, files, answer.method, answer, measurements),
         job.dance,
@@ -189,19 +181,17 @@ def _prepare(
         settings=settings,
         progress=progress,
     )
-    return measurements
 
 
 def plan_answers(
     job: Job, files: Files, alignment: Alignment, sounds: Sounds, settings: Limits
 ) -> MakePlan:
-    """Measures what plans need, once; the function it returns plans a variant's own answer."""
-    if sounds.measurements is not None:
-        measurements = sounds.measurements.result()
-    else:
-        measurements = measure_files(
-            job.dance, files.dance, sounds.dance, sounds.reference, settings=settings
-        )
+    """Measures what plans need, once; the function it returns plans a variant's own answer. Raises
+    ``InputError`` when the dance turns out to be damaged."""
+    frames = sounds.frames or frame_times(job.dance, files.dance, settings=settings)
+    measurements = measured(frames, sounds.dance, sounds.reference)
+    if sounds.early is not None:
+        sounds.early.result()
     return lambda name: _plan(job, files, name, alignment.variants.get(name), measurements)
 
 

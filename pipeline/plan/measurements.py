@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from pipeline.limits import Limits
-from pipeline.media.frame_times import FrameTimes, frame_times
-from pipeline.media.info import Bounds, Loudness, MediaInfo
+from pipeline.media.frame_times import FrameTimes
+from pipeline.media.info import Bounds, Loudness
 from pipeline.sound.decode import PcmSound, music_bounds
 
 
@@ -28,19 +26,8 @@ class Measurements:
     """Largest sample of the dance's sound, full scale 1."""
 
 
-def measure_files(
-    dance: Path,
-    dance_info: MediaInfo,
-    dance_sound: PcmSound,
-    reference_sound: PcmSound,
-    *,
-    settings: Limits,
-) -> Measurements:
-    """Reads the dance's time stamps, and takes everything else from the decoded sounds.
-
-    Raises ``InputError`` when the dance turns out to be damaged.
-    """
-    frames = frame_times(dance, dance_info, settings=settings)
+def measured(frames: FrameTimes, dance_sound: PcmSound, reference_sound: PcmSound) -> Measurements:
+    """Takes all but the dance's ``frames`` from the decoded sounds."""
     return Measurements(
         frames=frames,
         bounds=music_bounds(reference_sound),

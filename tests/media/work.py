@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.media.frame_times import frame_times
 from pipeline.media.info import MediaInfo
 from pipeline.media.probe import probe
 from pipeline.model import Segment, VariantName
 from pipeline.plan.make import make_plan
-from pipeline.plan.measurements import Measurements, measure_files
+from pipeline.plan.measurements import Measurements, measured
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.render.result import RenderReport, render
@@ -52,8 +53,8 @@ def read_pair(dance: Path, reference: Path, scratch: Path) -> Pair:
     reference_info = probe(reference, role="reference", settings=SETTINGS)
     heard = decode_sound(dance, dance_info, scratch, settings=SETTINGS)
     clean = decode_sound(reference, reference_info, scratch, settings=SETTINGS, loudness=True)
-    measurements = measure_files(dance, dance_info, heard, clean, settings=SETTINGS)
-    return Pair(dance, reference, dance_info, reference_info, measurements)
+    frames = frame_times(dance, dance_info, settings=SETTINGS)
+    return Pair(dance, reference, dance_info, reference_info, measured(frames, heard, clean))
 
 
 def make_result(

@@ -5,17 +5,22 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.job import inputs
 from pipeline.job.inputs import inspect
 from pipeline.job.model import Job
 from pipeline.job.progress import StageClock
 from pipeline.job.steps import MakePlan, Sounds, find_alignment, plan_answers
+from pipeline.media.frame_times import FrameTimes, frame_times
+from pipeline.media.info import MediaInfo
 from pipeline.model import VARIANTS
 from pipeline.render import ahead
 from pipeline.render.aac import sound_file
 from pipeline.settings import Settings
+from pipeline.sound.decode import PcmSound, decode_tracks
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,7 @@ def test_the_sound_of_a_short_pair_is_there_before_it_is_rendered(
     scratch = tmp_path / "short"
     with ExitStack() as meanwhile:
         sounds, make = listen(sample_pair, scratch, meanwhile)
-        assert sounds.measurements is not None
+        assert sounds.early is not None
         [early] = scratch.glob("sound-*.m4a")
         for name in VARIANTS:
             sound = sound_file(make(name), *sample_pair, scratch, settings=Settings())
@@ -52,9 +57,31 @@ def test_the_sound_of_a_short_pair_is_there_before_it_is_rendered(
     monkeypatch.setattr(ahead, "MAX_SECONDS", 5.0)  # as if the pair were of two hours
     with ExitStack() as meanwhile:
         sounds, _ = listen(sample_pair, tmp_path / "long", meanwhile)
-        assert sounds.measurements is None
+        assert sounds.early is None and sounds.frames is None
         assert "encode-early" not in {thread.name for thread in threading.enumerate()}
     assert not list((tmp_path / "long").glob("sound-*"))
+
+
+def test_the_pictures_are_read_while_the_reference_is_decoded(
+    sample_pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And by the thread that waits: one more would take memory of its own."""
+    read = threading.Event()
+
+    def decode(path: Path, info: MediaInfo, *given: Any, **named: Any) -> tuple[PcmSound, ...]:
+        assert info.role == "dance" or read.wait(30), "the pictures wait for the reference"
+        return decode_tracks(path, info, *given, **named)
+
+    def times(*given: Any, **named: Any) -> FrameTimes:
+        assert threading.current_thread() is threading.main_thread()
+        read.set()
+        return frame_times(*given, **named)
+
+    monkeypatch.setattr(inputs, "decode_tracks", decode)
+    monkeypatch.setattr(inputs, "frame_times", times)
+    with ExitStack() as meanwhile:
+        sounds, _ = listen(sample_pair, tmp_path / "s", meanwhile)
+    assert sounds.frames is not None
 
 
 def test_nothing_goes_on_after_the_job(sample_pair: tuple[Path, Path], tmp_path: Path) -> None:
