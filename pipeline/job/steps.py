@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import reasons
 from pipeline.job.answer_json import evidence_to_json
 from pipeline.job.answers import answer_by_hand
-from pipeline.job.background import BackgroundWork, run_in_background
+from pipeline.job.background import run_in_background
 from pipeline.job.inputs import Files, all_sounds
 from pipeline.job.model import Job, VariantOutcome
 from pipeline.job.progress import StageClock
@@ -51,9 +51,6 @@ class Sounds:
     reference: PcmSound
     frames: FrameTimes | None
     """The dance's pictures; None where reading them is left for the rendering."""
-    early: BackgroundWork[None] | None
-    """Makes the first answer's sound in the background (``render.ahead``); None where that is left
-    for the rendering."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def find_alignment(
     candidates = tracks.pairs(dances, references)
     broken: list[Exception] = []
     answered = 0
-    early: BackgroundWork[None] | None = None
+    encoding = False
 
     def answer_of(
         name: str, dance: PcmSound, reference: PcmSound, progress: Progress
@@ -107,13 +104,14 @@ def find_alignment(
             return MethodAlignment(method=name, reason=reason_of(error))
 
     def ask(name: str, dance: PcmSound, reference: PcmSound, progress: Progress) -> MethodAlignment:
-        nonlocal answered, early
+        nonlocal answered, encoding
         answered += 1
         answer = answer_of(name, dance, reference, progress)
-        if answer.matched and early is None and len(candidates) == 1 and frames is not None:
+        if answer.matched and not encoding and len(candidates) == 1 and frames is not None:
             measurements = measured(frames, dance, reference)
             work = partial(_make_sound, job, files, answer, measurements, settings)
-            early = background.enter_context(run_in_background("encode-early", work))
+            background.enter_context(run_in_background("encode-early", work))
+            encoding = True
         return answer
 
     def begin(name: str) -> Progress:
@@ -143,7 +141,7 @@ def find_alignment(
         (files.reference, best.reference, job.reference_track is not None),
         len(dances) * len(references) - len(candidates),
     )
-    sounds = Sounds(best.dance, best.reference, frames, early)
+    sounds = Sounds(best.dance, best.reference, frames)
     return Found(alignment, sounds, evidence, track_facts)
 
 
@@ -190,8 +188,6 @@ def plan_answers(
     ``InputError`` when the dance turns out to be damaged."""
     frames = sounds.frames or frame_times(job.dance, files.dance, settings=settings)
     measurements = measured(frames, sounds.dance, sounds.reference)
-    if sounds.early is not None:
-        sounds.early.result()
     return lambda name: _plan(job, files, name, alignment.variants.get(name), measurements)
 
 

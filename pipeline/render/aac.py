@@ -10,18 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from av.container import InputContainer
+
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg
+from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.pieces import is_reference_only
 from pipeline.plan.render_plan import Piece, RenderPlan
 from pipeline.plan.size_limit import FULL_SOUND_BPS
+from pipeline.render.growing import opened_growing, part_of
 from pipeline.render.mix import (
     BLOCK_SAMPLES,
     CHANNELS,
@@ -61,16 +66,32 @@ MAX_MISSING_SECONDS = 1e-3
 """An encoding that ends this much too early still covers a result."""
 
 
+IN_FRAGMENTS = ("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000")
+"""An MP4 that can be read before it is whole: by the second."""
+_beginning = threading.Lock()
+"""Held while it is seen whether an encoding has been begun, and one is begun."""
+_being_written: set[Path] = set()
+"""The encodings that threads of this process are making."""
+
+
 @dataclass(frozen=True)
 class SoundFile:
-    """Where the result's AAC packets are."""
+    """Where the result's AAC packets are, or where another thread is just writing them."""
 
     path: Path
     stream: int
     zero: float
     """Seconds on the stream's own clock that are result time 0."""
     shared: bool
-    """Whether it was already there."""
+    """Whether it was already there, or begun."""
+    own: bool = True
+    """Whether it is an encoding of ours."""
+
+    def opened(self, settings: Limits) -> AbstractContextManager[InputContainer]:
+        """For reading the packets, which waits for those that are not there yet."""
+        if self.own:
+            return opened_growing(self.path)
+        return opened(self.path, role="reference", settings=settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,38 +137,57 @@ def sound_file(
     if plan.sound.action == "copy":
         piece = plan.sound.pieces[0]
         zero = plan.reference.start_time + piece.source_start
-        return SoundFile(reference, plan.sound.reference_stream, zero, shared=False)
+        return SoundFile(reference, plan.sound.reference_stream, zero, shared=False, own=False)
     recipe = _recipe(plan, dance, reference)
-    for note in sorted(scratch.glob("sound-*.json")):
-        found = _covered(recipe, Recipe.from_json(note.read_text()))
-        if found is not None and note.with_suffix(".m4a").is_file():
-            return SoundFile(note.with_suffix(".m4a"), 0, found, shared=True)
     wide, zero = _widened(plan)
     key = hashlib.sha256(recipe.to_json().encode()).hexdigest()[:16]
     target = scratch / f"sound-{key}.m4a"
+    part, note = part_of(target), target.with_suffix(".json")
     total = max(1, round(wide.duration * RATE_HZ))
     rate = plan.sound.bit_rate
-    check_free(scratch, round(wide.duration * rate / 8))
-    sources = Sources(wide, dance, reference, settings)
-    plain = _plain(wide)
-    with _removed_on_failure(target):
+    with ExitStack() as stack:
+        with _beginning:
+            there = _begun(recipe, scratch)
+            if there is not None:
+                return there
+            check_free(scratch, round(wide.duration * rate / 8))
+            stack.enter_context(_being_made(target, part, note))
+            part.touch()
+            note.write_text(_recipe(wide, dance, reference).to_json())
+        sources = Sources(wide, dance, reference, settings)
+        plain = _plain(wide)
         if plain is None:
-            encode(blocks(sources), target, total, progress, bit_rate=rate)
+            encode(blocks(sources), part, total, progress, bit_rate=rate)
         else:
             place = sources.of(plain)
-            _encode_piece(plain, place, settings, target, total, progress, bit_rate=rate)
-    target.with_suffix(".json").write_text(_recipe(wide, dance, reference).to_json())
+            _encode_piece(plain, place, settings, part, total, progress, bit_rate=rate)
     return SoundFile(target, 0, zero, shared=False)
 
 
+def _begun(recipe: Recipe, scratch: Path) -> SoundFile | None:
+    """The encoding in ``scratch`` that the recipe's sound is in, whole or on its way."""
+    for note in sorted(scratch.glob("sound-*.json")):
+        path = note.with_suffix(".m4a")
+        found = _covered(recipe, Recipe.from_json(note.read_text()))
+        if found is not None and (path in _being_written or path.is_file()):
+            return SoundFile(path, 0, found, shared=True)
+    return None
+
+
 @contextmanager
-def _removed_on_failure(target: Path) -> Iterator[None]:
-    """Deletes a partial file on failure, which may itself have filled the disk."""
+def _being_made(target: Path, part: Path, note: Path) -> Iterator[None]:
+    """Names the whole file, and deletes what there is on failure, which may itself have filled the
+    disk."""
+    _being_written.add(target)
     try:
         yield
+        part.rename(target)
     except BaseException:
-        target.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+    finally:
+        _being_written.discard(target)
 
 
 def encode(
@@ -162,7 +202,7 @@ def encode(
     there are, for the progress. Raises ``FfmpegError``."""
     arguments = [
         *("-f", "f32le", "-ar", str(RATE_HZ), "-ac", str(CHANNELS), "-i", "pipe:0"),
-        *(*encoder(bit_rate), "-f", "mp4", "-y", ffmpeg.file_url(target)),
+        *(*encoder(bit_rate), *IN_FRAGMENTS, "-f", "mp4", "-y", ffmpeg.file_url(target)),
     ]
     with ffmpeg.process(arguments, write=True) as pipe:
         for number, block in enumerate(samples):
@@ -191,8 +231,7 @@ def _encode_piece(
             piece, place, settings, f"atrim=end_sample={total}", *_gain_filter(piece)
         ),
         *("-ar", str(RATE_HZ), *encoder(bit_rate)),
-        *("-movflags", ffmpeg.FRAGMENTS, "-frag_duration", "1000000"),
-        *("-f", "mp4", "pipe:1"),
+        *(*IN_FRAGMENTS, "-f", "mp4", "pipe:1"),
     ]
     expected = max(1.0, total / RATE_HZ * bit_rate / 8)
     size = 0

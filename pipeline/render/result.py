@@ -24,12 +24,12 @@ from pipeline import reasons
 from pipeline.limits import Limits
 from pipeline.media import ffmpeg
 from pipeline.media.metadata import tags
-from pipeline.media.opening import opened
 from pipeline.model import Progress
 from pipeline.plan.render_plan import RenderPlan
 from pipeline.plan.size_limit import FULL_SOUND_BPS, MEGABYTE
 from pipeline.reasons import JobError, RenderError
 from pipeline.render.aac import SoundFile, sound_file
+from pipeline.render.growing import NotMade, whole_size
 from pipeline.render.mp4 import sound_packets, write_mp4
 from pipeline.render.pictures import GOOD, described, pictures
 from pipeline.render.verify import failed, verify
@@ -95,6 +95,7 @@ def render(
             settings=settings,
             progress=lambda f: report(f * share),
         )
+        share = 0.0 if sound.shared else share
         with scratch_folder(out.parent) as folder:
             part = folder / out.name
 
@@ -110,7 +111,7 @@ def render(
                     dance,
                     part,
                     write,
-                    sound_bytes=sound.path.stat().st_size,
+                    sound_bytes=whole_size(sound.path),
                     settings=settings,
                     progress=rest,
                 )
@@ -120,6 +121,10 @@ def render(
                     raise failed("it is larger than the limit")
             verify(part, plan, settings=settings)
             _publish(part, out)
+    except NotMade:  # by whoever had begun it: no more is there now
+        return render(
+            plan, dance, reference, out, settings=settings, scratch=scratch, progress=progress
+        )
     except JobError:
         raise
     except (ffmpeg.FfmpegError, av.error.FFmpegError, OSError, ValueError) as error:
@@ -155,7 +160,7 @@ def _write(
     with ExitStack() as stack:
         made = pictures(plan, dance, settings=settings, quality=quality, folder=part.parent)
         stream, packets = stack.enter_context(made)
-        audio = stack.enter_context(opened(sound.path, role="reference", settings=settings))
+        audio = stack.enter_context(sound.opened(settings))
         track = audio.streams[sound.stream]
         assert isinstance(track, AudioStream)  # noqa: S101
         duration = max(plan.duration, 1e-3)

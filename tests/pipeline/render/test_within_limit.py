@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -16,10 +17,13 @@ from pipeline.model import Segment
 from pipeline.plan.options import RenderOptions
 from pipeline.plan.size_limit import MEGABYTE
 from pipeline.reasons import RenderError
+from pipeline.render import growing
+from pipeline.render.result import render
 from tests.kinds import more
 from tests.media import measure
 from tests.media.work import SETTINGS, Pair, late_by, make_result, read_pair
 from tests.pipeline.pairs import OFFSET
+from tests.pipeline.render.test_ahead import Encoder
 
 SECONDS = 6
 
@@ -66,6 +70,24 @@ def test_a_limit_is_kept_and_used(
         assert b"elst" not in result.path.read_bytes()
     late = late_by(measure.sound(result.path), song.mean(axis=1), OFFSET + 1.0, seconds=3.0)
     assert abs(late) < 2e-3
+
+
+def test_a_sound_whose_size_is_needed_is_waited_for(
+    busy: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = RenderOptions(at_most_mb=0.2)
+    segment = Segment(0.0, SECONDS, OFFSET)
+    first = make_result(busy, [segment], tmp_path / "first.mp4", options=options)
+    encoder = Encoder(first, busy, tmp_path / "s", None)
+
+    def wait(seconds: float) -> None:
+        encoder.hear(1.0)
+        sleep(seconds)
+
+    monkeypatch.setattr(growing, "sleep", wait)
+    report = render(first.plan, busy.dance, busy.reference, tmp_path / "out.mp4",
+                    settings=SETTINGS, scratch=tmp_path / "s")  # fmt: skip
+    assert report.sound_shared and report.size <= 0.2 * MEGABYTE
 
 
 def test_what_is_smaller_anyway_is_copied(busy: Pair, tmp_path: Path) -> None:
