@@ -65,18 +65,28 @@ SHIFT = """
 scores of https://wicg.github.io/layout-instability (Chromium)."""
 FOLLOW = """
 selector => {
-  const deep = (root = document) => root.querySelector(selector) ??
-    [...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ?? []).map(deep).find(Boolean);
-  const places = (window.places ??= {})[selector] = [];
+  const followed = Boolean(window.places);
+  (window.places ??= {})[selector] = [];
+  if (followed) return;
+  const roots = (root, found = []) => {
+    found.push(root);
+    for (const element of root.querySelectorAll('*'))
+      if (element.shadowRoot) roots(element.shadowRoot, found);
+    return found; };
   const look = () => {
-    const found = deep(), box = found?.textContent && found.getClientRects()[0];
-    const place = box && Math.round(
-      box.y + document.querySelector('[data-testid=stMain]').scrollTop);
-    if (box && place !== places.at(-1)) places.push(place);
+    const all = roots(document);
+    for (const [one, places] of Object.entries(window.places)) {
+      let found = null;
+      for (const root of all) if (found = root.querySelector(one)) break;
+      const box = found?.textContent && found.getClientRects()[0];
+      const place = box && Math.round(
+        box.y + document.querySelector('[data-testid=stMain]').scrollTop);
+      if (box && place !== places.at(-1)) places.push(place); }
     requestAnimationFrame(look); };
   look(); }
 """
-"""Where it stands on the page, from the first picture that the browser draws with it, in order."""
+"""Where it stands on the page, from the first picture that the browser draws with it, in order.
+The page is walked once a picture, whatever is followed: it costs what the page itself does."""
 GRID = "[data-testid=stDataFrame] canvas"
 ROWS = ".list tbody tr"
 
