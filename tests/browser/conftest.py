@@ -93,6 +93,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         height: int = 1000,
         locale: str = "en-US",
         dark: bool = False,
+        motion: bool = False,
         timezone: str = "Asia/Shanghai",
         before: Callable[[Any], None] = lambda context: None,
         within: Any = browser,
@@ -102,6 +103,8 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
             locale=locale,
             timezone_id=timezone,
             color_scheme="dark" if dark else "light",
+            # The film of first sight costs a sixth of a core for as long as it goes on.
+            reduced_motion="no-preference" if motion else "reduce",
             accept_downloads=True,
         )
         contexts.append(context)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 def test_the_picture_moves_and_a_tap_changes_what_is_heard(
     private: Server, visit: Callable[..., Any], shot: Callable[..., None]
 ) -> None:
-    page = visit(private.url, before=lambda context: context.add_init_script(EARS))
+    page = visit(private.url, motion=True, before=lambda context: context.add_init_script(EARS))
     page.get_by_role("heading", name=say("en", "app.promise")).wait_for()
     film = page.locator(".film video")
 
@@ -73,9 +73,7 @@ def test_what_can_be_given_is_said_and_the_page_is_an_app(
 
 
 def test_who_wants_no_motion_gets_none(private: Server, visit: Callable[..., Any]) -> None:
-    page = visit(private.url)
-    page.emulate_media(reduced_motion="reduce")
-    page.reload()
+    page = visit(private.url)  # as every test that asks for no motion
     film = page.locator(".film[data-stopped=true] video")
     film.wait_for()
     page.wait_for_timeout(500)
