@@ -26,10 +26,10 @@ DIALOGS = "[data-testid=stDialog]"
 APP = "[data-testid=stApp]"
 
 
-@pytest.fixture
-def mortal(serve: Callable[..., Server]) -> Server:
-    """A server that the test may kill."""
-    return serve()
+@pytest.fixture(scope="module")
+def mortal(serve_module: Callable[..., Server]) -> Server:
+    """A server that a test may kill, and starts again."""
+    return serve_module()
 
 
 def wait_lost(page: Any) -> None:

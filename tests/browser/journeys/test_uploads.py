@@ -23,7 +23,7 @@ MB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def small(serve_module: Callable[..., Server]) -> Server:
-    return serve_module(max_upload_mb="8")
+    return serve_module(max_upload_mb="8", uploads_gb_per_visitor="0.01")
 
 
 def test_the_limit_of_size(small: Server, visit: Callable[..., Any], tmp_path: Path) -> None:
@@ -45,13 +45,14 @@ def test_the_limit_of_size(small: Server, visit: Callable[..., Any], tmp_path: P
 
 
 def test_the_limit_of_all_files_that_wait(
-    serve: Callable[..., Server],
+    small: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    server = serve(uploads_gb_per_visitor="0.01")
-    page = visit(server.url, locale="zh-CN")
+    incoming = small.outputs / "incoming"
+    before = set(incoming.glob("*/*.info"))
+    page = visit(small.url, locale="zh-CN")
     for name in ("first.mp4", "second.mp4"):
         (tmp_path / name).write_bytes(bytes(6 * MB))
     inputs = page.locator(".uploader input[type=file]")
@@ -68,8 +69,7 @@ def test_the_limit_of_all_files_that_wait(
     for item in (first, second):
         item.get_by_role("button").click()
         item.wait_for(state="detached")
-    incoming = server.outputs / "incoming"
-    until(page, lambda: not list(incoming.glob("*/*.info")), "the server to have removed it")
+    until(page, lambda: set(incoming.glob("*/*.info")) == before, "the server to have removed it")
     inputs.nth(0).set_input_files(str(tmp_path / "second.mp4"))
     page.locator(".uploader li[data-state=done]", has_text="second").wait_for()
 

@@ -25,6 +25,7 @@ from tests.browser.steps import (
     wait_rows,
     wait_status,
 )
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -84,25 +85,27 @@ def test_a_click_that_comes_too_late_says_so(
 
 
 def test_buttons_stay_under_the_pointer_while_work_begins_and_ends(
-    serve: Callable[..., Server], visit: Callable[..., Any], pair: tuple[Path, Path]
+    own: Visitor, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
     lately = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     times = {"created_at": lately, "started_at": lately, "completed_at": lately}
-    server = serve(tasks={str(uuid.uuid4()): ended(n, **times) for n in range(3)})
+    server = own.server
+    own.bring({str(uuid.uuid4()): ended(n, **times) for n in range(3)})
 
     def asked(context: Any) -> None:
+        own.enter(context)
         # Who has not been asked yet is offered a notice while something runs.
         context.add_init_script(
             "Object.defineProperty(Notification, 'permission', {get: () => 'default'});"
         )
 
-    page = visit(server.url, before=asked)
+    page = visit(server.url, before=asked, motion=True)
     wait_rows(page, 3)
     page.locator("text=Nothing is running or waiting").wait_for()
     select_row(page, 0)
     page.locator(".st-key-bulk").wait_for()
     until(page, lambda: page.evaluate(MARK) >= 5 and page.evaluate(MOVED) == [], "the buttons")
-    task_id = put_in(server, pair, "elsewhere.mp4")
+    task_id = put_in(server, pair, "elsewhere.mp4", visitor=own.name)
     with standing_still(server, task_id):
         page.get_by_role("button", name="Refresh").click()
         page.get_by_role("button", name="Tell me when it is done").wait_for()

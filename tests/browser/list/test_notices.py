@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,12 @@ from tests.browser.steps import (
     HOLD,
     cells,
     put_in,
-    records,
-    restore,
     standing_still,
     until,
     wait_rows,
     wait_status,
 )
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -85,13 +83,16 @@ def test_a_hidden_page_notifies_where_it_may(
 
 
 def test_work_that_nobody_saw_is_announced_and_old_work_is_not(
-    serve: Callable[..., Server], visit: Callable[..., Any], pair: tuple[Path, Path]
+    own: Visitor, visit: Callable[..., Any], pair: tuple[Path, Path]
 ) -> None:
-    server = serve()
-    put_in(server, pair, "before.mp4")
-    [before] = records(server)
+    def held(context: Any) -> None:
+        own.enter(context)
+        context.add_init_script(HOLD)
+
+    server = own.server
+    before = put_in(server, pair, "before.mp4", visitor=own.name)
     with standing_still(server, before):
-        page = visit(server.url, before=lambda context: context.add_init_script(HOLD))
+        page = visit(server.url, before=held)
         wait_rows(page, 1)
     wait_status(server, page, before, "success")
     page.locator("[data-testid=stToast]", has_text="Done: before.mp4").wait_for()
@@ -99,12 +100,11 @@ def test_work_that_nobody_saw_is_announced_and_old_work_is_not(
     page.evaluate("window.held = true")
     # Brought in from another folder: it has been over for an hour.
     lately = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    brought = server.outputs.parent / "brought.json"
     times = {"created_at": lately, "started_at": lately, "completed_at": lately}
-    brought.write_text(json.dumps({str(uuid.uuid4()): ended(7, **times)}))
-    restore(server, brought)
-    wait_status(server, page, put_in(server, pair, "unseen.mp4"), "success")
-    late = visit(server.url)
+    own.bring({str(uuid.uuid4()): ended(7, **times)})
+    unseen = put_in(server, pair, "unseen.mp4", visitor=own.name)
+    wait_status(server, page, unseen, "success")
+    late = visit(server.url, before=own.enter)
     for looking in (page, late):
         looking.get_by_role("button", name="Refresh").click()
         wait_rows(looking, 3)
