@@ -35,11 +35,11 @@ def test_upload_to_download(
     server: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
-    pair: tuple[Path, Path],
+    sample_pair: tuple[Path, Path],
 ) -> None:
     page = visit(server.url)
     shot(page, "empty")
-    choose_files(page, [pair[0]], pair[1])
+    choose_files(page, [sample_pair[0]], sample_pair[1])
     page.locator(".uploader .text", has_text="fps").wait_for()
     shot(page, "uploaded")
     page.get_by_role("button", name="Put the music under it").click()

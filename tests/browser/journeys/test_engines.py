@@ -26,9 +26,11 @@ MEBIBYTE = 2**20
 PRESSED = (".compare .play", ".save .link", ".adjust .play", ".st-key-adjust-save button")
 
 
-@pytest.fixture(params=[webkit, firefox], ids=["webkit", "firefox"])
-def window(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Window]:
-    with request.param(tmp_path) as opened:
+@pytest.fixture(scope="module", params=[webkit, firefox], ids=["webkit", "firefox"])
+def window(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Window]:
+    with request.param(tmp_path_factory.mktemp("window")) as opened:
         yield opened
 
 
@@ -100,7 +102,7 @@ def plays_on(window: Window) -> None:
 
 
 def test_a_dancer_s_way(
-    window: Window, server: Server, pair: tuple[Path, Path], tmp_path: Path
+    window: Window, server: Server, sample_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before = set(records(server)) if (server.outputs / "task_status.json").exists() else set()
     window.open(server.url)
@@ -111,7 +113,7 @@ def test_a_dancer_s_way(
     )
     for what in PRESSED:
         window.run(f"({FOLLOW})(arguments[0]);", what)
-    for index, path in enumerate(pair):
+    for index, path in enumerate(sample_pair):
         window.choose(".uploader input[type=file]", index, [path])
     done = "return all('.uploader li[data-state=done]').length === 2;"
     until(window, lambda: window.run(done), "both files on the server")

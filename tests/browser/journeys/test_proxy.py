@@ -180,7 +180,6 @@ def open_page(certificate: Path, browser: Any) -> Iterator[Callable[[str], Any]]
     contexts: list[Any] = []
 
     def visit(url: str) -> Any:
-        # The film of first sight, which would go on in each window, stands still.
         context = browser.new_context(
             ignore_https_errors=True, locale="en-US", reduced_motion="reduce"
         )
@@ -213,8 +212,13 @@ def test_two_browsers_see_only_their_own(
     settings = {"public_url": f"https://{NAME}:{port}"} if way.public else {}
     server = serve(arguments=way.arguments, **settings)
     url = proxy(port, server.port, way.location, way.path, way.to, way.shell)
-    window, other = open_page(f"{url}/"), open_page(f"{url}/")
-    one, two = (page.frame("app") if way.shell else page.main_frame for page in (window, other))
+
+    def opened() -> tuple[Any, Any]:
+        """A browser window of its own, and what shows the page in it."""
+        page = open_page(f"{url}/")
+        return page, page.frame("app") if way.shell else page.main_frame
+
+    window, one = opened()
     one.locator(".uploader h4").first.wait_for()
     cookie = next(c for c in window.context.cookies() if c["name"] == "retrack_visitor")
     assert cookie["httpOnly"]
@@ -232,7 +236,7 @@ def test_two_browsers_see_only_their_own(
     assert Path(file.value.path()).read_bytes() == result.read_bytes()
     one.get_by_role("button", name="All tasks").click()
     wait_rows(one, 1)
-    two.goto(two.url)
+    _, two = opened()
     two.locator("text=No tasks yet").wait_for()
     assert two.get_by_role("link", name=say("en", "page.operator")).count() == 0, (
         "for the operator alone"
