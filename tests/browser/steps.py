@@ -154,6 +154,13 @@ def put_in(
         ).id
 
 
+def made(server: Server, pair: tuple[Path, Path], name: str) -> str:
+    """A task that has been worked on when a page looks at it: the id."""
+    task_id = put_in(server, pair, name)
+    wait_status(server, None, task_id, "success", "failed")
+    return task_id
+
+
 @contextmanager
 def standing_still(server: Server, task_id: str) -> Iterator[None]:
     """The task is being worked on for as long as the test wants, and what is behind it waits.

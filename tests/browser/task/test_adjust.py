@@ -14,7 +14,7 @@ import pytest
 
 from tests.browser import steps
 from tests.browser.serving import Server
-from tests.browser.steps import correct, hand_in, records, wait_done
+from tests.browser.steps import correct, made, records, wait_done
 
 pytestmark = pytest.mark.browser
 
@@ -120,12 +120,9 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     pair: tuple[Path, Path],
     short: Path,
 ) -> None:
-    page = visit(server.url)
-    hand_in(page, [pair[0]], short)
+    task_id = made(server, (pair[0], short), "adjusted.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
     wait_done(page)
-    found = re.search(r"task=([0-9a-f-]+)", page.url)
-    assert found is not None
-    task_id = found.group(1)
     sounds = records(server)[task_id]["plans"]["modular"]["sound"]["pieces"]
     [gain] = {piece["gain_db"] for piece in sounds if piece["source"] == "reference"}
     assert abs(gain) > 1, "else nothing could be heard of the switch"
@@ -182,8 +179,8 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     record = wait_saved(server, page, task_id)
     options = record["plans"]["modular"]["options"]
     assert (options["keep_all"], options["loudness"], options["room_sound"]) == (True, False, 0.4)
-    made = record["plans"]["modular"]["sound"]["pieces"]
-    assert [piece["source"] for piece in made] == ["dance", "reference", "dance"]
+    pieces = record["plans"]["modular"]["sound"]["pieces"]
+    assert [piece["source"] for piece in pieces] == ["dance", "reference", "dance"]
 
     # The room is in the result by now: the song itself is played for the next preview.
     until_heard(page, lambda x: "/reference?" in x["src"])
@@ -191,18 +188,16 @@ def test_loudness_room_and_the_whole_video_are_heard_before_saving(
     state = until_heard(
         page, lambda x: x["time"] > 8.5 and near(x["sound"], x["time"] + 0.6 - FIRST, 0.12), 8.0
     )
-    assert near(state["song"], 10 ** (made[1]["gain_db"] / 20))
+    assert near(state["song"], 10 ** (pieces[1]["gain_db"] / 20))
     assert page.get_by_role("button", name="Apply").is_disabled()
 
 
 def test_the_last_step_before_saving_is_saved(
-    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+    server: Server, visit: Callable[..., Any], short_pair: tuple[Path, Path]
 ) -> None:
-    page = visit(server.url, height=900)
-    hand_in(page, [pair[0]], pair[1])
+    task_id = made(server, short_pair, "last step.mp4")
+    page = visit(f"{server.url}/?task={task_id}", height=900)
     wait_done(page)
-    found = re.search(r"task=([0-9a-f-]+)", page.url)
-    assert found is not None
     correct(page, "Move the music")
     steps.until(page, lambda: 0 < down_to_save(page) < 900 - 72, "all of it in a laptop's window")
     tops = page.locator(".adjust [data-by]").evaluate_all(
@@ -222,5 +217,5 @@ def test_the_last_step_before_saving_is_saved(
     assert page.locator(".adjust").get_attribute("data-nudge") == "50"
     page.locator(".adjust [data-by='-10']").click()
     save.click()
-    record = wait_saved(server, page, found.group(1))
+    record = wait_saved(server, page, task_id)
     assert record["plans"]["v2"]["options"]["nudge_ms"] == 40

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.serving import Server
-from tests.browser.steps import correct, hand_in, unfold, until, wait_done
+from tests.browser.steps import correct, made, unfold, until, wait_done
 from tests.browser.task.test_place import stranger
 
 __all__ = ["stranger"]
@@ -42,10 +42,10 @@ def query(page: Any) -> dict[str, str]:
 
 
 def test_keys_are_announced_and_the_link_keeps_the_place(
-    server: Server, visit: Callable[..., Any], pair: tuple[Path, Path]
+    server: Server, visit: Callable[..., Any], short_pair: tuple[Path, Path]
 ) -> None:
-    page = visit(server.url)
-    hand_in(page, [pair[0]], pair[1])
+    task_id = made(server, short_pair, "compared.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
     wait_done(page)
     page.get_by_role("button", name="Compare").click()
     page.locator(".compare .mode").evaluate("button => button.blur()")  # else space means it
@@ -100,12 +100,12 @@ def test_the_evidence_of_a_failure_shows_what_was_heard(
     server: Server,
     visit: Callable[..., Any],
     shot: Callable[..., None],
-    pair: tuple[Path, Path],
+    short_pair: tuple[Path, Path],
     stranger: Path,
 ) -> None:
-    page = visit(server.url)
-    hand_in(page, [pair[0]], stranger)
-    page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
+    task_id = made(server, (short_pair[0], stranger), "another song.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
+    page.locator(".st-key-detail", has_text="share no music").wait_for()
     unfold(page, "What happened")
     page.locator("text=no common part was found").wait_for()
     page.locator("[data-testid=stVegaLiteChart]").wait_for()

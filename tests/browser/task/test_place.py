@@ -14,7 +14,7 @@ import pytest
 from tests.browser.serving import Server
 from tests.browser.steps import (
     correct,
-    hand_in,
+    made,
     records,
     task_of,
     unfold,
@@ -109,11 +109,11 @@ def test_drag_hear_and_save_what_the_machine_could_not_find(
     pair: tuple[Path, Path],
     stranger: Path,
 ) -> None:
-    page = visit(server.url)
-    hand_in(page, [pair[0]], stranger)
-    page.locator(".st-key-detail", has_text="share no music").wait_for(timeout=120_000)
+    task_id = made(server, (pair[0], stranger), "another song.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
+    page.locator(".st-key-detail", has_text="share no music").wait_for()
     unfold(page, "Place the song by hand")
-    task_id = open_place(page)
+    open_place(page)
     save = page.get_by_role("button", name=re.compile("Use this place|Place the song first"))
     assert save.is_disabled(), "nothing is placed yet"
     song = page.locator(".place .song")
@@ -251,13 +251,16 @@ def test_a_mute_dance_is_placed_by_marks_or_by_a_finger(
 
 
 def test_a_result_is_placed_anew_and_refined(
-    server: Server, visit: Callable[..., Any], shot: Callable[..., None], pair: tuple[Path, Path]
+    server: Server,
+    visit: Callable[..., Any],
+    shot: Callable[..., None],
+    short_pair: tuple[Path, Path],
 ) -> None:
-    page = visit(server.url)
-    hand_in(page, [pair[0]], pair[1])
+    task_id = made(server, short_pair, "placed anew.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
     wait_done(page)
     correct(page, "Place by hand")
-    task_id = open_place(page)
+    open_place(page)
     found = figures(page)["offset"]
     assert found == pytest.approx(3.2, abs=0.02)
     assert page.locator(".place .dance-label").text_content() == "Your dance"
@@ -270,7 +273,7 @@ def test_a_result_is_placed_anew_and_refined(
     page.locator("text=Making your adjustment").wait_for()
     record = until(
         page,
-        lambda: made if (made := records(server)[task_id]).get("revision") == 1 else None,
+        lambda: now if (now := records(server)[task_id]).get("revision") == 1 else None,
         "the new result",
     )
     assert record["alignment"]["hint"]["offset"] == pytest.approx(found - 0.2, abs=1e-3)
@@ -292,10 +295,10 @@ def test_the_chosen_sound_track_is_drawn_heard_and_saved(
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", stranger, "-i", pair[1]]
     maps = ["-map", "0:a", "-map", "1:a", "-c", "copy", both]
     subprocess.run([*map(str, (*command, *maps))], check=True, timeout=60)
-    page = visit(server.url)
-    hand_in(page, [mute], both)
-    page.locator(".st-key-detail", has_text="no usable sound").first.wait_for(timeout=120_000)
-    task_id = open_place(page)
+    task_id = made(server, (mute, both), "no sound.mp4")
+    page = visit(f"{server.url}/?task={task_id}")
+    page.locator(".st-key-detail", has_text="no usable sound").first.wait_for()
+    open_place(page)
     folder = server.outputs / "results" / task_id
     box = page.get_by_role("combobox", name="Sound track of the song")
     box.wait_for()

@@ -79,9 +79,9 @@ def line(page: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def saved(server: Server, pair: tuple[Path, Path]) -> tuple[str, Path]:
+def saved(server: Server, short_pair: tuple[Path, Path]) -> tuple[str, Path]:
     """The address of a finished task's page, and its result."""
-    task_id = put_in(server, pair, "saved.mp4")
+    task_id = put_in(server, short_pair, "saved.mp4")
     record = wait_status(server, None, task_id, "success")
     return f"{server.url}/?task={task_id}", server.outputs.parent / str(record["modular_output"])
 

@@ -24,10 +24,10 @@ def test_a_film_is_shown_by_a_link_until_it_is_ended(
     own: Visitor,
     visit: Callable[..., Any],
     browser: Any,
-    pair: tuple[Path, Path],
+    short_pair: tuple[Path, Path],
     shot: Callable[..., None],
 ) -> None:
-    task_id = put_in(private, pair, "shown.mp4", visitor=own.name)
+    task_id = put_in(private, short_pair, "shown.mp4", visitor=own.name)
     wait_status(private, None, task_id, "success")
     page = visit(f"{private.url}/?task={task_id}", before=own.enter)
     page.get_by_role("button", name=say("en", "share.button")).click()

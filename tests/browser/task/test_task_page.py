@@ -90,14 +90,14 @@ def test_what_a_dancer_came_for_is_in_sight(
     film: str,
 ) -> None:
     for (width, height), lowest in WINDOWS.items():
+        wait_status(server, None, films[film], "success")
         page = visit(
-            server.url,
+            f"{server.url}/?task={films[film]}",
             width=width,
             height=height,
+            motion=True,
             before=lambda context: context.add_init_script(f"({FOLLOW})('{SAVE}')"),
         )
-        wait_status(server, page, films[film], "success")
-        page.goto(f"{server.url}/?task={films[film]}")
         wait_done(page)
         page.locator(".compare .active video").wait_for()
         settled(page)
