@@ -70,7 +70,7 @@ def test_clock_drift_is_followed(name: str, ppm: int) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("speed", [1.008, 1.3, *more(0.93, 1.05)])
+@pytest.mark.parametrize("speed", [1.3, *more(0.93, 1.008, 1.05)])
 def test_another_speed_with_the_pitch_moved(name: str, speed: float) -> None:
     song = track(1)
     answer = run(name, noisy(resampled(cut(song, 10, 40), speed), 15), song)
@@ -145,7 +145,7 @@ def metronome(seconds: float) -> Samples:
 
 
 @BOTH
-@pytest.mark.parametrize("kind", ["metronome", "noise", "silence", "empty"])
+@pytest.mark.parametrize("kind", ["metronome", "noise", "empty", *more("silence")])
 def test_what_is_no_music_is_no_match(name: str, kind: str) -> None:
     dance = {
         "metronome": metronome(30),

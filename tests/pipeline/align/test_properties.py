@@ -22,7 +22,7 @@ from tests.pipeline.align.sounds import (
 pytestmark = pytest.mark.music
 BOTH = pytest.mark.parametrize("name", list(METHODS))
 few = settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

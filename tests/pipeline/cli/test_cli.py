@@ -22,6 +22,7 @@ from pipeline.sample.pair import OFFSET_SECONDS
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
 from store import Store
+from tests.kinds import more
 from tests.media import measure
 from tests.media.clips import read_music
 from tests.wav import write_wav
@@ -115,7 +116,7 @@ def test_align_the_other_way_round_inverts_the_map(
     del reference, tmp_path
 
 
-@pytest.mark.parametrize("ending", ["wav", "aiff", "mp3"])
+@pytest.mark.parametrize("ending", ["mp3", *more("wav", "aiff")])
 def test_align_takes_a_bare_sound_as_the_dance_and_run_says_that_a_film_is_needed(
     sample_pair: tuple[Path, Path], tmp_path: Path, ending: str
 ) -> None:
@@ -176,7 +177,7 @@ def test_run_makes_a_small_file_for_every_player(
     assert "at least 1 MB" in refused.stderr and "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize("option", ["--at-most-mb", "--room-sound", "--nudge"])
+@pytest.mark.parametrize("option", ["--nudge", *more("--at-most-mb", "--room-sound")])
 def test_a_value_out_of_its_range_is_refused_in_one_line(
     option: str, sample_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -199,10 +200,12 @@ def test_unrelated_sound_ends_with_3(sample_pair: tuple[Path, Path], tmp_path: P
     [
         (b"", "empty"),
         (b"just some text, not a video\n" * 100, "dance"),
-        (b"<html><body>hello</body></html>", "dance"),
-        (b"PK\x03\x04" + b"\0" * 400, "dance"),
         (b"#EXTM3U\n#EXTINF:5,\nfile:///etc/passwd\n", "dance"),
-        (b"ffconcat version 1.0\nfile other.mp4\n", "dance"),
+        *more(
+            (b"<html><body>hello</body></html>", "dance"),
+            (b"PK\x03\x04" + b"\0" * 400, "dance"),
+            (b"ffconcat version 1.0\nfile other.mp4\n", "dance"),
+        ),
     ],
 )
 def test_unusable_input_ends_with_2_and_one_line(
@@ -290,7 +293,7 @@ def test_a_mute_dance_is_refused_with_the_reason(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("kind", ["none", "silent"])
+@pytest.mark.parametrize("kind", ["silent", *more("none")])
 def test_a_mute_dance_can_be_placed_by_hand(
     kind: str, mute_dances: dict[str, Path], sample_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
