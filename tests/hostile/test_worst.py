@@ -15,7 +15,7 @@ from pipeline.child.budget import LOOK_SECONDS
 from tests.hostile.measured import Answer, describe
 from tests.hostile.worst import FILMS, PICTURES, SLOW
 
-SHORT_SECONDS = 2.0
+SHORT_SECONDS = 1.0
 """The budget of the slow ones here: that it is kept shows with this as with the whole of it."""
 LATE_SECONDS = LOOK_SECONDS + 3.0
 """What a child may use after its budget until its parent looks, on a loaded machine."""

@@ -25,9 +25,9 @@ LIMIT = 60.0
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Half a minute of notes that do not repeat, filmed in a codec that has to be re-encoded."""
+    """Twenty seconds of notes that do not repeat, filmed in a codec that has to be re-encoded."""
     folder = tmp_path_factory.mktemp("ending")
-    song = "aevalsrc='0.3*sin(2*PI*t*(300+200*sin(t*t/9)))*(1-mod(t*3.3,1))':s=44100:d=40"
+    song = "aevalsrc='0.3*sin(2*PI*t*(300+200*sin(t*t/9)))*(1-mod(t*3.3,1))':s=44100:d=27"
     dance, reference = folder / "dance.mkv", folder / "song.flac"
     for target, arguments in (
         (reference, ["-f", "lavfi", "-i", song]),
@@ -35,7 +35,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             dance,
             [
                 *("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30", "-ss", "3", "-i", reference),
-                *("-t", "30", "-c:v", "mpeg4", "-q:v", "5"),
+                *("-t", "20", "-c:v", "mpeg4", "-q:v", "5"),
             ],
         ),
     ):

@@ -26,7 +26,7 @@ from tests.hostile.slow import many_keys
 @pytest.fixture
 def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sound that takes longer to open than is allowed, which is little here."""
-    monkeypatch.setattr(budget, "OPENING_SECONDS", 2.0)
+    monkeypatch.setattr(budget, "OPENING_SECONDS", 1.0)
     return many_keys(tmp_path / "slow.mp3", 60_000)
 
 
@@ -34,8 +34,8 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A film whose pictures become large after its first ones; what is allowed beside the declared
     work is small here, so that nobody waits for it."""
-    monkeypatch.setattr(budget, "STARTING_SECONDS", 1.0)
-    monkeypatch.setattr(budget, "OPENING_SECONDS", 2.0)
+    monkeypatch.setattr(budget, "STARTING_SECONDS", 0.5)
+    monkeypatch.setattr(budget, "OPENING_SECONDS", 1.0)
     monkeypatch.setattr(budget, "SECONDS_PER_GIGASAMPLE", 200.0)
     monkeypatch.setattr(budget, "SECONDS_PER_SECOND", 0.02)
     monkeypatch.setattr(budget, "READING_SECONDS_PER_GIBIBYTE", 1.0)
@@ -51,7 +51,7 @@ def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ffmpeg(
         *("-f", "mjpeg", "-framerate", "25", "-i", "-", "-f", "lavfi", "-i", "sine=f=440:d=30"),
         *("-c:v", "copy", "-shortest", str(film)),
-        given=small + 600 * b"".join(large[1:]),
+        given=small + 150 * b"".join(large[1:]),
     )
     return film
 

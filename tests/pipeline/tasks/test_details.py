@@ -88,9 +88,9 @@ def same_row(store: Store, task_id: str) -> None:
 
 
 def test_a_finished_task_keeps_its_row_and_lays_the_rest_aside(
-    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+    store: Store, settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
-    task_id = hand_in(store, settings, sample_pair)
+    task_id = hand_in(store, settings, short_pair)
     run(store, settings)
     record = record_of(store, task_id)
     assert record["status"] == "success" and record["alignment"]["confidence"] > 0.9
@@ -148,9 +148,9 @@ def test_a_row_takes_the_same_result_for_the_better_one(store: Store, settings: 
 
 
 def test_one_recording_twice_keeps_its_warning_in_the_row(
-    store: Store, settings: Settings, sample_pair: tuple[Path, Path]
+    store: Store, settings: Settings, short_pair: tuple[Path, Path]
 ) -> None:
-    task_id = hand_in(store, settings, (sample_pair[0], sample_pair[0]))
+    task_id = hand_in(store, settings, (short_pair[0], short_pair[0]))
     run(store, settings)
     assert record_of(store, task_id)["warnings"] == [{"code": "same_file"}]
     assert size_of(store, task_id) <= MOST
