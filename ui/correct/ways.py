@@ -23,11 +23,12 @@ def show_ways(service: Service, viewer: Viewer, task: TaskRecord) -> None:
     if task.answer.ambiguous:  # the places stand above all
         ways = ["place", "adjust"]
     key = f"fix.way-{task.id}"
+    if st.session_state.get(key) not in ways:  # at first, and for a way that is gone
+        # A default that is not the same in each run would be taken for a new choice, of nothing.
+        st.session_state[key] = ways[0]
     chosen = st.segmented_control(
         t("fix.ways"),
         ways,
-        # None beside what stands in the session; for a way that is gone the first one stands in.
-        default=None if st.session_state.get(key) in ways else ways[0],
         format_func=lambda name: t(f"fix.{name}"),
         key=key,
         label_visibility="collapsed",
