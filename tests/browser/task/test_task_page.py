@@ -92,12 +92,13 @@ def test_what_a_dancer_came_for_is_in_sight(
     for (width, height), lowest in WINDOWS.items():
         wait_status(server, None, films[film], "success")
         page = visit(
-            f"{server.url}/?task={films[film]}",
+            server.url,
             width=width,
             height=height,
             motion=True,
             before=lambda context: context.add_init_script(f"({FOLLOW})('{SAVE}')"),
         )
+        page.goto(f"{server.url}/?task={films[film]}")
         wait_done(page)
         page.locator(".compare .active video").wait_for()
         settled(page)
