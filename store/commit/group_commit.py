@@ -33,8 +33,9 @@ from store.settings import StoreSettings
 log = logging.getLogger(__name__)
 
 _GATHER_SECONDS = 0.001
-"""The longest wait for the callers of the group before, who are about to come again: on a busy
-machine half of it is enough (docs/benchmarks-store.md)."""
+"""The longest wait for the callers of the group before, who are about to come again. Without it,
+groups of the fastest caller alone and of all others would alternate; on a busy machine half of it
+is enough (docs/benchmarks-store.md)."""
 
 
 @dataclass(eq=False)
@@ -91,9 +92,7 @@ class GroupCommit:
         self.unsynced: frozenset[str] = frozenset()
         """Ids whose change is in the file, though perhaps not synced."""
         self._encoder = BlockEncoder()
-        lock = threading.RLock()  # for the queue and the lists; never while doing I/O
-        self._turn = threading.Condition(lock)
-        self._gathered = threading.Condition(lock)
+        self._turn = threading.Condition()  # for the queue and the lists; never while doing I/O
         self._callers = 0
         """How many the last group answered, and how many queued meanwhile."""
         self.saves = Saves()
@@ -154,34 +153,38 @@ class GroupCommit:
                 self.waiting += (patch,)
 
     def _wait_for_turn(self, ticket: _Ticket) -> bool:
-        """Queues the ticket and waits; True when this thread is the one to write.
-
-        Raises NotSaved when neither its turn nor its end came in time.
+        """Queues the ticket and waits; True when this thread is the one to write: the last of those
+        who are expected, which nobody has to wake. Raises NotSaved when neither its turn nor its
+        end came in time.
         """
         seconds = self.settings.lock_timeout + LONGEST_SAVE_SECONDS + 1.0
+        end, gathered = time.monotonic() + seconds, False
         with self._turn:
-            self._queue.append(ticket)
-            if len(self._queue) >= self._callers:
-                self._gathered.notify()
             try:
-                if not self._turn.wait_for(lambda: ticket.settled or not self._writing, seconds):
-                    raise NotSaved("the disk or the task file's lock did not answer in time")
+                self._queue.append(ticket)
+                while not ticket.settled:
+                    if not self._writing and (gathered or len(self._queue) >= self._callers):
+                        self._writing = True
+                        return True
+                    if (left := end - time.monotonic()) <= 0:
+                        raise NotSaved("the disk or the task file's lock did not answer in time")
+                    gathers = not self._writing and self._queue[0] is ticket
+                    came = self._turn.wait(_GATHER_SECONDS if gathers else left)
+                    gathered = gathers and not came
             except BaseException as error:  # an interrupt, too: nothing may depend on this thread
                 if ticket in self._queue:
                     self._queue.remove(ticket)
+                    self._turn.notify_all()
                 elif isinstance(error, NotSaved):
                     error.maybe_saved = True
                 raise
-            writes = not ticket.settled
-            self._writing = self._writing or writes
-        return writes
+        return False
 
     def _write_for_all(self) -> None:
         batch = _Batch()
         error: NotSaved | None = NotSaved("the write was broken off")
         begun = time.monotonic()
         try:
-            self._gather()
             self._write(batch)
             error = None
         except (OSError, Moved) as cause:
@@ -197,11 +200,6 @@ class GroupCommit:
                 self._settle(batch, error)
                 self._writing = False
                 self._turn.notify_all()
-
-    def _gather(self) -> None:
-        """Without it, groups of the fastest caller alone and of all others would alternate."""
-        with self._turn:
-            self._gathered.wait_for(lambda: len(self._queue) >= self._callers, _GATHER_SECONDS)
 
     def _write(self, batch: _Batch) -> None:
         deadline = time.monotonic() + self.settings.lock_timeout

@@ -116,6 +116,16 @@ def test_callers_that_come_again_share_each_write(
     assert store.saves.count - before == 1 + turns
 
 
+def test_those_who_stay_away_hold_up_nobody(make: Make) -> None:
+    store = make(lock_timeout=60)
+    ids = [store.create().id for _ in range(2)]
+    store._commit._callers = 5  # as after a group of five
+    threads = [start(lambda task_id=task_id: store.update(task_id, {"mark": 1})) for task_id in ids]  # type: ignore[misc]
+    for thread in threads:
+        thread.join(20)  # to wait for those who are expected would take 66
+    assert {t: r.get("mark") for t, r in on_disk(store).items()} == dict.fromkeys(ids, 1)
+
+
 def test_callers_that_gave_up_hold_up_nobody(
     make: Make, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
