@@ -278,10 +278,19 @@ class Remote:
 
     @contextmanager
     def _wanted(self, run: RqJob) -> Iterator[None]:
-        """Forgets the run where handing on its report fails: nobody will ask for it again."""
+        """Forgets the run where handing on its report fails: nobody will ask for it again. Raises
+        ``Stopped`` where a result went while it was handed on, since Redis has lost the run: then
+        its worker takes away what it made.
+        """
         try:
             yield
         except Stopped:  # what is stopped is ended by whoever catches this
+            raise
+        except FileNotFoundError:
+            lost = self._is_lost(run)
+            self._forget(run)
+            if lost:
+                raise Stopped(SHUTDOWN) from None
             raise
         except BaseException:
             self._forget(run)
@@ -313,6 +322,14 @@ class Remote:
         except RedisError as error:
             self._note(error)
         return None
+
+    def _is_lost(self, run: RqJob) -> bool:
+        """Whether Redis has forgotten the run by itself."""
+        try:
+            return not self._redis.hexists(run.key, SENT)
+        except RedisError as error:
+            self._note(error)
+            return False
 
     def _forget(self, run: RqJob) -> None:
         try:

@@ -118,7 +118,7 @@ class _Attempt:
         plans = {**self.details.plans, variant: outcome.plan} if outcome.plan else None
         if outcome.output is None:
             log.warning("[%s] %s failed: %s", self.task.id, variant, outcome.text)
-        elif self.stop() is not None:
+        elif self.stop() not in (None, SHUTDOWN):
             return {}  # a late result of a cancelled or lost attempt is dropped
         final = self.results / f"{self.task.id}_{variant}.mp4"
         again = is_taken_over(self.task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ import pytest
 from pipeline import reasons
 from pipeline.child.supervise import JobResult
 from pipeline.engine.threads import execute_in_child
-from pipeline.job.events import ProgressEvent, Report
-from pipeline.job.model import Job
+from pipeline.job.events import ProgressEvent, Report, VariantEvent
+from pipeline.job.model import Job, Outcome, VariantOutcome
+from pipeline.model import BEST_FIRST, VARIANTS
 from pipeline.running.adjustment import run_adjustment
 from pipeline.running.attempt import run_task
 from pipeline.running.runner import Runner, get_runner, start_runner, stop_runner
 from pipeline.settings import Settings
 from pipeline.tasks.form import FORM
+from pipeline.tasks.record import read
 from store import ADJUST, Store, Task
 from tests.pipeline.running.services import hand_in, start_service, workers_of
 from tests.waiting import until
@@ -241,6 +244,33 @@ def test_a_task_whose_work_could_not_be_started_fails(
     assert ended is not None
     assert (ended.status, ended.reason) == ("failed", reasons.OUT_OF_MEMORY), "not processing"
     assert not list((settings.outputs / "results" / task.id).glob("attempt-*"))
+    store.close()
+
+
+def test_a_stop_between_two_results_drops_neither(
+    settings: Settings, short_pair: tuple[Path, Path]
+) -> None:
+    """What workers have made may be read at one look, while the service stops."""
+    store = Store(settings, FORM).start()
+    task_id = hand_in(store, settings, short_pair).id
+    task = store.claim()
+    assert task is not None
+    stopping = threading.Event()
+
+    def work(job: Job, report: Report, **_: object) -> JobResult:
+        made = {}
+        for name in VARIANTS:
+            path = job.out / f"{name}.mp4"
+            path.write_bytes(b"whole")
+            made[name] = VariantOutcome("success", str(path))
+            report(VariantEvent(name, made[name]))
+            stopping.set()
+        return JobResult(Outcome(True, None, alignment={}, variants=made, seconds={}))
+
+    run_task(store, task, settings, work, stopping.is_set)
+    ended = store.get(task_id)
+    assert ended is not None and ended.status == "success"
+    assert read(ended).results == BEST_FIRST
     store.close()
 
 
