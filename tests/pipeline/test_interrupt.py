@@ -93,11 +93,11 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("moment", ["*.s16", "sound-*.part", "part"])
+@pytest.mark.parametrize("moment", ["*.s16", "sound-*.json", "part"])
 def test_a_signal_leaves_nothing(
     moment: str, number: signal.Signals, pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """While decoding, while the sound is encoded beside the alignment, while the result grows."""
+    """While decoding, once the sound is encoded beside the alignment, while the result grows."""
     running, temporary, out, mark = start(pair, tmp_path)
     place, pattern = (out, "*.mp4") if moment == "part" else (temporary, moment)
     wait_for(lambda: any(p.stat().st_size > 0 for p in place.rglob(pattern)), running)
